@@ -1,0 +1,57 @@
+# Every target sets itself up: a virtual environment in this clone, installed once and again when its inputs change.
+#
+#   make demo        a whole run on scikit-learn's digits, in a few minutes on a laptop
+#   make test        linters, types, and every test that needs neither a GPU nor patience
+#   make test-slow   the tests that train on real data sets (set CLNP_DATA)
+#   make test-gpu    the tests that need an NVIDIA GPU
+#   make lint        ruff, mypy and nothing else
+#   make bench       the measurements that the README quotes
+#   make clean       remove what the targets above made; runs in .clnp/ stay
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test test-slow test-gpu lint bench clean
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: $(PYTHON) is missing or older than Python 3.11: $$($(PYTHON) --version 2>&1)" >&2; \
+	  echo "install Python 3.11 or newer, or name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "error: $(PYTHON) cannot make a virtual environment" >&2; \
+	  echo "install its venv module (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/clnp launch experiments/permuted-digits.yaml --name "demo-$$(date -u +%Y%m%d-%H%M%S)"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(PYTEST) -m "not slow and not gpu"
+
+test-slow: $(READY)
+	$(PYTEST) -m "slow and not gpu"
+
+test-gpu: $(READY)
+	$(PYTEST) -m gpu
+
+bench: $(READY)
+	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The driver: configuration, sweeps, commits, and everything that people touch."""
