@@ -1,0 +1,72 @@
+"""How full the network is (paper §3.1 and Figs. 3, 4b, 5b): used, new, reused and free neurons per hidden layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clnp_core.heads import columns_read
+from clnp_core.network import FREE, Network
+from clnp_core.selection import Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCapacity:
+    """One hidden layer after one commit.
+
+    Attributes:
+        layer: counted from 1.
+        total: neurons.
+        used: active for some task.
+        new: activated by this task.
+        reused: active before, firing above this task's θ on this task's data, and read on this task's path.
+        free: total − used.
+    """
+
+    layer: int
+    total: int
+    used: int
+    new: int
+    reused: int
+    free: int
+
+
+def free_neurons(network: Network) -> int:
+    """Neurons that no task uses, over all hidden layers."""
+    return sum(int((owner == FREE).sum()) for owner in network.activated_by)
+
+
+def capacity(network: Network, task: int, activities: Sequence[Tensor],
+             thresholds: Thresholds) -> tuple[LayerCapacity, ...]:
+    """Capacity after ``task`` was committed.
+
+    Args:
+        network: committed, pruned.
+        task: the newest task.
+        activities: per hidden layer float64 [width], mean activity on the training set of ``task``.
+        thresholds: θ of ``task`` per hidden layer; where none was found, a reused neuron must fire at all.
+    """
+    on_path = path_neurons(network, task)
+    layers = []
+    for layer, owner in enumerate(network.activated_by):
+        used = int((owner != FREE).sum())
+        old = (owner != FREE) & (owner != task)
+        floor = thresholds[layer]
+        fires = activities[layer].to(owner.device) > (0.0 if floor is None else floor)
+        layers.append(LayerCapacity(layer + 1, len(owner), used, int((owner == task).sum()),
+                                    int((old & fires & on_path[layer]).sum()), len(owner) - used))
+    return tuple(layers)
+
+
+def path_neurons(network: Network, task: int) -> tuple[Tensor, ...]:
+    """The neurons that the output of ``task`` depends on: those from which nonzero weights lead to its head.
+
+    Returns:
+        Per hidden layer bool [width].
+    """
+    read = columns_read(network.architecture, network.activated_by[-1], task)
+    path = [read & (network.head(task).weight != 0).any(dim=0)]
+    for rows in reversed(network.hidden[1:]):
+        path.append((rows.weight[path[-1]] != 0).any(dim=0))
+    return tuple(torch.as_tensor(mask) for mask in reversed(path))

@@ -1,0 +1,121 @@
+"""The canonical evaluation: the one forward pass whose bits are compared, counted and committed.
+
+float32, no TF32, no autocast, a fixed batch size with the last batch padded by zeros. Bits depend on all of these, on the
+number of threads and on the widths of the layers, and on nothing else: the rows of free neurons may change at will.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clnp_core.heads import task_mask
+from clnp_core.network import FREE, Network, activate
+
+CANONICAL_BATCH = 1000
+"""Default samples per batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Correct predictions of one task, and a digest of the exact logits (sha256 of their float32 bytes)."""
+
+    correct: int
+    total: int
+    logits_digest: str
+
+    @property
+    def accuracy(self) -> float:
+        """Correct predictions as a fraction."""
+        return self.correct / self.total
+
+
+def hidden_activations(network: Network, inputs: Tensor) -> list[Tensor]:
+    """Activations of every hidden layer for one batch, free neurons forced to exactly 0.
+
+    They are forced because not every nonlinearity maps a zero row to zero (a sigmoid gives one half).
+
+    Args:
+        network: L hidden layers.
+        inputs: float [batch, inputs].
+
+    Returns:
+        L tensors, float [batch, width].
+    """
+    outputs: list[Tensor] = []
+    values = inputs
+    for rows, owner in zip(network.hidden, network.activated_by, strict=True):
+        alive = (owner != FREE).to(values.dtype)
+        values = activate(torch.nn.functional.linear(values, rows.weight, rows.bias), network.architecture.activation)
+        values = values * alive
+        outputs.append(values)
+    return outputs
+
+
+def canonical_batches(inputs: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
+    """Cut ``inputs`` [samples, inputs] into batches of exactly ``batch_size``, zero-padded, each with its real length."""
+    for start in range(0, len(inputs), batch_size):
+        batch = inputs[start:start + batch_size].to(torch.float32)
+        real = len(batch)
+        if real < batch_size:
+            padding = torch.zeros(batch_size - real, batch.shape[1], dtype=batch.dtype, device=batch.device)
+            batch = torch.cat([batch, padding])
+        yield batch, real
+
+
+def logit_batches(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Iterator[Tensor]:
+    """Canonical logits of ``task``, batch by batch: float32 [≤ batch_size, classes]."""
+    head, mask = network.head(task), task_mask(network, task)
+    for batch, real in canonical_batches(inputs, batch_size):
+        with torch.no_grad(), exact_float32():
+            last = hidden_activations(network, batch)[-1]
+            if mask is not None:
+                last = last * mask
+            yield torch.nn.functional.linear(last, head.weight, head.bias)[:real]
+
+
+def canonical_logits(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Tensor:
+    """Canonical logits of ``task`` for all samples: float32 [samples, classes]."""
+    return torch.cat(list(logit_batches(network, inputs, task, batch_size)))
+
+
+def evaluate(network: Network, inputs: Tensor, labels: Tensor, task: int,
+             batch_size: int = CANONICAL_BATCH) -> Evaluation:
+    """Count the correct predictions of ``task`` under the canonical evaluation.
+
+    A sample counts when the first largest of its logits is its label; NaN logits never count.
+
+    Args:
+        network: the network, with ``task`` already on it.
+        inputs: float [samples, inputs].
+        labels: int64 [samples].
+        task: counted from 1.
+        batch_size: part of the result's bits, so recorded with them.
+    """
+    digest = hashlib.sha256()
+    correct = 0
+    for start, logits in enumerate(logit_batches(network, inputs, task, batch_size)):
+        own = labels[start * batch_size:start * batch_size + len(logits)]
+        correct += count_correct(logits, own)
+        digest.update(logits.cpu().contiguous().numpy().tobytes())
+    return Evaluation(correct, len(inputs), digest.hexdigest())
+
+
+def count_correct(logits: Tensor, labels: Tensor) -> int:
+    """Samples whose first largest logit is their label: logits float [n, classes], labels int64 [n]."""
+    finite = ~logits.isnan().any(dim=1)
+    return int(((logits.argmax(dim=1) == labels) & finite).sum())
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Full float32 products inside, whatever the process chose for its training."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

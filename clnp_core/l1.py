@@ -1,0 +1,31 @@
+"""The L1 regulator of the free weights (paper §2.2): Σ_l α_l ‖free weights of layer l‖₁, a sum and not a mean."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def add_l1_gradient(layers: Sequence[Sequence[nn.Parameter]], alpha: Sequence[float]) -> None:
+    """Add the penalty's subgradient α_l·sign(w) to the gradients, with sign(0) = 0.
+
+    The same numbers as adding the penalty to the loss, without a graph over every weight.
+
+    Args:
+        layers: the penalised weights by α's index (:meth:`clnp_core.partition.FreeNetwork.penalised`), gradients filled.
+        alpha: one coefficient per entry of ``layers``.
+    """
+    for weights, coefficient in zip(layers, alpha, strict=True):
+        if coefficient == 0.0:
+            continue
+        for weight in weights:
+            assert weight.grad is not None, "call backward first"
+            weight.grad.add_(weight.sign(), alpha=coefficient)
+
+
+@torch.no_grad()
+def l1_penalty(layers: Sequence[Sequence[nn.Parameter]], alpha: Sequence[float]) -> float:
+    """The penalty's value, accumulated in float64."""
+    return sum(coefficient * float(weight.abs().sum(dtype=torch.float64))
+               for weights, coefficient in zip(layers, alpha, strict=True) for weight in weights)

@@ -1,0 +1,68 @@
+"""Pruning by activity and severing what would interfere (paper §2.2 and Algorithm 1).
+
+A neuron that the new task activated stays when its mean activity exceeds θ; otherwise it becomes free: its row and bias
+are zeroed, and so is every weight that reads it, W_int of the paper. Neurons of earlier tasks are never candidates.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clnp_core.network import FREE, Head, Network, Rows, head_key
+from clnp_core.selection import Thresholds
+
+
+def survivors(network: Network, task: int, activities: Sequence[Tensor],
+              thresholds: Thresholds) -> tuple[Tensor, ...]:
+    """Which neurons stay active: those of earlier tasks, and those of ``task`` with activity > θ of their layer.
+
+    Args:
+        network: unpruned, its formerly free neurons owned by ``task``.
+        task: counted from 1.
+        activities: per hidden layer float64 [width].
+        thresholds: per hidden layer; None prunes nothing there.
+
+    Returns:
+        Per hidden layer bool [width].
+    """
+    kept = []
+    for owner, activity, threshold in zip(network.activated_by, activities, thresholds, strict=True):
+        old = (owner != FREE) & (owner != task)
+        new = owner == task
+        if threshold is not None:
+            new = new & (activity.to(owner.device) > threshold)
+        kept.append(old | new)
+    return tuple(kept)
+
+
+def prune(network: Network, task: int, activities: Sequence[Tensor], thresholds: Thresholds) -> Network:
+    """The pruned network: see :func:`survivors` for the arguments. The input is left untouched."""
+    return keep(network, task, survivors(network, task, activities, thresholds))
+
+
+@torch.no_grad()
+def keep(network: Network, task: int, kept: Sequence[Tensor]) -> Network:
+    """Free every neuron that is not in ``kept`` (per hidden layer bool [width]) and sever what reads it.
+
+    Only rows of ``task`` may be freed, and only the head of ``task`` can read them, so other heads are passed on as they are.
+    """
+    hidden: list[Rows] = []
+    owners: list[Tensor] = []
+    dead_below: Tensor | None = None
+    for rows, owner, stays in zip(network.hidden, network.activated_by, kept, strict=True):
+        dead = ~stays
+        weight, bias = rows.weight.clone(), rows.bias.clone()
+        weight[dead] = 0.0
+        bias[dead] = 0.0
+        if dead_below is not None:
+            weight[:, dead_below] = 0.0
+        hidden.append(Rows(weight, bias))
+        owners.append(torch.where(dead, FREE, owner).to(owner.dtype))
+        dead_below = dead
+    key = head_key(network.architecture, task)
+    head = network.heads[key]
+    head_weight = head.weight.clone()
+    head_weight[:, dead_below] = 0.0
+    return Network(network.architecture, tuple(hidden), {**network.heads, key: Head(head_weight, head.bias)},
+                   tuple(owners))

@@ -1,0 +1,168 @@
+"""The graceful-forgetting rule (paper §2.2), as arithmetic on recorded numbers.
+
+Nothing here trains, evaluates or touches a tensor: accuracies are counts of correct validation samples, the margin is an
+exact rational, so the rule gives the same answer on every machine, today and from a database ten years old.
+
+1. ``best`` = the highest validation count over all trials, unpruned.
+2. ``picked`` = the trials within the margin of ``best``.
+3. Each picked trial is pruned at the highest threshold that keeps it within the margin (:mod:`clnp_core.threshold`).
+4. The sparsest pruned network wins; ties go to the higher pruned accuracy, then to the lower trial number.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from clnp_core.errors import StateError
+
+Thresholds = tuple[float | None, ...]
+"""One activation threshold per hidden layer; None prunes nothing in that layer."""
+
+
+class Verdict(StrEnum):
+    """What the rule made of a trial."""
+
+    CHOSEN = "chosen"
+    SPARSER_ONE_EXISTS = "sparser one exists"
+    WORSE_TIE = "worse tie"
+    OUTSIDE_MARGIN = "outside margin"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedTrial:
+    """A trial that ended: its number in the grid and its count of correct validation samples, unpruned."""
+
+    number: int
+    val_correct: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTrial:
+    """A trial that is out of the selection, and why (it diverged, or ran into its time limit)."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedTrial:
+    """A picked trial pruned at its highest passing thresholds.
+
+    ``free_neurons`` counts neurons that no task uses after pruning, over all hidden layers: the sparsity's numerator.
+    """
+
+    number: int
+    thresholds: Thresholds
+    val_correct: int
+    free_neurons: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Steps 1 and 2: the best count, the lowest count that is still within the margin, and who is."""
+
+    best_val_correct: int
+    required_val_correct: int
+    val_total: int
+    picked: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialVerdict:
+    """The rule's answer for one trial, with its reason in words."""
+
+    number: int
+    verdict: Verdict
+    reason: str
+    pruned: PrunedTrial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Steps 3 and 4: who was chosen, and a verdict for every trial of the stage."""
+
+    pick: Pick
+    chosen: PrunedTrial
+    verdicts: tuple[TrialVerdict, ...]
+
+
+def required_correct(best_correct: int, total: int, margin_points: Decimal) -> int:
+    """The lowest count that passes: the smallest integer c with 100·(best − c) ≤ m·total, in exact arithmetic.
+
+    Args:
+        best_correct: correct validation samples of the best unpruned trial.
+        total: validation samples.
+        margin_points: the margin m in percentage points, 0 to 100.
+    """
+    allowed_loss = Fraction(margin_points) * total / 100
+    return max(0, best_correct - allowed_loss.numerator // allowed_loss.denominator)
+
+
+def pick(trained: Sequence[TrainedTrial], total: int, margin_points: Decimal) -> Pick:
+    """Steps 1 and 2 of the rule.
+
+    Raises:
+        StateError: when no trial ended with a result.
+    """
+    if not trained:
+        raise StateError("no trial of this stage ended with a result, so there is nothing to select from",
+                         "look at the trials' failures, mend the cause, then `clnp resume RUN --retry-failed`")
+    best = max(trial.val_correct for trial in trained)
+    required = required_correct(best, total, margin_points)
+    picked = tuple(sorted(trial.number for trial in trained if trial.val_correct >= required))
+    return Pick(best, required, total, picked)
+
+
+def select(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], pruned: Mapping[int, PrunedTrial],
+           total: int, margin_points: Decimal) -> Selection:
+    """The whole rule, given the picked trials' pruned results.
+
+    Args:
+        trained: every trial that ended with a result.
+        failed: every trial that is out of the selection.
+        pruned: for every picked trial number its pruned result.
+        total: validation samples.
+        margin_points: the margin m in percentage points.
+
+    Raises:
+        StateError: nothing to select from, or a picked trial was not pruned, or a pruned one broke the margin.
+    """
+    picked = pick(trained, total, margin_points)
+    for number in picked.picked:
+        if number not in pruned:
+            raise StateError(f"trial {number} is within the margin but has not been pruned",
+                             "scan its thresholds before selecting")
+        if pruned[number].val_correct < picked.required_val_correct:
+            raise StateError(
+                f"trial {number} was pruned to {pruned[number].val_correct} correct, "
+                f"below the {picked.required_val_correct} that the margin asks for",
+                "its threshold scan is wrong: scan it again")
+    chosen = min((pruned[number] for number in picked.picked),
+                 key=lambda p: (-p.free_neurons, -p.val_correct, p.number))
+    verdicts = [_verdict(trial, picked, pruned, chosen) for trial in trained]
+    verdicts += [TrialVerdict(trial.number, Verdict.FAILED, trial.reason) for trial in failed]
+    return Selection(picked, chosen, tuple(sorted(verdicts, key=lambda v: v.number)))
+
+
+def _verdict(trial: TrainedTrial, picked: Pick, pruned: Mapping[int, PrunedTrial], chosen: PrunedTrial) -> TrialVerdict:
+    if trial.number not in picked.picked:
+        short = picked.required_val_correct - trial.val_correct
+        return TrialVerdict(trial.number, Verdict.OUTSIDE_MARGIN,
+                            f"{trial.val_correct} of {picked.val_total} correct, {short} short of the "
+                            f"{picked.required_val_correct} that the margin asks for")
+    own = pruned[trial.number]
+    if own.number == chosen.number:
+        return TrialVerdict(trial.number, Verdict.CHOSEN,
+                            f"sparsest within the margin: {own.free_neurons} neurons free, "
+                            f"{own.val_correct} of {picked.val_total} correct after pruning", own)
+    if own.free_neurons < chosen.free_neurons:
+        return TrialVerdict(trial.number, Verdict.SPARSER_ONE_EXISTS,
+                            f"{own.free_neurons} neurons free, trial {chosen.number} leaves {chosen.free_neurons}", own)
+    if own.val_correct < chosen.val_correct:
+        reason = f"as sparse as trial {chosen.number}, but {own.val_correct} correct against {chosen.val_correct}"
+    else:
+        reason = f"as sparse and as accurate as trial {chosen.number}, which has the lower number"
+    return TrialVerdict(trial.number, Verdict.WORSE_TIE, reason, own)
