@@ -1,0 +1,139 @@
+"""The configuration of a run: read once, checked whole, recorded with every default filled in.
+
+    config = load("experiments/permuted-digits.yaml", ["training.epochs=5"], name="quick")
+    config.grid()        # the trials of a swept task, in the order of their numbers
+    config.resolved()    # JSON-able, for the database; Config.from_resolved() is its inverse
+
+A wrong configuration ends in one ConfigError that lists all its problems, each with its path and how to mend it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator
+
+from clnp_core.errors import ConfigError
+from orchestrator.config_errors import explain, show
+from orchestrator.config_sections import (
+    Benchmark,
+    Capacity,
+    Evaluation,
+    Network,
+    Resources,
+    Selection,
+    Training,
+)
+from orchestrator.config_sweep import GridPoint, LogRange, Section, Sweep, per_layer
+from orchestrator.config_yaml import assignment_path, override, read_mapping
+
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_MAX_SEED = 2**63 - 1
+
+
+class Config(Section):
+    """Everything that determines a run. Frozen, complete and valid: build it with load, parse or from_resolved."""
+
+    name: Annotated[str, Field(strict=True)] = Field(
+        description="letters, digits, dots, dashes and underscores, at most 100, the first a letter or a digit")
+    seed: Annotated[int, Field(strict=True, ge=0, le=_MAX_SEED)] = Field(
+        default=0, description="the root of every random choice, a whole number of at least 0")
+    benchmark: Benchmark = Field(description="the sequence of tasks")
+    network: Network = Field(description="the network that all tasks share")
+    training: Training = Field(description="how one trial trains")
+    sweep: Sweep = Field(description="the trials of a task")
+    selection: Selection = Field(description="how much accuracy pruning may cost")
+    capacity: Capacity = Field(
+        default_factory=Capacity, description="what happens when the network is full; leave it out for its defaults")
+    evaluation: Evaluation = Field(
+        default_factory=Evaluation, description="the canonical evaluation; leave it out for its defaults")
+    resources: Resources = Field(
+        default_factory=Resources, description="what a trial may use; leave it out for its defaults")
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_run(cls, name: str) -> str:
+        """Names stand in addresses, file names and shell commands."""
+        if not _RUN_NAME.fullmatch(name):
+            raise ValueError(f"{show(name)} cannot name a run")
+        return name
+
+    @classmethod
+    def parse(cls, values: Mapping[Any, Any], source: str = "the config",
+              overridden: Collection[tuple[str, ...]] = ()) -> Self:
+        """The configuration that a mapping describes.
+
+        Args:
+            values: sections of keys, as read from YAML or JSON.
+            source: what to call it in an error, such as its file name.
+            overridden: paths that came from the command line, for the errors.
+
+        Raises:
+            ConfigError: with a line for every problem there is.
+        """
+        try:
+            return cls.model_validate(dict(values), context={"layers": _layers(values)})
+        except ValidationError as error:
+            raise explain(error, cls, source, overridden) from None
+
+    @classmethod
+    def from_resolved(cls, recorded: Mapping[str, Any]) -> Self:
+        """The configuration that :meth:`resolved` recorded.
+
+        Raises:
+            ConfigError: it was recorded by a version that knew other keys, or was changed since.
+        """
+        return cls.parse(recorded, "the recorded config")
+
+    def resolved(self) -> dict[str, Any]:
+        """Every key with its value, defaults filled in, as plain JSON values."""
+        return self.model_dump(mode="json")
+
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of the resolved configuration in canonical JSON."""
+        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def grid(self) -> tuple[GridPoint, ...]:
+        """The points of a swept task; a trial's number is its index. α varies slowest, the learning rate fastest.
+
+        Raises:
+            ConfigError: the points are drawn by a sampler, so there is no grid.
+        """
+        alphas, rates = self.sweep.alpha, self.sweep.learning_rate
+        if isinstance(alphas, LogRange) or isinstance(rates, LogRange):
+            raise ConfigError(f"the sampler {self.sweep.sampler} draws its points, so there is no grid to list",
+                              "set sweep.sampler to grid, with lists for sweep.alpha and sweep.learning_rate")
+        return tuple(GridPoint(per_layer(alpha, self.network.layers), rate) for alpha in alphas for rate in rates)
+
+    def later_point(self) -> GridPoint | None:
+        """The fixed point of every task after the first; None where they are swept or take what task 1 chose."""
+        later = self.sweep.later_tasks
+        return GridPoint(per_layer(later.alpha, self.network.layers), later.learning_rate) if later else None
+
+
+def _layers(values: Mapping[Any, Any]) -> int | None:
+    """How many values a per-layer α needs, read ahead so that α is checked even where another key is wrong."""
+    network = values.get("network")
+    hidden = network.get("hidden") if isinstance(network, Mapping) else None
+    return len(hidden) + 1 if isinstance(hidden, list | tuple) and hidden else None
+
+
+def load(path: str | Path, overrides: Sequence[str] = (), name: str | None = None) -> Config:
+    """The configuration in a YAML file.
+
+    Args:
+        path: the file.
+        overrides: ``a.b=value`` assignments, the value in YAML; later ones win.
+        name: the run's name, instead of the file's.
+
+    Raises:
+        ConfigError: unreadable, not YAML, or wrong; then with a line for every problem there is.
+    """
+    values = override(read_mapping(Path(path)), overrides)
+    if name is not None:
+        values["name"] = name
+    return Config.parse(values, str(path), [assignment_path(item) for item in overrides])

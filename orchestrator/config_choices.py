@@ -1,0 +1,67 @@
+"""The words that a configuration chooses between, each with what follows from it."""
+
+from enum import StrEnum
+
+
+class OptimizerKind(StrEnum):
+    """The optimizer of a trial."""
+
+    ADAM = "adam"
+    ADAMW = "adamw"
+    SGD = "sgd"
+
+    @property
+    def has_momentum(self) -> bool:
+        """Whether ``training.momentum`` means anything to it."""
+        return self is OptimizerKind.SGD
+
+
+class Normalization(StrEnum):
+    """What happens to input values before training."""
+
+    UNIT = "unit"
+    STANDARD = "standard"
+
+
+class ThresholdMode(StrEnum):
+    """How many thresholds a network is pruned with."""
+
+    SHARED = "shared"
+    PER_LAYER = "per-layer"
+
+
+class OnDepletion(StrEnum):
+    """What a run does when a task finds no free neuron where it needs one."""
+
+    STOP = "stop"
+    WIDEN = "widen"
+
+    @property
+    def widens(self) -> bool:
+        """Whether ``capacity.widen_by`` is needed."""
+        return self is OnDepletion.WIDEN
+
+
+class SamplerKind(StrEnum):
+    """Where the points of a sweep come from."""
+
+    GRID = "grid"
+    TPE = "tpe"
+    NSGA2 = "nsga2"
+
+    @property
+    def is_grid(self) -> bool:
+        """Every point is known before the sweep starts, so a resumed run ends exactly like an uninterrupted one."""
+        return self is SamplerKind.GRID
+
+
+class SweepProtocol(StrEnum):
+    """Which tasks are swept."""
+
+    PER_TASK = "per-task"
+    FIRST_TASK = "first-task"
+
+    @property
+    def sweeps_later_tasks(self) -> bool:
+        """Whether tasks after the first have a sweep of their own, and not one trial with given values."""
+        return self is SweepProtocol.PER_TASK

@@ -1,0 +1,218 @@
+"""From what pydantic found wrong to lines that a person can act on.
+
+Every line reads ``path: what is wrong; how to mend it``. All problems of a config stand in one :class:`ConfigError`.
+"""
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from clnp_core.errors import ConfigError
+
+LIST, RANGE, NUMBER = "<list>", "<range>", "<number>"
+"""Tags of the union types in the models. pydantic puts them into an error's location; they are no keys."""
+
+_HINT = "docs/configuration.md explains every key, with its unit and default"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key that a config may have: ``training.epochs``, with what the model knows of it."""
+
+    path: str
+    field: FieldInfo
+    section: type[BaseModel] | None
+    """The model of a section whose keys are listed after it; None for a key with a value."""
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
+    """Every key below ``model``, sections before their content, in the order of the models."""
+    for name, field in model.model_fields.items():
+        section = next(_models(field.annotation), None)
+        yield Key(prefix + name, field, section)
+        if section:
+            yield from keys(section, f"{prefix}{name}.")
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation such as ``Section | None``, however deep in unions and ``Annotated``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        for option in typing.get_args(annotation):
+            yield from _models(option)
+    elif typing.get_origin(annotation) is typing.Annotated:
+        yield from _models(typing.get_args(annotation)[0])
+
+
+def explain(error: ValidationError, model: type[BaseModel], source: str,
+            overridden: Collection[tuple[str, ...]] = ()) -> ConfigError:
+    """One ConfigError with a line per problem.
+
+    Args:
+        error: what pydantic found.
+        model: the root model.
+        source: what the config is called, such as its file name.
+        overridden: the paths that came from the command line; their lines say so.
+    """
+    known = {key.path: key for key in keys(model)}
+    lines = []
+    for problem in error.errors(include_url=False):
+        if problem["type"] == "default_factory_not_called":
+            continue  # a default that follows from a key which has a line of its own
+        location = tuple(part for part in problem["loc"] if part not in (LIST, RANGE, NUMBER))
+        origin = "--set " if any(location[:len(path)] == path for path in overridden) else ""
+        what, hint = _describe(problem, location, known)
+        lines.append(f"  {origin}{_path(location)}: {what}" + (f"; {hint}" if hint else ""))
+    lines = list(dict.fromkeys(lines))
+    count = "one problem" if len(lines) == 1 else f"{len(lines)} problems"
+    return ConfigError("\n".join([f"{source} has {count}:", *lines]), _HINT)
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """``("sweep", "alpha", 2)`` → ``sweep.alpha[2]``; positions count from 0."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part == "[key]":
+            continue
+        else:
+            text += ("." if text else "") + (part if part.isprintable() and part else ascii(part))
+    return text or "the config"
+
+
+def _describe(problem: Any, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
+    """What is wrong, and how to mend it."""
+    kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
+    expectation = _expectation(location, known)
+    if kind == "value_error":
+        what, _, hint = str(context["error"]).partition("\n")
+        return what, hint or expectation
+    if kind == "missing":
+        return "is missing", expectation
+    if kind == "extra_forbidden":
+        return "unknown key", _meant(location, known)
+    if kind == "invalid_key" or location[-1:] == ("[key]",):
+        return f"a key must be text, not {show(given)}", "put it in quotes"
+    if kind == "enum":
+        return _enum(given, location, known)
+    must = _RULES.get(kind)
+    if must is None:
+        return problem["msg"], expectation
+    text = must.format(**{name: show(limit) for name, limit in context.items() if name in _LIMITS})
+    if kind.endswith("_type") and isinstance(given, str) and _reads_as_number(given):
+        return f"{text}, not the text {show(given)}", f"remove the quotes, or any zeros before it; {expectation}"
+    return f"{text}, not {show(given)}", expectation
+
+
+_LIMITS = ("gt", "ge", "lt", "le")
+
+_RULES = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a whole number of sensible size",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a section of keys",
+    "model_type": "must be a section of keys",
+    "model_attributes_type": "must be a section of keys",
+    "too_short": "must not be empty",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+}
+"""What pydantic's error types mean to the author of a config."""
+
+
+def _expectation(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
+    """What the key at, or the nearest key above, a location is for: its unit and its range."""
+    names = [part for part in location if isinstance(part, str)]
+    while names:
+        key = known.get(".".join(names))
+        if key:
+            return key.field.description or ""
+        names.pop()
+    return ""
+
+
+_NICKNAMES = {"lr": "learning_rate", "l1": "alpha"}
+"""What other tools call a key of ours, too short to be near it by spelling."""
+
+
+def _meant(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
+    """The key that was probably meant: a similar one in this section, or the same or a similar one in another."""
+    *section, name = (str(part) for part in location)
+    name = _NICKNAMES.get(name, name)
+    siblings = [_leaf(path) for path in known if path.split(".")[:-1] == section]
+    sibling = _near(name, siblings)
+    if sibling:
+        return f"did you mean {'.'.join([*section, sibling])}?"
+    leaf = _near(name, {_leaf(path) for path in known}, cutoff=0.75)
+    if leaf:
+        return f"did you mean {' or '.join(path for path in known if _leaf(path) == leaf)}?"
+    here = f"the keys of {'.'.join(section)}" if section else "the keys at the top"
+    return f"{here} are {', '.join(siblings)}"
+
+
+def _leaf(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _enum(given: Any, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
+    """The allowed values, the nearest one first if there is a near one."""
+    key = known.get(".".join(str(part) for part in location))
+    options = _options(key.field.annotation) if key else []
+    near = _near(given, options)
+    return f"must be one of {', '.join(options)}, not {show(given)}", f"did you mean {near}?" if near else ""
+
+
+def _options(annotation: Any) -> list[str]:
+    return list(annotation) if isinstance(annotation, type) and issubclass(annotation, StrEnum) else []
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def nearest(given: Any, options: Iterable[str]) -> str:
+    """A question that names the nearest option; all options where none is near."""
+    near = _near(given, options)
+    return f"did you mean {near}?" if near else f"there are {', '.join(options)}"
+
+
+def _near(given: Any, options: Iterable[str], cutoff: float = 0.6) -> str | None:
+    if not isinstance(given, str):
+        return None
+    return next(iter(difflib.get_close_matches(given.lower(), list(options), n=1, cutoff=cutoff)), None)
+
+
+def show(value: Any) -> str:
+    """A value as a config would write it, in at most about 60 printable characters."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a section of keys"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, TypeError, RecursionError):
+        return "something that cannot be shown"
+    return text if len(text) <= 60 else f"{text[:57]}..."
