@@ -39,19 +39,21 @@ class FreeNetwork(nn.Module):
         """
         super().__init__()
         architecture = base.architecture
-        self._base = base
+        self._base, device = base, base.hidden[0].weight.device
         self.free = [torch.nonzero(owner == FREE).flatten() for owner in base.activated_by]
         self.active = [torch.nonzero(owner != FREE).flatten() for owner in base.activated_by]
         self.from_active, self.from_free, self.bias = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
         for layer in range(architecture.depth):
             weight, bias = _default_rows(len(self.free[layer]), architecture.fan_in(layer), generator, dtype)
-            below_active = torch.arange(architecture.inputs) if layer == 0 else self.active[layer - 1]
-            below_free = self.free[layer - 1] if layer > 0 else torch.empty(0, dtype=torch.int64)
+            weight, bias = weight.to(device), bias.to(device)
+            below_active = torch.arange(architecture.inputs, device=device) if layer == 0 else self.active[layer - 1]
+            below_free = self.free[layer - 1] if layer > 0 else below_active[:0]
             self.from_active.append(nn.Parameter(weight[:, below_active]))
             self.from_free.append(nn.Parameter(weight[:, below_free]))
             self.bias.append(nn.Parameter(bias))
         read = columns_trained(architecture, base.activated_by[-1])
         weight, bias = _default_rows(architecture.classes, architecture.hidden[-1], generator, dtype)
+        weight, bias = weight.to(device), bias.to(device)
         self.head_from_active = nn.Parameter(weight[:, read & (base.activated_by[-1] != FREE)])
         self.head_from_free = nn.Parameter(weight[:, self.free[-1]])
         self.head_bias = nn.Parameter(bias) if architecture.head_bias else None

@@ -48,7 +48,7 @@ class Screen:
             hardest_first = _lead_of_truth(logits, labels).argsort(stable=True)
             self._tolerance = RELATIVE_TOLERANCE * float(logits.abs().max())
             size = max(256, 2 * allowed_wrong)
-            self._blocks = [_Block(self._layers, first[index], labels[index]) for index in hardest_first.split(size)]
+            self._blocks = [_Block(self._layers, first[index], labels[index]) for index in torch.split(hardest_first, size)]
 
     @torch.no_grad()
     def certainly_fails(self, kept: Sequence[Tensor]) -> bool:

@@ -1,0 +1,127 @@
+"""The only file here that imports Ray: the jobs of ``workers.jobs`` as a reusable Tune trainable and as Ray tasks.
+
+An error that the project foresees travels back as a value, not as a Ray traceback, and does not count as a lost machine: Ray
+retries only a process that died.
+"""
+
+import dataclasses
+import faulthandler
+import sys
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import ray
+from ray import tune
+
+from clnp_core.errors import ClnpError
+from workers import jobs
+from workers.environment import host_name
+from workers.spec import StageSpec, TrialSpec
+from workers.training import DivergedError, Epoch
+
+Result = TypeVar("Result")
+
+REPORT_EVERY_SECONDS = 1.0
+"""Epochs shorter than this are reported together, so that short trials do not pay for many messages."""
+
+GRACE_SECONDS = 5.0
+"""How long after its time limit a trial that does not come back to us is ended by force."""
+
+
+class GridPoint(tune.Trainable):
+    """One grid point of a stage, in a warm process that serves one after another (``reuse_actors``).
+
+    The config holds ``number``, ``alpha`` (list), ``learning_rate``, ``seed`` and, after a timeout that killed the process,
+    ``timed_out``. Every result holds ``epochs``; the last one also ``result`` (:class:`workers.jobs.TrialResult`) or
+    ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
+    """
+
+    def setup(self, config: dict[str, Any], stage: dict[str, Any], storage: str, margin_points: str,
+              time_limit_seconds: float | None) -> None:
+        self._stage = StageSpec.from_json(stage)
+        self._storage, self._margin, self._limit = storage, Decimal(margin_points), time_limit_seconds
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._began = time.monotonic()
+        self._timed_out = bool(config.get("timed_out", False))
+        if self._limit is not None:
+            # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
+            faulthandler.dump_traceback_later(self._limit + GRACE_SECONDS, exit=True, file=sys.__stderr__)
+        trial = TrialSpec(self._stage, config["number"], tuple(config["alpha"]), config["learning_rate"], config["seed"])
+        self._steps: Generator[Epoch, None, jobs.TrialResult] = jobs.run_trial(trial, self._storage, self._margin)
+
+    def step(self) -> dict[str, Any]:
+        epochs: list[dict[str, Any]] = []
+        began = time.monotonic()
+        try:
+            while time.monotonic() - began < REPORT_EVERY_SECONDS:
+                if self._timed_out or (self._limit is not None and time.monotonic() - self._began > self._limit):
+                    return self._ended(epochs, failure={"kind": "timed out", "reason": f"longer than {self._limit:g} s"})
+                epochs.append(dataclasses.asdict(next(self._steps)))
+        except StopIteration as stop:
+            return self._ended(epochs, result=stop.value)
+        except DivergedError as error:
+            return self._ended(epochs, failure={"kind": "diverged", "reason": error.message})
+        except ClnpError as error:
+            return self._ended(epochs, failure={"kind": "error", "reason": str(error)})
+        except Exception as error:
+            return self._ended(epochs, failure={"kind": "error", "reason": f"{type(error).__name__}: {error}"})
+        return {"epochs": epochs, "host": host_name(), "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"],
+                "sparsity": 0.0}
+
+    def _ended(self, epochs: list[dict[str, Any]], result: jobs.TrialResult | None = None,
+               failure: dict[str, str] | None = None) -> dict[str, Any]:
+        faulthandler.cancel_dump_traceback_later()
+        self._steps.close()
+        return {"epochs": epochs, "host": host_name(), "done": True, "result": result, "failure": failure,
+                "val_accuracy": 0.0 if result is None else result.val_correct / result.val_total,
+                "sparsity": 0.0 if result is None else result.free_within_margin / result.hidden_total}
+
+    def cleanup(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._steps.close()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: the artifact is stored by the trial itself, and an interrupted trial runs again."""
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing to load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An error of ours on its way back to the driver."""
+
+    error: ClnpError
+
+
+def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float) -> "ray.ObjectRef[Any]":
+    """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result."""
+    return ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=2).remote(job, *arguments)
+
+
+def fetch(reference: "ray.ObjectRef[Any]") -> Any:
+    """The job's result.
+
+    Raises:
+        ClnpError: whatever error of ours the job raised, as if it had been called here.
+    """
+    outcome = ray.get(reference)
+    if isinstance(outcome, Refused):
+        raise outcome.error
+    return outcome
+
+
+def _guarded(job: Callable[..., Result], *arguments: object) -> "Result | Refused":
+    try:
+        return job(*arguments)
+    except ClnpError as error:
+        return Refused(error)
