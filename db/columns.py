@@ -1,0 +1,126 @@
+"""What every table shares: the naming of constraints, and how Python values become columns on both databases."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Float, Integer, MetaData, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from clnp_core.selection import Verdict
+from db.states import FailureKind, RequestKind, StageState, TrialState
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. Naive values are refused; SQLite, which forgets the zone, gets and gives UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; use datetime.now(UTC)")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text of any origin. PostgreSQL refuses NUL, both refuse half a surrogate pair, and an error message of a crashed
+    worker may hold either: they become U+FFFD and "?"."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable_text(value)
+
+
+class Document(TypeDecorator[Any]):
+    """JSON (JSONB on PostgreSQL). Tuples become lists; NaN and infinities, which JSON lacks, become their names."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return storable_json(value)
+
+
+def storable_text(value: str) -> str:
+    """The text without what no database stores."""
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def storable_json(value: Any) -> Any:
+    """The value as JSON can hold it on both databases; equal values give equal results."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {storable_text(str(key)): storable_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [storable_json(item) for item in value]
+    return value
+
+
+def finite(value: float) -> float | None:
+    """The number, or None where SQLite would silently turn NaN into NULL and PostgreSQL would not."""
+    return value if math.isfinite(value) else None
+
+
+def choice(states: type[StrEnum], name: str) -> Enum:
+    """A column that holds the value of one member and nothing else: text with a CHECK, the same on both databases."""
+    return Enum(states, name=name, native_enum=False, create_constraint=True, length=32,
+                values_callable=lambda members: [member.value for member in members])
+
+
+VERSION_TABLE = "clnp_alembic_version"
+"""Where alembic keeps the revision: not in ``alembic_version``, which Optuna uses in the same database."""
+
+REVISIONS = ("0001", "0002")
+"""Every revision of the schema, oldest first. Known here, so that opening a database need not import alembic."""
+
+BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column that is spelled INTEGER; it holds 64 bits there, too."""
+
+Id = Annotated[int, mapped_column(BIG_ID, primary_key=True, autoincrement=True)]
+
+
+class Base(DeclarativeBase):
+    """The tables of this project; all are named clnp_…, so that they live beside Optuna's and anybody else's."""
+
+    metadata = MetaData(naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    })
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads it as a class attribute
+        int: BigInteger(),
+        float: Float(53),
+        str: PlainText(),
+        datetime: UtcDateTime(),
+        dict[str, Any]: Document(none_as_null=True),
+        list[int]: Document(none_as_null=True),
+        list[float]: Document(none_as_null=True),
+        list[float | None]: Document(none_as_null=True),
+        StageState: choice(StageState, "state"),
+        TrialState: choice(TrialState, "state"),
+        FailureKind: choice(FailureKind, "failure_kind"),
+        RequestKind: choice(RequestKind, "kind"),
+        Verdict: choice(Verdict, "verdict"),
+    }

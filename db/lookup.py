@@ -1,0 +1,90 @@
+"""Finding a run by its name, and what its lease says: shared by the writes and the reads."""
+
+import difflib
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from clnp_core.errors import NotFoundError
+from db.models import Run, Stage, Trial
+from db.processes import is_gone
+from db.records import Owner
+
+
+def find_run(session: Session, name: str, lock: bool = False) -> Run:
+    """The run of this name.
+
+    Args:
+        session: an open transaction.
+        name: as on the command line.
+        lock: hold the row until the transaction ends (SQLite holds the whole file already).
+
+    Raises:
+        NotFoundError: with the nearest names.
+    """
+    query = select(Run).where(Run.name == name)
+    run = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if run is None:
+        near = difflib.get_close_matches(name, session.scalars(select(Run.name)).all(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`clnp ls` lists the runs"
+        raise NotFoundError(f"there is no run {name!r}", hint)
+    return run
+
+
+def find_stage(session: Session, run_id: int, run_name: str, task: int) -> Stage:
+    """One task of a run.
+
+    Raises:
+        NotFoundError: the run has no such task.
+    """
+    stage = session.scalars(select(Stage).where(Stage.run_id == run_id, Stage.task == task)).one_or_none()
+    if stage is None:
+        tasks = session.scalar(select(func.max(Stage.task)).where(Stage.run_id == run_id))
+        raise NotFoundError(f"run {run_name!r} has no task {task}", f"its tasks are 1 to {tasks}")
+    return stage
+
+
+def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Trial:
+    """One trial of a stage.
+
+    Raises:
+        NotFoundError: the stage has no such trial.
+    """
+    trial = session.scalars(select(Trial).where(Trial.stage_id == stage.id, Trial.number == number)).one_or_none()
+    if trial is None:
+        raise NotFoundError(f"task {stage.task} of run {run_name!r} has no trial {number}",
+                            f"`clnp trials {run_name} --task {stage.task}` lists them")
+    return trial
+
+
+def database_now(session: Session) -> datetime:
+    """The time by the database's clock: drivers on several hosts then agree on how old a heartbeat is."""
+    if session.get_bind().dialect.name == "postgresql":
+        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+    return datetime.now(UTC)
+
+
+def owner_of(run: Run) -> Owner | None:
+    """Who holds the run, alive or not; None when its last driver let go of it."""
+    if run.owner_driver_id is None:
+        return None
+    return Owner(run.owner_host or "", run.owner_pid or 0, run.owner_process_started or 0.0, run.owner_driver_id)
+
+
+def heartbeat_age_seconds(run: Run, now: datetime) -> float:
+    """Seconds since the last sign of life of a driver; infinite if there never was one."""
+    return float("inf") if run.heartbeat_at is None else (now - run.heartbeat_at).total_seconds()
+
+
+def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
+    """Somebody holds the run, its heartbeat has not expired, and it is no dead process of this host.
+
+    Args:
+        run: the run.
+        now: by the database's clock.
+        ttl_seconds: the age at which a heartbeat expires; None: what its driver promised.
+    """
+    owner = owner_of(run)
+    ttl = run.lease_ttl_seconds or 0.0 if ttl_seconds is None else ttl_seconds
+    return owner is not None and heartbeat_age_seconds(run, now) < ttl and not is_gone(owner)

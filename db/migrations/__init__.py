@@ -1,0 +1,1 @@
+"""Alembic's environment and revisions, inside the package so that they travel in a wheel."""

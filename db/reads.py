@@ -1,0 +1,264 @@
+"""Every read, as plain rows (:mod:`db.rows`). For DataFrames see :mod:`db.queries`, for SQL the views clnp_v_…."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from db.artifacts import references
+from db.failures import translated
+from db.lookup import database_now, driver_lives, find_run, find_stage, find_trial, owner_of
+from db.models import (
+    Artifact,
+    Capacity,
+    Commit,
+    Epoch,
+    Evaluation,
+    Event,
+    Request,
+    Run,
+    RunGroup,
+    SelectionOutcome,
+    Stage,
+    ThresholdCurvePoint,
+    Trial,
+    TrialJudgement,
+)
+from db.rows import (
+    AccuracyRow,
+    ArtifactRow,
+    CapacityRow,
+    CommitRow,
+    EpochRow,
+    EventRow,
+    RequestRow,
+    RunRow,
+    SelectionRow,
+    StageRow,
+    ThresholdRow,
+    TrialRow,
+    VerdictRow,
+)
+from db.states import RequestKind, RunState, StageState, TrialState, derive_run_state
+
+
+class Reads:
+    """Reads on the engine that :func:`db.session.open_database` gave; threads may share them.
+
+    A run is named as on the command line. Every method raises :class:`~clnp_core.errors.NotFoundError` for a run, task
+    or trial that is not there, and :class:`~clnp_core.errors.DatabaseError` when the database cannot be read.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with translated(self._engine.url), Session(self._engine) as session:
+            yield session
+
+    def run(self, name: str) -> RunRow:
+        """One run."""
+        with self._session() as session:
+            return _run_rows(session, [find_run(session, name)])[0]
+
+    def runs(self, group: str | None = None) -> list[RunRow]:
+        """All runs, or those of one group, oldest first."""
+        with self._session() as session:
+            query = select(Run).order_by(Run.id)
+            if group is not None:
+                query = query.join(RunGroup, RunGroup.id == Run.group_id).where(RunGroup.name == group)
+            return _run_rows(session, session.scalars(query).all())
+
+    def run_state(self, run: str) -> RunState:
+        """What a run is doing."""
+        return self.run(run).state
+
+    def stages(self, run: str) -> list[StageRow]:
+        """The tasks of a run, in order."""
+        with self._session() as session:
+            found = find_run(session, run)
+            counts: dict[int, dict[TrialState, int]] = {}
+            for stage_id, state, count in session.execute(
+                    select(Trial.stage_id, Trial.state, func.count()).join(Stage, Stage.id == Trial.stage_id)
+                    .where(Stage.run_id == found.id).group_by(Trial.stage_id, Trial.state)):
+                counts.setdefault(stage_id, {})[state] = count
+            stages = session.scalars(select(Stage).where(Stage.run_id == found.id).order_by(Stage.task))
+            return [_stage_row(run, stage, counts.get(stage.id, {})) for stage in stages]
+
+    def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0) -> list[TrialRow]:
+        """Trials of a run, or of one of its tasks, by task and number.
+
+        Args:
+            run: the run.
+            task: only this task's.
+            limit: at most so many rows.
+            offset: leave out so many rows first.
+        """
+        with self._session() as session:
+            found = find_run(session, run)
+            if task is not None:
+                find_stage(session, found.id, run, task)
+            query = (select(Trial, Stage.task, TrialJudgement).join(Stage, Stage.id == Trial.stage_id)
+                     .outerjoin(TrialJudgement, TrialJudgement.trial_id == Trial.id)
+                     .where(Stage.run_id == found.id, *([Stage.task == task] if task is not None else []))
+                     .order_by(Stage.task, Trial.number).limit(limit).offset(offset))
+            return [_trial_row(run, of_task, trial, judgement) for trial, of_task, judgement in session.execute(query)]
+
+    def trial_history(self, run: str, task: int, number: int, attempt: int | None = None) -> list[EpochRow]:
+        """The epochs of a trial: of one attempt, or of the last that recorded any."""
+        with self._session() as session:
+            trial = _trial(session, run, task, number)
+            wanted = attempt if attempt is not None else select(func.max(Epoch.attempt)).where(
+                Epoch.trial_id == trial.id).scalar_subquery()
+            epochs = session.scalars(select(Epoch).where(Epoch.trial_id == trial.id, Epoch.attempt == wanted)
+                                     .order_by(Epoch.epoch))
+            return [EpochRow(e.attempt, e.epoch, e.train_loss, e.l1_penalty, e.val_correct, e.val_total,
+                             e.val_correct / e.val_total, e.seconds) for e in epochs]
+
+    def threshold_curve(self, run: str, task: int, number: int) -> list[ThresholdRow]:
+        """The threshold curve of a finished trial; empty for another one."""
+        with self._session() as session:
+            trial = _trial(session, run, task, number)
+            points = session.scalars(select(ThresholdCurvePoint).where(ThresholdCurvePoint.trial_id == trial.id)
+                                     .order_by(ThresholdCurvePoint.position))
+            return [ThresholdRow(p.position, p.threshold, p.val_correct, p.val_correct / (trial.val_total or 1),
+                                 p.free_neurons, p.free_neurons / (trial.hidden_total or 1)) for p in points]
+
+    def verdicts(self, run: str, task: int | None = None) -> list[VerdictRow]:
+        """The selector's verdicts, by task and trial number."""
+        with self._session() as session:
+            query = _of_run(session, run, task, select(Stage.task, Trial.number, TrialJudgement)
+                            .join(Trial, Trial.id == TrialJudgement.trial_id).join(Stage, Stage.id == Trial.stage_id))
+            return [VerdictRow(of_task, number, v.verdict, v.reason, _tuple(v.thresholds), v.pruned_val_correct,
+                               v.free_neurons)
+                    for of_task, number, v in session.execute(query.order_by(Stage.task, Trial.number))]
+
+    def selections(self, run: str, task: int | None = None) -> list[SelectionRow]:
+        """The selections of a run, by task."""
+        with self._session() as session:
+            query = _of_run(session, run, task, select(Stage.task, Trial.number, SelectionOutcome)
+                            .join(Trial, Trial.id == SelectionOutcome.chosen_trial_id)
+                            .join(Stage, Stage.id == SelectionOutcome.stage_id))
+            return [SelectionRow(of_task, chosen, tuple(s.picked), s.best_val_correct, s.val_total, s.margin_points,
+                                 tuple(s.thresholds), s.pruned_val_correct, s.free_neurons, s.hidden_total, s.reason,
+                                 s.scan_seconds, s.created_at)
+                    for of_task, chosen, s in session.execute(query.order_by(Stage.task))]
+
+    def commits(self, run: str, task: int | None = None) -> list[CommitRow]:
+        """The commits of a run, by task."""
+        with self._session() as session:
+            query = _of_run(session, run, task, select(Stage.task, Commit, Artifact.artifact_bytes)
+                            .join(Stage, Stage.id == Commit.stage_id).join(Artifact, Artifact.digest == Commit.digest))
+            return [CommitRow(of_task, c.digest, c.parent_digest, size, c.verification, c.commit_seconds, c.created_at)
+                    for of_task, c, size in session.execute(query.order_by(Stage.task))]
+
+    def capacity(self, run: str) -> list[CapacityRow]:
+        """Neurons per hidden layer after each commit, by task and layer."""
+        with self._session() as session:
+            query = _of_run(session, run, None, select(Stage.task, Capacity)
+                            .join(Commit, Commit.id == Capacity.commit_id).join(Stage, Stage.id == Commit.stage_id))
+            return [CapacityRow(task, c.layer, c.total_neurons, c.used_neurons, c.new_neurons, c.reused_neurons,
+                                c.free_neurons, c.used_neurons / c.total_neurons)
+                    for task, c in session.execute(query.order_by(Stage.task, Capacity.layer))]
+
+    def accuracy_matrix(self, run: str) -> list[AccuracyRow]:
+        """Test accuracy of every commit on every task that it was evaluated on, by commit and task."""
+        with self._session() as session:
+            query = _of_run(session, run, None, select(Stage.task, Evaluation)
+                            .join(Commit, Commit.id == Evaluation.commit_id).join(Stage, Stage.id == Commit.stage_id))
+            return [AccuracyRow(task, e.on_task, e.test_correct, e.test_total, e.test_accuracy, e.logits_digest)
+                    for task, e in session.execute(query.order_by(Stage.task, Evaluation.on_task))]
+
+    def events(self, run: str, after_id: int = 0, limit: int | None = None) -> list[EventRow]:
+        """What happened to a run, oldest first; ``after_id`` continues where an earlier call ended."""
+        with self._session() as session:
+            found = find_run(session, run)
+            query = (select(Event).where(Event.run_id == found.id, Event.id > after_id)
+                     .order_by(Event.id).limit(limit))
+            return [EventRow(e.id, e.at, e.kind, e.message, e.details) for e in session.scalars(query)]
+
+    def requests(self, run: str) -> list[RequestRow]:
+        """Everything that was asked of a run's drivers, oldest first."""
+        with self._session() as session:
+            found = find_run(session, run)
+            query = select(Request).where(Request.run_id == found.id).order_by(Request.id)
+            return [RequestRow.of(request, run) for request in session.scalars(query)]
+
+    def artifacts(self) -> list[ArtifactRow]:
+        """Every artifact that is recorded and the runs that refer to it, by digest: what ``gc`` must keep."""
+        with self._session() as session:
+            names = dict(session.execute(select(Run.id, Run.name)).tuples().all())
+            runs: dict[str, set[str]] = {}
+            for query in references():
+                for digest, run_id in session.execute(query.distinct()).tuples():
+                    if digest is not None:
+                        runs.setdefault(digest, set()).add(names[run_id])
+            commits = set(session.scalars(select(Commit.digest)))
+            return [ArtifactRow(a.digest, a.artifact_bytes, a.created_at, a.removed_at, a.digest in commits,
+                                tuple(sorted(runs.get(a.digest, ()))))
+                    for a in session.scalars(select(Artifact).order_by(Artifact.digest))]
+
+
+def _trial(session: Session, run: str, task: int, number: int) -> Trial:
+    stage = find_stage(session, find_run(session, run).id, run, task)
+    return find_trial(session, stage, run, number)
+
+
+def _of_run(session: Session, run: str, task: int | None, query: "Select[*tuple[Any, ...]]"
+            ) -> "Select[*tuple[Any, ...]]":
+    found = find_run(session, run)
+    if task is None:
+        return query.where(Stage.run_id == found.id)
+    return query.where(Stage.id == find_stage(session, found.id, run, task).id)
+
+
+def _tuple(values: list[float | None] | None) -> tuple[float | None, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
+    now, source, ids = database_now(session), aliased(Run), [run.id for run in runs]
+    states: dict[int, list[StageState]] = {}
+    for run_id, state in session.execute(select(Stage.run_id, Stage.state).where(Stage.run_id.in_(ids))):
+        states.setdefault(run_id, []).append(state)
+    cancelled = set(session.scalars(select(Request.run_id).where(
+        Request.run_id.in_(ids), Request.kind == RequestKind.CANCEL)))
+    named = {run_id: (group, origin) for run_id, group, origin in session.execute(
+        select(Run.id, RunGroup.name, source.name).outerjoin(RunGroup, RunGroup.id == Run.group_id)
+        .outerjoin(source, source.id == Run.forked_from_run_id).where(Run.id.in_(ids)))}
+    rows = []
+    for run in runs:
+        lives, stages = driver_lives(run, now), states.get(run.id, [])
+        group, origin = named[run.id]
+        rows.append(RunRow(
+            run.id, run.name, group, derive_run_state(stages, run.id in cancelled, lives), run.method, run.benchmark,
+            run.tasks, stages.count(StageState.COMMITTED), run.seed, run.margin_points, run.config, run.config_digest,
+            run.code_version, run.package_versions, run.environment, origin, run.forked_after_task, run.created_at,
+            owner_of(run), lives, run.heartbeat_at))
+    return rows
+
+
+def _stage_row(run: str, stage: Stage, counts: dict[TrialState, int]) -> StageRow:
+    return StageRow(
+        run, stage.task, stage.state, stage.failed_from, stage.reason, stage.train_total, stage.val_total,
+        stage.test_total, None if stage.input_shape is None else tuple(stage.input_shape), stage.classes,
+        stage.split_digest, stage.task_fingerprint, stage.environment, stage.architecture, stage.base_digest,
+        stage.sweep_started_at, stage.sweep_ended_at, stage.selected_at, stage.ended_at,
+        *(counts.get(state, 0) for state in (
+            TrialState.PENDING, TrialState.RUNNING, TrialState.FINISHED, TrialState.FAILED)))
+
+
+def _trial_row(run: str, task: int, trial: Trial, judgement: TrialJudgement | None) -> TrialRow:
+    of_trial = {name: getattr(trial, name) for name in TRIAL_COLUMNS}
+    return TrialRow(
+        run=run, task=task, alpha=tuple(trial.alpha), **of_trial,
+        verdict=judgement.verdict if judgement else None, verdict_reason=judgement.reason if judgement else None,
+        thresholds=_tuple(judgement.thresholds) if judgement else None,
+        pruned_val_correct=judgement.pruned_val_correct if judgement else None,
+        free_neurons=judgement.free_neurons if judgement else None)
+
+
+TRIAL_COLUMNS = tuple(sorted({column.key for column in Trial.__table__.columns} - {"id", "stage_id", "alpha"}))

@@ -1,0 +1,210 @@
+"""What crosses the wall into the database: immutable values, with units in their names.
+
+A fraction is between 0 and 1; a count of correct samples is exact and comes with its total; digests are lower-case hex
+SHA-256; seconds are wall-clock time. Tasks, layers and epochs count from 1, trial numbers from 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clnp_core.errors import ConfigError
+from clnp_core.selection import Verdict
+from db.states import FailureKind
+
+LARGEST_SEED = 2**63 - 1
+"""What a BIGINT holds."""
+
+
+def check_seed(seed: int, whose: str) -> None:
+    """Refuse a seed that no database column can hold, before anything is started.
+
+    Raises:
+        ConfigError: outside 0 to 2⁶³ - 1.
+    """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"the seed {seed} of {whose} is outside 0 to {LARGEST_SEED}",
+                          "choose a smaller seed that is not negative")
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is about to be recorded. ``margin_points`` is the exact decimal text of the config, in percentage
+    points; ``package_versions`` maps distribution names to versions; runs of one ``group`` are reported together."""
+
+    name: str
+    config: Mapping[str, Any]
+    config_digest: str
+    seed: int
+    benchmark: str
+    tasks: int
+    margin_points: str
+    code_version: str
+    package_versions: Mapping[str, str]
+    method: str = "clnp"
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed, f"run {self.name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The driver process that holds a run. ``process_started`` is in seconds since 1970; with the pid it names one
+    process even after the pid has been given to another. ``driver_id`` is unique per driver, not per process."""
+
+    host: str
+    pid: int
+    process_started: float
+    driver_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a run's results, until another driver takes it: every write carries the ``fence``."""
+
+    run_id: int
+    run_name: str
+    fence: int
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class StageFacts:
+    """What a worker found out about a task's data before the sweep: sample counts, shape, digests, its machine."""
+
+    train_total: int
+    val_total: int
+    test_total: int
+    input_shape: tuple[int, ...]
+    classes: int
+    split_digest: str
+    task_fingerprint: str
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """One grid point. ``number`` is its index in the grid, ``key`` the digest of all that determines its result,
+    ``alpha`` has one value per hidden layer and one for the output."""
+
+    number: int
+    key: str
+    alpha: tuple[float, ...]
+    learning_rate: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed, f"trial {self.number}")
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch of one trial. A loss or penalty that is not finite is stored as NULL."""
+
+    epoch: int
+    train_loss: float
+    l1_penalty: float
+    val_correct: int
+    val_total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdPoint:
+    """One point of a threshold curve: pruned at ``threshold`` in every layer, ``free_neurons`` over all hidden layers
+    would be free and ``val_correct`` validation samples correct."""
+
+    threshold: float
+    val_correct: int
+    free_neurons: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSuccess:
+    """The result of one trial, unpruned, with its curve. ``hidden_total`` is all hidden neurons."""
+
+    val_correct: int
+    val_total: int
+    best_epoch: int
+    epochs_run: int
+    train_seconds: float
+    total_seconds: float
+    artifact_digest: str
+    artifact_bytes: int
+    host: str
+    device: str
+    curve: tuple[ThresholdPoint, ...]
+    hidden_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFailure:
+    """Why a trial has no result."""
+
+    kind: FailureKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialVerdict:
+    """The selector's answer for one trial; the last three are None where the trial was not pruned."""
+
+    number: int
+    verdict: Verdict
+    reason: str
+    thresholds: tuple[float | None, ...] | None = None
+    pruned_val_correct: int | None = None
+    free_neurons: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionRecord:
+    """The chosen trial and its thresholds, one per hidden layer (None prunes nothing there)."""
+
+    best_val_correct: int
+    val_total: int
+    margin_points: str
+    picked: tuple[int, ...]
+    chosen: int
+    thresholds: tuple[float | None, ...]
+    pruned_val_correct: int
+    free_neurons: int
+    hidden_total: int
+    reason: str
+    scan_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRecord:
+    """Neurons of one hidden layer after a commit."""
+
+    layer: int
+    total: int
+    used: int
+    new: int
+    reused: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """One cell of the accuracy matrix: the commit's network on the test set of ``on_task``."""
+
+    on_task: int
+    test_correct: int
+    test_total: int
+    logits_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting."""
+
+    digest: str
+    artifact_bytes: int
+    parent_digest: str | None
+    capacity: tuple[CapacityRecord, ...]
+    evaluations: tuple[EvaluationRecord, ...]
+    verification: Mapping[str, Any]
+    commit_seconds: float

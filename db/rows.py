@@ -1,0 +1,251 @@
+"""What the reads give back: immutable rows, plain values only, with units in their names.
+
+``dataclasses.asdict`` of any of them is JSON-able but for its datetimes (UTC). Accuracies are fractions, counts exact.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clnp_core.selection import Verdict
+from db.models import Request
+from db.records import Owner
+from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run, with its derived state. ``owner`` is None when its last driver let go of it; ``driver_lives`` says
+    whether an owner still does."""
+
+    id: int
+    name: str
+    group: str | None
+    state: RunState
+    method: str
+    benchmark: str
+    tasks: int
+    tasks_committed: int
+    seed: int
+    margin_points: str
+    config: dict[str, Any]
+    config_digest: str
+    code_version: str
+    package_versions: dict[str, Any]
+    environment: dict[str, Any] | None
+    forked_from: str | None
+    forked_after_task: int | None
+    created_at: datetime
+    owner: Owner | None
+    driver_lives: bool
+    heartbeat_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One task of a run, with a count of its trials by state."""
+
+    run: str
+    task: int
+    state: StageState
+    failed_from: StageState | None
+    reason: str | None
+    train_total: int | None
+    val_total: int | None
+    test_total: int | None
+    input_shape: tuple[int, ...] | None
+    classes: int | None
+    split_digest: str | None
+    task_fingerprint: str | None
+    environment: dict[str, Any] | None
+    architecture: dict[str, Any] | None
+    base_digest: str | None
+    sweep_started_at: datetime | None
+    sweep_ended_at: datetime | None
+    selected_at: datetime | None
+    ended_at: datetime | None
+    trials_pending: int
+    trials_running: int
+    trials_finished: int
+    trials_failed: int
+
+    @property
+    def trials_total(self) -> int:
+        """All trials of the stage."""
+        return self.trials_pending + self.trials_running + self.trials_finished + self.trials_failed
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One trial, with its verdict where there is one."""
+
+    run: str
+    task: int
+    number: int
+    key: str
+    alpha: tuple[float, ...]
+    learning_rate: float
+    seed: int
+    state: TrialState
+    failure_kind: FailureKind | None
+    failure_reason: str | None
+    attempts: int
+    ray_trial_id: str | None
+    host: str | None
+    device: str | None
+    val_correct: int | None
+    val_total: int | None
+    val_accuracy: float | None
+    hidden_total: int | None
+    best_epoch: int | None
+    epochs_run: int | None
+    train_seconds: float | None
+    total_seconds: float | None
+    artifact_digest: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    verdict: Verdict | None
+    verdict_reason: str | None
+    thresholds: tuple[float | None, ...] | None
+    pruned_val_correct: int | None
+    free_neurons: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    """One epoch of one attempt of a trial; None for a loss that was not finite."""
+
+    attempt: int
+    epoch: int
+    train_loss: float | None
+    l1_penalty: float | None
+    val_correct: int
+    val_total: int
+    val_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRow:
+    """One point of a trial's threshold curve."""
+
+    position: int
+    threshold: float
+    val_correct: int
+    val_accuracy: float
+    free_neurons: int
+    sparsity: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """What the selector made of one trial."""
+
+    task: int
+    number: int
+    verdict: Verdict
+    reason: str
+    thresholds: tuple[float | None, ...] | None
+    pruned_val_correct: int | None
+    free_neurons: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionRow:
+    """The selection of one stage; ``chosen`` and ``picked`` are trial numbers."""
+
+    task: int
+    chosen: int
+    picked: tuple[int, ...]
+    best_val_correct: int
+    val_total: int
+    margin_points: str
+    thresholds: tuple[float | None, ...]
+    pruned_val_correct: int
+    free_neurons: int
+    hidden_total: int
+    reason: str
+    scan_seconds: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """The commit of one stage."""
+
+    task: int
+    digest: str
+    parent_digest: str | None
+    artifact_bytes: int
+    verification: dict[str, Any]
+    commit_seconds: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRow:
+    """Neurons of one hidden layer (from 1) after the commit of one task."""
+
+    task: int
+    layer: int
+    total_neurons: int
+    used_neurons: int
+    new_neurons: int
+    reused_neurons: int
+    free_neurons: int
+    used_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyRow:
+    """One cell of the accuracy matrix: the network committed after ``after_task`` on the test set of ``on_task``."""
+
+    after_task: int
+    on_task: int
+    test_correct: int
+    test_total: int
+    test_accuracy: float
+    logits_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of what happened to a run; ``id`` grows in the order of recording."""
+
+    id: int
+    at: datetime
+    kind: str
+    message: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRow:
+    """Weights in the artifact store, and the runs that refer to them. ``removed_at``: the bytes are gone since."""
+
+    digest: str
+    artifact_bytes: int
+    created_at: datetime
+    removed_at: datetime | None
+    is_commit: bool
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """Something asked of a run's driver; ``answer`` is None while it is open."""
+
+    id: int
+    run: str
+    kind: RequestKind
+    details: dict[str, Any]
+    requested_at: datetime
+    answered_at: datetime | None
+    answer: str | None
+
+    @classmethod
+    def of(cls, request: Request, run: str) -> "RequestRow":
+        """The row of a request to the run of this name."""
+        return cls(request.id, run, request.kind, request.details, request.requested_at, request.answered_at,
+                   request.answer)

@@ -1,0 +1,220 @@
+"""Writes about a run as a whole: create, lease, requests, events, remove."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from clnp_core.errors import BusyError, StateError
+from db.artifacts import digests_of_run, unreferenced
+from db.columns import storable_json
+from db.failures import translated
+from db.lookup import database_now, driver_lives, find_run, heartbeat_age_seconds, owner_of
+from db.models import Artifact, Request, Run, RunGroup, Stage
+from db.records import Lease, NewRun, Owner
+from db.rows import RequestRow
+from db.states import RequestKind, StageState
+from db.writer import Writer, record_event, upsert
+
+
+class RunWrites(Writer):
+    """See :class:`db.store.Store`."""
+
+    def create_run(self, new: NewRun) -> int:
+        """Record a run with one PENDING stage per task.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            StateError: the name is taken.
+        """
+        with self._transaction() as session:
+            return insert_run(session, new).id
+
+    def acquire_lease(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None = None) -> Lease:
+        """Become the driver of a run. Every lease before this one can write nothing from now on.
+
+        Args:
+            run_name: the run.
+            owner: the driver, see :func:`db.processes.this_owner`.
+            ttl_seconds: the age at which a heartbeat, the holder's now or this driver's later, expires.
+            now: the time, for tests; None asks the database's clock.
+
+        Raises:
+            NotFoundError: no such run.
+            BusyError: another driver holds it, its heartbeat has not expired, and it is no dead process of this host.
+        """
+        with self._transaction() as session:
+            run = find_run(session, run_name, lock=True)
+            moment = now or database_now(session)
+            holder = owner_of(run)
+            if holder is not None and holder.driver_id != owner.driver_id:
+                if driver_lives(run, moment, ttl_seconds):
+                    raise _busy(run, holder, moment, ttl_seconds)
+                record_event(session, run.id, "lease", f"taken over from process {holder.pid} on {holder.host}, "
+                             "which died or fell silent", {"host": holder.host, "pid": holder.pid})
+            run.fence += 1
+            run.owner_host, run.owner_pid = owner.host, owner.pid
+            run.owner_process_started, run.owner_driver_id = owner.process_started, owner.driver_id
+            run.lease_ttl_seconds, run.heartbeat_at = ttl_seconds, moment
+            record_event(session, run.id, "lease", f"driven by process {owner.pid} on {owner.host}",
+                         {"host": owner.host, "pid": owner.pid, "fence": run.fence})
+            return Lease(run.id, run.name, run.fence, owner)
+
+    def heartbeat(self, lease: Lease) -> None:
+        """Say that the driver lives.
+
+        Raises:
+            BusyError: the lease is no longer the run's.
+        """
+        with self._driving(lease):
+            pass
+
+    def release_lease(self, lease: Lease) -> bool:
+        """Let go of a run; the lease can write nothing afterwards.
+
+        Returns:
+            Whether there was something to let go of: False after a takeover, which is no error at the end of a driver.
+        """
+        with self._transaction() as session:
+            run = session.scalars(select(Run).where(Run.id == lease.run_id, Run.fence == lease.fence)
+                                  .with_for_update()).one_or_none()
+            if run is None:
+                return False
+            run.fence += 1
+            run.owner_host = run.owner_pid = run.owner_process_started = run.owner_driver_id = None
+            record_event(session, run.id, "lease", f"released by process {lease.owner.pid} on {lease.owner.host}")
+            return True
+
+    def record_environment(self, lease: Lease, environment: Mapping[str, Any]) -> None:
+        """Record the fingerprint under which the run goes on; a change of it is kept in the events."""
+        with self._driving(lease) as session:
+            run = session.get_one(Run, lease.run_id)
+            found = storable_json(environment)
+            if run.environment is not None and run.environment != found:
+                record_event(session, run.id, "environment", "goes on in another environment",
+                             {"before": run.environment, "after": found})
+            run.environment = found
+
+    def request(self, run_name: str, kind: RequestKind, details: Mapping[str, Any] | None = None) -> int:
+        """Ask something of a run's driver; anybody may. An open request of the same kind is not doubled.
+
+        Returns:
+            The request's id.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        with self._transaction() as session:
+            run = find_run(session, run_name, lock=True)
+            same = session.scalars(select(Request).where(
+                Request.run_id == run.id, Request.kind == kind, Request.answered_at.is_(None))).first()
+            if same is not None:
+                return same.id
+            asked = Request(run_id=run.id, kind=kind, details=dict(details or {}), requested_at=database_now(session))
+            session.add(asked)
+            session.flush()
+            record_event(session, run.id, "request", f"asked to {kind.value}", {"request": asked.id})
+            return asked.id
+
+    def open_requests(self, run_id: int) -> tuple[RequestRow, ...]:
+        """Requests that no driver has answered yet, oldest first. They may be older than the driver that reads them:
+        compare ``requested_at``."""
+        with translated(self._reading.url), Session(self._reading) as session:
+            found = session.execute(
+                select(Request, Run.name).join(Run).where(Request.run_id == run_id, Request.answered_at.is_(None))
+                .order_by(Request.id))
+            return tuple(RequestRow.of(request, name) for request, name in found)
+
+    def answer_request(self, lease: Lease, request_id: int, answer: str) -> None:
+        """Close a request with what was done about it; the first answer stays."""
+        with self._driving(lease) as session:
+            session.execute(
+                update(Request).where(Request.id == request_id, Request.run_id == lease.run_id,
+                                      Request.answered_at.is_(None))
+                .values(answered_at=database_now(session), answer=answer))
+
+    def event(self, run: str | Lease, kind: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+        """Add a line to a run's events: as its driver (a lease), or as anybody (its name)."""
+        if isinstance(run, Lease):
+            with self._driving(run) as session:
+                record_event(session, run.run_id, kind, message, details)
+        else:
+            with self._transaction() as session:
+                record_event(session, find_run(session, run).id, kind, message, details)
+
+    def remove_run(self, run_name: str) -> tuple[str, ...]:
+        """Delete a run and everything recorded about it.
+
+        Returns:
+            Digests of the artifacts that nothing refers to any more, sorted: their bytes may be deleted now.
+
+        Raises:
+            NotFoundError: no such run.
+            BusyError: a living driver holds it.
+        """
+        with self._transaction() as session:
+            run = find_run(session, run_name, lock=True)
+            now, holder = database_now(session), owner_of(run)
+            if holder is not None and driver_lives(run, now):
+                raise _busy(run, holder, now, run.lease_ttl_seconds or 0.0)
+            candidates = digests_of_run(session, run.id)
+            group_id = run.group_id
+            session.execute(delete(Run).where(Run.id == run.id))
+            if group_id is not None and session.scalars(
+                    select(Run.id).where(Run.group_id == group_id).limit(1)).first() is None:
+                session.execute(delete(RunGroup).where(RunGroup.id == group_id))
+            gone = unreferenced(session, candidates)
+            session.execute(delete(Artifact).where(Artifact.digest.in_(gone)))
+            return gone
+
+    def mark_artifacts_removed(self, digests: Collection[str]) -> None:
+        """Record that the bytes of artifacts were deleted to save space. What refers to them keeps their digest."""
+        with self._transaction() as session:
+            session.execute(update(Artifact).where(Artifact.digest.in_(digests), Artifact.removed_at.is_(None))
+                            .values(removed_at=database_now(session)))
+
+
+def insert_run(session: Session, new: NewRun) -> Run:
+    """The run's row and its PENDING stages.
+
+    Raises:
+        StateError: the name is taken, whoever took it first.
+    """
+    now = database_now(session)
+    run_id = session.scalar(select(Run.id).where(Run.name == new.name))
+    if run_id is not None:
+        raise taken(new.name)
+    group_id = None
+    if new.group is not None:
+        upsert(session, RunGroup, [{"name": new.group, "created_at": now}], ["name"], ["name"])
+        group_id = session.scalars(select(RunGroup.id).where(RunGroup.name == new.group)).one()
+    run = Run(name=new.name, group_id=group_id, method=new.method, benchmark=new.benchmark, tasks=new.tasks,
+              seed=new.seed, margin_points=new.margin_points, config=dict(new.config),
+              config_digest=new.config_digest, code_version=new.code_version,
+              package_versions=dict(new.package_versions), created_at=now, fence=0)
+    session.add(run)
+    try:
+        session.flush()
+    except IntegrityError:  # another process was faster by a moment
+        raise taken(new.name) from None
+    session.add_all(Stage(run_id=run.id, task=task, state=StageState.PENDING) for task in range(1, new.tasks + 1))
+    record_event(session, run.id, "run", f"created with {new.tasks} tasks", {"config_digest": new.config_digest})
+    return run
+
+
+def taken(name: str) -> StateError:
+    """The error of a name that another run has."""
+    return StateError(f"there is a run {name!r} already",
+                      f"choose another name with --name, or continue that one: `clnp resume {name}`")
+
+
+def _busy(run: Run, holder: Owner, now: datetime, ttl_seconds: float) -> BusyError:
+    age = max(0.0, heartbeat_age_seconds(run, now))
+    return BusyError(
+        f"run {run.name!r} is driven by process {holder.pid} on {holder.host} (last heartbeat {age:.0f} s ago)",
+        f"`clnp stop {run.name}` ends that driver; one that died is taken over {ttl_seconds:.0f} s after its last heartbeat")

@@ -1,0 +1,38 @@
+"""Every write to the database.
+
+One method is one transition is one transaction: after a crash it has happened or it has not, and calling it again with
+the same values changes nothing. Each write of a driver carries its :class:`~db.records.Lease` and is refused with
+:class:`~clnp_core.errors.BusyError` once the lease is no longer the run's, so that a driver which was thought dead and
+wakes up can spoil nothing. Nobody else writes results: whoever wants something of a run inserts a request.
+
+A :class:`Store` holds no state but the engine; threads may share it. Every method raises
+:class:`~clnp_core.errors.DatabaseError` when the database cannot be reached, is locked, or refuses;
+:class:`~clnp_core.errors.NotFoundError` for a run, task or trial that is not there; and what it names itself. Nothing is
+written then.
+
+==========================================  =====================================================
+method                                      transition
+==========================================  =====================================================
+``create_run``                              a run, its stages PENDING
+``acquire_lease`` ``heartbeat`` ``release_lease``  who drives the run
+``begin_sweep`` ``add_trials``              stage PENDING → SWEEPING, trials PENDING
+``trial_started`` ``trial_epochs``          trial → RUNNING
+``trial_finished`` ``trial_failed``         trial → FINISHED, FAILED
+``release_trials`` ``retry_trials``         trial RUNNING, FAILED → PENDING
+``end_sweep``                               stage SWEEPING → SELECTING
+``record_selection``                        stage SELECTING → COMMITTING
+``record_commit``                           stage COMMITTING → COMMITTED
+``fail_stage`` ``reopen_stage``             stage → FAILED and back
+``deplete_stage``                           stage → DEPLETED
+``request`` ``open_requests`` ``answer_request``  what others ask of the driver
+``remove_run`` ``mark_artifacts_removed``   the only deletions
+==========================================  =====================================================
+"""
+
+from db.run_writes import RunWrites
+from db.stage_writes import StageWrites
+from db.sweep_writes import SweepWrites
+
+
+class Store(RunWrites, SweepWrites, StageWrites):
+    """Every write, on the engine that :func:`db.session.open_database` gave."""
