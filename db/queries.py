@@ -1,0 +1,138 @@
+"""Every read as a pandas DataFrame, for notebooks::
+
+    from db.queries import trials
+    trials("demo", task=1).sort_values("val_accuracy")
+
+``url`` is the database; None means ``CLNP_DB_URL``, or SQLite in the working folder. Columns are those of the rows in
+:mod:`db.rows` and keep their names and units; states and verdicts are text. The database is only read. Errors are those of
+:class:`db.reads.Reads`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from enum import Enum
+from typing import Any
+
+import pandas as pd
+
+from db.reads import Reads
+from db.rows import (
+    AccuracyRow,
+    ArtifactRow,
+    CapacityRow,
+    CommitRow,
+    EpochRow,
+    EventRow,
+    RequestRow,
+    RunRow,
+    SelectionRow,
+    StageRow,
+    ThresholdRow,
+    TrialRow,
+    VerdictRow,
+)
+from db.session import open_database
+
+
+@contextmanager
+def reading(url: str | None) -> Iterator[Reads]:
+    """Reads of a database that is closed afterwards."""
+    engine = open_database(url)
+    try:
+        yield Reads(engine)
+    finally:
+        engine.dispose()
+
+
+def frame(row: type[Any], rows: Sequence[Any]) -> pd.DataFrame:
+    """A DataFrame with one column per field of the row class, also where there are no rows."""
+    names = [field.name for field in fields(row)]
+    return pd.DataFrame([[_plain(getattr(item, name)) for name in names] for item in rows], columns=names)
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def runs(group: str | None = None, url: str | None = None) -> pd.DataFrame:
+    """All runs, or those of one group, oldest first."""
+    with reading(url) as reads:
+        return frame(RunRow, reads.runs(group))
+
+
+def stages(run: str, url: str | None = None) -> pd.DataFrame:
+    """The tasks of a run, in order."""
+    with reading(url) as reads:
+        return frame(StageRow, reads.stages(run))
+
+
+def trials(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+    """The trials of a run, or of one task, with their verdicts, by task and number."""
+    with reading(url) as reads:
+        return frame(TrialRow, reads.trials(run, task))
+
+
+def trial_history(run: str, task: int, number: int, url: str | None = None) -> pd.DataFrame:
+    """The epochs of a trial's last attempt."""
+    with reading(url) as reads:
+        return frame(EpochRow, reads.trial_history(run, task, number))
+
+
+def threshold_curve(run: str, task: int, number: int, url: str | None = None) -> pd.DataFrame:
+    """Validation accuracy and sparsity of a trained trial against the threshold."""
+    with reading(url) as reads:
+        return frame(ThresholdRow, reads.threshold_curve(run, task, number))
+
+
+def verdicts(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+    """What the selector made of each trial, and why."""
+    with reading(url) as reads:
+        return frame(VerdictRow, reads.verdicts(run, task))
+
+
+def selections(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+    """The chosen trial of each task."""
+    with reading(url) as reads:
+        return frame(SelectionRow, reads.selections(run, task))
+
+
+def commits(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+    """The committed network of each task."""
+    with reading(url) as reads:
+        return frame(CommitRow, reads.commits(run, task))
+
+
+def capacity(run: str, url: str | None = None) -> pd.DataFrame:
+    """Neurons used, new, reused and free per hidden layer after each task."""
+    with reading(url) as reads:
+        return frame(CapacityRow, reads.capacity(run))
+
+
+def evaluations(run: str, url: str | None = None) -> pd.DataFrame:
+    """The accuracy matrix as one row per cell, with exact counts."""
+    with reading(url) as reads:
+        return frame(AccuracyRow, reads.accuracy_matrix(run))
+
+
+def accuracy_matrix(run: str, url: str | None = None) -> pd.DataFrame:
+    """Test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
+    return evaluations(run, url).pivot(index="after_task", columns="on_task", values="test_accuracy").astype("float64")
+
+
+def events(run: str, url: str | None = None) -> pd.DataFrame:
+    """What happened to a run, oldest first."""
+    with reading(url) as reads:
+        return frame(EventRow, reads.events(run))
+
+
+def requests(run: str, url: str | None = None) -> pd.DataFrame:
+    """What was asked of a run's drivers, oldest first."""
+    with reading(url) as reads:
+        return frame(RequestRow, reads.requests(run))
+
+
+def artifacts(url: str | None = None) -> pd.DataFrame:
+    """Every recorded artifact and the runs that refer to it."""
+    with reading(url) as reads:
+        return frame(ArtifactRow, reads.artifacts())
