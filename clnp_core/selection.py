@@ -21,6 +21,13 @@ Thresholds = tuple[float | None, ...]
 """One activation threshold per hidden layer; None prunes nothing in that layer."""
 
 
+class ThresholdMode(StrEnum):
+    """One θ for all hidden layers, or one for each."""
+
+    SHARED = "shared"
+    PER_LAYER = "per-layer"
+
+
 class Verdict(StrEnum):
     """What the rule made of a trial."""
 

@@ -9,7 +9,6 @@ over every candidate.
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -18,14 +17,7 @@ from clnp_core.evaluation import CANONICAL_BATCH, count_correct, logit_batches
 from clnp_core.network import Network
 from clnp_core.pruning import keep, survivors
 from clnp_core.screening import Screen
-from clnp_core.selection import Thresholds
-
-
-class ThresholdMode(StrEnum):
-    """One θ for all hidden layers, or one for each."""
-
-    SHARED = "shared"
-    PER_LAYER = "per-layer"
+from clnp_core.selection import ThresholdMode, Thresholds
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from clnp_core.forgetting import Proof, prove_zero_forgetting
 from clnp_core.network import Network, empty_network
 from clnp_core.partition import widen
 from clnp_core.pruning import prune
-from clnp_core.selection import Thresholds, required_correct
-from clnp_core.threshold import CurvePoint, ThresholdMode, ThresholdResult, find_thresholds, threshold_curve
+from clnp_core.selection import ThresholdMode, Thresholds, required_correct
+from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, threshold_curve
 from workers.artifacts import Artifact, ArtifactStore, Contents, get_network, put_network
 from workers.environment import fingerprint, host_name
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec

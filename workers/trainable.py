@@ -6,7 +6,6 @@ retries only a process that died.
 
 import dataclasses
 import faulthandler
-import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -31,40 +30,57 @@ GRACE_SECONDS = 5.0
 """How long after its time limit a trial that does not come back to us is ended by force."""
 
 
+@dataclass(frozen=True, slots=True)
+class StageWork:
+    """What every trial of a stage is given.
+
+    Attributes:
+        stage: what the trials share.
+        storage: root of the artifact store, the same folder on every worker.
+        margin_points: m, for the second objective of samplers; it does not change a trial.
+        time_limit_seconds: after which a trial ends as timed out.
+    """
+
+    stage: StageSpec
+    storage: str
+    margin_points: Decimal
+    time_limit_seconds: float | None
+
+
 class GridPoint(tune.Trainable):
     """One grid point of a stage, in a warm process that serves one after another (``reuse_actors``).
 
-    The config holds ``number``, ``alpha`` (list), ``learning_rate``, ``seed`` and, after a timeout that killed the process,
-    ``timed_out``. Every result holds ``epochs``; the last one also ``result`` (:class:`workers.jobs.TrialResult`) or
+    ``config["point"]`` holds ``number``, ``alpha`` (list), ``learning_rate``, ``seed`` and, once a time limit has killed the
+    process, ``timed_out``. Every result holds ``epochs``; the last one also ``result`` (:class:`workers.jobs.TrialResult`) or
     ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
     """
 
-    def setup(self, config: dict[str, Any], stage: dict[str, Any], storage: str, margin_points: str,
-              time_limit_seconds: float | None) -> None:
-        self._stage = StageSpec.from_json(stage)
-        self._storage, self._margin, self._limit = storage, Decimal(margin_points), time_limit_seconds
-        self._begin(config)
+    def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
+        self._work = shared["work"]
+        self._begin(config["point"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._begin(new_config)
+        self._begin(new_config["point"])
         return True
 
-    def _begin(self, config: dict[str, Any]) -> None:
+    def _begin(self, point: dict[str, Any]) -> None:
+        work = self._work
         self._began = time.monotonic()
-        self._timed_out = bool(config.get("timed_out", False))
-        if self._limit is not None:
+        self._timed_out = bool(point.get("timed_out", False))
+        if work.time_limit_seconds is not None:
             # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
-            faulthandler.dump_traceback_later(self._limit + GRACE_SECONDS, exit=True, file=sys.__stderr__)
-        trial = TrialSpec(self._stage, config["number"], tuple(config["alpha"]), config["learning_rate"], config["seed"])
-        self._steps: Generator[Epoch, None, jobs.TrialResult] = jobs.run_trial(trial, self._storage, self._margin)
+            faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True)
+        trial = TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"])
+        self._steps: Generator[Epoch, None, jobs.TrialResult] = jobs.run_trial(trial, work.storage, work.margin_points)
 
     def step(self) -> dict[str, Any]:
         epochs: list[dict[str, Any]] = []
         began = time.monotonic()
         try:
             while time.monotonic() - began < REPORT_EVERY_SECONDS:
-                if self._timed_out or (self._limit is not None and time.monotonic() - self._began > self._limit):
-                    return self._ended(epochs, failure={"kind": "timed out", "reason": f"longer than {self._limit:g} s"})
+                if self._out_of_time():
+                    limit = self._work.time_limit_seconds
+                    return self._ended(epochs, failure={"kind": "timed out", "reason": f"longer than {limit:g} s"})
                 epochs.append(dataclasses.asdict(next(self._steps)))
         except StopIteration as stop:
             return self._ended(epochs, result=stop.value)
@@ -76,6 +92,10 @@ class GridPoint(tune.Trainable):
             return self._ended(epochs, failure={"kind": "error", "reason": f"{type(error).__name__}: {error}"})
         return {"epochs": epochs, "host": host_name(), "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"],
                 "sparsity": 0.0}
+
+    def _out_of_time(self) -> bool:
+        limit = self._work.time_limit_seconds
+        return self._timed_out or (limit is not None and time.monotonic() - self._began > limit)
 
     def _ended(self, epochs: list[dict[str, Any]], result: jobs.TrialResult | None = None,
                failure: dict[str, str] | None = None) -> dict[str, Any]:
@@ -105,7 +125,9 @@ class Refused:
 
 def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float) -> "ray.ObjectRef[Any]":
     """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result."""
-    return ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=2).remote(job, *arguments)
+    remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=2)
+    reference: ray.ObjectRef[Any] = remote.remote(job, *arguments)
+    return reference
 
 
 def fetch(reference: "ray.ObjectRef[Any]") -> Any:
@@ -114,7 +136,7 @@ def fetch(reference: "ray.ObjectRef[Any]") -> Any:
     Raises:
         ClnpError: whatever error of ours the job raised, as if it had been called here.
     """
-    outcome = ray.get(reference)
+    outcome: Any = ray.get(reference)
     if isinstance(outcome, Refused):
         raise outcome.error
     return outcome

@@ -1,0 +1,134 @@
+"""A connection to Ray: a cluster of our own on this machine, or the one that ``RAY_ADDRESS`` names.
+
+An existing cluster gets everything a worker needs with the connection: the code of ``clnp_core`` and ``workers`` as it stands
+here, the user's benchmark module, and the data folder's name.
+"""
+
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clnp_core.errors import ConfigError, RunFailedError
+from orchestrator.config import Config
+
+SHIPPED_VARIABLES = ("CLNP_DATA",)
+"""Settings of the driver that workers on other machines are given as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the connected cluster has to offer, and how many trials fit on it side by side."""
+
+    address: str
+    cpus: float
+    gpus: float
+    parallel_trials: int
+
+
+@contextmanager
+def connect(config: Config) -> Iterator[Cluster]:
+    """Connect for the length of a run; a cluster started here ends with it.
+
+    A process that is connected already (a notebook, a test) keeps its connection.
+
+    Raises:
+        ConfigError: this machine can never offer what one trial asks for.
+        RunFailedError: the cluster cannot be reached.
+    """
+    _quiet_environment()
+    import ray
+
+    if ray.is_initialized():
+        yield _offer(config, "the connected cluster")
+        return
+    address = os.environ.get("RAY_ADDRESS", "")
+    shipped = Path(tempfile.mkdtemp(prefix="clnp-ship-")) if address else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray announces changes of its own defaults
+            if shipped is not None:
+                _stage_code(shipped, config.benchmark.name)
+                ray.init(address=address, runtime_env=_runtime_environment(shipped), log_to_driver=False,
+                         logging_level=logging.ERROR)
+            else:
+                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        _remove(shipped)
+        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RunFailedError(f"cannot reach {where}: {reason}",
+                             "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
+    try:
+        yield _offer(config, address or "this machine")
+    finally:
+        ray.shutdown()
+        _remove(shipped)
+
+
+def _offer(config: Config, address: str) -> Cluster:
+    import ray
+
+    total: dict[str, float] = ray.cluster_resources()
+    cpus, gpus = total.get("CPU", 0.0), total.get("GPU", 0.0)
+    wanted = config.resources
+    fits = [cpus / wanted.cpus_per_trial]
+    if wanted.gpus_per_trial:
+        fits.append(gpus / wanted.gpus_per_trial)
+    parallel = int(min(fits) + 1e-9)
+    if parallel < 1 and address == "this machine":
+        raise ConfigError(f"a trial asks for {wanted.cpus_per_trial:g} CPUs and {wanted.gpus_per_trial:g} GPUs, "
+                          f"this machine has {cpus:g} and {gpus:g}",
+                          "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
+    if wanted.max_concurrent_trials is not None:
+        parallel = min(parallel, wanted.max_concurrent_trials)
+    return Cluster(address, cpus, gpus, max(1, parallel))
+
+
+def _quiet_environment() -> None:
+    """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report."""
+    defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
+                "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+                "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
+                "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _runtime_environment(shipped: Path) -> dict[str, Any]:
+    variables = {name: os.environ[name] for name in SHIPPED_VARIABLES if name in os.environ}
+    variables["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    return {"working_dir": str(shipped), "env_vars": variables}
+
+
+def _stage_code(folder: Path, benchmark: str) -> None:
+    """Copy what a worker imports into one folder: Ray ships it and puts it first on the workers' path."""
+    packages = ["clnp_core", "workers"]
+    if ":" in benchmark:
+        packages.append(benchmark.partition(":")[0].split(".")[0])
+    for name in packages:
+        if name not in sys.modules and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ConfigError(f"benchmark {benchmark!r}: there is no module {name!r} here to ship to the workers",
+                              "start clnp in the folder that holds the module")
+        source = Path(spec.origin)
+        if spec.submodule_search_locations:
+            shutil.copytree(source.parent, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / source.name)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,128 @@
+"""What is to be trained, as a pure function of the config, the base and what has been decided so far.
+
+Resuming is the same function: plan, minus what is finished.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clnp_core.architecture import Architecture, HeadKind
+from orchestrator.config import Config
+from orchestrator.config_sweep import GridPoint, per_layer
+from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One line of ``clnp launch --dry-run``: a task, how many trials it has, and where their values come from."""
+
+    task: int
+    trials: int
+    points: tuple[GridPoint, ...]
+    source: str
+
+
+def benchmark_spec(config: Config) -> BenchmarkSpec:
+    """Where the run's data comes from; the run's seed is the benchmark's."""
+    return BenchmarkSpec(config.benchmark.name, config.seed, dict(config.benchmark.params),
+                         config.benchmark.validation_fraction, config.training.normalize.value)
+
+
+def architecture(config: Config, inputs: int, classes: int, hidden: Sequence[int] | None = None) -> Architecture:
+    """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened."""
+    network = config.network
+    bias = network.head is HeadKind.MULTI if network.head_bias is None else network.head_bias
+    return Architecture(inputs, tuple(hidden or network.hidden), classes, network.activation, network.head, bias)
+
+
+def stage_spec(config: Config, task: int, network: Architecture, base_digest: str | None) -> StageSpec:
+    """What all trials of ``task`` share, on top of the commit ``base_digest`` (None for the first task)."""
+    training = config.training
+    spec = TrainingSpec(training.optimizer.value, training.momentum or 0.0, training.weight_decay, training.batch_size,
+                        training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience)
+    return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
+                     config.resources.threads_per_trial, config.selection.curve_points)
+
+
+def sweeps(config: Config, task: int) -> bool:
+    """Whether ``task`` has a sweep of its own, and not one trial with given values."""
+    return task == 1 or config.sweep.protocol.sweeps_later_tasks
+
+
+def sampled(config: Config, task: int) -> bool:
+    """Whether the trials of ``task`` are invented by a sampler as the sweep goes on."""
+    return sweeps(config, task) and not config.sweep.sampler.is_grid
+
+
+def points(config: Config, task: int, first_choice: GridPoint | None) -> tuple[GridPoint, ...]:
+    """The grid points of ``task``, in the order of their numbers; empty where a sampler invents them.
+
+    Args:
+        config: the run's.
+        task: counted from 1.
+        first_choice: α and learning rate that the selection of task 1 chose; needed for later tasks of the protocol
+            ``first-task`` without fixed values.
+    """
+    if sampled(config, task):
+        return ()
+    if sweeps(config, task):
+        return config.grid()
+    fixed = config.later_point()
+    if fixed is not None:
+        return (fixed,)
+    return () if first_choice is None else (first_choice,)
+
+
+def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint]) -> tuple[TrialSpec, ...]:
+    """One trial per grid point, numbered by index, each with a seed derived from run, task and number."""
+    return tuple(trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted))
+
+
+def trial_spec(stage: StageSpec, run_seed: int, number: int, point: GridPoint) -> TrialSpec:
+    """The trial of one grid point."""
+    return TrialSpec(stage, number, point.alpha, point.learning_rate, trial_seed(run_seed, stage.task, number))
+
+
+def trial_seed(run_seed: int, task: int, number: int) -> int:
+    """The seed of a trial: nothing but its place in the run goes in."""
+    return derive_seed(run_seed, "trial", task, number)
+
+
+def sampled_point(config: Config, alpha: float, learning_rate: float) -> GridPoint:
+    """A point that a sampler drew: its one α stands for all layers."""
+    return GridPoint(per_layer(alpha, config.network.layers), learning_rate)
+
+
+def trial_count(config: Config, task: int) -> int:
+    """How many trials ``task`` has."""
+    if sampled(config, task):
+        return config.sweep.samples or 0
+    return len(config.grid()) if sweeps(config, task) else 1
+
+
+def widths_after_depletion(config: Config, hidden: Sequence[int], free: Mapping[int, int]) -> tuple[int, ...]:
+    """Widths of the next stage where full layers are widened.
+
+    Args:
+        config: with ``capacity.widen_by`` neurons for every layer that is full.
+        hidden: the widths now.
+        free: free neurons by hidden layer, counted from 1.
+    """
+    extra = config.capacity.widen_by or 0
+    return tuple(width + (extra if free[layer] == 0 else 0) for layer, width in enumerate(hidden, start=1))
+
+
+def overview(config: Config) -> tuple[PlannedTask, ...]:
+    """The whole plan, as far as it is known before anything has run."""
+    lines = []
+    for task in range(1, config.benchmark.tasks + 1):
+        if sampled(config, task):
+            source = f"{config.sweep.sampler.value} draws them"
+        elif sweeps(config, task):
+            source = "grid"
+        elif config.later_point() is not None:
+            source = "fixed in the config"
+        else:
+            source = "what the selection of task 1 chooses"
+        lines.append(PlannedTask(task, trial_count(config, task), points(config, task, None), source))
+    return tuple(lines)

@@ -1,0 +1,162 @@
+"""What a person sees while a run goes on: which task, which trials, the best accuracy so far, the time left.
+
+A terminal gets one more line at the bottom that is redrawn in place; a pipe gets plain lines and nothing else.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from orchestrator.config_sweep import GridPoint
+
+
+class Progress:
+    """The steps of a run, for whoever wants to hear of them. This one is silent."""
+
+    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
+        """Trials of every task in turn, how many run side by side, and how many of each are recorded already."""
+
+    def stage_started(self, task: int, trials: int, finished: int) -> None:
+        """A sweep of ``trials`` begins; ``finished`` of them are recorded already."""
+
+    def trial_started(self, number: int, point: GridPoint) -> None:
+        """A worker begins a trial."""
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
+        """A trial ended an epoch with this validation accuracy (a fraction)."""
+
+    def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
+        """A trial ended with this validation accuracy (a fraction), unpruned."""
+
+    def trial_failed(self, number: int, reason: str) -> None:
+        """A trial has no result."""
+
+    def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
+        """The sweep has ended; these trials are within the margin and are pruned next."""
+
+    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> None:
+        """A task is committed; usage per hidden layer in percent."""
+
+    def notice(self, text: str) -> None:
+        """Something that a person should know."""
+
+    def close(self) -> None:
+        """Nothing follows."""
+
+
+@dataclass
+class ConsoleProgress(Progress):
+    """Lines on a stream, with a live last line where the stream is a terminal."""
+
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    _tasks: list[int] = field(default_factory=list)
+    _left: list[int] = field(default_factory=list)
+    _parallel: int = 1
+    _task: int = 0
+    _best: float = 0.0
+    _running: dict[int, tuple[float, str]] = field(default_factory=dict)
+    _trial_seconds: list[float] = field(default_factory=list)
+    _overhead_began: float = 0.0
+    _overheads: list[float] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+    _live_line: bool = False
+
+    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
+        self._tasks = list(trials_by_task)
+        self._left = [trials - ended for trials, ended in zip(trials_by_task, done, strict=True)]
+        self._parallel = max(1, parallel)
+        left = sum(self._left)
+        self._say(f"run {run}: {len(self._tasks)} tasks, {sum(self._tasks)} trials, {left} of them still to run, "
+                  f"{self._parallel} side by side")
+
+    def stage_started(self, task: int, trials: int, finished: int) -> None:
+        self._task, self._best = task, 0.0
+        already = f", {finished} already recorded" if finished else ""
+        self._say(f"task {task} of {len(self._tasks)}: sweeping {trials} trials{already}")
+
+    def trial_started(self, number: int, point: GridPoint) -> None:
+        self._running[number] = (time.monotonic(), "")
+        self._draw()
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
+        began, _ = self._running.get(number, (time.monotonic(), ""))
+        self._running[number] = (began, f"epoch {epoch}/{epochs} {accuracy:.2%}")
+        if not self.stream.isatty() and time.monotonic() - began > 20 and epoch % max(1, epochs // 4) == 0:
+            self._say(f"  task {self._task} trial {number}: epoch {epoch} of {epochs}, {accuracy:.2%} on validation")
+        self._draw()
+
+    def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
+        self._best = max(self._best, accuracy)
+        self._trial_seconds.append(seconds)
+        self._ended(number, f"{accuracy:.2%} on validation in {seconds:.1f} s")
+
+    def trial_failed(self, number: int, reason: str) -> None:
+        self._ended(number, f"failed: {reason.splitlines()[0]}")
+
+    def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
+        self._running.clear()
+        numbers = ", ".join(str(number) for number in picked)
+        self._say(f"  best {best_accuracy:.2%}; pruning what is within the margin: "
+                  f"{'trial' if len(picked) == 1 else 'trials'} {numbers}")
+
+    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> None:
+        used = " / ".join(f"{percent:.0f} %" for percent in used_percent)
+        self._say(f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test after pruning, "
+                  f"neurons used {used}; zero forgetting verified")
+
+    def notice(self, text: str) -> None:
+        self._say(text)
+
+    def close(self) -> None:
+        self._erase()
+
+    def _ended(self, number: int, what: str) -> None:
+        self._running.pop(number, None)
+        self._left[self._task - 1] = max(0, self._left[self._task - 1] - 1)
+        of = self._tasks[self._task - 1]
+        self._say(f"  task {self._task} trial {number} ({of - self._left[self._task - 1]}/{of}): {what}; "
+                  f"best {self._best:.2%}{self._time_left()}")
+
+    def _time_left(self) -> str:
+        """An estimate from the trials so far: their mean length, and what stages cost beside them."""
+        if not self._trial_seconds:
+            return ""
+        ended = sum(self._tasks) - sum(self._left)
+        elapsed = time.monotonic() - self._began
+        seconds = elapsed / max(1, len(self._trial_seconds)) * sum(self._left) if ended else 0.0
+        return f", about {_duration(seconds)} left"
+
+    def _say(self, text: str) -> None:
+        self._erase()
+        print(text, file=self.stream, flush=True)
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self.stream.isatty() or not self._running:
+            return
+        parts = [f"trial {number} {state}".rstrip() for number, (_, state) in sorted(self._running.items())]
+        line = f"  … task {self._task} running: " + ", ".join(parts)
+        self.stream.write("\r\x1b[2K" + line[:_columns() - 1])
+        self.stream.flush()
+        self._live_line = True
+
+    def _erase(self) -> None:
+        if self._live_line:
+            self.stream.write("\r\x1b[2K")
+            self._live_line = False
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

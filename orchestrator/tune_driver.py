@@ -1,0 +1,147 @@
+"""The only ``ray.tune.Tuner``: a grid, or points that an Optuna sampler draws, on warm workers.
+
+Ray keeps nothing that matters. Its experiment folder is scratch and is removed; what is resumed is read from the database.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import optuna
+from ray import tune
+from ray.tune.search.optuna import OptunaSearch
+
+from orchestrator.cluster import Cluster
+from orchestrator.config import Config
+from orchestrator.config_choices import SamplerKind
+from orchestrator.config_sweep import LogRange
+from orchestrator.plan import sampled_point, trial_seed
+from orchestrator.recorder import Recorder
+from workers.spec import StageSpec, TrialSpec
+from workers.trainable import GridPoint, StageWork
+
+
+@dataclass(frozen=True, slots=True)
+class SampledTrial:
+    """A recorded point of an earlier attempt at the same sweep: its α (of every layer), rate, and objectives."""
+
+    alpha: float
+    learning_rate: float
+    val_accuracy: float
+    sparsity: float
+
+
+def run_grid(config: Config, stage: StageSpec, missing: Sequence[TrialSpec], storage: str, cluster: Cluster,
+             recorder: Recorder, stop: Callable[[], bool]) -> None:
+    """Train the grid points of a stage that have no result yet.
+
+    Args:
+        config: the run's.
+        stage: what the trials share.
+        missing: the trials to run, in the order of their numbers.
+        storage: root of the artifact store.
+        cluster: the connected one.
+        recorder: writes every report into the database.
+        stop: asked between reports; True ends the sweep and leaves the rest for a resume.
+    """
+    points = [{"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
+               "seed": trial.seed} for trial in missing]
+    space = {"point": tune.grid_search(points)}
+    _fit(config, stage, storage, cluster, recorder, stop, space, samples=1, search=None)
+
+
+def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
+                cluster: Cluster, recorder: Recorder, stop: Callable[[], bool]) -> None:
+    """Let the config's sampler draw the points of a stage that are still missing.
+
+    A sampler learns from the order in which trials end, so a resumed sweep draws other points than an uninterrupted one
+    would have; grids do not have that weakness. ``recorded`` tells it what it drew before.
+    """
+    search = _NumberedSearch(config, stage.task, recorded, next_number)
+    left = (config.sweep.samples or 0) - next_number
+    _fit(config, stage, storage, cluster, recorder, stop, space={}, samples=left, search=search)
+
+
+def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, stop: Callable[[], bool],
+         space: dict[str, Any], samples: int, search: "_NumberedSearch | None") -> None:
+    resources = config.resources
+    work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds)
+    trainable = tune.with_resources(
+        tune.with_parameters(GridPoint, work=work),
+        tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
+    scratch = Path(storage) / ".tune" / uuid4().hex
+    try:
+        tune.Tuner(
+            trainable,
+            param_space=space,
+            tune_config=tune.TuneConfig(
+                num_samples=samples, search_alg=search, reuse_actors=True, time_budget_s=resources.sweep_time_limit_seconds,
+                max_concurrent_trials=cluster.parallel_trials if search else resources.max_concurrent_trials,
+                trial_dirname_creator=_trial_folder),
+            run_config=tune.RunConfig(
+                name="sweep", storage_path=str(scratch), verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
+                failure_config=tune.FailureConfig(max_failures=resources.retries),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if recorder.error is not None:
+        raise recorder.error
+
+
+def _trial_folder(trial: Any) -> str:
+    return f"trial-{trial.config['point']['number']}-{trial.trial_id}"
+
+
+class _Stopper(tune.Stopper):  # type: ignore[misc]  # Ray ships no types for it
+    """Ends a sweep when somebody asked for it, or when recording has failed."""
+
+    def __init__(self, recorder: Recorder, stop: Callable[[], bool]) -> None:
+        self._recorder, self._stop = recorder, stop
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._recorder.error is not None or self._stop()
+
+
+class _NumberedSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships no types for it
+    """OptunaSearch whose points carry their trial number and seed, and that starts from recorded trials.
+
+    TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin, side by side.
+    """
+
+    def __init__(self, config: Config, task: int, recorded: Sequence[SampledTrial], next_number: int) -> None:
+        self._config, self._task, self._next = config, task, next_number
+        alpha, rate = config.sweep.alpha, config.sweep.learning_rate
+        assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config refuses samplers without ranges"
+        space = {"alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
+                 "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}
+        two_objectives = config.sweep.sampler is SamplerKind.NSGA2
+        seed = trial_seed(config.seed, task, next_number) % 2**32
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler: optuna.samplers.BaseSampler = (optuna.samplers.NSGAIISampler(seed=seed) if two_objectives
+                                                else optuna.samplers.TPESampler(seed=seed))
+        storage = optuna.storages.InMemoryStorage()
+        directions = ["maximize", "maximize"] if two_objectives else ["maximize"]
+        study = optuna.create_study(storage=storage, study_name="sweep", directions=directions)
+        for trial in recorded:
+            values = [trial.val_accuracy, trial.sparsity][:len(directions)]
+            study.add_trial(optuna.trial.create_trial(
+                params={"alpha": trial.alpha, "learning_rate": trial.learning_rate}, distributions=space, values=values))
+        super().__init__(space, metric=["val_accuracy", "sparsity"] if two_objectives else "val_accuracy",
+                         mode=["max", "max"] if two_objectives else "max", sampler=sampler, storage=storage,
+                         study_name="sweep")
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        drawn = super().suggest(trial_id)
+        if drawn is None:
+            return None
+        point = sampled_point(self._config, drawn["alpha"], drawn["learning_rate"])
+        number, self._next = self._next, self._next + 1
+        return {"point": {"number": number, "alpha": list(point.alpha), "learning_rate": point.learning_rate,
+                          "seed": trial_seed(self._config.seed, self._task, number), "sampled": True}}
