@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from clnp_core.errors import ConfigError
 from orchestrator.config_errors import explain, show
@@ -60,6 +60,15 @@ class Config(Section):
         if not _RUN_NAME.fullmatch(name):
             raise ValueError(f"{show(name)} cannot name a run")
         return name
+
+    @field_validator("training")
+    @classmethod
+    def _own_data_comes_ready(cls, training: Training, info: ValidationInfo) -> Training:
+        benchmark = info.data.get("benchmark")
+        if benchmark is not None and not benchmark.is_built_in and training.normalize.transforms:
+            raise ValueError(f"normalize {training.normalize} has no meaning with a benchmark of your own, which "
+                             "delivers its inputs ready\nremove it, and normalize in your callable")
+        return training
 
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",

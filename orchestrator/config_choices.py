@@ -22,6 +22,11 @@ class Normalization(StrEnum):
     UNIT = "unit"
     STANDARD = "standard"
 
+    @property
+    def transforms(self) -> bool:
+        """Whether a benchmark has to do more than deliver values in 0..1."""
+        return self is Normalization.STANDARD
+
 
 class ThresholdMode(StrEnum):
     """How many thresholds a network is pruned with."""

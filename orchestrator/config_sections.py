@@ -41,7 +41,7 @@ class Benchmark(Section):
         description="arguments for a benchmark of your own: text, numbers, booleans, null, lists and sections of these")
     validation_fraction: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = Field(
         default=None,
-        description="share of the training data kept for validation, between 0 and 1; null takes the benchmark's own")
+        description="share of the training data held out for validation, between 0 and 1; null takes the benchmark's own")
 
     @field_validator("name")
     @classmethod
@@ -66,7 +66,18 @@ class Benchmark(Section):
     def _only_for_own(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if params and info.data.get("name") in BUILT_IN_BENCHMARKS:
             raise ValueError(f"has no meaning with {info.data['name']}, which takes no arguments\nremove it")
+        if "seed" in params:
+            raise ValueError("must not hold seed, which every benchmark is given\nset the top-level seed")
         return {key: _json_value(value, key) for key, value in params.items()}
+
+    @field_validator("validation_fraction")
+    @classmethod
+    def _only_for_built_in(cls, fraction: float | None, info: ValidationInfo) -> float | None:
+        name = info.data.get("name")
+        if fraction is not None and name is not None and name not in BUILT_IN_BENCHMARKS:
+            raise ValueError("has no meaning with a benchmark of your own, which splits its data itself\n"
+                             "remove it, or pass it to your callable in benchmark.params")
+        return fraction
 
     @property
     def is_built_in(self) -> bool:
@@ -112,7 +123,7 @@ class Network(Section):
         default=HeadKind.SINGLE,
         description="multi gives every task its own output layer, single shares one with a mask per task")
     head_bias: Annotated[bool, Field(strict=True)] = Field(
-        default_factory=_derived_bias, json_schema_extra={"default": "true for multi, false for single"},
+        default_factory=_derived_bias, json_schema_extra={"default": "true for multi, else false"},
         description="true or false; null takes true for a multi-head and false for a single-head network")
 
     @field_validator("head_bias", mode="before")
@@ -138,8 +149,8 @@ class Network(Section):
         return Architecture(inputs, self.hidden, classes, self.activation, self.head, self.head_bias)
 
 
-def _derived_momentum(data: Mapping[str, Any]) -> float | None:
-    return 0.9 if data.get("optimizer") is OptimizerKind.SGD else None
+def _derived_momentum(data: Mapping[str, Any]) -> float:
+    return 0.9 if data.get("optimizer") is OptimizerKind.SGD else 0.0
 
 
 class Training(Section):
@@ -147,9 +158,9 @@ class Training(Section):
 
     optimizer: OptimizerKind = Field(
         default=OptimizerKind.ADAM, description="a fresh one for every task")
-    momentum: Annotated[float, Field(strict=True, ge=0, lt=1)] | None = Field(
-        default_factory=_derived_momentum, json_schema_extra={"default": "0.9 for sgd, null for others"},
-        description="momentum of sgd, at least 0 and below 1; null for other optimizers")
+    momentum: Annotated[float, Field(strict=True, ge=0, lt=1)] = Field(
+        default_factory=_derived_momentum, json_schema_extra={"default": "0.9 for sgd, else 0.0"},
+        description="momentum of sgd, at least 0 and below 1; null takes the default")
     weight_decay: NotNegative = Field(default=0.0, description="L2 decay per step, a number of at least 0")
     batch_size: Count = Field(default=256, description="training samples per step, a whole number of at least 1")
     epochs: Count = Field(description="passes over the training data, a whole number of at least 1")
@@ -172,9 +183,9 @@ class Training(Section):
 
     @field_validator("momentum")
     @classmethod
-    def _only_sgd(cls, momentum: float | None, info: ValidationInfo) -> float | None:
+    def _only_sgd(cls, momentum: float, info: ValidationInfo) -> float:
         optimizer = info.data.get("optimizer")
-        if momentum is not None and optimizer is not None and not optimizer.has_momentum:
+        if momentum and optimizer is not None and not optimizer.has_momentum:
             raise ValueError(f"has no meaning with the optimizer {optimizer}\n"
                              "remove it, or set training.optimizer to sgd")
         return momentum
