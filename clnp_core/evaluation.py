@@ -74,7 +74,8 @@ def logit_batches(network: Network, inputs: Tensor, task: int, batch_size: int =
             last = hidden_activations(network, batch)[-1]
             if mask is not None:
                 last = last * mask
-            yield torch.nn.functional.linear(last, head.weight, head.bias)[:real]
+            logits = torch.nn.functional.linear(last, head.weight, head.bias)[:real]
+        yield logits  # outside: what the reader does with a batch runs in the reader's own modes
 
 
 def canonical_logits(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Tensor:
@@ -112,10 +113,11 @@ def count_correct(logits: Tensor, labels: Tensor) -> int:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Full float32 products inside, whatever the process chose for its training."""
+    """Full float32 products inside, without autocast, whatever the process chose for its training."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        yield
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
     finally:
         torch.set_float32_matmul_precision(precision)
