@@ -102,7 +102,8 @@ class Network:
                                _take(tensors, f"hidden.{layer}.bias", (width,))))
             owners.append(_take(tensors, f"hidden.{layer}.activated_by", (width,)))
         heads: dict[int, Head] = {}
-        for name in tensors:
+        needed = {f"head.{SHARED_HEAD}.weight"} if architecture.head is HeadKind.SINGLE else set()
+        for name in sorted(needed | tensors.keys()):
             if name.startswith("head.") and name.endswith(".weight"):
                 key = name.split(".")[1]
                 weight = _take(tensors, name, (architecture.classes, architecture.hidden[-1]))
