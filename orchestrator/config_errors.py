@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from clnp_core.errors import ConfigError
 
@@ -66,9 +67,9 @@ def explain(error: ValidationError, model: type[BaseModel], source: str,
     known = {key.path: key for key in keys(model)}
     lines = []
     for problem in error.errors(include_url=False):
-        if problem["type"] == "default_factory_not_called":
-            continue  # a default that follows from a key which has a line of its own
-        location = tuple(part for part in problem["loc"] if part not in (LIST, RANGE, NUMBER))
+        if _follows_from_another(problem):
+            continue
+        location = _location(problem)
         origin = "--set " if any(location[:len(path)] == path for path in overridden) else ""
         what, hint = _describe(problem, location, known)
         lines.append(f"  {origin}{_path(location)}: {what}" + (f"; {hint}" if hint else ""))
@@ -77,20 +78,33 @@ def explain(error: ValidationError, model: type[BaseModel], source: str,
     return ConfigError("\n".join([f"{source} has {count}:", *lines]), _HINT)
 
 
+def _follows_from_another(problem: ErrorDetails) -> bool:
+    """A default derived from a key that is wrong, or a list found empty only because its entries are: those have lines."""
+    return problem["type"] == "default_factory_not_called" or (problem["type"] == "too_short" and bool(problem["input"]))
+
+
+def _is_about_a_key(problem: ErrorDetails) -> bool:
+    return problem["type"] == "invalid_key" or problem["loc"][-1:] == ("[key]",)
+
+
+def _location(problem: ErrorDetails) -> tuple[str | int, ...]:
+    """Where the problem is, as keys and positions; the section, where one of its keys is no key at all."""
+    location = tuple(part for part in problem["loc"] if part not in (LIST, RANGE, NUMBER, "[key]"))
+    return location[:-1] if _is_about_a_key(problem) else location
+
+
 def _path(location: Sequence[str | int]) -> str:
     """``("sweep", "alpha", 2)`` → ``sweep.alpha[2]``; positions count from 0."""
     text = ""
     for part in location:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part == "[key]":
-            continue
         else:
             text += ("." if text else "") + (part if part.isprintable() and part else ascii(part))
     return text or "the config"
 
 
-def _describe(problem: Any, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
+def _describe(problem: ErrorDetails, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
     """What is wrong, and how to mend it."""
     kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
     expectation = _expectation(location, known)
@@ -101,7 +115,7 @@ def _describe(problem: Any, location: tuple[str | int, ...], known: dict[str, Ke
         return "is missing", expectation
     if kind == "extra_forbidden":
         return "unknown key", _meant(location, known)
-    if kind == "invalid_key" or location[-1:] == ("[key]",):
+    if _is_about_a_key(problem):
         return f"a key must be text, not {show(given)}", "put it in quotes"
     if kind == "enum":
         return _enum(given, location, known)
