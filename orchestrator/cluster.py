@@ -99,7 +99,7 @@ def _quiet_environment() -> None:
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_AIR_NEW_OUTPUT": "0"}
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 

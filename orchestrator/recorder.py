@@ -16,7 +16,7 @@ from workers.jobs import TrialResult
 from workers.spec import StageSpec, TrialSpec
 
 
-class Recorder(tune.Callback):  # type: ignore[misc]  # Ray ships no types for it
+class Recorder(tune.Callback):
     """Tune's callback into the store.
 
     A worker that dies is started again by Tune under the same trial; its records are upserts, so nothing is counted twice.
@@ -30,6 +30,10 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # Ray ships no types for i
         self._started: dict[int, float] = {}
         self._recorded: set[int] = set()
         self.error: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its callbacks into a folder that is removed with the sweep, and no one reads them."""
+        return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._guarded(lambda: self._start(trial))

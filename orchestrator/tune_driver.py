@@ -96,11 +96,15 @@ def _trial_folder(trial: Any) -> str:
     return f"trial-{trial.config['point']['number']}-{trial.trial_id}"
 
 
-class _Stopper(tune.Stopper):  # type: ignore[misc]  # Ray ships no types for it
+class _Stopper(tune.Stopper):
     """Ends a sweep when somebody asked for it, or when recording has failed."""
 
     def __init__(self, recorder: Recorder, stop: Callable[[], bool]) -> None:
         self._recorder, self._stop = recorder, stop
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as in :class:`orchestrator.recorder.Recorder`."""
+        return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
@@ -109,7 +113,7 @@ class _Stopper(tune.Stopper):  # type: ignore[misc]  # Ray ships no types for it
         return self._recorder.error is not None or self._stop()
 
 
-class _NumberedSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships no types for it
+class _NumberedSearch(OptunaSearch):
     """OptunaSearch whose points carry their trial number and seed, and that starts from recorded trials.
 
     TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin, side by side.
@@ -119,15 +123,16 @@ class _NumberedSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships no types
         self._config, self._task, self._next = config, task, next_number
         alpha, rate = config.sweep.alpha, config.sweep.learning_rate
         assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config refuses samplers without ranges"
-        space = {"alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
-                 "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}
+        space: dict[str, optuna.distributions.BaseDistribution] = {
+            "alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
+            "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}
         two_objectives = config.sweep.sampler is SamplerKind.NSGA2
         seed = trial_seed(config.seed, task, next_number) % 2**32
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler: optuna.samplers.BaseSampler = (optuna.samplers.NSGAIISampler(seed=seed) if two_objectives
                                                 else optuna.samplers.TPESampler(seed=seed))
         storage = optuna.storages.InMemoryStorage()
-        directions = ["maximize", "maximize"] if two_objectives else ["maximize"]
+        directions = [optuna.study.StudyDirection.MAXIMIZE] * (2 if two_objectives else 1)
         study = optuna.create_study(storage=storage, study_name="sweep", directions=directions)
         for trial in recorded:
             values = [trial.val_accuracy, trial.sparsity][:len(directions)]

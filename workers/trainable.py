@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import ray
 from ray import tune
 
-from clnp_core.errors import ClnpError
+from clnp_core.errors import ClnpError, RunFailedError
 from workers import jobs
 from workers.environment import host_name
 from workers.spec import StageSpec, TrialSpec
@@ -130,13 +130,23 @@ def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: fl
     return reference
 
 
-def fetch(reference: "ray.ObjectRef[Any]") -> Any:
-    """The job's result.
+def fetch(reference: "ray.ObjectRef[Any]", stop: Callable[[], bool]) -> Any:
+    """The job's result, or None when ``stop`` became true first; the job is then cancelled.
 
     Raises:
         ClnpError: whatever error of ours the job raised, as if it had been called here.
+        RunFailedError: its worker died, and so did the workers of its retries.
     """
-    outcome: Any = ray.get(reference)
+    while not ray.wait([reference], timeout=0.2)[0]:
+        if stop():
+            ray.cancel(reference, force=True)
+            return None
+    try:
+        outcome: Any = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise RunFailedError(f"a worker failed: {reason}",
+                             "see Ray's logs on that machine; resume the run to try again") from error
     if isinstance(outcome, Refused):
         raise outcome.error
     return outcome

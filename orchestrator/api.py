@@ -1,0 +1,207 @@
+"""What Python users import, and what every command of ``clnp`` calls.
+
+    from orchestrator import api
+    run = api.launch("experiments/permuted-digits.yaml", overrides=["training.epochs=5"])
+    print(run.name, run.state)
+
+For tables as pandas see :mod:`db.queries`.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clnp_core.architecture import Architecture
+from clnp_core.errors import ForgettingError, NotFoundError, StateError
+from db.reads import Reads
+from db.records import NewRun
+from db.rows import RunRow
+from db.session import open_database
+from db.states import RequestKind, RunState
+from db.store import Store
+from orchestrator import plan
+from orchestrator.config import Config, load
+from orchestrator.progress import Progress
+from workers.environment import code_version, fingerprint, package_versions
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCommit:
+    """One commit, proven again from storage.
+
+    ``logits_compared`` says whether the logits' digests were also held against the recorded ones, which is possible only in
+    the environment that recorded them.
+    """
+
+    task: int
+    digest: str
+    tasks_compared: tuple[int, ...]
+    samples_compared: int
+    logits_compared: bool
+
+
+def storage_root() -> str:
+    """Where artifacts lie: ``CLNP_STORAGE``, or ``.clnp/artifacts`` below the working folder."""
+    return str(Path(os.environ.get("CLNP_STORAGE") or Path(".clnp") / "artifacts").expanduser().absolute())
+
+
+def launch(config: Config | str | Path, *, name: str | None = None, overrides: Sequence[str] = (),
+           progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> RunRow:
+    """Record a run and drive it until it has ended or is asked to stop.
+
+    Args:
+        config: a configuration or the path of its file.
+        name: of the run; must be free. None takes the config's name, with a number behind it if that is taken.
+        overrides: ``a.b=value`` assignments over a file.
+        progress: who wants to hear of the steps; None is silent.
+        url: the database; None means ``CLNP_DB_URL``, or SQLite in the working folder.
+        storage: root of the artifact store; None means :func:`storage_root`.
+
+    Returns:
+        The run as it stands when its driver ends: completed, depleted, or stopped.
+
+    Raises:
+        ConfigError, DatabaseError, StateError: nothing was started.
+        RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the run can be resumed.
+    """
+    loaded = config if isinstance(config, Config) else load(config, overrides, name=name)
+    engine = open_database(url, create=True)
+    try:
+        store, reads = Store(engine), Reads(engine)
+        run = name if name is not None else _free_name(reads, loaded.name)
+        store.create_run(NewRun(
+            run, loaded.resolved(), loaded.digest(), loaded.seed, loaded.benchmark.name, loaded.benchmark.tasks,
+            str(loaded.resolved()["selection"]["margin_points"]), code_version(), package_versions()))
+        _drive(store, reads, run, loaded, progress or Progress(), storage or storage_root(), False, False)
+        return reads.run(run)
+    finally:
+        engine.dispose()
+
+
+def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = False,
+           progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> RunRow:
+    """Go on with a run where it stands: finished trials are never trained again.
+
+    Args:
+        run: its name.
+        retry_failed: also train trials again that failed and that the selection could do without.
+        accept_environment: go on although device, torch or code have changed; that is recorded.
+        progress, url, storage: as in :func:`launch`.
+
+    Raises:
+        NotFoundError: no such run.
+        BusyError: another driver holds it.
+        StateError: it was cancelled, or is depleted.
+        EnvironmentChangedError, RunFailedError, DataError, ArtifactError, ForgettingError: as :func:`launch`.
+    """
+    engine = open_database(url)
+    try:
+        store, reads = Store(engine), Reads(engine)
+        row = reads.run(run)
+        if row.state in (RunState.CANCELLED, RunState.DEPLETED):
+            raise StateError(f"run {run!r} is {row.state.value} and cannot go on",
+                             f"`clnp show {run}` says why; launch a new run to try something else")
+        if row.state is not RunState.COMPLETED:
+            _drive(store, reads, run, Config.from_resolved(row.config), progress or Progress(),
+                   storage or storage_root(), retry_failed, accept_environment)
+        return reads.run(run)
+    finally:
+        engine.dispose()
+
+
+def request_stop(run: str, *, url: str | None = None) -> RunRow:
+    """Ask the driver of a run, wherever it runs, to stop cleanly; it obeys within seconds.
+
+    Raises:
+        NotFoundError: no such run.
+        StateError: nobody drives it.
+    """
+    engine = open_database(url)
+    try:
+        row = Reads(engine).run(run)
+        if not row.driver_lives:
+            raise StateError(f"run {run!r} is {row.state.value}: no driver runs that could stop",
+                             f"`clnp status {run}` shows where it stands")
+        Store(engine).request(run, RequestKind.STOP)
+        return row
+    finally:
+        engine.dispose()
+
+
+def remove(run: str, *, url: str | None = None, storage: str | None = None) -> int:
+    """Remove a run from the database, and the artifacts that no other run refers to.
+
+    Returns:
+        Bytes freed in the artifact store.
+
+    Raises:
+        NotFoundError: no such run.
+        BusyError: a driver holds it.
+    """
+    from workers.artifacts import ArtifactStore
+
+    engine = open_database(url)
+    try:
+        store = Store(engine)
+        digests = store.remove_run(run)
+        artifacts = ArtifactStore(storage or storage_root())
+        freed = sum(artifacts.remove(digest) for digest in digests)
+        store.mark_artifacts_removed(digests)
+        return freed
+    finally:
+        engine.dispose()
+
+
+def verify(run: str, *, url: str | None = None, storage: str | None = None) -> tuple[VerifiedCommit, ...]:
+    """Prove zero forgetting once more, for every commit of a run, from what lies in storage. Needs the data, not Ray.
+
+    Raises:
+        NotFoundError: no such run, or no commit yet.
+        ForgettingError: a commit changes an earlier task, or logits are not what was recorded.
+        ArtifactError, DataError: something needed is missing or damaged.
+    """
+    from workers.jobs import verify_commit
+
+    engine = open_database(url)
+    try:
+        reads = Reads(engine)
+        row = reads.run(run)
+        config, stages, commits = Config.from_resolved(row.config), reads.stages(run), reads.commits(run)
+        if not commits:
+            raise NotFoundError(f"run {run!r} has no commit yet", f"`clnp resume {run}` goes on with it")
+        same_environment = row.environment == fingerprint(config.resources.threads_per_trial)
+        recorded = {(cell.after_task, cell.on_task): cell.logits_digest for cell in reads.accuracy_matrix(run)}
+    finally:
+        engine.dispose()
+    verified = []
+    for commit in commits:
+        stage = stages[commit.task - 1]
+        spec = plan.stage_spec(config, commit.task, Architecture.from_json(stage.architecture or {}), stage.base_digest)
+        earlier = [(old.task, old.digest) for old in commits if old.task < commit.task]
+        proof, evaluations = verify_commit(spec, commit.digest, storage or storage_root(), earlier)
+        for cell in evaluations if same_environment else ():
+            if cell.logits_digest != recorded[commit.task, cell.task]:
+                raise ForgettingError(
+                    f"after task {commit.task} the logits of task {cell.task} are not what was recorded",
+                    "the artifacts are intact, so the data or the environment differ from the run's")
+        verified.append(VerifiedCommit(commit.task, commit.digest, proof.tasks_compared, proof.samples_compared,
+                                       same_environment))
+    return tuple(verified)
+
+
+def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progress, storage: str, retry_failed: bool,
+           accept_environment: bool) -> None:
+    from orchestrator.cluster import connect
+    from orchestrator.keeper import hold
+
+    with hold(store, run) as keeper, connect(config) as cluster:
+        from orchestrator.sequence import Driver
+
+        Driver(store, reads, keeper, config, storage, cluster, progress).run(retry_failed, accept_environment)
+
+
+def _free_name(reads: Reads, wanted: str) -> str:
+    taken = {row.name for row in reads.runs()}
+    numbered = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)

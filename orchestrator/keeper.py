@@ -1,0 +1,101 @@
+"""A driver's hold on its run: the lease, its heartbeat, and the requests that others left for it."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from clnp_core.errors import BusyError, DatabaseError
+from db.processes import this_owner
+from db.records import Lease
+from db.states import RequestKind
+from db.store import Store
+
+HEARTBEAT_SECONDS = 5.0
+LEASE_SECONDS = 60.0
+"""Without a heartbeat for so long a driver counts as dead, and another one may take the run over."""
+
+INTERRUPTED = "Ctrl-C"
+"""The reason of a stop that came from the keyboard (or as a SIGTERM)."""
+
+
+class Keeper:
+    """Holds a lease and knows whether the driver should stop, and why. Threads may ask it."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        self.lease = lease
+        self.reason = ""
+        self.lost: BusyError | None = None
+        self._store = store
+        self._stop = threading.Event()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="clnp-heartbeat", daemon=True)
+
+    def should_stop(self) -> bool:
+        """Whether the driver should come to an end now."""
+        return self._stop.is_set()
+
+    def stop(self, reason: str) -> None:
+        """Ask the driver to come to an end; the first reason is kept."""
+        if not self._stop.is_set():
+            self.reason = reason
+        self._stop.set()
+
+    def _forget_old_stops(self) -> None:
+        """A stop that no driver obeyed in time was meant for a driver that has ended, not for this one."""
+        for request in self._store.open_requests(self.lease.run_id):
+            if request.kind is RequestKind.STOP:
+                self._store.answer_request(self.lease, request.id, "its driver had ended already")
+
+    def _beat(self) -> None:
+        while not self._end.wait(HEARTBEAT_SECONDS):
+            self._once()
+
+    def _once(self) -> None:
+        try:
+            self._store.heartbeat(self.lease)
+            for request in self._store.open_requests(self.lease.run_id):
+                self._store.answer_request(self.lease, request.id, "stopping")
+                self.stop("clnp cancel" if request.kind is RequestKind.CANCEL else "clnp stop")
+        except BusyError as error:
+            self.lost = error
+            self.stop("the lease was lost")
+        except DatabaseError:
+            return  # the next beat tries again; a write of the driver reports it if it lasts
+
+
+@contextmanager
+def hold(store: Store, run: str) -> Iterator[Keeper]:
+    """Hold the run's lease, with a heartbeat, until the block ends. Ctrl-C and SIGTERM ask for a clean stop.
+
+    A second Ctrl-C interrupts at once; what is recorded is safe all the same.
+
+    Raises:
+        BusyError: another driver holds the run.
+    """
+    keeper = Keeper(store, store.acquire_lease(run, this_owner(), LEASE_SECONDS))
+    keeper._forget_old_stops()
+    keeper._thread.start()
+    restore = _on_signals(keeper)
+    try:
+        yield keeper
+    finally:
+        for number, handler in restore.items():
+            signal.signal(number, handler)
+        keeper._end.set()
+        keeper._thread.join()
+        store.release_lease(keeper.lease)
+
+
+def _on_signals(keeper: Keeper) -> "dict[signal.Signals, signal._HANDLER]":
+    """Install the handlers; only the main thread of a process may."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if keeper.should_stop():
+            raise KeyboardInterrupt
+        keeper.stop(INTERRUPTED)
+
+    return {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
