@@ -10,17 +10,19 @@ from torch import nn
 def add_l1_gradient(layers: Sequence[Sequence[nn.Parameter]], alpha: Sequence[float]) -> None:
     """Add the penalty's subgradient α_l·sign(w) to the gradients, with sign(0) = 0.
 
-    The same numbers as adding the penalty to the loss, without a graph over every weight.
+    The same numbers as adding the penalty to the loss, without a graph over every weight. A weight that the loss does not
+    depend on (its layer has room, the one above is full) has no gradient yet; the penalty's is then all of it.
 
     Args:
-        layers: the penalised weights by α's index (:meth:`clnp_core.partition.FreeNetwork.penalised`), gradients filled.
+        layers: the penalised weights by α's index (:meth:`clnp_core.partition.FreeNetwork.penalised`), after backward.
         alpha: one coefficient per entry of ``layers``.
     """
     for weights, coefficient in zip(layers, alpha, strict=True):
         if coefficient == 0.0:
             continue
         for weight in weights:
-            assert weight.grad is not None, "call backward first"
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
             weight.grad.add_(weight.sign(), alpha=coefficient)
 
 
