@@ -3,29 +3,34 @@
 import torch
 
 from clnp_core.capacity import path_neurons
-from clnp_core.network import Head, Network, Rows, head_key
+from clnp_core.network import FREE, Head, Network, Rows, head_key
 
 
 def extract(network: Network, task: int) -> Network:
     """Cut out what ``task`` needs: same function, fewer neurons.
 
     Neurons keep their order. Logits equal the full network's up to the rounding of smaller products.
-    A layer from which no path leads to the head keeps its first neuron, so that the chain stays whole.
+    A layer from which no path leads to the head gets one empty, free neuron in their place, so that the chain stays whole
+    and the extract shows nothing of what other tasks did there.
 
     Args:
         network: with ``task`` committed on it.
         task: counted from 1.
     """
-    index = [torch.nonzero(path).flatten() if bool(path.any()) else torch.zeros(1, dtype=torch.int64)
-             for path in path_neurons(network, task)]
+    paths = path_neurons(network, task)
+    index = [torch.nonzero(path).flatten() if bool(path.any()) else torch.zeros(1, dtype=torch.int64, device=path.device)
+             for path in paths]
+    real = [path[kept] for path, kept in zip(paths, index, strict=True)]  # false for a stand-in alone
     hidden = []
     for layer, rows in enumerate(network.hidden):
         weight = rows.weight[index[layer]]
         if layer > 0:
             weight = weight[:, index[layer - 1]]
-        hidden.append(Rows(weight.clone(), rows.bias[index[layer]].clone()))
+        hidden.append(Rows(torch.where(real[layer][:, None], weight, 0.0),
+                           torch.where(real[layer], rows.bias[index[layer]], 0.0)))
     head = network.head(task)
     key = head_key(network.architecture, task)
     return Network(network.architecture.with_hidden([len(kept) for kept in index]), tuple(hidden),
-                   {key: Head(head.weight[:, index[-1]].clone(), head.bias)},
-                   tuple(owner[kept] for owner, kept in zip(network.activated_by, index, strict=True)))
+                   {key: Head(torch.where(real[-1], head.weight[:, index[-1]], 0.0), head.bias)},
+                   tuple(torch.where(lives, owner[kept], FREE).to(owner.dtype)
+                         for owner, kept, lives in zip(network.activated_by, index, real, strict=True)))
