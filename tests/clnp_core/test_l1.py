@@ -77,6 +77,13 @@ def test_alpha_zero_touches_nothing_and_needs_no_gradient() -> None:
     assert untouched.grad is None
 
 
+def test_a_weight_without_a_gradient_gets_the_penalty_s() -> None:
+    """As autograd would: the loss does not depend on the weight, the penalty does."""
+    weight = nn.Parameter(torch.tensor([2.0, 0.0, -3.0]))
+    add_l1_gradient([[weight]], [0.5])
+    assert weight.grad is not None and weight.grad.tolist() == [0.5, 0.0, -0.5]
+
+
 def test_each_layer_has_its_own_alpha() -> None:
     first, second = weight_with_gradient([1.0]), weight_with_gradient([1.0])
     add_l1_gradient([[first], [second]], [0.25, 4.0])
