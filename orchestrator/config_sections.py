@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
 
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from orchestrator.config_choices import Normalization, OnDepletion, OptimizerKind, ThresholdMode
@@ -269,23 +269,28 @@ def _derived_threads(data: Mapping[str, Any]) -> int:
     return max(1, int(data.get("cpus_per_trial", 1.0)))
 
 
-def _countable(quantity: float) -> float:
-    """Ray counts whole devices above one, and no finer than 0.0001 below."""
-    if quantity > 1 and quantity != math.floor(quantity):
+def _as_ray_counts(quantity: float) -> float:
+    """Ray counts devices in steps of 0.0001."""
+    if round(quantity, 4) != quantity:
+        raise ValueError(f"must have at most 4 decimals, not {show(quantity)}\nuse {show(max(round(quantity, 4), 0.0001))}")
+    return quantity
+
+
+def _whole_above_one(quantity: float) -> float:
+    if quantity > 1 and not quantity.is_integer():
         raise ValueError(f"must be a whole number above 1, not {show(quantity)}\n"
                          f"use {math.floor(quantity)} or {math.ceil(quantity)}; below 1, any share will do")
-    if 0 < quantity < 0.0001:
-        raise ValueError(f"must be at least 0.0001 unless it is 0, not {show(quantity)}")
     return quantity
 
 
 class Resources(Section):
     """What a trial may use, and for how long."""
 
-    cpus_per_trial: Annotated[float, Field(strict=True, gt=0, le=MAX_COUNT)] = Field(
-        default=1.0, description="CPU cores per trial, above 0; a whole number above 1")
-    gpus_per_trial: Annotated[float, Field(strict=True, ge=0, le=MAX_COUNT)] = Field(
-        default=0.0, description="GPUs per trial, at least 0; a share such as 0.25 lets trials share one")
+    cpus_per_trial: Annotated[float, Field(strict=True, gt=0, le=MAX_COUNT), AfterValidator(_as_ray_counts)] = Field(
+        default=1.0, description="CPU cores per trial, a number above 0")
+    gpus_per_trial: Annotated[float, Field(strict=True, ge=0, le=MAX_COUNT), AfterValidator(_as_ray_counts),
+                              AfterValidator(_whole_above_one)] = Field(
+        default=0.0, description="GPUs per trial, at least 0, whole above 1; a share such as 0.25 lets trials share one")
     max_concurrent_trials: Count | None = Field(
         default=None, description="trials at the same time, at least 1; null is as many as the machines hold")
     trial_time_limit_seconds: Positive | None = Field(
@@ -299,11 +304,6 @@ class Resources(Section):
     threads_per_trial: Count = Field(
         default_factory=_derived_threads, json_schema_extra={"default": "cpus_per_trial rounded down, at least 1"},
         description="CPU threads of a trial's arithmetic, at least 1; null takes cpus_per_trial, rounded down")
-
-    @field_validator("cpus_per_trial", "gpus_per_trial")
-    @classmethod
-    def _as_ray_counts(cls, quantity: float) -> float:
-        return _countable(quantity)
 
     @field_validator("threads_per_trial", mode="before")
     @classmethod

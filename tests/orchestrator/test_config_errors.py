@@ -140,9 +140,10 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"capacity.widen_by": 5}, "capacity.widen_by: has no meaning with capacity.on_depletion stop; remove it, or set "
                                "on_depletion to widen"),
     ({"resources.cpus_per_trial": 0}, "resources.cpus_per_trial: must be above 0, not 0; "),
-    ({"resources.cpus_per_trial": 2.5}, "resources.cpus_per_trial: must be a whole number above 1, not 2.5; use 2 or 3; below "
+    ({"resources.cpus_per_trial": 1.23456}, "resources.cpus_per_trial: must have at most 4 decimals, not 1.23456; use 1.2346"),
+    ({"resources.gpus_per_trial": 2.5}, "resources.gpus_per_trial: must be a whole number above 1, not 2.5; use 2 or 3; below "
                                         "1, any share will do"),
-    ({"resources.gpus_per_trial": 1e-6}, "resources.gpus_per_trial: must be at least 0.0001 unless it is 0, not 1e-06; "),
+    ({"resources.gpus_per_trial": 1e-6}, "resources.gpus_per_trial: must have at most 4 decimals, not 1e-06; use 0.0001"),
     ({"resources.retries": -1}, "resources.retries: must be at least 0, not -1; "),
     ({"resources.trial_time_limit_seconds": 0}, "resources.trial_time_limit_seconds: must be above 0, not 0; seconds after "
                                                 "which"),
@@ -186,6 +187,7 @@ def test_a_default_that_cannot_be_derived_adds_no_line_of_its_own(values: dict[s
     ({"training.optimizer": "adamw"}, "training.momentum", 0.0),
     ({"resources.cpus_per_trial": 0.5}, "resources.threads_per_trial", 1),
     ({"resources.cpus_per_trial": 4}, "resources.threads_per_trial", 4),
+    ({"resources.cpus_per_trial": 2.5}, "resources.threads_per_trial", 2),
     ({"resources.cpus_per_trial": 4, "resources.threads_per_trial": 2}, "resources.threads_per_trial", 2),
 ])
 def test_defaults_that_follow_from_another_key(values: dict[str, Any], changes: dict[str, Any], path: str,

@@ -1,0 +1,32 @@
+# One image for every role of docker-compose.yml: Ray's head, its workers, and the driver.
+FROM python:3.11.13-slim-bookworm
+
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PYTHONUNBUFFERED=1 \
+    RAY_USAGE_STATS_ENABLED=0
+
+WORKDIR /app
+
+# The libraries first: they change seldom, and a layer without the code stays cached when only the code changes.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN mkdir clnp_core workers db orchestrator \
+    && pip install -c constraints.txt . \
+    && pip uninstall --yes clnp
+
+COPY clnp_core clnp_core
+COPY workers workers
+COPY db db
+COPY orchestrator orchestrator
+RUN pip install --no-deps -c constraints.txt .
+COPY experiments experiments
+
+# A named volume takes the owner of the folder that it covers.
+RUN useradd --create-home clnp && mkdir /artifacts && chown clnp:clnp /artifacts
+USER clnp
+# Not /app: the installed packages are what runs, on the driver as on the workers.
+WORKDIR /home/clnp
+RUN ln -s /app/experiments experiments
+
+ENTRYPOINT ["clnp"]
+CMD ["--help"]
