@@ -1,10 +1,11 @@
 """What a database driver raised, said in one line with one line of how to mend it."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from clnp_core.errors import DatabaseError
 from db.urls import is_sqlite, shown, without_secrets
@@ -35,9 +36,9 @@ UNREACHABLE = ("the PostgreSQL server of {url} cannot be reached: {reason}",
                "check that it runs, and the host, port and network in CLNP_DB_URL")
 
 
-def translate(error: SQLAlchemyError, url: URL) -> DatabaseError:
+def translate(error: Exception, url: URL) -> DatabaseError:
     """The error as this project words it; the original should be chained to it."""
-    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    origin = (error.orig if isinstance(error, DBAPIError) else None) or error
     text = without_secrets(str(origin), url).strip() or type(origin).__name__
     reason = " ".join(text.splitlines()[0].split())
     for sign, message, hint in SQLITE_SIGNS if is_sqlite(url) else POSTGRES_SIGNS:
@@ -54,5 +55,5 @@ def translated(url: URL) -> Iterator[None]:
     """Inside, whatever the database driver raises becomes a :class:`~clnp_core.errors.DatabaseError`."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise translate(error, url) from error

@@ -190,10 +190,10 @@ class Reads:
     def artifacts(self) -> list[ArtifactRow]:
         """Every artifact that is recorded and the runs that refer to it, by digest: what ``gc`` must keep."""
         with self._session() as session:
-            names = dict(session.execute(select(Run.id, Run.name)).tuples().all())
+            names = {run_id: name for run_id, name in session.execute(select(Run.id, Run.name))}
             runs: dict[str, set[str]] = {}
             for query in references():
-                for digest, run_id in session.execute(query.distinct()).tuples():
+                for digest, run_id in map(tuple, session.execute(query.distinct())):
                     if digest is not None:
                         runs.setdefault(digest, set()).add(names[run_id])
             commits = set(session.scalars(select(Commit.digest)))

@@ -153,16 +153,14 @@ def _use_wal(engine: Engine) -> None:
         return
     deadline = time.monotonic() + 10
     while True:
-        connection = engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA journal_mode = WAL")
+            with engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-        finally:
-            connection.close()
 
 
 def _migrate(engine: Engine) -> str | None:

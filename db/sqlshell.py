@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 
 from clnp_core.errors import DatabaseError
 from db.failures import translated
@@ -43,20 +43,23 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
     try:
         if is_sqlite(address):
             return _on_sqlite(statement, address, max_rows)
-        with translated(address):
-            connection = engine.raw_connection()
-        try:
-            # The extended protocol (prepare) takes one statement only: a COMMIT cannot be slipped in before a write.
-            cursor: Any = connection.cursor()
-            cursor.execute("SET TRANSACTION READ ONLY")
-            cursor.execute(statement, prepare=True)
-            return _result(cursor, max_rows)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise _refused(error, address) from error
-        finally:
-            connection.invalidate()  # a session setting of the statement must not outlive it
+        with translated(address), engine.connect() as connection:
+            return _on_postgresql(statement, connection, max_rows)
     finally:
         engine.dispose()
+
+
+def _on_postgresql(statement: str, connection: Connection, max_rows: int | None) -> SqlResult:
+    cursor: Any = connection.connection.cursor()
+    cursor.execute("SET TRANSACTION READ ONLY")
+    try:
+        # The extended protocol (prepare) takes one statement only: a COMMIT cannot be slipped in before a write.
+        cursor.execute(statement, prepare=True)
+        return _result(cursor, max_rows)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _refused(error, connection.engine.url) from error
+    finally:
+        connection.invalidate()  # a session setting of the statement must not outlive it
 
 
 def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:

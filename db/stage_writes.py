@@ -41,7 +41,8 @@ class StageWrites(Writer):
         caller = "record_selection"
         with self._driving(lease) as session:
             stage = stage_in(session, lease, task, caller)
-            ids = dict(session.execute(select(Trial.number, Trial.id).where(Trial.stage_id == stage.id)).tuples().all())
+            found = session.execute(select(Trial.number, Trial.id).where(Trial.stage_id == stage.id))
+            ids = {number: trial_id for number, trial_id in found}
             recorded = session.scalars(select(SelectionOutcome).where(SelectionOutcome.stage_id == stage.id)).first()
             if recorded is not None:
                 _compare_selection(lease, task, recorded, selection, ids)
