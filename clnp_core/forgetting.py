@@ -124,13 +124,17 @@ def _free_rows(network: Network) -> list[str]:
 
 
 def _changed(new: Network, old: Network, old_task: int) -> list[str]:
-    """Rows, biases, owners and head columns that ``old`` froze and ``new`` does not repeat."""
+    """Rows, biases, owners and head columns that ``old`` froze and ``new`` does not repeat, and owners that it adds."""
     faults = []
     for layer in range(old.architecture.depth):
         frozen = old.activated_by[layer] != FREE
         name = f"frozen by task {old_task} in hidden layer {layer + 1}"
         if not torch.equal(new.activated_by[layer][frozen], old.activated_by[layer][frozen]):
             faults.append(f"neurons {name} changed their owner")
+        late = (new.activated_by[layer] != FREE) & (new.activated_by[layer] <= old_task) & ~frozen
+        if bool(late.any()):
+            faults.append(f"{int(late.sum())} neurons that were free after task {old_task} in hidden layer {layer + 1} "
+                          "claim to be older")
         faults += _differing(f"weights {name}", new.hidden[layer].weight[frozen], old.hidden[layer].weight[frozen])
         faults += _differing(f"biases {name}", new.hidden[layer].bias[frozen], old.hidden[layer].bias[frozen])
     for key, old_head in old.heads.items():
