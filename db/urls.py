@@ -1,4 +1,4 @@
-"""Which database: from an argument, from ``CLNP_DB_URL``, or SQLite in the working folder; and never a password shown."""
+"""Which database: an argument, ``CLNP_DB_URL``, or SQLite in the working folder; and never a password shown."""
 
 import os
 from pathlib import Path
@@ -59,7 +59,8 @@ def shown(url: str | URL) -> str:
     """The address as it may appear in messages and logs: a password is ``***``, wherever it stands."""
     parsed = make_url(url)
     hidden = {key: "***" for key in parsed.query if "password" in key.lower()}
-    return parsed.update_query_dict(hidden).set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
+    plain = parsed.update_query_dict(hidden).set(drivername=parsed.get_backend_name())
+    return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def without_secrets(text: str, url: URL) -> str:

@@ -1,0 +1,62 @@
+"""Which database is meant, and that no password is ever shown."""
+
+from pathlib import Path
+
+import pytest
+
+from clnp_core.errors import DatabaseError
+from db.urls import FORMS, resolve_url, shown, without_secrets
+
+
+def test_without_anything_it_is_sqlite_in_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CLNP_DB_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert resolve_url().render_as_string() == f"sqlite+pysqlite:///{tmp_path}/.clnp/clnp.db"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_names_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLNP_DB_URL", "postgres://anna@db.example/clnp")
+    assert resolve_url().render_as_string() == "postgresql+psycopg://anna@db.example/clnp"
+    assert resolve_url("sqlite:////data/other.db").database == "/data/other.db"
+    monkeypatch.setenv("CLNP_DB_URL", "")
+    assert resolve_url().get_backend_name() == "sqlite"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql(scheme: str) -> None:
+    assert resolve_url(f"{scheme}://a:b@h:5433/d").drivername == "postgresql+psycopg"
+
+
+def test_a_relative_path_and_a_home_folder_are_spelled_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert resolve_url("sqlite:///runs.db").database == str(tmp_path / "runs.db")
+    assert resolve_url("sqlite:///~/runs.db").database == str(tmp_path / "home" / "runs.db")
+
+
+@pytest.mark.parametrize(("url", "message", "hint"), [
+    ("/data/clnp.db", "the database address cannot be read as a URL", FORMS),
+    ("postgresql://u:secret@host:port/d", "the database address cannot be read as a URL", FORMS),
+    ("mysql://u:secret@host/d", "'mysql' is no database that clnp works with", FORMS),
+    ("sqlite://", "a SQLite database in memory would be gone with the process",
+     "name a file: sqlite:////absolute/path/clnp.db"),
+    ("sqlite:///:memory:", "a SQLite database in memory would be gone with the process",
+     "name a file: sqlite:////absolute/path/clnp.db"),
+    ("sqlite:///file:x.db?mode=ro", "SQLite's own file: addresses are not understood", FORMS),
+    ("postgresql://u:sec@ret@host/d", "the database address has an @ too many",
+     "write an @ inside the user name or the password as %40"),
+])
+def test_an_address_that_means_nothing(url: str, message: str, hint: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        resolve_url(url)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+    assert caught.value.__cause__ is None and "secret" not in str(caught.value.__context__ or "")
+
+
+def test_a_password_is_never_shown() -> None:
+    for url in ("postgresql://anna:s3cret@h:5432/d", "postgresql+psycopg://anna@h/d?password=s3cret&sslpassword=s3cret"):
+        assert "s3cret" not in shown(url) and "***" in shown(url) and shown(url).startswith("postgresql://anna")
+    address = resolve_url("postgresql://anna:s3cret@h/d?sslpassword=k3y")
+    assert without_secrets("login s3cret with k3y failed", address) == "login *** with *** failed"
+    assert without_secrets("nothing to hide", resolve_url("postgresql://anna@h/d")) == "nothing to hide"
