@@ -51,8 +51,8 @@ TRIALS = """
 CREATE VIEW clnp_v_trials AS
 SELECT r.name AS run, s.task, t.number, t.state, t.alpha, t.learning_rate, t.seed,
        t.val_correct, t.val_total, t.val_accuracy, v.verdict, v.reason AS verdict_reason,
-       v.pruned_val_correct, 1.0 * v.pruned_val_correct / t.val_total AS pruned_val_accuracy,
-       v.free_neurons, t.hidden_total, 1.0 * v.free_neurons / t.hidden_total AS sparsity, v.thresholds,
+       v.pruned_val_correct, CAST(v.pruned_val_correct AS DOUBLE PRECISION) / t.val_total AS pruned_val_accuracy,
+       v.free_neurons, t.hidden_total, CAST(v.free_neurons AS DOUBLE PRECISION) / t.hidden_total AS sparsity, v.thresholds,
        t.failure_kind, t.failure_reason, t.attempts, t.best_epoch, t.epochs_run, t.train_seconds, t.total_seconds,
        t.host, t.device, t.key, t.artifact_digest, t.started_at, t.finished_at
 FROM clnp_trials t
@@ -74,7 +74,7 @@ JOIN clnp_runs r ON r.id = s.run_id
 CAPACITY = """
 CREATE VIEW clnp_v_capacity AS
 SELECT r.name AS run, s.task, k.layer, k.total_neurons, k.used_neurons, k.new_neurons, k.reused_neurons, k.free_neurons,
-       1.0 * k.used_neurons / k.total_neurons AS used_fraction
+       CAST(k.used_neurons AS DOUBLE PRECISION) / k.total_neurons AS used_fraction
 FROM clnp_capacity k
 JOIN clnp_commits c ON c.id = k.commit_id
 JOIN clnp_stages s ON s.id = c.stage_id

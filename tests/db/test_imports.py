@@ -1,0 +1,34 @@
+"""Querying a database must start at once: what importing this room does not bring along."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "ray", "pandas", "numpy", "optuna", "alembic", "psycopg", "orchestrator", "workers")
+
+
+def modules_after(program: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after a program."""
+    done = subprocess.run([sys.executable, "-c", f"{program}\nimport sys; print(*{{m.split('.')[0] for m in sys.modules}})"],
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["db.store", "db.reads", "db.session", "db.sqlshell", "db.processes", "db.document"])
+def test_imports_stay_light(module: str) -> None:
+    assert modules_after(f"import {module}").isdisjoint(HEAVY)
+
+
+def test_only_queries_knows_pandas() -> None:
+    assert modules_after("import db.queries").isdisjoint(set(HEAVY) - {"pandas", "numpy"})
+
+
+def test_opening_an_up_to_date_sqlite_database_needs_no_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'clnp.db'}"
+    create = f"from db.session import open_database; open_database({url!r}, create=True).dispose()"
+    assert "alembic" in modules_after(create)
+    assert modules_after(create).isdisjoint(HEAVY)

@@ -1,0 +1,67 @@
+"""The reads as DataFrames."""
+
+import inspect
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clnp_core.errors import DatabaseError, NotFoundError
+from db import queries
+from db.reads import Reads
+from db.store import Store
+from tests.db.builders import Driver
+
+PUBLIC = {name for name, function in inspect.getmembers(queries, inspect.isfunction)
+          if function.__module__ == queries.__name__ and not name.startswith("_")} - {"frame", "reading"}
+
+
+def test_every_read_has_its_query() -> None:
+    reads = {name for name, _ in inspect.getmembers(Reads, inspect.isfunction) if not name.startswith("_")}
+    assert (reads - {"run", "run_state"}) | {"evaluations"} == PUBLIC
+
+
+def test_trials_with_units_and_plain_values(driver: Driver, url: str) -> None:
+    driver.commit()
+    driver.begin(2)
+    found = queries.trials("demo", url=url)
+    assert isinstance(found, pd.DataFrame) and len(found) == 6
+    first = found.iloc[0]
+    assert (first["state"], first["verdict"], first["val_accuracy"], first["seed"]) == (
+        "finished", "sparser one exists", 0.9, 2**62)
+    assert found["seed"].dtype == "int64" and str(found["created_at"].dtype).endswith("UTC]")
+    assert list(queries.trials("demo", 2, url=url)["state"]) == ["pending"] * 3
+
+
+def test_the_accuracy_matrix_is_a_matrix(driver: Driver, url: str) -> None:
+    driver.commit(1)
+    driver.commit(2)
+    matrix = queries.accuracy_matrix("demo", url=url)
+    assert (matrix.index.name, matrix.columns.name) == ("after_task", "on_task")
+    assert matrix.loc[2, 1] == 289 / 300 and pd.isna(matrix.loc[1, 2])
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_query_has_its_columns_without_rows_too(store: Store, url: str, name: str) -> None:
+    query = getattr(queries, name)
+    needed = [parameter for parameter in inspect.signature(query).parameters.values() if parameter.default is parameter.empty]
+    given = {"run": "demo", "task": 1, "number": 0}
+    driver = Driver.of_new_run(store)
+    driver.begin()
+    empty = query(*(given[parameter.name] for parameter in needed), url=url)
+    for number in range(3):
+        driver.finish(number)
+    assert isinstance(empty, pd.DataFrame)
+    assert name == "accuracy_matrix" or len(empty.columns) > 3
+
+
+def test_the_database_of_the_environment(driver: Driver, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLNP_DB_URL", url)
+    assert list(queries.runs()["name"]) == ["demo"]
+
+
+def test_what_is_not_there(driver: Driver, url: str, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="there is no run 'other'"):
+        queries.stages("other", url=url)
+    with pytest.raises(DatabaseError, match="there is no database at"):
+        queries.runs(url=f"sqlite:///{tmp_path / 'none.db'}")
