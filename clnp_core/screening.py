@@ -6,7 +6,7 @@ each block of validation samples keeps that sum and updates it. The samples most
 candidate is rejected the moment its certain errors exceed the budget: most cost one block.
 
 Incremental sums round differently from the canonical evaluation. A sample therefore counts as a *certain* error only when a
-wrong class leads by more than ``RELATIVE_TOLERANCE`` of the logits' scale, several hundred times the rounding. What is not
+wrong class leads by more than ``RELATIVE_TOLERANCE`` of the logits' scale, many times the rounding. What is not
 rejected here is decided by the canonical evaluation (:mod:`clnp_core.threshold`).
 """
 
@@ -20,7 +20,7 @@ from clnp_core.heads import columns_read
 from clnp_core.network import Network, activate
 
 RELATIVE_TOLERANCE = 1e-4
-"""A wrong class must lead by this share of the largest |logit| before the sample counts as a certain error."""
+"""A wrong class must lead by this share of the scale (:meth:`_Layers.unpruned`) before a sample counts as a certain error."""
 
 REBUILD_SHARE = 0.25
 """Above this share of changed columns a block's sum is computed afresh, which also stops rounding from piling up."""
@@ -43,10 +43,9 @@ class Screen:
         self._allowed_wrong = allowed_wrong
         with torch.no_grad(), exact_float32():
             first = self._layers.first(inputs.to(torch.float32))
-            alive = [torch.ones(width, dtype=torch.bool, device=inputs.device) for width in network.architecture.hidden]
-            logits = _Block(self._layers, first, labels).logits(alive)
+            logits, scale = self._layers.unpruned(first)
             hardest_first = _lead_of_truth(logits, labels).argsort(stable=True)
-            self._tolerance = RELATIVE_TOLERANCE * float(logits.abs().max())
+            self._tolerance = RELATIVE_TOLERANCE * scale
             size = max(256, 2 * allowed_wrong)
             self._blocks = [_Block(self._layers, first[index], labels[index]) for index in torch.split(hardest_first, size)]
 
@@ -88,6 +87,24 @@ class _Layers:
         """Activations of the first hidden layer, unpruned: [samples, width]."""
         return activate(torch.nn.functional.linear(inputs, self._first.weight, self._first.bias),
                         self._architecture.activation)
+
+    def unpruned(self, first: Tensor) -> tuple[Tensor, float]:
+        """Logits with everything kept, and the scale of what any pruned network may add up to them.
+
+        The scale is the largest |logit|, or the largest root of the sum of squares of its terms where they cancel: rounding
+        follows the terms, and a pruned network may lack the very neurons that cancelled the others.
+
+        Returns:
+            float [samples, classes], and the scale (NaN or infinite with the network).
+        """
+        values, squares = first, first.square()
+        for layer, (weight, bias) in enumerate([(self.second_columns.t(), self.second_bias), *self._above]):
+            if layer:
+                values = activate(values, self._architecture.activation)
+                squares = torch.maximum(squares, values.square())
+            values = torch.nn.functional.linear(values, weight, bias)
+            squares = torch.nn.functional.linear(squares, weight.square(), bias.square())
+        return values, float(torch.maximum(values.abs(), squares.sqrt()).max())
 
     def rest(self, second: Tensor, kept: Sequence[Tensor]) -> Tensor:
         """Logits from the sums [samples, neurons] that arrive above the first hidden layer."""
