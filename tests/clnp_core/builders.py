@@ -98,9 +98,9 @@ def drawn_network(architecture: Architecture, tasks: int, seed: int, pruned_last
     return network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scan:
-    """Everything that the search for θ* takes: an unpruned network, its activities, validation data."""
+    """Everything that the search for θ* takes: an unpruned network, its activities, validation data. Equal to itself only."""
 
     network: Network
     task: int
