@@ -6,7 +6,7 @@ Resuming is the same function: plan, minus what is finished.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.architecture import Architecture
 from orchestrator.config import Config
 from orchestrator.config_sweep import GridPoint, per_layer
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
@@ -30,15 +30,14 @@ def benchmark_spec(config: Config) -> BenchmarkSpec:
 
 def architecture(config: Config, inputs: int, classes: int, hidden: Sequence[int] | None = None) -> Architecture:
     """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened."""
-    network = config.network
-    bias = network.head is HeadKind.MULTI if network.head_bias is None else network.head_bias
-    return Architecture(inputs, tuple(hidden or network.hidden), classes, network.activation, network.head, bias)
+    network = config.network.architecture(inputs, classes)
+    return network if hidden is None else network.with_hidden(hidden)
 
 
 def stage_spec(config: Config, task: int, network: Architecture, base_digest: str | None) -> StageSpec:
     """What all trials of ``task`` share, on top of the commit ``base_digest`` (None for the first task)."""
     training = config.training
-    spec = TrainingSpec(training.optimizer.value, training.momentum or 0.0, training.weight_decay, training.batch_size,
+    spec = TrainingSpec(training.optimizer.value, training.momentum, training.weight_decay, training.batch_size,
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience)
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
                      config.resources.threads_per_trial, config.selection.curve_points)
