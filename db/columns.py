@@ -46,13 +46,15 @@ class PlainText(TypeDecorator[str]):
 
 
 class Document(TypeDecorator[Any]):
-    """JSON (JSONB on PostgreSQL). Tuples become lists; NaN and infinities, which JSON lacks, become their names."""
+    """JSON (JSONB on PostgreSQL). Tuples become lists; NaN and infinities, which JSON lacks, become their names; None
+    is NULL and not JSON's null."""
 
-    impl = JSON
+    impl = JSON(none_as_null=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
+        return dialect.type_descriptor(
+            JSONB(none_as_null=True) if dialect.name == "postgresql" else JSON(none_as_null=True))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return storable_json(value)
@@ -114,10 +116,10 @@ class Base(DeclarativeBase):
         float: Float(53),
         str: PlainText(),
         datetime: UtcDateTime(),
-        dict[str, Any]: Document(none_as_null=True),
-        list[int]: Document(none_as_null=True),
-        list[float]: Document(none_as_null=True),
-        list[float | None]: Document(none_as_null=True),
+        dict[str, Any]: Document(),
+        list[int]: Document(),
+        list[float]: Document(),
+        list[float | None]: Document(),
         StageState: choice(StageState, "state"),
         TrialState: choice(TrialState, "state"),
         FailureKind: choice(FailureKind, "failure_kind"),

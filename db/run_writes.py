@@ -179,8 +179,8 @@ class RunWrites(Writer):
                             .values(removed_at=database_now(session)))
 
 
-def insert_run(session: Session, new: NewRun) -> Run:
-    """The run's row and its PENDING stages.
+def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
+    """The run's row and its PENDING stages, from ``first_task`` on.
 
     Raises:
         StateError: the name is taken, whoever took it first.
@@ -202,7 +202,8 @@ def insert_run(session: Session, new: NewRun) -> Run:
         session.flush()
     except IntegrityError:  # another process was faster by a moment
         raise taken(new.name) from None
-    session.add_all(Stage(run_id=run.id, task=task, state=StageState.PENDING) for task in range(1, new.tasks + 1))
+    session.add_all(Stage(run_id=run.id, task=task, state=StageState.PENDING)
+                    for task in range(first_task, new.tasks + 1))
     record_event(session, run.id, "run", f"created with {new.tasks} tasks", {"config_digest": new.config_digest})
     return run
 

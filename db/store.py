@@ -13,7 +13,7 @@ written then.
 ==========================================  =====================================================
 method                                      transition
 ==========================================  =====================================================
-``create_run``                              a run, its stages PENDING
+``create_run`` ``fork_run``                 a run, its stages PENDING
 ``acquire_lease`` ``heartbeat`` ``release_lease``  who drives the run
 ``begin_sweep`` ``add_trials``              stage PENDING → SWEEPING, trials PENDING
 ``trial_started`` ``trial_epochs``          trial → RUNNING
@@ -29,10 +29,11 @@ method                                      transition
 ==========================================  =====================================================
 """
 
+from db.fork import ForkWrites
 from db.run_writes import RunWrites
 from db.stage_writes import StageWrites
 from db.sweep_writes import SweepWrites
 
 
-class Store(RunWrites, SweepWrites, StageWrites):
+class Store(RunWrites, SweepWrites, StageWrites, ForkWrites):
     """Every write, on the engine that :func:`db.session.open_database` gave."""

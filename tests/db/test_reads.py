@@ -4,6 +4,7 @@ import pytest
 
 from clnp_core.errors import NotFoundError
 from db.reads import Reads
+from db.sqlshell import run_sql
 from db.states import RunState
 from db.store import Store
 from tests.db.builders import ELSEWHERE, Driver, new_run
@@ -88,3 +89,9 @@ def test_of_a_trial_that_is_not_there(driver: Driver, reads: Reads, read: str) -
     driver.begin()
     with pytest.raises(NotFoundError, match="task 1 of run 'demo' has no trial 9"):
         getattr(reads, read)("demo", 1, 9)
+
+
+def test_unknown_json_is_null_for_sql_too(driver: Driver, url: str) -> None:
+    driver.begin()
+    found = run_sql("SELECT count(*) FROM clnp_stages WHERE environment IS NULL", url).rows
+    assert found == ((2,),) and run_sql("SELECT count(*) FROM clnp_runs WHERE environment IS NULL", url).rows == ((1,),)

@@ -1,0 +1,97 @@
+"""A new run that continues another one from a commit on, with everything that led there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy.orm import Session
+
+from clnp_core.errors import StateError
+from db.columns import Base
+from db.lookup import find_run
+from db.models import (
+    Capacity,
+    Commit,
+    Epoch,
+    Evaluation,
+    SelectionOutcome,
+    Stage,
+    ThresholdCurvePoint,
+    Trial,
+    TrialJudgement,
+)
+from db.records import NewRun
+from db.run_writes import insert_run
+from db.states import StageState
+from db.writer import Writer, record_event
+
+Ids = Mapping[int, int]
+"""Old row id → new row id."""
+
+
+class ForkWrites(Writer):
+    """See :class:`db.store.Store`."""
+
+    def fork_run(self, source_name: str, after_task: int, new: NewRun) -> int:
+        """Create a run whose tasks up to ``after_task`` are those of another run: trials, selections, commits, all of it.
+        Its later tasks are PENDING under the new config. The two share artifacts and can be removed independently.
+
+        Args:
+            source_name: the run to fork.
+            after_task: the last task to take over; 0 takes over nothing.
+            new: the new run.
+
+        Returns:
+            The new run's id.
+
+        Raises:
+            NotFoundError: no such run.
+            StateError: the name is taken, a task to take over is not committed, or no task would be left to do.
+        """
+        with self._transaction() as session:
+            source = find_run(session, source_name, lock=True)
+            stages = session.scalars(select(Stage).where(Stage.run_id == source.id, Stage.task <= after_task)).all()
+            committed = sum(stage.state is StageState.COMMITTED for stage in stages)
+            if committed < after_task:
+                raise StateError(f"fork_run: task {after_task} of run {source_name!r} is not committed",
+                                 f"`clnp status {source_name}` shows its commits; fork after one of them")
+            if not 0 <= after_task < new.tasks:
+                raise StateError(f"fork_run: a run of {new.tasks} tasks forked after task {after_task} has nothing to do",
+                                 "fork after an earlier task, or give the new run more tasks")
+            run = insert_run(session, new, first_task=after_task + 1)
+            run.forked_from_run_id, run.forked_after_task = source.id, after_task
+            record_event(session, run.id, "run", f"forked from {source_name} after task {after_task}",
+                         {"source": source_name, "after_task": after_task})
+            if stages:
+                _copy_stages(session, [stage.id for stage in stages], source.id, run.id)
+            return run.id
+
+
+def _copy_stages(session: Session, stage_ids: list[int], source_id: int, target_id: int) -> None:
+    stages = _copy(session, Stage, Stage.id.in_(stage_ids), run_id={source_id: target_id})
+    trials = _copy(session, Trial, Trial.stage_id.in_(stages), stage_id=stages)
+    _copy(session, Epoch, Epoch.trial_id.in_(trials), trial_id=trials)
+    _copy(session, ThresholdCurvePoint, ThresholdCurvePoint.trial_id.in_(trials), trial_id=trials)
+    choices = _copy(session, SelectionOutcome, SelectionOutcome.stage_id.in_(stages),
+                    stage_id=stages, chosen_trial_id=trials)
+    _copy(session, TrialJudgement, TrialJudgement.trial_id.in_(trials), trial_id=trials, selection_id=choices)
+    commits = _copy(session, Commit, Commit.stage_id.in_(stages), stage_id=stages)
+    _copy(session, Capacity, Capacity.commit_id.in_(commits), commit_id=commits)
+    _copy(session, Evaluation, Evaluation.commit_id.in_(commits), commit_id=commits)
+
+
+def _copy(session: Session, model: type[Base], where: ColumnElement[bool], **references: Ids) -> dict[int, int]:
+    """Copy rows, translating what refers to rows that were copied before; new ids for those that have one."""
+    table = model.__table__
+    ids: dict[int, int] = {}
+    bulk: list[dict[str, Any]] = []
+    for row in session.execute(select(table).where(where)).mappings().all():
+        values = {name: references[name][value] if name in references else value for name, value in row.items()}
+        if "id" not in values:
+            bulk.append(values)
+            continue
+        old = values.pop("id")
+        ids[old] = session.scalars(insert(model).values(values).returning(table.c.id)).one()
+    if bulk:
+        session.execute(insert(model), bulk)
+    return ids

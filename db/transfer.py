@@ -1,0 +1,80 @@
+"""A whole database into another one: from the laptop's SQLite to PostgreSQL, or back."""
+
+from sqlalchemy import URL, Connection, Table, func, insert, select, text
+
+from clnp_core.errors import BusyError, DatabaseError
+from db.columns import Base
+from db.failures import translated
+from db.models import Run
+from db.reads import Reads
+from db.session import WRITING, open_database
+from db.urls import resolve_url, shown
+
+ROWS_AT_ONCE = 1000
+
+LEASE = ("owner_host", "owner_pid", "owner_process_started", "owner_driver_id", "lease_ttl_seconds", "heartbeat_at")
+
+
+def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
+    """Copy every row, ids included, in one transaction. Artifacts are not touched: both databases name them by digest.
+
+    Args:
+        source: a database at the newest schema, which is only read.
+        target: a database without runs; it is created, or brought to the newest schema from nothing.
+
+    Returns:
+        Table name → rows copied.
+
+    Raises:
+        BusyError: a driver of a run in the source lives; it would go on writing there.
+        DatabaseError: the target holds runs already, it is the source, or one of the two cannot be opened.
+    """
+    if resolve_url(source) == resolve_url(target):
+        raise DatabaseError(f"{shown(resolve_url(source))} cannot be copied onto itself", "name another target")
+    reading = open_database(source)
+    try:
+        driven = [run.name for run in Reads(reading).runs() if run.driver_lives]
+        if driven:
+            raise BusyError(f"a driver is at work on {', '.join(driven)}",
+                            f"`clnp stop {driven[0]}` first, so that nothing is written behind the copy's back")
+        writing = open_database(target, create=True)
+        try:
+            with (translated(writing.url), writing.execution_options(**{WRITING: True}).begin() as into,
+                  translated(reading.url), reading.begin() as out_of):
+                _refuse_runs(into)
+                copied = {table.name: _copy_table(out_of, into, table) for table in Base.metadata.sorted_tables}
+                _number_on(into)
+                return copied
+        finally:
+            writing.dispose()
+    finally:
+        reading.dispose()
+
+
+def _refuse_runs(into: Connection) -> None:
+    runs = into.scalar(select(func.count()).select_from(Run.__table__))
+    if runs:
+        raise DatabaseError(f"{shown(into.engine.url)} holds {runs} runs already", "copy into a database without runs")
+
+
+def _copy_table(out_of: Connection, into: Connection, table: Table) -> int:
+    """Rows in the order of their keys: a fork then comes after the run that it refers to."""
+    copied = 0
+    found = out_of.execution_options(stream_results=True).execute(select(table).order_by(*table.primary_key)).mappings()
+    for rows in found.partitions(ROWS_AT_ONCE):
+        values = [dict(row) for row in rows]
+        for row in values if table is Run.__table__ else ():
+            row.update(dict.fromkeys(LEASE))
+        into.execute(insert(table), values)
+        copied += len(values)
+    return copied
+
+
+def _number_on(into: Connection) -> None:
+    """PostgreSQL's sequences go on after the highest id that was copied; SQLite does so by itself."""
+    if into.dialect.name != "postgresql":
+        return
+    for table in Base.metadata.sorted_tables:
+        if "id" in table.c and table.c.id.autoincrement is True:
+            into.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "
+                              f"(SELECT COALESCE(MAX(id), 0) + 1 FROM {table.name}), false)"))
