@@ -10,9 +10,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import Script
 from sqlalchemy import Connection, Engine
 
-from db.columns import VERSION_TABLE
+from clnp_core.errors import StateError
+from db.columns import REVISIONS, VERSION_TABLE
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 def configuration(connection: Connection) -> Config:
@@ -34,16 +38,32 @@ def downgrade_to(connection: Connection, revision: str) -> None:
     command.downgrade(configuration(connection), revision)
 
 
-def write_revision(engine: Engine, message: str) -> None:
-    """Write a new revision file from the difference between the models and this up-to-date database."""
+def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Path:
+    """Write a revision file from the difference between the models and this up-to-date database.
+
+    Args:
+        engine: of SQLite: its type names are those that PostgreSQL understands as well.
+        message: what the revision does.
+        folder: where to write it.
+
+    Returns:
+        The new file, a draft.
+    """
     with engine.begin() as connection:
-        command.revision(configuration(connection), message=message, autogenerate=True)
+        config = configuration(connection)
+        config.set_main_option("path_separator", "newline")
+        config.set_main_option("version_locations", "\n".join({str(VERSIONS): "", str(folder): ""}).replace("%", "%%"))
+        script = command.revision(config, message=message, autogenerate=True, version_path=str(folder),
+                                  rev_id=f"{int(REVISIONS[-1]) + 1:04}")
+    if not isinstance(script, Script):
+        raise StateError("no revision was written", "see what alembic printed")
+    return Path(script.path)
 
 
 if __name__ == "__main__":
     from db.session import open_database
 
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = open_database(f"sqlite:///{folder}/fresh.db", create=True)
-        write_revision(fresh, " ".join(sys.argv[1:]) or "change")
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = open_database(f"sqlite:///{scratch}/fresh.db", create=True)
+        print(write_revision(fresh, " ".join(sys.argv[1:]) or "change"))
         fresh.dispose()

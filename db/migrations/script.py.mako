@@ -5,6 +5,7 @@ Revision: ${up_revision}, after ${down_revision | comma,n}
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

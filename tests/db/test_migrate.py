@@ -1,6 +1,7 @@
 """The revisions: up and down on both databases, and the same schema as the models."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -9,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from db.columns import REVISIONS, VERSION_TABLE, Base
-from db.migrate import configuration, downgrade_to, upgrade_to
+from db.migrate import configuration, downgrade_to, upgrade_to, write_revision
 from db.reads import Reads
 from db.session import exclusive, new_engine, open_database, upgrade
 from db.store import Store
@@ -107,3 +108,15 @@ def test_a_revision_that_leaves_rows_dangling_is_taken_back(tmp_path_factory: py
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
     engine.dispose()
+
+
+def test_a_draft_of_a_revision_spells_its_types_out(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'clnp.db'}", create=True)
+    with exclusive(engine) as connection:
+        connection.execute(text("DROP TABLE clnp_events"))
+    (tmp_path / "versions").mkdir()
+    draft = write_revision(engine, "events again", tmp_path / "versions").read_text()
+    engine.dispose()
+    compile(draft, "draft", "exec")
+    assert f"down_revision = {REVISIONS[-1]!r}" in draft and "op.create_table('clnp_events'" in draft
+    assert "db.columns" not in draft and "sa.DateTime(timezone=True), nullable=False" in draft
