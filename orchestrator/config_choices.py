@@ -28,13 +28,6 @@ class Normalization(StrEnum):
         return self is Normalization.STANDARD
 
 
-class ThresholdMode(StrEnum):
-    """How many thresholds a network is pruned with."""
-
-    SHARED = "shared"
-    PER_LAYER = "per-layer"
-
-
 class OnDepletion(StrEnum):
     """What a run does when a task finds no free neuron where it needs one."""
 

@@ -13,12 +13,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
 
 from clnp_core.architecture import Activation, Architecture, HeadKind
-from orchestrator.config_choices import Normalization, OnDepletion, OptimizerKind, ThresholdMode
+from clnp_core.selection import ThresholdMode
+from orchestrator.config_choices import Normalization, OnDepletion, OptimizerKind
 from orchestrator.config_errors import nearest, show
 from orchestrator.config_sweep import MAX_COUNT, Count, Section
-
-BUILT_IN_BENCHMARKS: Mapping[str, int | None] = {"permuted-digits": None, "permuted-mnist": None}
-"""The benchmarks that come along, with the most tasks each can serve; None is without limit."""
+from workers.spec import BUILT_IN_BENCHMARKS
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
@@ -56,7 +55,8 @@ class Benchmark(Section):
     @field_validator("tasks")
     @classmethod
     def _as_many_as_there_are(cls, tasks: int, info: ValidationInfo) -> int:
-        limit = BUILT_IN_BENCHMARKS.get(info.data.get("name", ""))
+        known = BUILT_IN_BENCHMARKS.get(info.data.get("name", ""))
+        limit = known.tasks if known else None
         if limit is not None and tasks > limit:
             raise ValueError(f"must be at most {limit} with {info.data['name']}, not {tasks}")
         return tasks

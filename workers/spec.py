@@ -7,13 +7,25 @@ that does not change the result is in here (no paths, no names of runs, no machi
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
 
-KNOWN_SHAPES = {"permuted-digits": (64, 10), "permuted-mnist": (784, 10)}
-"""Inputs and classes of the built-in benchmarks, so that a plan can be drawn without their data."""
+
+class BuiltIn(NamedTuple):
+    """What is known of a built-in benchmark without its data; ``tasks`` is None for any number."""
+
+    inputs: int
+    classes: int
+    tasks: int | None
+
+
+BUILT_IN_BENCHMARKS: Mapping[str, BuiltIn] = {
+    "permuted-digits": BuiltIn(64, 10, None),
+    "permuted-mnist": BuiltIn(784, 10, None),
+}
 
 
 def digest_of(value: object) -> str:

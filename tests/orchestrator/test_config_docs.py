@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from clnp_core.errors import ConfigError
 from orchestrator.config import Config, load
 from orchestrator.config_errors import Key, keys
-from workers.spec import KNOWN_SHAPES
+from workers.spec import BUILT_IN_BENCHMARKS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -98,12 +98,12 @@ def test_experiments_load_and_are_named_after_their_file(file: Path) -> None:
     config = load(file)
     assert config.name == file.stem
     assert config.grid()
-    assert config.network.architecture(*KNOWN_SHAPES[config.benchmark.name]).hidden == config.network.hidden
+    assert config.network.architecture(*BUILT_IN_BENCHMARKS[config.benchmark.name][:2]).hidden == config.network.hidden
 
 
 def test_the_papers_experiment_has_the_papers_numbers() -> None:
     config = load(ROOT / "experiments" / "permuted-mnist.yaml")
-    assert config.network.architecture(*KNOWN_SHAPES["permuted-mnist"]).to_json() == {
+    assert config.network.architecture(*BUILT_IN_BENCHMARKS["permuted-mnist"][:2]).to_json() == {
         "inputs": 784, "hidden": [2000, 2000], "classes": 10, "activation": "relu", "head": "single", "head_bias": False}
     assert (config.benchmark.tasks, config.training.batch_size) == (10, 256)
     assert config.later_point() == ((1e-7, 1e-5, 1e-6), 0.002)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from workers.spec import KNOWN_SHAPES, BenchmarkSpec, StageSpec, TrialSpec, derive_seed, digest_of
+from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec, StageSpec, TrialSpec, derive_seed, digest_of
 from workers.tasks import BUILT_IN, load_task
 
 
@@ -52,6 +52,6 @@ def test_digests_ignore_the_order_of_keys_and_refuse_nan() -> None:
 
 
 def test_known_shapes_cover_the_built_in_benchmarks_and_are_true() -> None:
-    assert KNOWN_SHAPES.keys() == BUILT_IN.keys()
+    assert BUILT_IN_BENCHMARKS.keys() == BUILT_IN.keys()
     data = load_task(BenchmarkSpec("permuted-digits", 0, {}, None, "unit"), 1)
-    assert KNOWN_SHAPES["permuted-digits"] == (data.train.inputs.shape[1], data.classes)
+    assert BUILT_IN_BENCHMARKS["permuted-digits"] == (data.train.inputs.shape[1], data.classes, None)
