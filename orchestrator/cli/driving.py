@@ -1,0 +1,200 @@
+"""Commands that drive a run or speak to its driver: launch, resume, stop."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from clnp_core.errors import BusyError, ClnpError
+from db.states import RunState, StageState, TrialState
+from orchestrator.cli.failures import INTERRUPTED, Interrupted
+from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.cli.output import note, say, say_json
+
+if TYPE_CHECKING:
+    from db.rows import RunRow, TrialRow
+    from orchestrator.progress import ConsoleProgress
+
+
+@dataclass
+class Ending:
+    """What the driver told about how it ended, which the run's row alone does not say."""
+
+    run: str = ""
+    stop_reason: str = ""
+
+
+@click.command()
+@click.argument("config", metavar="CONFIG")
+@click.option("--name", metavar="N", help="Name of the run. [default: the config's, numbered if it is taken]")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True,
+              help="Override a key of the config, the value in YAML; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Show tasks, trials and network; write and start nothing.")
+@as_json_option
+@click.pass_obj
+def launch(settings: Settings, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
+           as_json: bool) -> int:
+    """Start the run that CONFIG describes, and drive it to its end.
+
+    CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
+    run can be resumed.
+    """
+    import_from_here()
+    if dry_run:
+        from orchestrator.cli import dry_run as plan_of
+
+        plan_of.show(config, overrides, name, as_json)
+        return 0
+    from orchestrator import api
+
+    ending = Ending()
+    with _told_how_to_go_on(ending):
+        row = api.launch(config, name=name, overrides=overrides, progress=_console(ending), url=settings.url)
+    return _finish(settings, row, ending, as_json)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--retry-failed", is_flag=True, help="Also train trials again that failed and were left out.")
+@click.option("--accept-environment", is_flag=True,
+              help="Go on although device, torch or code have changed since; that is recorded.")
+@as_json_option
+@click.pass_obj
+def resume(settings: Settings, run: str, retry_failed: bool, accept_environment: bool, as_json: bool) -> int:
+    """Go on with RUN where it stands.
+
+    Finished trials are never trained again. Progress goes to standard error, the results to standard output.
+    """
+    import_from_here()
+    from orchestrator import api
+
+    _tell_what_is_found(settings, run, retry_failed)
+    ending = Ending(run)
+    with _told_how_to_go_on(ending):
+        row = api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment,
+                         progress=_console(ending), url=settings.url)
+    return _finish(settings, row, ending, as_json)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@as_json_option
+@click.pass_obj
+def stop(settings: Settings, run: str, as_json: bool) -> None:
+    """Ask the driver of RUN to stop cleanly.
+
+    It may run on any machine, and obeys within seconds; `clnp resume RUN` goes on later.
+    """
+    from orchestrator import api
+
+    row = api.request_stop(run, url=settings.url)
+    if as_json:
+        say_json({"run": run, "requested": "stop", "driver": row.owner})
+        return
+    driver = f" (process {row.owner.pid} on {row.owner.host})" if row.owner else ""
+    say(f"asked the driver of {run}{driver} to stop; `clnp status {run}` shows when it has")
+
+
+def import_from_here() -> None:
+    """A benchmark of one's own is imported from the working folder, as with ``python -m``."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
+@contextmanager
+def _told_how_to_go_on(ending: Ending) -> Iterator[None]:
+    """A run that had begun when an error or a second Ctrl-C ended its driver is there to be resumed: say so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if ending.run:
+            raise Interrupted(f"run {ending.run} was interrupted",
+                              f"`clnp resume {ending.run}` goes on; what is recorded is safe") from None
+        raise
+    except ClnpError as error:
+        if ending.run and not isinstance(error, BusyError) and "clnp resume" not in error.hint:
+            note(f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is mended:")
+        raise
+
+
+def _console(ending: Ending) -> "ConsoleProgress":
+    """Progress on standard error that also remembers what the result must say."""
+    from orchestrator.progress import ConsoleProgress
+
+    class Remembering(ConsoleProgress):
+        def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
+            ending.run = run
+            super().run_started(run, trials_by_task, parallel, done)
+
+        def stopped(self, reason: str) -> None:
+            ending.stop_reason = reason
+            super().stopped(reason)
+
+    return Remembering()
+
+
+def _tell_what_is_found(settings: Settings, run: str, retry_failed: bool) -> None:
+    """Before the first trial: which task, what is recorded, and what will be done."""
+    with reading(settings) as reads:
+        row = reads.run(run)
+        stage = next((stage for stage in reads.stages(run) if stage.state is not StageState.COMMITTED), None)
+        if stage is None:
+            note(f"run {run} is complete: there is nothing left to do")
+            return
+        if not row.state.can_resume:
+            return
+        trials = reads.trials(run, stage.task)
+    note(f"run {run} is {row.state.value}: {row.tasks_committed} of {row.tasks} tasks committed, "
+         f"task {stage.task} is {stage.state.value}")
+    if stage.reason:
+        note(f"  it failed: {stage.reason.splitlines()[0]}")
+    for line in found_trials(trials, retry_failed):
+        note(f"  {line}")
+
+
+def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool) -> list[str]:
+    """What is recorded of a task's trials and what becomes of each, in words."""
+    by_fate: dict[str, list[int]] = {}
+    for trial in trials:
+        by_fate.setdefault(_fate(trial, retry_failed), []).append(trial.number)
+    return [f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}: {fate}" for fate, numbers in by_fate.items()]
+
+
+def _fate(trial: "TrialRow", retry_failed: bool) -> str:
+    if trial.state is TrialState.FINISHED:
+        return "recorded, not trained again"
+    if trial.state is not TrialState.FAILED:
+        return "still to train"
+    kind = trial.failure_kind
+    if kind is not None and kind.excluded_from_selection and not retry_failed:
+        return f"{kind.value}, left out (--retry-failed trains them again)"
+    return f"failed ({kind.value if kind else 'unknown'}), trained again"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """``0, 1, 2, 5`` → ``0 to 2, 5``."""
+    groups: list[list[int]] = []
+    for number in sorted(numbers):
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(str(group[0]) if len(group) == 1 else
+                     f"{group[0]}, {group[-1]}" if len(group) == 2 else f"{group[0]} to {group[-1]}" for group in groups)
+
+
+def _finish(settings: Settings, row: "RunRow", ending: Ending, as_json: bool) -> int:
+    """The results, and how the run ended: 130 only where somebody at this keyboard ended it."""
+    from orchestrator.cli.results import results_text, run_document
+    from orchestrator.keeper import INTERRUPTED as BY_SIGNAL
+
+    with reading(settings) as reads:
+        if as_json:
+            say_json(run_document(reads, row))
+        else:
+            say(results_text(reads, row))
+    return INTERRUPTED if row.state is RunState.STOPPED and ending.stop_reason == BY_SIGNAL else 0

@@ -1,0 +1,81 @@
+"""`clnp launch --dry-run`: the plan of a run in words, before anything is written or started."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from clnp_core.architecture import Architecture
+from orchestrator import plan
+from orchestrator.cli.output import say, say_json, terminal_width
+from orchestrator.cli.words import alpha_text, architecture_text, plural, rate_text, training_text
+from orchestrator.config import Config, load
+from orchestrator.config_sweep import GridPoint, LogRange
+from orchestrator.plan import PlannedTask
+from orchestrator.text_table import number, render
+from workers.spec import BUILT_IN_BENCHMARKS
+
+
+def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool) -> None:
+    """Print the plan of the run that a config describes.
+
+    Raises:
+        ConfigError, DataError: what a launch would find wrong with the config, or with a benchmark of one's own.
+    """
+    config = load(path, overrides, name=name)
+    network = plan.architecture(config, *_shape(config))
+    tasks = plan.overview(config)
+    if as_json:
+        say_json(_document(config, network, tasks))
+    else:
+        _say(config, network, tasks)
+
+
+def _shape(config: Config) -> tuple[int, int]:
+    """Inputs and classes; a benchmark of one's own has to be asked."""
+    known = BUILT_IN_BENCHMARKS.get(config.benchmark.name)
+    if known is not None:
+        return known.inputs, known.classes
+    from workers.tasks import load_task
+
+    data = load_task(plan.benchmark_spec(config), 1)
+    return data.train.inputs.shape[1], data.classes
+
+
+def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) -> dict[str, Any]:
+    return {"name": config.name, "config": config.resolved(), "config_digest": config.digest(),
+            "network": {**network.to_json(), "parameters": network.parameter_count()},
+            "trials": sum(task.trials for task in tasks),
+            "tasks": [{"task": task.task, "trials": task.trials, "source": task.source,
+                       "points": [{"number": index, "alpha": point.alpha, "learning_rate": point.learning_rate}
+                                  for index, point in enumerate(task.points)]} for task in tasks]}
+
+
+def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) -> None:
+    trials = sum(task.trials for task in tasks)
+    say(f"run {config.name}: {plural(len(tasks), 'task')} of {config.benchmark.name}, {plural(trials, 'trial')}, "
+        f"seed {config.seed}")
+    say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
+    say(f"training  {training_text(config)}")
+    say(f"pruning   margin {config.selection.margin_points} percentage points, {config.selection.threshold.value} threshold")
+    for (points, source, count), group in groupby(tasks, key=lambda task: (task.points, task.source, task.trials)):
+        numbers = [task.task for task in group]
+        which = f"task {numbers[0]}" if len(numbers) == 1 else f"tasks {numbers[0]} to {numbers[-1]}"
+        each = "" if len(numbers) == 1 else " each"
+        say(f"\n{which}: {plural(count, 'trial')}{each}, {source}")
+        if points:
+            say(_points_table(points))
+        elif plan.sampled(config, numbers[0]):
+            say(f"  alpha {_range(config.sweep.alpha)}, learning rate {_range(config.sweep.learning_rate)}")
+    say("\nnothing was written or started")
+
+
+def _points_table(points: Sequence[GridPoint]) -> str:
+    hidden = len(points[0].alpha) - 1
+    columns = [number("trial"), *(number(f"alpha {layer}") for layer in range(1, hidden + 1)), number("alpha out"),
+               number("learning rate")]
+    return render(columns, [[str(index), *(alpha_text([value]) for value in point.alpha), rate_text(point.learning_rate)]
+                            for index, point in enumerate(points)], terminal_width())
+
+
+def _range(values: object) -> str:
+    return f"from {alpha_text([values.low])} to {alpha_text([values.high])}" if isinstance(values, LogRange) else str(values)

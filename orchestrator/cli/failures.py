@@ -1,0 +1,114 @@
+"""Every error of the command line in two lines, what is wrong and how to mend it, with its exit code; or as JSON."""
+
+import difflib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import click
+
+from clnp_core.errors import ClnpError
+
+INTERNAL = 1
+USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
+
+DEBUG_VARIABLE = "CLNP_DEBUG"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it is told: ``message`` may have further, indented lines; ``hint`` has one or is empty."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
+class UsageProblem(click.UsageError):
+    """A mistake on the command line that knows its own hint."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Interrupted(click.ClickException):
+    """The keyboard ended a command that had begun something."""
+
+    exit_code = INTERRUPTED
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def of_clnp(error: ClnpError) -> Failure:
+    """An error of this project, with its own exit code."""
+    return Failure(error.message, error.hint, error.exit_code)
+
+
+def of_click(error: click.ClickException) -> Failure:
+    """An error that click found while it read the command line."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "clnp"
+    if isinstance(error, UsageProblem | Interrupted):
+        return Failure(error.format_message(), error.hint, error.exit_code)
+    if isinstance(error, click.NoSuchOption):
+        return Failure(f"`{command}` has no option {error.option_name}", _option_hint(error.option_name, context), USAGE)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return Failure(f"`{command}` needs {_name_of(error.param)}", f"`{command} -h` shows how it is used", USAGE)
+    message = error.format_message().strip().rstrip(".")
+    return Failure(message[:1].lower() + message[1:], f"`{command} -h` shows how it is used", USAGE)
+
+
+def of_os(error: OSError) -> Failure:
+    """What the operating system refused, in its own words."""
+    where = f": {error.filename}" if error.filename else ""
+    return Failure(f"{error.strerror or type(error).__name__}{where}",
+                   "check the path, its permissions and the space on the disk", INTERNAL)
+
+
+def of_anything(error: BaseException) -> Failure:
+    """What nobody foresaw: one line, and where the traceback is."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    text = "".join(traceback.format_exception(error))
+    if os.environ.get(DEBUG_VARIABLE):
+        print(text, end="", file=sys.stderr)
+        return Failure(f"an unforeseen {what}", "please report it with the traceback above", INTERNAL)
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="clnp-traceback-", suffix=".txt", delete=False,
+                                         encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return Failure(f"an unforeseen {what}", f"set {DEBUG_VARIABLE}=1 to see the traceback, and please report it", INTERNAL)
+    return Failure(f"an unforeseen {what}", f"please report it with the traceback in {file.name}", INTERNAL)
+
+
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """The option that was probably meant."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)), None)
+
+
+def _option_hint(given: str, context: click.Context | None) -> str:
+    if context is None:
+        return "`clnp -h` lists the options"
+    options = [name for parameter in context.command.get_params(context) if isinstance(parameter, click.Option)
+               for name in parameter.opts]
+    parent = context.parent
+    global_options = [name for parameter in parent.command.params for name in parameter.opts] if parent else []
+    if parent is not None and given in global_options and given not in options:
+        return f"it stands before the command: `{parent.command_path} {given} … {context.info_name} …`"
+    near = nearest(given, options)
+    return f"did you mean {near}?" if near else f"`{context.command_path} -h` lists the options"
+
+
+def _name_of(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.make_metavar(click.Context(click.Command("clnp")))
+    return parameter.opts[0]

@@ -1,0 +1,92 @@
+"""Commands that keep runs and their database in order: verify, rm, db upgrade."""
+
+import sys
+
+import click
+
+from clnp_core.errors import ConfigError
+from orchestrator.cli.options import Commands, Settings, as_json_option, reading
+from orchestrator.cli.output import paragraph, say, say_json, terminal_width
+from orchestrator.cli.words import bytes_text, plural
+from orchestrator.text_table import Column, number, render
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@as_json_option
+@click.pass_obj
+def verify(settings: Settings, run: str, as_json: bool) -> None:
+    """Prove zero forgetting of RUN again, from storage.
+
+    Every commit is read from storage and held against all earlier ones on the earlier tasks' test data.
+    """
+    from orchestrator import api
+    from orchestrator.cli.driving import import_from_here
+
+    import_from_here()
+    verified = api.verify(run, url=settings.url)
+    if as_json:
+        say_json({"run": run, "verified": True, "commits": verified})
+        return
+    columns = [number("task"), Column("commit"), number("earlier tasks"), number("samples compared"), Column("recorded logits")]
+    say(render(columns, [
+        [str(each.task), each.digest[:12], str(len(each.tasks_compared)), f"{each.samples_compared:,}",
+         "identical" if each.logits_compared else "not compared"] for each in verified], terminal_width()))
+    samples = sum(each.samples_compared for each in verified)
+    say(paragraph(f"\n{plural(len(verified), 'commit')} of run {run} proven again from storage: no earlier task has changed "
+                  f"({samples:,} test samples compared)."))
+    if not all(each.logits_compared for each in verified):
+        say(paragraph("Logits were not held against the recorded ones: this is not the environment that recorded them."))
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json_option
+@click.pass_obj
+def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
+    """Remove RUN, with weights that no other run uses."""
+    from orchestrator import api
+
+    with reading(settings) as reads:
+        row, trials = reads.run(run), len(reads.trials(run))
+        own = sum(each.artifact_bytes for each in reads.artifacts() if each.runs == (run,) and each.removed_at is None)
+    what = (f"run {run} ({row.state.value}, {plural(row.tasks_committed, 'committed task')}, {plural(trials, 'trial')}, "
+            f"{bytes_text(own)} of weights)")
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise ConfigError(f"{what} is removed for good, and nobody can be asked here", f"say so: `clnp rm {run} --yes`")
+        click.confirm(f"Remove {what} for good?", abort=True, err=True)
+    freed = api.remove(run, url=settings.url)
+    if as_json:
+        say_json({"run": run, "removed": True, "bytes_freed": freed})
+    else:
+        say(f"removed {what}; {bytes_text(freed)} freed")
+
+
+@click.group(cls=Commands, no_args_is_help=False)
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+@as_json_option
+@click.pass_obj
+def upgrade(settings: Settings, as_json: bool) -> None:
+    """Bring the database to the newest schema.
+
+    A missing database is created. Make a copy of an old one first.
+    """
+    from db.session import upgrade as bring_up
+    from db.urls import resolve_url, shown
+
+    before, after = bring_up(settings.url)
+    where = shown(resolve_url(settings.url))
+    if as_json:
+        say_json({"database": where, "revision_before": before, "revision_after": after})
+    elif before is None:
+        say(f"{where} is new, with schema {after}")
+    elif before == after:
+        say(f"{where} has the newest schema already: {after}")
+    else:
+        say(f"{where}: schema {before} became {after}")

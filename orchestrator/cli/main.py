@@ -1,0 +1,101 @@
+"""The console entry of ``clnp``: every way in which a command can end, as an exit code and two lines.
+
+    0    done (also: a run that is depleted, or that `clnp stop` ended)
+    1    an error that nobody foresaw
+    2    the command line or the configuration is wrong
+    3 …  the errors of clnp_core.errors, each with its own code
+    130  Ctrl-C or SIGTERM; a run can be resumed
+    141  whoever read the output closed the pipe
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from clnp_core.errors import ClnpError
+from orchestrator.cli.failures import (
+    BROKEN_PIPE,
+    INTERRUPTED,
+    USAGE,
+    Failure,
+    of_anything,
+    of_click,
+    of_clnp,
+    of_os,
+)
+from orchestrator.cli.output import note, say_json
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: of the command line, without the program's name; None takes the process's own.
+
+    Returns:
+        The exit code. Nothing is raised.
+    """
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Greek still gets its table
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        unreadable = next((word for word in argv if _unreadable(word)), None)
+        if unreadable is not None:
+            return _tell(Failure(f"the argument {unreadable!a} is not text", "write it in UTF-8", USAGE), argv)
+        from orchestrator.cli.app import cli
+
+        code = cli.main(argv or ["--help"], prog_name="clnp", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _tell(Failure("interrupted", "what is recorded is safe; `clnp status` shows what can be resumed", INTERRUPTED),
+                     argv)
+    except ClnpError as error:
+        return _tell(of_clnp(error), argv)
+    except click.ClickException as error:
+        return _tell(of_click(error), argv)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _tell(of_os(error), argv)
+    except Exception as error:
+        return _tell(of_anything(error), argv)
+
+
+def _unreadable(word: str) -> bool:
+    """Bytes that are no UTF-8 arrive as lone surrogates, which no database and no file name of ours can hold."""
+    return "\0" in word or any("\ud800" <= char <= "\udfff" for char in word)
+
+
+def _tell(failure: Failure, argv: Sequence[str]) -> int:
+    """The error, as the command line asked for it: ``--json`` may stand anywhere before a ``--``."""
+    words = argv[:argv.index("--")] if "--" in argv else argv
+    if "--json" in words:
+        say_json({"error": failure})
+    else:
+        note(f"error: {failure.message}")
+        if failure.hint:
+            note(f"hint: {failure.hint}")
+    return failure.exit_code
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody reads it any more: what Python flushes at its end must go somewhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

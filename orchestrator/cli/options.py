@@ -1,0 +1,76 @@
+"""What commands share: the settings said before them, options that several have, and groups that help with a typo."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from orchestrator.cli.failures import UsageProblem, nearest
+from orchestrator.cli.formats import Format
+
+if TYPE_CHECKING:
+    from db.reads import Reads
+
+MAX_COUNT = 2**31 - 1
+"""The largest task, trial or limit that any database column holds."""
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was said before the command: ``url`` is the database, None for ``CLNP_DB_URL`` or the working folder's."""
+
+    url: str | None
+
+
+class Commands(click.Group):
+    """A group whose unknown commands name the nearest known one, and whose commands are listed in their own order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = nearest(name, self.commands)
+            raise UsageProblem(f"there is no command `{ctx.command_path} {name}`",
+                               f"did you mean `{ctx.command_path} {near}`?" if near else
+                               f"the commands are {', '.join(self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+def as_json_option(command: AnyFunction) -> AnyFunction:
+    """``--json``, which every command has."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, errors too.")(command)
+
+
+def task_option(text: str) -> Callable[[AnyFunction], AnyFunction]:
+    """``--task K``."""
+    return click.option("--task", metavar="K", type=click.IntRange(1, MAX_COUNT), help=text)
+
+
+def format_options(command: AnyFunction) -> AnyFunction:
+    """``--format`` and ``--output``."""
+    formats = click.Choice([each.value for each in Format])
+    command = click.option("--output", metavar="FILE", type=click.Path(path_type=Path),
+                           help="Write to a file instead of standard output.")(command)
+    return click.option("--format", "form", type=formats, default=Format.TABLE.value, show_default=True,
+                        callback=lambda _context, _parameter, value: Format(value),
+                        help="How to write the rows.")(command)
+
+
+@contextmanager
+def reading(settings: Settings) -> "Iterator[Reads]":
+    """Reads of the database that is meant. It is imported here, so that `clnp -h` need not wait for it."""
+    from db.reads import Reads
+    from db.session import open_database
+
+    engine = open_database(settings.url)
+    try:
+        yield Reads(engine)
+    finally:
+        engine.dispose()

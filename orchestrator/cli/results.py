@@ -1,0 +1,125 @@
+"""A run as a whole, read from the database: how far it is, what it achieved, and how to go on."""
+
+from typing import TYPE_CHECKING, Any
+
+from clnp_core.architecture import Architecture
+from db.states import RunState, StageState
+from orchestrator.cli.output import paragraph, terminal_width
+from orchestrator.cli.words import (
+    NOTHING,
+    architecture_text,
+    device_text,
+    percent_or_nothing,
+    plural,
+    time_text,
+    training_text,
+)
+from orchestrator.report import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
+from orchestrator.text_table import Column, number, one_line, prose, render
+
+if TYPE_CHECKING:
+    from db.reads import Reads
+    from db.rows import RunRow, StageRow
+
+
+def run_document(reads: "Reads", run: "RunRow") -> dict[str, Any]:
+    """Everything about a run but its trials, for ``--json``."""
+    commits = reads.commits(run.name)
+    return {"run": run, "stages": reads.stages(run.name), "selections": reads.selections(run.name), "commits": commits,
+            "accuracy_matrix": reads.accuracy_matrix(run.name), "capacity": reads.capacity(run.name),
+            "zero_forgetting": forgetting_claim(commits)}
+
+
+def results_text(reads: "Reads", run: "RunRow") -> str:
+    """What a launch ends with: the accuracy matrix, capacity, what is proven about forgetting, and how to go on."""
+    return "\n\n".join([standing(run), *_achieved(reads, run), *ways_on(reads, run)])
+
+
+def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
+    cells, width = reads.accuracy_matrix(run.name), terminal_width()
+    parts = []
+    if cells:
+        parts += ["Test accuracy in %, after each task (rows) on each task (columns):\n\n" + accuracy_matrix(cells, width),
+                  "Neurons after each task:\n\n" + capacity_table(reads.capacity(run.name), width)]
+    claim = forgetting_claim(reads.commits(run.name)).sentence
+    return [*parts, paragraph(f"{claim}\n{TASK_INCREMENTAL}" if cells else claim)]
+
+
+def overview_text(reads: "Reads", run: "RunRow") -> str:
+    """The whole of `clnp show RUN`: what it is, its tasks, its results."""
+    from orchestrator.config import Config
+
+    config, stages = Config.from_resolved(run.config), reads.stages(run.name)
+    known = next((stage.architecture for stage in reversed(stages) if stage.architecture), None)
+    network = (architecture_text(Architecture.from_json(known)) if known else
+               f"hidden layers of {', '.join(map(str, config.network.hidden))} neurons")
+    facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"),
+             ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network),
+             ("training", training_text(config)),
+             ("pruning", f"margin {run.margin_points} percentage points, {config.selection.threshold.value} threshold"),
+             ("device", device_text(run.environment))]
+    return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run), *_achieved(reads, run),
+                        *ways_on(reads, run)])
+
+
+def standing(run: "RunRow") -> str:
+    """One line: the run's state, and how many tasks it has committed."""
+    return f"Run {run.name} is {run.state.value}: {run.tasks_committed} of {plural(run.tasks, 'task')} committed."
+
+
+def task_table(reads: "Reads", run: "RunRow") -> str:
+    """One line per task: where it stands, its trials, what was chosen, what came of it."""
+    stages = reads.stages(run.name)
+    selections = {selection.task: selection for selection in reads.selections(run.name)}
+    tested = {cell.on_task: cell for cell in reads.accuracy_matrix(run.name) if cell.after_task == cell.on_task}
+    used: dict[int, list[str]] = {}
+    for row in reads.capacity(run.name):
+        used.setdefault(row.task, []).append(f"{100 * row.used_fraction:.0f}")
+    rows = []
+    for stage in stages:
+        selection, cell = selections.get(stage.task), tested.get(stage.task)
+        rows.append([
+            str(stage.task), stage.state.value, _trials(stage),
+            percent_or_nothing(selection.best_val_correct, selection.val_total) if selection else NOTHING,
+            str(selection.chosen) if selection else NOTHING,
+            percent_or_nothing(selection.pruned_val_correct, selection.val_total) if selection else NOTHING,
+            percent(cell.test_accuracy) if cell else NOTHING, " / ".join(used.get(stage.task, [NOTHING]))])
+    columns = [number("task"), Column("state"), prose("trials"), number("best val %"), number("chosen"), number("pruned val %"),
+               number("test %"), number("used %")]
+    return render(columns, rows, terminal_width())
+
+
+def facts_text(facts: list[tuple[str, str]]) -> str:
+    """Name and value, aligned, one a line."""
+    longest = max(len(name) for name, _ in facts)
+    return "\n".join(f"{name.ljust(longest)}  {one_line(value)}" for name, value in facts)
+
+
+def _trials(stage: "StageRow") -> str:
+    """``6``, ``4 of 6``, ``6, 1 failed``."""
+    ended = stage.trials_finished + stage.trials_failed
+    if not stage.trials_total:
+        return NOTHING
+    done = str(ended) if ended == stage.trials_total else f"{ended} of {stage.trials_total}"
+    return done + (f", {stage.trials_failed} failed" if stage.trials_failed else "")
+
+
+def ways_on(reads: "Reads", run: "RunRow") -> list[str]:
+    """Why a run is not complete, and the command that goes on with it."""
+    stage = next((stage for stage in reads.stages(run.name) if stage.state is not StageState.COMMITTED), None)
+    if stage is None:
+        return []
+    if run.state is RunState.DEPLETED:
+        return [f"It ends here: {one_line(stage.reason or '')}."]
+    if run.state is RunState.FAILED:
+        first, _, hint = (stage.reason or "").partition("\n")
+        return ["\n".join([f"Task {stage.task} failed: {one_line(first)}", *([one_line(hint)] if hint else []),
+                           f"`clnp resume {run.name}` goes on with it."])]
+    if run.state is RunState.STOPPED:
+        ended = stage.trials_finished + stage.trials_failed
+        where = (f"Task {stage.task} is {stage.state.value}"
+                 + (f", {ended} of {plural(stage.trials_total, 'trial')} recorded" if stage.trials_total else ""))
+        return [f"{where}. `clnp resume {run.name}` goes on with it."]
+    return []
+
+

@@ -1,0 +1,99 @@
+"""How values of a run read in a sentence or a cell."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from clnp_core.architecture import Architecture, HeadKind
+from orchestrator.report import percent
+
+if TYPE_CHECKING:
+    from orchestrator.config import Config
+
+NOTHING = "-"
+"""What stands in a cell whose value is not known yet, or does not apply."""
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 task``, ``2,000 tasks``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def number_text(value: float) -> str:
+    """The shortest text of a number that reads back as the same one: ``1e-5``, ``0.002``."""
+    text = repr(float(value))
+    mantissa, sign, exponent = text.partition("e")
+    mantissa = mantissa.removesuffix(".0")
+    return f"{mantissa}e{int(exponent)}" if sign else mantissa
+
+
+def rate_text(value: float) -> str:
+    """A learning rate."""
+    return number_text(value)
+
+
+def alpha_text(values: Sequence[float]) -> str:
+    """α of every layer; one number where all are the same."""
+    return " ".join(number_text(value) for value in (values if len(set(values)) > 1 else values[:1]))
+
+
+def thresholds_text(values: Sequence[float | None] | None) -> str:
+    """θ* of every hidden layer, four digits each; one number where all are the same."""
+    if not values:
+        return NOTHING
+    texts = ["none" if value is None else f"{value:.4g}" for value in values]
+    return texts[0] if len(set(values)) == 1 else " ".join(texts)
+
+
+def percent_or_nothing(part: int | None, total: int | None) -> str:
+    """Counts as percent, where both are known."""
+    return NOTHING if part is None or not total else percent(part / total)
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration: ``4.2 s``, ``3.5 min``, ``2.0 h``."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def time_text(moment: datetime | None) -> str:
+    """A moment, in UTC."""
+    return NOTHING if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def bytes_text(count: int) -> str:
+    """``814 B``, ``1.2 MB``; a kilobyte has 1,000 bytes."""
+    size, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"
+
+
+def architecture_text(network: Architecture) -> str:
+    """``64-200-200-10, relu, single head``."""
+    widths = "-".join(map(str, (network.inputs, *network.hidden, network.classes)))
+    head = "one head for all tasks" if network.head is HeadKind.SINGLE else "a head per task"
+    return f"{widths}, {network.activation.value}, {head}{' with bias' if network.head_bias else ''}"
+
+
+def training_text(config: "Config") -> str:
+    """Optimizer, batches and epochs."""
+    training = config.training
+    parts = [training.optimizer.value, f"batches of {training.batch_size}", plural(training.epochs, "epoch")]
+    if training.milestones:
+        after = ", ".join(map(str, training.milestones))
+        parts.append(f"learning rate x {number_text(training.gamma)} after epoch {after}")
+    if training.early_stopping_patience is not None:
+        parts.append(f"early stopping after {plural(training.early_stopping_patience, 'epoch')} without progress")
+    return ", ".join(parts)
+
+
+def device_text(environment: dict[str, Any] | None) -> str:
+    """What results depend on, as a driver recorded it."""
+    if not environment:
+        return NOTHING
+    return ", ".join(f"{environment[key]}" if key == "device" else f"{key} {environment[key]}" for key in sorted(
+        environment, key=lambda key: (key != "device", key)))
