@@ -42,8 +42,11 @@ class Progress:
     def notice(self, text: str) -> None:
         """Something that a person should know."""
 
+    def stopped(self, reason: str) -> None:
+        """The driver came to an end before the run did, because somebody asked for it: see ``keeper.INTERRUPTED``."""
+
     def close(self) -> None:
-        """Nothing follows."""
+        """Nothing follows of the run's steps."""
 
 
 @dataclass
