@@ -61,7 +61,8 @@ def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Tr
 def database_now(session: Session) -> datetime:
     """The time by the database's clock: drivers on several hosts then agree on how old a heartbeat is."""
     if session.get_bind().dialect.name == "postgresql":
-        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+        moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return moment.astimezone(UTC)
     return datetime.now(UTC)
 
 

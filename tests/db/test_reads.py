@@ -66,29 +66,25 @@ def test_everything_of_one_task(driver: Driver, reads: Reads) -> None:
     assert [c.digest for c in reads.commits("demo", 1)] == ["commit-1"]
 
 
-@pytest.mark.parametrize("read", [
-    "run", "run_state", "stages", "trials", "verdicts", "selections", "commits", "capacity", "accuracy_matrix", "events",
-    "requests"])
-def test_of_a_run_that_is_not_there(driver: Driver, reads: Reads, read: str) -> None:
-    with pytest.raises(NotFoundError) as caught:
-        getattr(reads, read)("demi")
-    assert str(caught.value) == "there is no run 'demi'\ndid you mean demo?"
-    with pytest.raises(NotFoundError) as caught:
-        getattr(reads, read)("something else entirely")
-    assert caught.value.hint == "`clnp ls` lists the runs"
+def test_of_a_run_that_is_not_there(driver: Driver, reads: Reads) -> None:
+    for read in (reads.run, reads.run_state, reads.stages, reads.trials, reads.verdicts, reads.selections, reads.commits,
+                 reads.capacity, reads.accuracy_matrix, reads.events, reads.requests):
+        with pytest.raises(NotFoundError) as caught:
+            read("demi")
+        assert str(caught.value) == "there is no run 'demi'\ndid you mean demo?"
+        with pytest.raises(NotFoundError) as caught:
+            read("something else entirely")
+        assert caught.value.hint == "`clnp ls` lists the runs"
 
 
-@pytest.mark.parametrize("read", ["trials", "verdicts", "selections", "commits"])
-def test_of_a_task_that_is_not_there(driver: Driver, reads: Reads, read: str) -> None:
-    with pytest.raises(NotFoundError, match="run 'demo' has no task 9"):
-        getattr(reads, read)("demo", 9)
-
-
-@pytest.mark.parametrize("read", ["trial_history", "threshold_curve"])
-def test_of_a_trial_that_is_not_there(driver: Driver, reads: Reads, read: str) -> None:
+def test_of_a_task_or_trial_that_is_not_there(driver: Driver, reads: Reads) -> None:
     driver.begin()
-    with pytest.raises(NotFoundError, match="task 1 of run 'demo' has no trial 9"):
-        getattr(reads, read)("demo", 1, 9)
+    for read in (reads.trials, reads.verdicts, reads.selections, reads.commits):
+        with pytest.raises(NotFoundError, match="run 'demo' has no task 9"):
+            read("demo", 9)
+    for of_trial in (reads.trial_history, reads.threshold_curve):
+        with pytest.raises(NotFoundError, match="task 1 of run 'demo' has no trial 9"):
+            of_trial("demo", 1, 9)
 
 
 def test_unknown_json_is_null_for_sql_too(driver: Driver, url: str) -> None:
