@@ -196,9 +196,12 @@ def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progr
     from orchestrator.keeper import hold
 
     with hold(store, run) as keeper, connect(config) as cluster:
-        from orchestrator.sequence import Driver
+        from orchestrator.sequence import drive
+        from orchestrator.stages.context import RunContext
 
-        Driver(store, reads, keeper, config, storage, cluster, progress).run(retry_failed, accept_environment)
+        drive(RunContext(store, reads, keeper, config, storage, cluster, progress), retry_failed, accept_environment)
+        if keeper.should_stop():
+            progress.stopped(keeper.reason)
 
 
 def _free_name(reads: Reads, wanted: str) -> str:

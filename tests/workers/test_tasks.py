@@ -56,7 +56,8 @@ class TestPermutedDigits:
         assert abs(float(data.train.inputs.mean())) < 1e-5
         assert abs(float(data.train.inputs.std()) - 1) < 1e-5
         unit = load_task(digits(), 1)
-        assert 0 <= float(unit.train.inputs.min()) and float(unit.train.inputs.max()) <= 1
+        assert float(unit.train.inputs.min()) >= 0
+        assert float(unit.train.inputs.max()) <= 1
 
 
 class TestMnist:
@@ -87,7 +88,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, name: str) -
         "    def __init__(self, seed, size=8): self.seed, self.size = seed, size\n"
         "    def task(self, number):\n"
         "        g = torch.Generator().manual_seed(self.seed + number)\n"
-        "        def part(): return Samples(torch.rand(self.size, 5, generator=g), torch.randint(0, 3, (self.size,), generator=g))\n"
+        "        def part(): return Samples(torch.rand(self.size, 5, generator=g),\n"
+        "                                   torch.randint(0, 3, (self.size,), generator=g))\n"
         f"        data = TaskData(part(), part(), part(), 3)\n        {body}\n        return data\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     return BenchmarkSpec(f"{name}:Two", 0, {"size": 6}, None, "unit")
@@ -100,7 +102,7 @@ class TestYourOwn:
         assert len(data.train) == 6
 
     def test_more_tasks_than_it_has(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        with pytest.raises(ConfigError, match="has 2 tasks, task 3 was asked for\nset benchmark.tasks to at most 2"):
+        with pytest.raises(ConfigError, match=r"has 2 tasks, task 3 was asked for\nset benchmark.tasks to at most 2"):
             load_task(own(tmp_path, monkeypatch, "pass", "own_short"), 3)
 
     @pytest.mark.parametrize(("body", "words"), [

@@ -1,0 +1,1 @@
+"""The transitions of a stage, one file each, in the order in which they happen."""

@@ -1,0 +1,72 @@
+"""PENDING → SWEEPING: look at the task and at what is free, and plan the trials."""
+
+from clnp_core.architecture import HeadKind
+from db.records import PlannedTrial, StageFacts
+from db.rows import StageRow
+from orchestrator import plan
+from orchestrator.config_choices import OnDepletion
+from orchestrator.config_sweep import GridPoint
+from orchestrator.stages.context import RunContext
+from workers import jobs
+
+
+def begin(run: RunContext, stage: StageRow) -> None:
+    """Plan a stage on top of the commit before it; a single head without a free last-hidden neuron ends the run instead."""
+    config, task = run.config, stage.task
+    hidden, base_digest, full = config.network.hidden, None, False
+    if task > 1:
+        previous = run.reads.stages(run.name)[task - 2]
+        assert previous.architecture is not None, "a committed stage has an architecture"
+        hidden = tuple(previous.architecture["hidden"])
+        base_digest = run.reads.commits(run.name, task - 1)[0].digest
+        free = {row.layer: row.free_neurons for row in run.reads.capacity(run.name) if row.task == task - 1}
+        full = 0 in free.values()
+        if config.capacity.on_depletion is OnDepletion.WIDEN and full:
+            hidden = _widened(run, task, hidden, free)
+        elif config.network.head is HeadKind.SINGLE and free[len(hidden)] == 0:
+            _deplete(run, task)
+            return
+        elif full:
+            _say_full(run, task, free)
+    facts = run.job(jobs.prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
+    network = plan.architecture(config, facts.inputs, facts.classes, hidden)
+    spec = plan.stage_spec(config, task, network, base_digest)
+    trials = plan.trial_specs(spec, config.seed, plan.points(config, task, first_choice(run, task)))
+    run.store.begin_sweep(
+        run.lease, task,
+        StageFacts(facts.train_total, facts.val_total, facts.test_total, (facts.inputs,), facts.classes,
+                   facts.split_digest, facts.task_fingerprint, facts.environment),
+        network.to_json(), base_digest,
+        [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed) for trial in trials])
+
+
+def _widened(run: RunContext, task: int, hidden: tuple[int, ...], free: dict[int, int]) -> tuple[int, ...]:
+    wider = plan.widths_after_depletion(run.config, hidden, free)
+    text = f"before task {task} full layers are widened: {list(hidden)} becomes {list(wider)}"
+    run.store.event(run.lease, "widen", text, {"task": task, "from": list(hidden), "to": list(wider)})
+    run.progress.notice(f"  {text}")
+    return wider
+
+
+def _deplete(run: RunContext, task: int) -> None:
+    text = (f"task {task} cannot be learnt: no neuron of the last hidden layer is free, and a single head "
+            "can read no other")
+    run.store.deplete_stage(run.lease, task, text)
+    run.progress.notice(f"{text}\nthe run ends here with {task - 1} tasks committed; a new run with "
+                        "capacity.on_depletion: widen, wider layers or a larger margin goes further")
+
+
+def _say_full(run: RunContext, task: int, free: dict[int, int]) -> None:
+    layers = ", ".join(str(layer) for layer, count in free.items() if count == 0)
+    text = f"hidden layer {layers} is full before task {task}: only what is still free can learn, and the new head"
+    run.store.event(run.lease, "depleted layer", text, {"task": task, "free": list(free.values())})
+    run.progress.notice(f"  {text}")
+
+
+def first_choice(run: RunContext, task: int) -> GridPoint | None:
+    """What the selection of task 1 chose, for protocols that keep it."""
+    if task == 1 or plan.sweeps(run.config, task):
+        return None
+    chosen = run.reads.selections(run.name, 1)[0].chosen
+    trial = next(row for row in run.reads.trials(run.name, 1) if row.number == chosen)
+    return GridPoint(trial.alpha, trial.learning_rate)

@@ -1,0 +1,71 @@
+"""What every transition of a run is given: where to write, where to read, what to run on, and whom to tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from clnp_core.architecture import Architecture
+from db.reads import Reads
+from db.records import Lease
+from db.rows import StageRow
+from db.store import Store
+from orchestrator import plan
+from orchestrator.cluster import Cluster
+from orchestrator.config import Config
+from orchestrator.keeper import Keeper
+from orchestrator.progress import Progress
+from workers.spec import StageSpec
+from workers.trainable import fetch, submit
+
+
+class StoppedError(Exception):
+    """The driver was asked to stop in the middle of a transition; the transition has not happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store."""
+
+    store: Store
+    reads: Reads
+    keeper: Keeper
+    config: Config
+    storage: str
+    cluster: Cluster
+    progress: Progress
+
+    @property
+    def lease(self) -> Lease:
+        """The right to write the run's results."""
+        return self.keeper.lease
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.keeper.lease.run_name
+
+    def spec(self, stage: StageRow) -> StageSpec:
+        """What the trials of a stage share, rebuilt from its row: the same before and after a crash."""
+        assert stage.architecture is not None, "a stage that has begun has an architecture"
+        return plan.stage_spec(self.config, stage.task, Architecture.from_json(stage.architecture), stage.base_digest)
+
+    def job(self, job: Callable[..., Any], *arguments: object) -> Any:
+        """Run one of :mod:`workers.jobs` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
+        return self.fetch(self.submit(job, *arguments))
+
+    def submit(self, job: Callable[..., Any], *arguments: object) -> Any:
+        """Start a job on a worker with the resources of a trial."""
+        resources = self.config.resources
+        return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial)
+
+    def fetch(self, reference: Any) -> Any:
+        """The result of a job.
+
+        Raises:
+            StoppedError: the driver was asked to stop first.
+            ClnpError: what the job raised.
+        """
+        result = fetch(reference, self.keeper.should_stop)
+        if result is None:
+            raise StoppedError
+        return result

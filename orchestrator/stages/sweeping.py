@@ -1,0 +1,94 @@
+"""SWEEPING → SELECTING: train the trials that have no result yet."""
+
+from clnp_core.errors import RunFailedError
+from clnp_core.selection import required_correct
+from db.records import TrialFailure
+from db.rows import StageRow, TrialRow
+from db.states import FailureKind, TrialState
+from orchestrator import plan
+from orchestrator.config_sweep import GridPoint
+from orchestrator.recorder import Recorder
+from orchestrator.stages.beginning import first_choice
+from orchestrator.stages.context import RunContext, StoppedError
+from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
+from workers.spec import StageSpec
+
+
+def sweep(run: RunContext, stage: StageRow) -> None:
+    """Run what the plan has and the database has not, and end the sweep if every trial has ended.
+
+    Raises:
+        StoppedError: the driver was asked to stop; what has ended is recorded.
+        RunFailedError: no trial has a result, or one that a lost machine owes is missing.
+    """
+    config, task = run.config, stage.task
+    spec = run.spec(stage)
+    run.store.release_trials(run.lease, task)
+    rows = run.reads.trials(run.name, task)
+    ended = [row for row in rows if row.state.has_ended]
+    run.progress.stage_started(task, plan.trial_count(config, task), len(ended))
+    recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds)
+    if plan.sampled(config, task):
+        _sample(run, spec, rows, recorder)
+    else:
+        trials = plan.trial_specs(spec, config.seed, plan.points(config, task, first_choice(run, task)))
+        done = {row.number for row in ended}
+        missing = [trial for trial in trials if trial.number not in done]
+        if missing:
+            run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
+    _end_sweep(run, task)
+
+
+def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Recorder) -> None:
+    """Points that were drawn and not finished run first, as they are; then the sampler draws the rest."""
+    config, task = run.config, spec.task
+    open_rows = [row for row in rows if not row.state.has_ended]
+    if open_rows:
+        missing = [plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))
+                   for row in open_rows]
+        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
+    drawn = len(rows)
+    if drawn < plan.trial_count(config, task) and not run.keeper.should_stop():
+        finished = [row for row in run.reads.trials(run.name, task) if row.state is TrialState.FINISHED]
+        recorded = [SampledTrial(row.alpha[0], row.learning_rate, row.val_accuracy or 0.0, _sparsity(run, row))
+                    for row in finished]
+        run_sampler(config, spec, recorded, drawn, run.storage, run.cluster, recorder, run.keeper.should_stop)
+
+
+def _sparsity(run: RunContext, row: TrialRow) -> float:
+    """The sampler's second objective of a recorded trial, from its curve (see ``workers.jobs.TrialResult``)."""
+    curve = run.reads.threshold_curve(run.name, row.task, row.number)
+    required = required_correct(row.val_correct or 0, row.val_total or 1, run.config.selection.margin_points)
+    return max((point.sparsity for point in curve if point.val_correct >= required), default=0.0)
+
+
+def _end_sweep(run: RunContext, task: int) -> None:
+    if run.keeper.should_stop():
+        run.store.release_trials(run.lease, task)
+        raise StoppedError
+    rows = run.reads.trials(run.name, task)
+    limit = run.config.resources.sweep_time_limit_seconds
+    for row in rows:
+        if row.state.has_ended:
+            continue
+        if limit is None:
+            raise RunFailedError(f"task {task}: Ray ended the sweep without a result for trial {row.number}",
+                                 "resume the run to try again")
+        run.store.trial_failed(run.lease, task, row.number,
+                               TrialFailure(FailureKind.TIMED_OUT, f"the sweep took longer than {limit:g} s"))
+    rows = run.reads.trials(run.name, task)
+    _refuse_unfit(run, task, rows)
+    run.store.end_sweep(run.lease, task)
+
+
+def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
+    """A selection needs a result, and every result that a lost machine owes."""
+    blocking = [row for row in rows if row.failure_kind and not row.failure_kind.excluded_from_selection]
+    finished = [row for row in rows if row.state is TrialState.FINISHED]
+    if finished and not blocking:
+        return
+    failed = blocking or [row for row in rows if row.state is TrialState.FAILED]
+    first = f"; the first, trial {failed[0].number}: {failed[0].failure_reason}" if failed else ""
+    many = "every trial" if not finished else f"{len(failed)} of {len(rows)} trials"
+    raise RunFailedError(f"task {task}: {many} failed{first}",
+                         f"mend the cause, then `clnp resume {run.name}` trains what failed again")
