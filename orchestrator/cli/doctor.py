@@ -1,8 +1,30 @@
 """`clnp doctor`: is everything here that a run needs, and is what the database records really on disk?"""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from orchestrator.cli.options import Settings, as_json_option
+from orchestrator.cli.examination import (
+    DiskUse,
+    Finding,
+    data,
+    database,
+    disk_use,
+    environment,
+    packages,
+    recorded_artifacts,
+    storage,
+    torch_and_ray,
+    unrecorded_files,
+)
+from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.cli.output import say, say_json, terminal_width
+from orchestrator.cli.words import bytes_text, plural
+from orchestrator.text_table import Column, number, prose, render
+
+if TYPE_CHECKING:
+    from db.rows import RunRow
 
 
 @click.command()
@@ -10,5 +32,54 @@ from orchestrator.cli.options import Settings, as_json_option
 @as_json_option
 @click.pass_obj
 def doctor(settings: Settings, run: str | None, as_json: bool) -> int:
-    """Check this machine, the database and the stored weights, of RUN or of all runs. Exit code 0 if all is well."""
-    raise NotImplementedError
+    """Check this machine, the database and stored weights.
+
+    With RUN: only its own weights, but every byte of them, and whether it can be resumed here. The exit code is 0 if all is
+    well, else that of the first problem.
+    """
+    rows = _runs(settings, run) if run else []
+    findings, uses = _examine(settings, rows)
+    problems = [finding for finding in findings if finding.level.is_problem]
+    if as_json:
+        say_json({"healthy": not problems, "findings": findings, "disk_use": uses})
+    else:
+        _say(findings, uses)
+    return problems[0].exit_code if problems else 0
+
+
+def _runs(settings: Settings, run: str) -> "list[RunRow]":
+    with reading(settings) as reads:
+        return [reads.run(run)]
+
+
+def _examine(settings: Settings, asked: "list[RunRow]") -> tuple[list[Finding], list[DiskUse]]:
+    from orchestrator.api import storage_root
+
+    root = Path(storage_root())
+    base = database(settings.url)
+    findings = [*packages(), *torch_and_ray(), base, storage(root), data(), *(environment(row) for row in asked)]
+    if not base.level.is_fine:
+        return findings, []
+    from workers.artifacts import ArtifactStore
+
+    store = ArtifactStore(root)
+    with reading(settings) as reads:
+        every, runs = reads.artifacts(), asked or reads.runs()
+    names = [row.name for row in runs]
+    own = [artifact for artifact in every if not asked or set(names) & set(artifact.runs)]
+    findings += recorded_artifacts(store, own, every_byte=bool(asked))
+    unrecorded = None if asked else unrecorded_files(store, every)
+    return [*findings, *([unrecorded] if unrecorded else [])], disk_use(store, every, names)
+
+
+def _say(findings: list[Finding], uses: list[DiskUse]) -> None:
+    say(render([Column(""), Column("checked"), prose("found")], [
+        [finding.level.value, finding.subject, finding.text + (f"; {finding.hint}" if finding.hint else "")]
+        for finding in findings], terminal_width()))
+    if uses:
+        say()
+        columns = [prose("run"), number("artifacts"), number("on disk"), number("missing")]
+        say(render(columns, [[use.run, f"{use.artifacts:,}", bytes_text(use.artifact_bytes), f"{use.missing:,}"]
+                             for use in uses], terminal_width()))
+    problems = sum(finding.level.is_problem for finding in findings)
+    say(f"\n{plural(problems, 'problem')} found" if problems else "\nall is well")

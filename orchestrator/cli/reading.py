@@ -63,11 +63,12 @@ def ls(settings: Settings, as_json: bool) -> None:
         say("no run is recorded yet; `clnp launch CONFIG` starts one")
         return
     means = dict(run_sql("SELECT run, mean_test_accuracy FROM clnp_v_runs", settings.url).rows)
-    columns = [prose("run"), Column("state"), number("tasks"), number("mean test %"), Column("created (UTC)"), prose("benchmark")]
+    columns = [prose("run"), Column("state"), number("tasks"), number("mean test %"), Column("created (UTC)"),
+               prose("benchmark")]
     say(render(columns, [
         [row.name, row.state.value, f"{row.tasks_committed}/{row.tasks}",
-         NOTHING if means.get(row.name) is None else percent(means[row.name]), f"{row.created_at:%Y-%m-%d %H:%M}", row.benchmark]
-        for row in rows], terminal_width()))
+         NOTHING if means.get(row.name) is None else percent(means[row.name]), f"{row.created_at:%Y-%m-%d %H:%M}",
+         row.benchmark] for row in rows], terminal_width()))
 
 
 @click.command()
