@@ -195,7 +195,7 @@ def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progr
     from orchestrator.cluster import connect
     from orchestrator.keeper import hold
 
-    with hold(store, run) as keeper, connect(config) as cluster:
+    with hold(store, run, progress.stopping) as keeper, connect(config) as cluster:
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext
 

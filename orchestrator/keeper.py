@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,23 +11,21 @@ from db.processes import this_owner
 from db.records import Lease
 from db.states import RequestKind
 from db.store import Store
+from orchestrator.progress import INTERRUPTED
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
 """Without a heartbeat for so long a driver counts as dead, and another one may take the run over."""
 
-INTERRUPTED = "Ctrl-C"
-"""The reason of a stop that came from the keyboard (or as a SIGTERM)."""
-
 
 class Keeper:
     """Holds a lease and knows whether the driver should stop, and why. Threads may ask it."""
 
-    def __init__(self, store: Store, lease: Lease) -> None:
+    def __init__(self, store: Store, lease: Lease, stopping: Callable[[str], None]) -> None:
         self.lease = lease
         self.reason = ""
         self.lost: BusyError | None = None
-        self._store = store
+        self._store, self._stopping = store, stopping
         self._stop = threading.Event()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="clnp-heartbeat", daemon=True)
@@ -38,9 +36,12 @@ class Keeper:
 
     def stop(self, reason: str) -> None:
         """Ask the driver to come to an end; the first reason is kept."""
-        if not self._stop.is_set():
+        first = not self._stop.is_set()
+        if first:
             self.reason = reason
         self._stop.set()
+        if first:
+            self._stopping(reason)
 
     def _forget_old_stops(self) -> None:
         """A stop that no driver obeyed in time was meant for a driver that has ended, not for this one."""
@@ -66,15 +67,20 @@ class Keeper:
 
 
 @contextmanager
-def hold(store: Store, run: str) -> Iterator[Keeper]:
+def hold(store: Store, run: str, stopping: Callable[[str], None] = lambda reason: None) -> Iterator[Keeper]:
     """Hold the run's lease, with a heartbeat, until the block ends. Ctrl-C and SIGTERM ask for a clean stop.
 
     A second Ctrl-C interrupts at once; what is recorded is safe all the same.
 
+    Args:
+        store: where the lease is.
+        run: its name.
+        stopping: told why, once, when the driver should stop; called in a signal handler or on the heartbeat's thread.
+
     Raises:
         BusyError: another driver holds the run.
     """
-    keeper = Keeper(store, store.acquire_lease(run, this_owner(), LEASE_SECONDS))
+    keeper = Keeper(store, store.acquire_lease(run, this_owner(), LEASE_SECONDS), stopping)
     keeper._forget_old_stops()
     keeper._thread.start()
     restore = _on_signals(keeper)

@@ -3,6 +3,8 @@
 A terminal gets one more line at the bottom that is redrawn in place; a pipe gets plain lines and nothing else.
 """
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +12,12 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from orchestrator.config_sweep import GridPoint
+
+INTERRUPTED = "Ctrl-C"
+"""The reason of a stop that came from the keyboard (or as a SIGTERM)."""
+
+ERASE = "\r\x1b[2K"
+"""What takes a live line off a terminal."""
 
 
 class Progress:
@@ -42,8 +50,11 @@ class Progress:
     def notice(self, text: str) -> None:
         """Something that a person should know."""
 
+    def stopping(self, reason: str) -> None:
+        """Somebody asked the driver to stop, and why. Called in a signal handler or on another thread."""
+
     def stopped(self, reason: str) -> None:
-        """The driver came to an end before the run did, because somebody asked for it: see ``keeper.INTERRUPTED``."""
+        """The driver came to an end before the run did, because somebody asked for it: see :data:`INTERRUPTED`."""
 
     def close(self) -> None:
         """Nothing follows of the run's steps."""
@@ -112,6 +123,13 @@ class ConsoleProgress(Progress):
     def notice(self, text: str) -> None:
         self._say(text)
 
+    def stopping(self, reason: str) -> None:
+        """Straight to the file: a signal may come in the middle of a print, which does not bear a second one."""
+        again = "; once more to interrupt at once" if reason == INTERRUPTED else ""
+        line = f"{ERASE if self._live_line else ''}stopping cleanly ({reason}){again}\n"
+        with contextlib.suppress(OSError, ValueError):  # a stream without a file, or one that is closed
+            os.write(self.stream.fileno(), line.encode())
+
     def close(self) -> None:
         self._erase()
 
@@ -141,13 +159,13 @@ class ConsoleProgress(Progress):
             return
         parts = [f"trial {number} {state}".rstrip() for number, (_, state) in sorted(self._running.items())]
         line = f"  … task {self._task} running: " + ", ".join(parts)
-        self.stream.write("\r\x1b[2K" + line[:_columns() - 1])
+        self.stream.write(ERASE + line[:_columns() - 1])
         self.stream.flush()
         self._live_line = True
 
     def _erase(self) -> None:
         if self._live_line:
-            self.stream.write("\r\x1b[2K")
+            self.stream.write(ERASE)
             self._live_line = False
 
 

@@ -190,7 +190,7 @@ def ranges(numbers: Sequence[int]) -> str:
 def _finish(settings: Settings, row: "RunRow", ending: Ending, as_json: bool) -> int:
     """The results, and how the run ended: 130 only where somebody at this keyboard ended it."""
     from orchestrator.cli.results import results_text, run_document
-    from orchestrator.keeper import INTERRUPTED as BY_SIGNAL
+    from orchestrator.progress import INTERRUPTED as BY_SIGNAL
 
     with reading(settings) as reads:
         if as_json:

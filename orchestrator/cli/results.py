@@ -79,7 +79,7 @@ def task_table(reads: "Reads", run: "RunRow") -> str:
     for stage in stages:
         selection, cell = selections.get(stage.task), tested.get(stage.task)
         rows.append([
-            str(stage.task), stage.state.value, _trials(stage),
+            str(stage.task), stage.state.value, _trials(stage, run.driver_lives),
             percent_or_nothing(selection.best_val_correct, selection.val_total) if selection else NOTHING,
             str(selection.chosen) if selection else NOTHING,
             percent_or_nothing(selection.pruned_val_correct, selection.val_total) if selection else NOTHING,
@@ -95,13 +95,14 @@ def facts_text(facts: list[tuple[str, str]]) -> str:
     return "\n".join(f"{name.ljust(longest)}  {one_line(value)}" for name, value in facts)
 
 
-def _trials(stage: "StageRow") -> str:
-    """``6``, ``4 of 6``, ``6, 1 failed``."""
+def _trials(stage: "StageRow", driven: bool) -> str:
+    """``6``, ``4 of 6, 2 running``, ``6, 1 failed``. What a driver that is gone left running is not."""
     ended = stage.trials_finished + stage.trials_failed
     if not stage.trials_total:
         return NOTHING
     done = str(ended) if ended == stage.trials_total else f"{ended} of {stage.trials_total}"
-    return done + (f", {stage.trials_failed} failed" if stage.trials_failed else "")
+    running = f", {stage.trials_running} running" if driven and stage.trials_running else ""
+    return done + running + (f", {stage.trials_failed} failed" if stage.trials_failed else "")
 
 
 def ways_on(reads: "Reads", run: "RunRow") -> list[str]:
