@@ -72,6 +72,7 @@ def test_the_stand_in_for_an_empty_layer_says_nothing_about_other_tasks() -> Non
     """Otherwise a widening would be refused because another task has taken neuron 0 since."""
     for head in HeadKind:
         network, _ = all_pruned(head)
+        assert not extract(network, 1).head(1).weight.any()
         for rows, owner in zip(extract(network, 1).hidden, extract(network, 1).activated_by, strict=True):
             assert owner.tolist() == [FREE]
             assert not rows.weight.any() and not rows.bias.any()

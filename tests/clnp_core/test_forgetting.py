@@ -159,6 +159,12 @@ def test_the_structure_alone_names_it(history: History, change: Change) -> None:
     assert fault in structure_faults(changed, 3, history.earlier)
 
 
+def test_an_old_head_of_its_own_may_not_read_a_later_neuron(history: History) -> None:
+    if history.newest.architecture.head is HeadKind.MULTI:
+        changed = with_tensor(history.newest, "head.2.weight", (1, neuron(history.newest, 1, 3)), DENORMAL)
+        assert "1 weights of head 2 read neurons that it must not" in structure_faults(changed, 3, history.earlier)
+
+
 def test_one_bit_of_an_old_head_bias_is_refused(history: History) -> None:
     if history.newest.architecture.head is HeadKind.MULTI:
         changed = with_flipped_bit(history.newest, "head.2.bias", (1,))

@@ -1,7 +1,6 @@
-"""θ* against brute force: the canonical evaluation of every candidate, written out here."""
+"""θ* against brute force (:mod:`tests.clnp_core.brute`), which evaluates every candidate."""
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,69 +10,25 @@ import torch
 
 from clnp_core.activity import mean_activity
 from clnp_core.architecture import Activation, Architecture, HeadKind
-from clnp_core.capacity import free_neurons
-from clnp_core.evaluation import canonical_logits, evaluate
+from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE
 from clnp_core.pruning import prune
 from clnp_core.screening import RELATIVE_TOLERANCE
 from clnp_core.selection import ThresholdMode, Thresholds, required_correct
 from clnp_core.threshold import ThresholdResult, candidates, find_thresholds, threshold_curve
+from tests.clnp_core.brute import (
+    BATCH,
+    bisected,
+    brute_per_layer,
+    brute_shared,
+    correct_at,
+    freed_at,
+    passes_shared,
+    values_of,
+)
 from tests.clnp_core.builders import Scan, drawn_scan, network_of
 
-BATCH = 128
 MARGINS = ["0", "0.4", "1", "3", "10", "30", "100"]
-
-
-@functools.cache
-def correct_at(scan: Scan, thresholds: Thresholds) -> int:
-    pruned = prune(scan.network, scan.task, scan.activities, thresholds)
-    return evaluate(pruned, scan.inputs, scan.labels, scan.task, BATCH).correct
-
-
-def freed_at(scan: Scan, thresholds: Thresholds) -> int:
-    return free_neurons(prune(scan.network, scan.task, scan.activities, thresholds))
-
-
-def values_of(scan: Scan, layers: Sequence[int]) -> list[float]:
-    """Every candidate, lowest first: the activities of the neurons of the task, and 0."""
-    return sorted({0.0, *(float(scan.activities[layer][neuron]) for layer in layers
-                          for neuron, owner in enumerate(scan.network.activated_by[layer].tolist()) if owner == scan.task)})
-
-
-def passes_shared(scan: Scan, required: int) -> list[bool]:
-    """For every shared candidate, lowest first."""
-    depth = len(scan.activities)
-    return [correct_at(scan, (theta,) * depth) >= required for theta in values_of(scan, range(depth))]
-
-
-def brute_shared(scan: Scan, required: int) -> Thresholds:
-    depth = len(scan.activities)
-    passing = [theta for theta, passes in zip(values_of(scan, range(depth)), passes_shared(scan, required), strict=True)
-               if passes]
-    return (max(passing) if passing else None,) * depth
-
-
-def brute_per_layer(scan: Scan, required: int) -> Thresholds:
-    """From the shared θ*; last hidden layer to first, each to its highest passing value; until nothing changes."""
-    best = list(brute_shared(scan, required))
-    while True:
-        before = list(best)
-        for layer in range(len(best) - 1, -1, -1):
-            higher = [theta for theta in values_of(scan, [layer]) if best[layer] is None or theta > best[layer]]
-            passing = [theta for theta in higher
-                       if correct_at(scan, (*best[:layer], theta, *best[layer + 1:])) >= required]
-            best[layer] = max(passing, default=best[layer])
-        if best == before:
-            return tuple(best)
-
-
-def bisected(passes: Sequence[bool]) -> int | None:
-    """What a search that believes in monotony answers: the index of a passing candidate whose successor fails."""
-    low, high = -1, len(passes)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if passes[middle] else (low, middle)
-    return low if low >= 0 else None
 
 
 def found(scan: Scan, required: int, mode: ThresholdMode = ThresholdMode.SHARED) -> ThresholdResult:
@@ -201,15 +156,48 @@ def test_none_when_not_even_zero_passes(mode: ThresholdMode) -> None:
 
 
 def test_per_layer_starts_from_nothing_where_the_shared_search_found_none() -> None:
-    """Layer 2 must keep its silent neuron; layer 1 can be pruned all the same."""
-    network = network_of([(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]), torch.zeros(3), [1, 1, 1]),
-                          (torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), torch.zeros(2), [1, 1])], {1: torch.eye(2)})
-    activities = mean_activity(network, torch.tensor([[1.0, 1.0], [2.0, 1.0]]))
-    assert [activity.tolist() for activity in activities] == [[1.5, 0.0, 1.0], [1.5, 0.0]]
-    scan = Scan(network, 1, activities, torch.tensor([[-1.0, 1.0], [3.0, 1.0]]), torch.tensor([1, 0]))
-    assert found(scan, 2).thresholds == (None, None) == brute_shared(scan, 2)
-    assert found(scan, 2, ThresholdMode.PER_LAYER).thresholds == brute_per_layer(scan, 2)
-    assert found(scan, 1, ThresholdMode.PER_LAYER).thresholds == brute_per_layer(scan, 1)
+    """Layer 2 must keep neuron 1, silent in training; of layer 1, neuron 1 is read by nobody and can go."""
+    network = network_of([(torch.eye(2), torch.zeros(2), [1, 1]),
+                          (torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.tensor([0.0, 1.0]), [1, 1])],
+                         {1: torch.tensor([[1.0, 0.0], [0.0, 10.0]])})
+    activities = mean_activity(network, torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
+    assert [activity.tolist() for activity in activities] == [[2.5, 1.0], [2.5, 0.0]]
+    scan = Scan(network, 1, activities, torch.tensor([[0.5, 1.0], [3.0, 1.0]]), torch.tensor([1, 0]))
+    assert found(scan, 2).thresholds == brute_shared(scan, 2) == (None, None)
+    result = found(scan, 2, ThresholdMode.PER_LAYER)
+    assert result.thresholds == brute_per_layer(scan, 2) == (1.0, None)
+    assert (result.val_correct, result.free_neurons) == (2, 1)
+
+
+@pytest.mark.parametrize(("seed", "hidden", "margin", "order_matters", "rounds_matter"), [
+    (7, (8, 7, 6), "3", True, False),
+    (59, (8, 7, 6), "10", True, False),
+    (76, (8, 7, 6), "10", True, True),
+    (0, (9, 7), "10", False, True),
+    (9, (8, 7, 6), "0.4", False, True),
+])
+def test_layers_are_raised_from_the_last_to_the_first_until_nothing_changes(
+        seed: int, hidden: tuple[int, ...], margin: str, order_matters: bool, rounds_matter: bool) -> None:
+    """Cases found by search in which another order, or a single round, ends elsewhere."""
+    scan = drawn_scan(Architecture(5, hidden, 3, Activation.TANH), 1, seed, samples=290)
+    required = required_of(scan, margin)
+    expected = brute_per_layer(scan, required)
+    assert found(scan, required, ThresholdMode.PER_LAYER).thresholds == expected
+    assert (brute_per_layer(scan, required, first_to_last=True) != expected) == order_matters
+    assert (brute_per_layer(scan, required, rounds=1) != expected) == rounds_matter
+
+
+def test_a_budget_spent_to_the_last_sample_before_the_last_batch_still_passes() -> None:
+    """The canonical count may stop early only above the budget: here all the errors stand in the first batches."""
+    scan = SCANS[5]
+    result = found(scan, required_of(scan, "3"))
+    pruned = prune(scan.network, scan.task, scan.activities, result.thresholds)
+    right = canonical_logits(pruned, scan.inputs, scan.task, BATCH).argmax(dim=1) == scan.labels
+    order = right.int().argsort(stable=True)
+    wrong_first = dataclasses.replace(scan, inputs=scan.inputs[order], labels=scan.labels[order])
+    again = find_thresholds(scan.network, scan.task, scan.activities, wrong_first.inputs, wrong_first.labels,
+                            result.val_correct, batch_size=20)
+    assert (again.thresholds, again.val_correct) == (result.thresholds, result.val_correct)
 
 
 def test_dead_neurons_go_at_zero_and_cost_nothing() -> None:
@@ -258,6 +246,9 @@ def test_a_required_count_above_the_trial_s_own_may_still_pass_pruned() -> None:
     for own in SCANS[:6]:
         required = required_of(own, "0", above_own=1)
         assert found(own, required).thresholds == brute_shared(own, required)
+        hopeless = found(own, len(own.labels))
+        assert hopeless.thresholds == (None,) * len(own.activities)
+        assert hopeless.val_correct == correct_at(own, hopeless.thresholds)
 
 
 def test_the_input_is_left_as_it_was() -> None:
