@@ -44,7 +44,7 @@ def connect(config: Config) -> Iterator[Cluster]:
         ConfigError: this machine can never offer what one trial asks for.
         RunFailedError: the cluster cannot be reached.
     """
-    _quiet_environment()
+    quiet_environment()
     import ray
 
     if ray.is_initialized():
@@ -93,7 +93,7 @@ def _offer(config: Config, address: str) -> Cluster:
     return Cluster(address, cpus, gpus, max(1, parallel))
 
 
-def _quiet_environment() -> None:
+def quiet_environment() -> None:
     """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report."""
     defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -115,9 +115,9 @@ def _stage_code(folder: Path, benchmark: str) -> None:
     packages = ["clnp_core", "workers"]
     if ":" in benchmark:
         packages.append(benchmark.partition(":")[0].split(".")[0])
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     for name in packages:
-        if name not in sys.modules and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             raise ConfigError(f"benchmark {benchmark!r}: there is no module {name!r} here to ship to the workers",

@@ -3,6 +3,7 @@
 Ray keeps nothing that matters. Its experiment folder is scratch and is removed; what is resumed is read from the database.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,9 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
     trainable = tune.with_resources(
         tune.with_parameters(GridPoint, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
+    # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     scratch = Path(storage) / ".tune" / uuid4().hex
     try:
         tune.Tuner(

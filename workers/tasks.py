@@ -7,6 +7,7 @@ loaded once per process, so no loader stands between the data and the arithmetic
 import hashlib
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -146,6 +147,8 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
         raise ConfigError(f"there is no benchmark {spec.name!r}",
                           f"built in are {', '.join(sorted(BUILT_IN))}; your own is named module:callable")
     module, _, name = spec.name.partition(":")
+    if str(Path.cwd()) not in sys.path:  # a console command has its own folder there, not the user's
+        sys.path.insert(0, str(Path.cwd()))
     try:
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:

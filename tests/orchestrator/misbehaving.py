@@ -1,0 +1,40 @@
+"""A benchmark that notes where it is loaded, and misbehaves in trials when a file in its folder tells it to."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import ray
+import torch
+
+from workers.tasks import Samples, TaskData
+
+
+class Tasks:
+    """Three easy tasks in ``folder``, which also holds the file ``loaded`` with a line per loading in a trial."""
+
+    tasks = 3
+
+    def __init__(self, seed: int, folder: str) -> None:
+        self.seed, self.folder = seed, Path(folder)
+
+    def task(self, number: int) -> TaskData:
+        in_trial = ray.get_runtime_context().get_actor_id() is not None
+        if in_trial:
+            with (self.folder / "loaded").open("a") as file:
+                file.write(f"{os.getpid()} {ray.get_gpu_ids()}\n")
+            if (self.folder / "hang").exists():
+                time.sleep(600)
+            if (self.folder / "die").exists():
+                (self.folder / "die").unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if (self.folder / "always-die").exists():
+                os.kill(os.getpid(), signal.SIGKILL)
+        generator = torch.Generator().manual_seed(self.seed + number)
+
+        def part(size: int) -> Samples:
+            inputs = torch.rand(size, 6, generator=generator)
+            return Samples(inputs, (inputs[:, 0] > 0.5).to(torch.int64))
+
+        return TaskData(part(200), part(100), part(100), 2)
