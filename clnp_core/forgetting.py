@@ -19,7 +19,8 @@ from clnp_core.network import FREE, Network
 from clnp_core.partition import widen
 
 WIDENED_LOGIT_TOLERANCE = 1e-5
-"""After a widening dense products round differently; extracted sub-networks are then compared bit for bit instead."""
+"""After a widening dense products round differently: logits may differ by this share of the largest (or of 1, whatever is
+larger), and the extracted sub-networks are compared bit for bit instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,18 @@ def prove_zero_forgetting(new: Network, task: int, earlier: Mapping[int, Network
     Args:
         new: the network published for ``task``, re-read from storage.
         task: counted from 1.
-        earlier: for every earlier task the network that its own commit published, re-read from storage.
+        earlier: for every earlier task, none left out, the network that its own commit published, re-read from storage.
         test_inputs: for every earlier task its test inputs, float [samples, inputs].
         batch_size: of the canonical evaluation.
 
     Raises:
         ForgettingError: naming the first faults found.
     """
-    faults = structure_faults(new, task, earlier)
-    for old_task, old in sorted(earlier.items()):
-        faults += behaviour_faults(new, old_task, old, test_inputs[old_task], batch_size)
+    faults = _uncomparable(new, task, earlier)
+    if not faults:
+        faults = structure_faults(new, task, earlier)
+        for old_task, old in sorted(earlier.items()):
+            faults += behaviour_faults(new, old_task, old, test_inputs[old_task], batch_size)
     if faults:
         shown = "; ".join(faults[:5]) + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
         raise ForgettingError(f"the commit of task {task} is refused, it would not preserve earlier tasks: {shown}",
@@ -88,8 +91,22 @@ def behaviour_faults(new: Network, old_task: int, old: Network, test_inputs: Ten
     faults = []
     if not _same_network(extract(old, old_task), extract(new, old_task)):
         faults.append(f"the extracted sub-network of task {old_task} has other bits")
-    if not bool((expected - actual).abs().max() <= WIDENED_LOGIT_TOLERANCE):
-        faults.append(f"logits of task {old_task} differ by more than {WIDENED_LOGIT_TOLERANCE:g} after the widening")
+    scale = max(1.0, float(expected.abs().max()))
+    if not bool((expected - actual).abs().max() <= WIDENED_LOGIT_TOLERANCE * scale):
+        faults.append(f"logits of task {old_task} differ by more than {WIDENED_LOGIT_TOLERANCE:g} of {scale:g} "
+                      "after the widening")
+    return faults
+
+
+def _uncomparable(new: Network, task: int, earlier: Mapping[int, Network]) -> list[str]:
+    """Evidence that is missing, and networks that are not the same chain of layers, widened or not."""
+    faults = [f"the published network of task {old_task} is missing from the proof"
+              for old_task in range(1, task) if old_task not in earlier]
+    for old_task, old in sorted(earlier.items()):
+        same = old.architecture.with_hidden(new.architecture.hidden) == new.architecture
+        if not same or old.architecture.depth != new.architecture.depth or any(
+                width < before for width, before in zip(new.architecture.hidden, old.architecture.hidden, strict=True)):
+            faults.append(f"task {old_task} was published with another architecture")
     return faults
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+import torch
 
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from clnp_core.errors import ForgettingError
 from clnp_core.evaluation import canonical_logits
 from clnp_core.forgetting import Proof, behaviour_faults, prove_zero_forgetting, structure_faults
-from clnp_core.network import FREE, Head, Network
+from clnp_core.network import FREE, Head, Network, empty_network
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune
 from tests.clnp_core.builders import (
@@ -279,3 +280,19 @@ def test_a_widening_is_accepted_when_nothing_was_left_of_an_earlier_task(head: H
     empty = prune(scan.network, 1, scan.activities, (1e9, 1e9))
     new = FreeNetwork(widen(empty, [6, 6]), generator(3)).assemble(2)
     assert prove_zero_forgetting(new, 2, {1: empty}, {1: scan.inputs}).widened
+
+
+class TestEvidence:
+    """A proof is refused when there is nothing to hold the new network against."""
+
+    def test_a_missing_earlier_network(self) -> None:
+        network = empty_network(Architecture(4, (3,), 2))
+        with pytest.raises(ForgettingError, match="the published network of task 1 is missing from the proof"):
+            prove_zero_forgetting(network, 3, {2: network}, {2: torch.zeros(1, 4)})
+
+    @pytest.mark.parametrize("other", [Architecture(4, (3,), 5), Architecture(4, (4,), 2), Architecture(4, (3, 3), 2),
+                                       Architecture(4, (3,), 2, activation=Activation.TANH)])
+    def test_another_architecture(self, other: Architecture) -> None:
+        new, old = empty_network(Architecture(4, (3,), 2)), empty_network(other)
+        with pytest.raises(ForgettingError, match="task 1 was published with another architecture"):
+            prove_zero_forgetting(new, 2, {1: old}, {1: torch.zeros(1, 4)})
