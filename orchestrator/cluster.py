@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -56,12 +57,13 @@ def connect(config: Config) -> Iterator[Cluster]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Ray announces changes of its own defaults
             if shipped is not None:
+                _knock(address)
                 _stage_code(shipped, config.benchmark.name)
                 ray.init(address=address, runtime_env=_runtime_environment(shipped), log_to_driver=False,
                          logging_level=logging.ERROR)
             else:
                 ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         _remove(shipped)
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -72,6 +74,13 @@ def connect(config: Config) -> Iterator[Cluster]:
     finally:
         ray.shutdown()
         _remove(shipped)
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself would try for minutes. Names such as ``auto`` are left to Ray."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _offer(config: Config, address: str) -> Cluster:
