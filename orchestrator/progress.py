@@ -5,10 +5,12 @@ A terminal gets one more line at the bottom that is redrawn in place; a pipe get
 
 import contextlib
 import os
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TextIO
 
 from orchestrator.config_sweep import GridPoint
@@ -60,62 +62,77 @@ class Progress:
         """Nothing follows of the run's steps."""
 
 
+STAGE_SECONDS = 10.0
+"""What a stage costs beside its trials, until one has shown it: starting workers, pruning, the commit."""
+
+TALK_AFTER_SECONDS = 20.0
+"""Trials longer than this also tell a pipe how far they are, about four times."""
+
+
 @dataclass
 class ConsoleProgress(Progress):
     """Lines on a stream, with a live last line where the stream is a terminal."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    clock: Callable[[], float] = time.monotonic
     _tasks: list[int] = field(default_factory=list)
     _left: list[int] = field(default_factory=list)
     _parallel: int = 1
     _task: int = 0
     _best: float = 0.0
-    _running: dict[int, tuple[float, str]] = field(default_factory=dict)
+    _running: dict[int, "_Running"] = field(default_factory=dict)
     _trial_seconds: list[float] = field(default_factory=list)
-    _overhead_began: float = 0.0
-    _overheads: list[float] = field(default_factory=list)
-    _began: float = field(default_factory=time.monotonic)
+    _stage_began: float = 0.0
+    _stage_trial_seconds: float = 0.0
+    _stage_costs: list[float] = field(default_factory=list)
     _live_line: bool = False
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
         self._tasks = list(trials_by_task)
         self._left = [trials - ended for trials, ended in zip(trials_by_task, done, strict=True)]
         self._parallel = max(1, parallel)
-        left = sum(self._left)
-        self._say(f"run {run}: {len(self._tasks)} tasks, {sum(self._tasks)} trials, {left} of them still to run, "
+        self._say(f"run {run}: {len(self._tasks)} tasks, {sum(self._tasks)} trials, {sum(self._left)} of them still to run, "
                   f"{self._parallel} side by side")
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         self._task, self._best = task, 0.0
+        self._left[task - 1] = trials - finished
+        self._stage_began, self._stage_trial_seconds = self.clock(), 0.0
         already = f", {finished} already recorded" if finished else ""
-        self._say(f"task {task} of {len(self._tasks)}: sweeping {trials} trials{already}")
+        self._say(f"task {task} of {len(self._tasks)}: sweeping {trials} trial{'' if trials == 1 else 's'}{already}")
 
     def trial_started(self, number: int, point: GridPoint) -> None:
-        self._running[number] = (time.monotonic(), "")
+        self._running[number] = _Running(self.clock(), point)
         self._draw()
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
-        began, _ = self._running.get(number, (time.monotonic(), ""))
-        self._running[number] = (began, f"epoch {epoch}/{epochs} {accuracy:.2%}")
-        if not self.stream.isatty() and time.monotonic() - began > 20 and epoch % max(1, epochs // 4) == 0:
-            self._say(f"  task {self._task} trial {number}: epoch {epoch} of {epochs}, {accuracy:.2%} on validation")
+        running = self._running.get(number)
+        if running is None:
+            return
+        running.state = f"epoch {epoch}/{epochs}, {accuracy:.2%}"
+        long = self.clock() - running.began > TALK_AFTER_SECONDS
+        if long and not self.stream.isatty() and epoch % max(1, epochs // 4) == 0:
+            self._say(f"  task {self._task}, trial {number}, {_words(running.point)}: "
+                      f"epoch {epoch} of {epochs}, {accuracy:.2%} on validation")
         self._draw()
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
         self._best = max(self._best, accuracy)
         self._trial_seconds.append(seconds)
-        self._ended(number, f"{accuracy:.2%} on validation in {seconds:.1f} s")
+        self._stage_trial_seconds += seconds
+        self._ended(number, f"{accuracy:.2%} in {seconds:.1f} s")
 
     def trial_failed(self, number: int, reason: str) -> None:
-        self._ended(number, f"failed: {reason.splitlines()[0]}")
+        self._ended(number, f"failed, {reason.splitlines()[0]}")
 
     def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
         self._running.clear()
         numbers = ", ".join(str(number) for number in picked)
-        self._say(f"  best {best_accuracy:.2%}; pruning what is within the margin: "
+        self._say(f"  best on validation {best_accuracy:.2%}; pruning what is within the margin: "
                   f"{'trial' if len(picked) == 1 else 'trials'} {numbers}")
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> None:
+        self._stage_costs.append(max(0.0, self.clock() - self._stage_began - self._stage_trial_seconds / self._parallel))
         used = " / ".join(f"{percent:.0f} %" for percent in used_percent)
         self._say(f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test after pruning, "
                   f"neurons used {used}; zero forgetting verified")
@@ -134,20 +151,20 @@ class ConsoleProgress(Progress):
         self._erase()
 
     def _ended(self, number: int, what: str) -> None:
-        self._running.pop(number, None)
+        running = self._running.pop(number, None)
         self._left[self._task - 1] = max(0, self._left[self._task - 1] - 1)
         of = self._tasks[self._task - 1]
-        self._say(f"  task {self._task} trial {number} ({of - self._left[self._task - 1]}/{of}): {what}; "
+        point = f", {_words(running.point)}" if running else ""
+        self._say(f"  {of - self._left[self._task - 1]}/{of}  trial {number}{point}: {what}; "
                   f"best {self._best:.2%}{self._time_left()}")
 
     def _time_left(self) -> str:
-        """An estimate from the trials so far: their mean length, and what stages cost beside them."""
+        """An estimate: the trials that are left at their mean length, side by side, and what stages cost beside them."""
         if not self._trial_seconds:
             return ""
-        ended = sum(self._tasks) - sum(self._left)
-        elapsed = time.monotonic() - self._began
-        seconds = elapsed / max(1, len(self._trial_seconds)) * sum(self._left) if ended else 0.0
-        return f", about {_duration(seconds)} left"
+        training = fmean(self._trial_seconds) * sum(self._left) / self._parallel
+        stage = fmean(self._stage_costs) if self._stage_costs else STAGE_SECONDS
+        return f", about {_duration(training + stage * (len(self._tasks) - self._task))} left"
 
     def _say(self, text: str) -> None:
         self._erase()
@@ -157,9 +174,9 @@ class ConsoleProgress(Progress):
     def _draw(self) -> None:
         if not self.stream.isatty() or not self._running:
             return
-        parts = [f"trial {number} {state}".rstrip() for number, (_, state) in sorted(self._running.items())]
-        line = f"  … task {self._task} running: " + ", ".join(parts)
-        self.stream.write(ERASE + line[:_columns() - 1])
+        parts = [f"trial {number} {running.state}".rstrip() for number, running in sorted(self._running.items())]
+        line = f"  … task {self._task} runs " + "; ".join(parts)
+        self.stream.write(ERASE + line[:shutil.get_terminal_size().columns - 1])
         self.stream.flush()
         self._live_line = True
 
@@ -169,10 +186,18 @@ class ConsoleProgress(Progress):
             self._live_line = False
 
 
-def _columns() -> int:
-    import shutil
+@dataclass
+class _Running:
+    began: float
+    point: GridPoint
+    state: str = "starts"
 
-    return shutil.get_terminal_size().columns
+
+def _words(point: GridPoint) -> str:
+    """α once where all layers share it."""
+    alphas = [f"{alpha:g}" for alpha in point.alpha]
+    alpha = alphas[0] if len(set(alphas)) == 1 else "[" + ", ".join(alphas) + "]"
+    return f"α {alpha}, rate {point.learning_rate:g}"
 
 
 def _duration(seconds: float) -> str:
