@@ -14,6 +14,7 @@ from db.states import RunState, StageState, TrialState
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
 from orchestrator.cli.options import Settings, as_json_option, reading
 from orchestrator.cli.output import note, say, say_json
+from orchestrator.cli.words import plural
 
 if TYPE_CHECKING:
     from db.rows import RunRow, TrialRow
@@ -72,7 +73,7 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
     import_from_here()
     from orchestrator import api
 
-    _tell_what_is_found(settings, run, retry_failed)
+    tell_what_is_found(settings, run, retry_failed)
     ending = Ending(run)
     with _told_how_to_go_on(ending):
         row = api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment,
@@ -137,7 +138,7 @@ def _console(ending: Ending) -> "ConsoleProgress":
     return Remembering()
 
 
-def _tell_what_is_found(settings: Settings, run: str, retry_failed: bool) -> None:
+def tell_what_is_found(settings: Settings, run: str, retry_failed: bool) -> None:
     """Before the first trial: which task, what is recorded, and what will be done."""
     with reading(settings) as reads:
         row = reads.run(run)
@@ -148,7 +149,7 @@ def _tell_what_is_found(settings: Settings, run: str, retry_failed: bool) -> Non
         if not row.state.can_resume:
             return
         trials = reads.trials(run, stage.task)
-    note(f"run {run} is {row.state.value}: {row.tasks_committed} of {row.tasks} tasks committed, "
+    note(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "
          f"task {stage.task} is {stage.state.value}")
     if stage.reason:
         note(f"  it failed: {stage.reason.splitlines()[0]}")
@@ -158,20 +159,21 @@ def _tell_what_is_found(settings: Settings, run: str, retry_failed: bool) -> Non
 
 def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool) -> list[str]:
     """What is recorded of a task's trials and what becomes of each, in words."""
+    every_failure = retry_failed or not any(trial.state is TrialState.FINISHED for trial in trials)
     by_fate: dict[str, list[int]] = {}
     for trial in trials:
-        by_fate.setdefault(_fate(trial, retry_failed), []).append(trial.number)
+        by_fate.setdefault(_fate(trial, every_failure), []).append(trial.number)
     return [f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}: {fate}" for fate, numbers in by_fate.items()]
 
 
-def _fate(trial: "TrialRow", retry_failed: bool) -> str:
+def _fate(trial: "TrialRow", every_failure: bool) -> str:
     if trial.state is TrialState.FINISHED:
         return "recorded, not trained again"
     if trial.state is not TrialState.FAILED:
         return "still to train"
     kind = trial.failure_kind
-    if kind is not None and kind.excluded_from_selection and not retry_failed:
-        return f"{kind.value}, left out (--retry-failed trains them again)"
+    if kind is not None and kind.excluded_from_selection and not every_failure:
+        return f"{kind.value}, left out (--retry-failed trains it again)"
     return f"failed ({kind.value if kind else 'unknown'}), trained again"
 
 

@@ -53,10 +53,10 @@ def of_clnp(error: ClnpError) -> Failure:
     return Failure(error.message, error.hint, error.exit_code)
 
 
-def of_click(error: click.ClickException) -> Failure:
-    """An error that click found while it read the command line."""
+def of_click(error: click.ClickException, command: str) -> Failure:
+    """An error that click found while it read the command line; ``command`` is what to call it where click forgot."""
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "clnp"
+    command = context.command_path if context else command
     if isinstance(error, UsageProblem | Interrupted):
         return Failure(error.format_message(), error.hint, error.exit_code)
     if isinstance(error, click.NoSuchOption):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import Enum, StrEnum
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ def write(frame: Frame, form: Format, output: Path | None, table: Callable[[int 
         sys.stdout.buffer.write(content)
         return
     try:
+        if output.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder")
         write_whole(output, content)
     except OSError as error:
         raise ConfigError(f"{output} cannot be written: {error.strerror or error}",

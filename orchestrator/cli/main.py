@@ -51,13 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    command = "clnp"
     try:
         unreadable = next((word for word in argv if _unreadable(word)), None)
         if unreadable is not None:
             return _tell(Failure(f"the argument {unreadable!a} is not text", "write it in UTF-8", USAGE), argv)
         from orchestrator.cli.app import cli
 
-        code = cli.main(argv or ["--help"], prog_name="clnp", standalone_mode=False)
+        command = " ".join(["clnp", *(word for word in argv if word in cli.commands)][:2])
+        # Not cli.main(): it has ends of its own for Ctrl-C and for closed pipes.
+        with cli.make_context("clnp", argv or ["--help"]) as context:
+            code = cli.invoke(context)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -67,7 +71,7 @@ def _run(argv: list[str]) -> int:
     except ClnpError as error:
         return _tell(of_clnp(error), argv)
     except click.ClickException as error:
-        return _tell(of_click(error), argv)
+        return _tell(of_click(error, command), argv)
     except BrokenPipeError:
         raise
     except OSError as error:

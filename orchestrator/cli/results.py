@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.architecture import Architecture
+from clnp_core.errors import ConfigError
 from db.states import RunState, StageState
 from orchestrator.cli.output import paragraph, terminal_width
 from orchestrator.cli.words import (
@@ -47,19 +48,26 @@ def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
 
 def overview_text(reads: "Reads", run: "RunRow") -> str:
     """The whole of `clnp show RUN`: what it is, its tasks, its results."""
-    from orchestrator.config import Config
-
-    config, stages = Config.from_resolved(run.config), reads.stages(run.name)
+    stages = reads.stages(run.name)
     known = next((stage.architecture for stage in reversed(stages) if stage.architecture), None)
+    hidden = run.config.get("network", {}).get("hidden", [])
     network = (architecture_text(Architecture.from_json(known)) if known else
-               f"hidden layers of {', '.join(map(str, config.network.hidden))} neurons")
+               f"hidden layers of {' and '.join(map(str, hidden))} neurons")
     facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"),
-             ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network),
-             ("training", training_text(config)),
-             ("pruning", f"margin {run.margin_points} percentage points, {config.selection.threshold.value} threshold"),
-             ("device", device_text(run.environment))]
+             ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
+             ("pruning", f"margin {run.margin_points} percentage points"), ("device", device_text(run.environment))]
     return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run), *_achieved(reads, run),
                         *ways_on(reads, run)])
+
+
+def _training(run: "RunRow") -> str:
+    """How its trials trained; a run of an older version may have been recorded with keys that this one does not know."""
+    from orchestrator.config import Config
+
+    try:
+        return training_text(Config.from_resolved(run.config))
+    except ConfigError:
+        return "recorded by another version of clnp; `--json` shows the config as it is"
 
 
 def standing(run: "RunRow") -> str:

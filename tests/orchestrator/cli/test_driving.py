@@ -1,0 +1,120 @@
+"""launch, resume, stop: real runs from the real command line, and the words around them."""
+
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from db.states import FailureKind
+from orchestrator.cli.driving import ranges, tell_what_is_found
+from orchestrator.cli.options import Settings
+from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, start, written
+
+Clnp = Callable[..., Outcome]
+
+
+def test_a_launch_shows_progress_on_stderr_and_ends_with_the_results(recorded: Recorded) -> None:
+    launch = recorded.launch
+    assert launch.code == 0, launch
+    assert "run tiny: 2 tasks, 4 trials, 4 of them still to run" in launch.err
+    assert "committed task 2" in launch.err and "\x1b" not in launch.err + launch.out
+    blocks = launch.out.rstrip("\n").split("\n\n")
+    assert blocks[0] == "Run tiny is completed: 2 of 2 tasks committed."
+    assert re.fullmatch(r"after +1 +2 +mean\n[- ]+\n +1 +(\d\d\.\d\d) +\1\n +2 +\1 +\d\d\.\d\d +\d\d\.\d\d", blocks[2])
+    assert blocks[4].startswith("task  layer  neurons  used  used %  new  reused  free\n") and blocks[4].count("\n") == 5
+    assert blocks[5] == (
+        "Zero forgetting verified: after both commits the published networks gave bit-identical logits for every earlier "
+        "task (359 test samples compared).\nEvery sample was tested with the head or mask of its own task: the network is "
+        "told which task a sample belongs to.")
+
+
+def test_a_run_can_be_stopped_by_ctrl_c_and_by_command_and_resumed(tmp_path: Path, clnp: Clnp) -> None:
+    (tmp_path / "slow.yaml").write_text(yaml.safe_dump(
+        {**TINY, "name": "slow", "benchmark": {"name": "permuted-digits", "tasks": 1},
+         "training": {"batch_size": 64, "epochs": 100_000}}))
+    launched = start(tmp_path, "launch", "slow.yaml")
+    _wait_for(lambda: "1 running" in clnp("status", folder=tmp_path).out or "2 running" in clnp("status", folder=tmp_path).out)
+    held = clnp("resume", "slow", folder=tmp_path).error
+    assert held[0] == 8 and held[1].startswith(f"run 'slow' is driven by process {launched.pid} on ")
+    launched.send_signal(signal.SIGINT)
+    out, err = launched.communicate(timeout=300)
+    assert launched.returncode == 130
+    assert "stopping cleanly (Ctrl-C); once more to interrupt at once\n" in err
+    assert out == ("Run slow is stopped: 0 of 1 task committed.\n\nNo task is committed yet.\n\n"
+                   "Task 1 is sweeping, 0 of 2 trials recorded. `clnp resume slow` goes on with it.\n")
+
+    resumed = start(tmp_path, "resume", "slow")
+    _wait_for(lambda: clnp("status", "slow", folder=tmp_path).out.startswith("Run slow is running"))
+    asked = clnp("stop", "slow", folder=tmp_path)
+    assert asked.code == 0 and asked.out.startswith(f"asked the driver of slow (process {resumed.pid} on ")
+    out, err = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, "whoever asked for the stop was not at this keyboard"
+    assert err.startswith("run slow is stopped: 0 of 1 task committed, task 1 is sweeping\n  trials 0, 1: still to train\n")
+    assert "stopping cleanly (clnp stop)\n" in err
+    assert out.startswith("Run slow is stopped")
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline, "the run did not get there in five minutes"
+        time.sleep(0.5)
+
+
+def test_resuming_a_complete_run_says_so(on_tiny: Clnp) -> None:
+    resumed = on_tiny("resume", "tiny")
+    assert resumed.code == 0
+    assert resumed.err == "run tiny is complete: there is nothing left to do\n"
+    assert resumed.out.startswith("Run tiny is completed: 2 of 2 tasks committed.\n")
+    assert on_tiny("resume", "tiny", "--json").document["run"]["state"] == "completed"
+
+
+def test_a_name_is_taken_once(on_tiny: Clnp) -> None:
+    assert on_tiny("launch", "tiny.yaml", "--name", "tiny").error == (
+        9, "there is a run 'tiny' already", "choose another name with --name, or continue that one: `clnp resume tiny`")
+
+
+def test_stopping_what_nobody_drives(on_tiny: Clnp) -> None:
+    assert on_tiny("stop", "tiny").error == (
+        9, "run 'tiny' is completed: no driver runs that could stop", "`clnp status tiny` shows where it stands")
+
+
+def test_stop_is_a_request_that_the_driver_finds(tmp_path: Path, clnp: Clnp) -> None:
+    with written(tmp_path) as run:
+        asked = clnp("stop", "demo", "--json", folder=tmp_path)
+        assert asked.document["requested"] == "stop" and asked.document["driver"]["pid"] > 0
+        assert [request.kind.value for request in run.store.open_requests(run.lease.run_id)] == ["stop"]
+
+
+@pytest.mark.parametrize(("flags", "fate"), [
+    ((), "  trial 1: diverged, left out (--retry-failed trains it again)\n"),
+    (("--retry-failed",), "  trial 1: failed (diverged), trained again\n"),
+    ((), "  trial 2: failed (lost), trained again\n"),
+])
+def test_resume_tells_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...],
+                                    fate: str) -> None:
+    with written(tmp_path) as run:
+        run.begin(trials=5)
+        run.finish(0)
+        run.fail(1, FailureKind.DIVERGED, "the loss is nan")
+        run.fail(2, FailureKind.LOST, "its worker died")
+        run.store.fail_stage(run.lease, 1, "task 1: 1 of 5 trials failed\nmend it")
+        run.let_go()
+    tell_what_is_found(Settings(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", bool(flags))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(
+        "run demo is failed: 0 of 2 tasks committed, task 1 is failed\n  it failed: task 1: 1 of 5 trials failed\n")
+    assert "  trial 0: recorded, not trained again\n" in err
+    assert "  trials 3, 4: still to train\n" in err
+    assert fate in err
+
+
+@pytest.mark.parametrize(("numbers", "text"), [
+    ([4], "4"), ([0, 1], "0, 1"), ([0, 1, 2, 5], "0 to 2, 5"), ([5, 3, 1], "1, 3, 5"), ([], "")])
+def test_ranges(numbers: list[int], text: str) -> None:
+    assert ranges(numbers) == text

@@ -1,0 +1,130 @@
+"""How commands end: exit codes, errors in two lines or as JSON, and never a traceback."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clnp_core import errors
+from clnp_core.errors import ClnpError
+from orchestrator.cli.app import cli
+from orchestrator.cli.failures import of_clnp
+from tests.orchestrator.cli.conftest import TINY, Outcome, environment
+
+Clnp = Callable[..., Outcome]
+
+
+def test_without_arguments_it_explains_itself(clnp: Clnp) -> None:
+    asked = clnp("-h")
+    assert clnp() == asked == clnp("--help") and asked.code == 0 and asked.err == ""
+    for name in cli.commands:
+        assert f"\n  {name} " in asked.out
+        assert clnp(name, "-h").out.startswith(f"Usage: clnp {name} ")
+    assert "..." not in asked.out.replace("[ARGS]...", ""), "no summary is cut off in 80 columns"
+
+
+def test_the_version_names_the_code(clnp: Clnp) -> None:
+    assert clnp("--version").out.startswith("clnp ") and "+" in clnp("--version").out
+
+
+@pytest.mark.parametrize(("arguments", "message", "hint"), [
+    (["stats"], "there is no command `clnp stats`", "did you mean `clnp status`?"),
+    (["xyzzy"], "there is no command `clnp xyzzy`",
+     "the commands are launch, resume, stop, status, ls, show, trials, sql, verify, doctor, rm, db"),
+    (["db", "upgrad"], "there is no command `clnp db upgrad`", "did you mean `clnp db upgrade`?"),
+    (["db"], "missing command", "`clnp db -h` shows how it is used"),
+    (["trials", "tiny", "--tsk", "1"], "`clnp trials` has no option --tsk", "did you mean --task?"),
+    (["launch", "x.yaml", "--dryrun"], "`clnp launch` has no option --dryrun", "did you mean --dry-run?"),
+    (["ls", "--db", "x"], "`clnp ls` has no option --db", "it stands before the command: `clnp --db … ls …`"),
+    (["ls", "--zzz"], "`clnp ls` has no option --zzz", "`clnp ls -h` lists the options"),
+    (["show"], "`clnp show` needs RUN", "`clnp show -h` shows how it is used"),
+    (["show", "a", "b"], "got unexpected extra argument (b)", "`clnp show -h` shows how it is used"),
+    (["launch"], "`clnp launch` needs CONFIG", "`clnp launch -h` shows how it is used"),
+    (["trials", "tiny", "--task"], "option '--task' requires an argument", "`clnp trials -h` shows how it is used"),
+    (["trials", "tiny", "--task", "two"], "invalid value for '--task': 'two' is not a valid integer range",
+     "`clnp trials -h` shows how it is used"),
+    (["trials", "tiny", "--task", "0"], "invalid value for '--task': 0 is not in the range 1<=x<=2147483647",
+     "`clnp trials -h` shows how it is used"),
+    (["sql", "x", "--format", "xml"], "invalid value for '--format': 'xml' is not one of 'table', 'json', 'csv', 'parquet'",
+     "`clnp sql -h` shows how it is used"),
+    (["show", "\udcff"], "the argument '\\udcff' is not text", "write it in UTF-8"),
+])
+def test_a_wrong_command_line(clnp: Clnp, arguments: list[str], message: str, hint: str) -> None:
+    assert clnp(*arguments).error == (2, message, hint)
+
+
+def test_a_missing_config(clnp: Clnp, tmp_path: Path) -> None:
+    code, message, hint = clnp("launch", "nowhere.yaml", folder=tmp_path).error
+    assert code == 2 and "nowhere.yaml" in message and hint
+
+
+def test_bad_yaml_names_the_line(clnp: Clnp, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("name: x\nsweep: [1, 2\nseed: 3\n")
+    code, message, _ = clnp("launch", "bad.yaml", folder=tmp_path).error
+    assert code == 2 and "bad.yaml" in message and "line 3" in message
+    assert not (tmp_path / ".clnp").exists(), "nothing is written for a config that cannot be read"
+
+
+def test_an_unknown_key_of_set_names_the_nearest(clnp: Clnp, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    code, message, hint = clnp("launch", "tiny.yaml", "--set", "training.epoch=3", folder=tmp_path).error
+    assert code == 2 and "training.epoch: unknown key; did you mean training.epochs?" in message
+    assert hint == "docs/configuration.md explains every key, with its unit and default"
+
+
+def test_every_problem_of_a_config_is_told_at_once(clnp: Clnp, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({**TINY, "seed": -1, "network": {"hidden": []}}))
+    code, message, _ = clnp("launch", "tiny.yaml", folder=tmp_path).error
+    assert code == 2 and message.splitlines()[0] == "tiny.yaml has 2 problems:" and len(message.splitlines()) == 3
+
+
+def test_errors_as_json(clnp: Clnp) -> None:
+    for arguments, code in ((["stats", "--json"], 2), (["show", "--json"], 2), (["ls", "--db", "x", "--json"], 2)):
+        outcome = clnp(*arguments)
+        assert outcome.code == code and outcome.err == ""
+        assert set(outcome.document["error"]) == {"message", "hint", "exit_code"}
+        assert outcome.document["error"]["exit_code"] == code
+    assert clnp("show", "--", "--json").err.startswith("error: "), "behind -- it is a run's name"
+
+
+def test_every_error_of_ours_keeps_its_exit_code() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ClnpError)]
+    assert len(kinds) > 10
+    for kind in kinds:
+        failure = of_clnp(kind("what", "how"))
+        assert (failure.message, failure.hint, failure.exit_code) == ("what", "how", kind.exit_code)
+
+
+def _broken(tmp_path: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """`clnp status` with a fault in our own code."""
+    script = ("import sys, db.reads\nfrom orchestrator.cli.main import main\n"
+              "def fault(self, group=None): raise ZeroDivisionError('by\\nzero')\n"
+              "db.reads.Reads.runs = fault\nsys.exit(main(['status']))")
+    run = [sys.executable, "-m", "orchestrator.cli", "db", "upgrade"]
+    subprocess.run(run, cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    here = {**environment(), "TMPDIR": str(tmp_path), **variables}
+    return subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=here, capture_output=True, text=True)
+
+
+def test_what_nobody_foresaw_is_one_line_and_a_file(tmp_path: Path) -> None:
+    done = _broken(tmp_path)
+    message, hint = done.stderr.splitlines()
+    assert done.returncode == 1 and done.stdout == ""
+    assert message == "error: an unforeseen ZeroDivisionError: by zero"
+    saved = Path(hint.removeprefix("hint: please report it with the traceback in "))
+    assert saved.parent == tmp_path and "in fault" in saved.read_text()
+
+
+def test_what_nobody_foresaw_can_be_seen_at_once(tmp_path: Path) -> None:
+    done = _broken(tmp_path, CLNP_DEBUG="1")
+    assert done.returncode == 1 and "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.endswith("error: an unforeseen ZeroDivisionError: by zero\nhint: please report it with the traceback "
+                                "above\n")
+
+
+def test_what_the_system_refuses_is_told_in_its_words(clnp: Clnp, tmp_path: Path) -> None:
+    code, message, _ = clnp("--db", f"sqlite:///{tmp_path}/{'x' * 300}", "ls").error
+    assert (code, message) == (1, f"File name too long: {tmp_path}/{'x' * 300}")
