@@ -103,12 +103,13 @@ def _offer(config: Config, address: str) -> Cluster:
 
 
 def quiet_environment() -> None:
-    """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report."""
+    """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report; and a trial that
+    asks for no GPU sees none, so that ``gpus_per_trial`` decides where it computes."""
     defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_AIR_NEW_OUTPUT": "0"}
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0"}
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
@@ -116,6 +117,7 @@ def quiet_environment() -> None:
 def _runtime_environment(shipped: Path) -> dict[str, Any]:
     variables = {name: os.environ[name] for name in SHIPPED_VARIABLES if name in os.environ}
     variables["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    variables["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "1"
     return {"working_dir": str(shipped), "env_vars": variables}
 
 
