@@ -14,7 +14,7 @@ from db.states import RunState, StageState, TrialState
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
 from orchestrator.cli.options import Settings, as_json_option, reading
 from orchestrator.cli.output import note, say, say_json
-from orchestrator.cli.words import plural
+from orchestrator.cli.words import plural, ranges
 
 if TYPE_CHECKING:
     from db.rows import RunRow, TrialRow
@@ -175,18 +175,6 @@ def _fate(trial: "TrialRow", every_failure: bool) -> str:
     if kind is not None and kind.excluded_from_selection and not every_failure:
         return f"{kind.value}, left out (--retry-failed trains it again)"
     return f"failed ({kind.value if kind else 'unknown'}), trained again"
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """``0, 1, 2, 5`` → ``0 to 2, 5``."""
-    groups: list[list[int]] = []
-    for number in sorted(numbers):
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return ", ".join(str(group[0]) if len(group) == 1 else
-                     f"{group[0]}, {group[-1]}" if len(group) == 2 else f"{group[0]} to {group[-1]}" for group in groups)
 
 
 def _finish(settings: Settings, row: "RunRow", ending: Ending, as_json: bool) -> int:

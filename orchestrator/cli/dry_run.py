@@ -7,7 +7,7 @@ from typing import Any
 from clnp_core.architecture import Architecture
 from orchestrator import plan
 from orchestrator.cli.output import say, say_json, terminal_width
-from orchestrator.cli.words import alpha_text, architecture_text, plural, rate_text, training_text
+from orchestrator.cli.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
 from orchestrator.config import Config, load
 from orchestrator.config_sweep import GridPoint, LogRange
 from orchestrator.plan import PlannedTask
@@ -56,7 +56,7 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) ->
         f"seed {config.seed}")
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
     say(f"training  {training_text(config)}")
-    say(f"pruning   margin {config.selection.margin_points} percentage points, {config.selection.threshold.value} threshold")
+    say(f"pruning   margin {points_text(str(config.selection.margin_points))}, {config.selection.threshold.value} threshold")
     for (points, source, count), group in groupby(tasks, key=lambda task: (task.points, task.source, task.trials)):
         numbers = [task.task for task in group]
         which = f"task {numbers[0]}" if len(numbers) == 1 else f"tasks {numbers[0]} to {numbers[-1]}"

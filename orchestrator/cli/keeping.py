@@ -6,7 +6,7 @@ import click
 
 from clnp_core.errors import ConfigError
 from orchestrator.cli.options import Commands, Settings, as_json_option, reading
-from orchestrator.cli.output import paragraph, say, say_json, terminal_width
+from orchestrator.cli.output import note, paragraph, say, say_json, terminal_width
 from orchestrator.cli.words import bytes_text, plural
 from orchestrator.text_table import Column, number, render
 
@@ -56,7 +56,9 @@ def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
     if not yes:
         if as_json or not sys.stdin.isatty():
             raise ConfigError(f"{what} is removed for good, and nobody can be asked here", f"say so: `clnp rm {run} --yes`")
-        click.confirm(f"Remove {what} for good?", abort=True, err=True)
+        if not click.confirm(f"Remove {what} for good?", err=True):
+            note("nothing was removed")
+            return
     freed = api.remove(run, url=settings.url)
     if as_json:
         say_json({"run": run, "removed": True, "bytes_freed": freed})

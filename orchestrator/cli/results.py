@@ -12,6 +12,7 @@ from orchestrator.cli.words import (
     device_text,
     percent_or_nothing,
     plural,
+    points_text,
     time_text,
     training_text,
 )
@@ -55,7 +56,7 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
                f"hidden layers of {' and '.join(map(str, hidden))} neurons")
     facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"),
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
-             ("pruning", f"margin {run.margin_points} percentage points"), ("device", device_text(run.environment))]
+             ("pruning", f"margin {points_text(run.margin_points)}"), ("device", device_text(run.environment))]
     return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run), *_achieved(reads, run),
                         *ways_on(reads, run)])
 

@@ -16,6 +16,8 @@ from orchestrator.cli.words import (
     architecture_text,
     percent_or_nothing,
     plural,
+    points_text,
+    ranges,
     rate_text,
     seconds_text,
     thresholds_text,
@@ -116,8 +118,9 @@ def _selection_text(selection: "SelectionRow", trials: int) -> str:
     pruned = percent(selection.pruned_val_correct / selection.val_total)
     return paragraph(
         f"Trial {selection.chosen} was chosen: {selection.reason}.\n"
-        f"The best of {plural(trials, 'trial')} reached {best} % on validation. Within the margin of {selection.margin_points} "
-        f"percentage points: trial {', '.join(map(str, selection.picked))}.\n"
+        f"The best of {plural(trials, 'trial')} reached {best} % on validation. Within the margin of "
+        f"{points_text(selection.margin_points)}: {'trial' if len(selection.picked) == 1 else 'trials'} "
+        f"{ranges(selection.picked)}.\n"
         f"Pruned at threshold {thresholds_text(selection.thresholds)} it has {pruned} % and {selection.free_neurons:,} of "
         f"{selection.hidden_total:,} hidden neurons free.")
 

@@ -19,6 +19,23 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def ranges(numbers: Sequence[int]) -> str:
+    """``0, 1, 2, 5`` → ``0 to 2, 5``."""
+    groups: list[list[int]] = []
+    for number in sorted(numbers):
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(str(group[0]) if len(group) == 1 else
+                     f"{group[0]}, {group[-1]}" if len(group) == 2 else f"{group[0]} to {group[-1]}" for group in groups)
+
+
+def points_text(margin_points: str) -> str:
+    """A margin: ``1 percentage point``, ``0.05 percentage points``."""
+    return f"{margin_points} percentage point{'' if margin_points == '1' else 's'}"
+
+
 def number_text(value: float) -> str:
     """The shortest text of a number that reads back as the same one: ``1e-5``, ``0.002``."""
     text = repr(float(value))
@@ -38,11 +55,11 @@ def alpha_text(values: Sequence[float]) -> str:
 
 
 def thresholds_text(values: Sequence[float | None] | None) -> str:
-    """θ* of every hidden layer, four digits each; one number where all are the same."""
+    """θ* of every hidden layer, four digits each: ``0.3257 / 0.5218``; one number where all are the same."""
     if not values:
         return NOTHING
     texts = ["none" if value is None else f"{value:.4g}" for value in values]
-    return texts[0] if len(set(values)) == 1 else " ".join(texts)
+    return texts[0] if len(set(values)) == 1 else " / ".join(texts)
 
 
 def percent_or_nothing(part: int | None, total: int | None) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from db.states import FailureKind
-from orchestrator.cli.driving import ranges, tell_what_is_found
+from orchestrator.cli.driving import tell_what_is_found
 from orchestrator.cli.options import Settings
 from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, start, written
 
@@ -112,9 +112,3 @@ def test_resume_tells_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "  trial 0: recorded, not trained again\n" in err
     assert "  trials 3, 4: still to train\n" in err
     assert fate in err
-
-
-@pytest.mark.parametrize(("numbers", "text"), [
-    ([4], "4"), ([0, 1], "0, 1"), ([0, 1, 2, 5], "0 to 2, 5"), ([5, 3, 1], "1, 3, 5"), ([], "")])
-def test_ranges(numbers: list[int], text: str) -> None:
-    assert ranges(numbers) == text

@@ -82,8 +82,10 @@ def test_rm_leaves_a_run_that_is_driven(tmp_path: Path, clnp: Clnp) -> None:
         assert code == 8 and message.startswith(f"run 'demo' is driven by process {os.getpid()} on ")
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [(b"y\n", 0, 0), (b"n\n", 130, 1), (b"\n", 130, 1)])
-def test_rm_asks_on_a_terminal(tmp_path: Path, clnp: Clnp, answer: bytes, code: int, left: int) -> None:
+@pytest.mark.parametrize(("answer", "code", "end", "left"), [
+    (b"y\n", 0, "", 0), (b"\n", 0, "nothing was removed\n", 1),
+    (b"\x04", 130, "error: interrupted\nhint: what is recorded is safe; `clnp status` shows what can be resumed\n", 1)])
+def test_rm_asks_on_a_terminal(tmp_path: Path, clnp: Clnp, answer: bytes, code: int, end: str, left: int) -> None:
     with written(tmp_path) as run:
         run.let_go()
     master, slave = pty.openpty()
@@ -94,7 +96,7 @@ def test_rm_asks_on_a_terminal(tmp_path: Path, clnp: Clnp, answer: bytes, code: 
     finally:
         os.close(master)
         os.close(slave)
-    assert done.returncode == code, done
+    assert done.returncode == code and done.stderr.endswith(end), done
     assert "Remove run demo (stopped, 0 committed tasks, 0 trials, 0 B of weights) for good? [y/N]" in done.stderr
     assert len(clnp("ls", "--json", folder=tmp_path).document) == left
 

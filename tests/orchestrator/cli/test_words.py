@@ -12,6 +12,8 @@ from orchestrator.cli.words import (
     number_text,
     percent_or_nothing,
     plural,
+    points_text,
+    ranges,
     seconds_text,
     thresholds_text,
     time_text,
@@ -36,9 +38,20 @@ def test_one_alpha_stands_for_equal_ones() -> None:
 
 def test_thresholds() -> None:
     assert thresholds_text((0.43551, 0.43551)) == "0.4355"
-    assert thresholds_text((0.5, None)) == "0.5 none"
+    assert thresholds_text((0.5, None)) == "0.5 / none"
     assert thresholds_text(None) == thresholds_text(()) == "-"
     assert thresholds_text((None, None)) == "none"
+
+
+@pytest.mark.parametrize(("numbers", "text"), [
+    ([4], "4"), ([0, 1], "0, 1"), ([0, 1, 2, 5], "0 to 2, 5"), ([5, 3, 1], "1, 3, 5"), ([], "")])
+def test_ranges(numbers: list[int], text: str) -> None:
+    assert ranges(numbers) == text
+
+
+def test_points() -> None:
+    assert [points_text("1"), points_text("0.05"), points_text("10")] == [
+        "1 percentage point", "0.05 percentage points", "10 percentage points"]
 
 
 def test_percent_durations_sizes_times_and_plurals() -> None:
