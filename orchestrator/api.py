@@ -9,11 +9,12 @@ For tables as pandas see :mod:`db.queries`.
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from clnp_core.architecture import Architecture
-from clnp_core.errors import ForgettingError, NotFoundError, StateError
+from clnp_core.errors import ClnpError, ForgettingError, NotFoundError, StateError
 from db.reads import Reads
 from db.records import NewRun
 from db.rows import RunRow
@@ -73,7 +74,11 @@ def launch(config: Config | str | Path, *, name: str | None = None, overrides: S
         store.create_run(NewRun(
             run, loaded.resolved(), loaded.digest(), loaded.seed, loaded.benchmark.name, loaded.benchmark.tasks,
             str(loaded.resolved()["selection"]["margin_points"]), code_version(), package_versions()))
-        _drive(store, reads, run, loaded, progress or Progress(), storage or storage_root(), False, False)
+        try:
+            _drive(store, reads, run, loaded, progress or Progress(), storage or storage_root())
+        except _NotStartedError as error:
+            store.remove_run(run)  # nothing is recorded under it, and its name stays free
+            raise error.cause from None
         return reads.run(run)
     finally:
         engine.dispose()
@@ -103,8 +108,11 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
             raise StateError(f"run {run!r} is {row.state.value} and cannot go on",
                              f"`clnp show {run}` says why; launch a new run to try something else")
         if row.state is not RunState.COMPLETED:
-            _drive(store, reads, run, Config.from_resolved(row.config), progress or Progress(),
-                   storage or storage_root(), retry_failed, accept_environment)
+            try:
+                _drive(store, reads, run, Config.from_resolved(row.config), progress or Progress(),
+                       storage or storage_root(), retry_failed, accept_environment)
+            except _NotStartedError as error:
+                raise error.cause from None
         return reads.run(run)
     finally:
         engine.dispose()
@@ -190,12 +198,24 @@ def verify(run: str, *, url: str | None = None, storage: str | None = None) -> t
     return tuple(verified)
 
 
-def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progress, storage: str, retry_failed: bool,
-           accept_environment: bool) -> None:
+class _NotStartedError(Exception):
+    """There is no cluster to run on; the run has not been touched."""
+
+    def __init__(self, cause: ClnpError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progress, storage: str,
+           retry_failed: bool = False, accept_environment: bool = False) -> None:
     from orchestrator.cluster import connect
     from orchestrator.keeper import hold
 
-    with hold(store, run, progress.stopping) as keeper, connect(config) as cluster:
+    with hold(store, run, progress.stopping) as keeper, ExitStack() as connected:
+        try:
+            cluster = connected.enter_context(connect(config))
+        except ClnpError as error:
+            raise _NotStartedError(error) from error
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext
 

@@ -91,7 +91,8 @@ class ConsoleProgress(Progress):
         self._tasks = list(trials_by_task)
         self._left = [trials - ended for trials, ended in zip(trials_by_task, done, strict=True)]
         self._parallel = max(1, parallel)
-        self._say(f"run {run}: {len(self._tasks)} tasks, {sum(self._tasks)} trials, {sum(self._left)} of them still to run, "
+        self._say(f"run {run}: {_count(len(self._tasks), 'task')}, {_count(sum(self._tasks), 'trial')}, "
+                  f"{sum(self._left)} of them still to run, "
                   f"{self._parallel} side by side")
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
@@ -99,7 +100,7 @@ class ConsoleProgress(Progress):
         self._left[task - 1] = trials - finished
         self._stage_began, self._stage_trial_seconds = self.clock(), 0.0
         already = f", {finished} already recorded" if finished else ""
-        self._say(f"task {task} of {len(self._tasks)}: sweeping {trials} trial{'' if trials == 1 else 's'}{already}")
+        self._say(f"task {task} of {len(self._tasks)}: sweeping {_count(trials, 'trial')}{already}")
 
     def trial_started(self, number: int, point: GridPoint) -> None:
         self._running[number] = _Running(self.clock(), point)
@@ -133,9 +134,10 @@ class ConsoleProgress(Progress):
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> None:
         self._stage_costs.append(max(0.0, self.clock() - self._stage_began - self._stage_trial_seconds / self._parallel))
+        proof = "; all earlier tasks bit-identical" if task > 1 else ""
         used = " / ".join(f"{percent:.0f} %" for percent in used_percent)
         self._say(f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test after pruning, "
-                  f"neurons used {used}; zero forgetting verified")
+                  f"neurons used {used}{proof}")
 
     def notice(self, text: str) -> None:
         self._say(text)
@@ -191,6 +193,10 @@ class _Running:
     began: float
     point: GridPoint
     state: str = "starts"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _words(point: GridPoint) -> str:

@@ -124,7 +124,7 @@ def _sentence(commits: Sequence[CommitRow], samples: int) -> str:
     wider = ", ".join(map(str, widened))
     other = "; all other comparisons gave bit-identical logits" if len(same) > 1 else ""
     return (f"Zero forgetting verified {counted}: the networks of task {wider} are wider than earlier ones, whose "
-            f"extracted sub-networks are bit-identical in them, with logits within 1e-5{other}.")
+            f"extracted sub-networks are bit-identical in them, with logits within 1e-5 of the largest{other}.")
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -98,6 +98,18 @@ def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch: pytest.Monk
         "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine"), answer.stderr
 
 
+def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    program = ("from clnp_core.errors import RunFailedError\nfrom orchestrator import api\n"
+               "from tests.orchestrator.runs import small\n"
+               f"try:\n    api.launch(small(), url={laboratory.url!r}, storage={laboratory.storage!r})\n"
+               "except RunFailedError as error:\n    print('refused')")
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(ROOT)})
+    assert answer.stdout.strip() == "refused", answer.stderr
+    assert laboratory.read(lambda reads: reads.runs()) == []
+
+
 @pytest.mark.usefixtures("ray_with_logical_gpus")
 @pytest.mark.parametrize(("resources", "parallel"), [
     ({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 0.5}, 4), ({"cpus_per_trial": 0.25, "gpus_per_trial": 0.5}, 4),

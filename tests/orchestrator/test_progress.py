@@ -53,7 +53,7 @@ def test_a_pipe_gets_plain_lines(clock: Clock) -> None:
         "  1/2  trial 1, α [1e-07, 1e-05, 1e-06], rate 0.002: 90.00% in 10.0 s; best 90.00%, about 25 s left",
         "  2/2  trial 0, α 0.0001, rate 0.01: failed, the loss became nan in epoch 3; best 90.00%, about 20 s left",
         "  best on validation 90.00%; pruning what is within the margin: trial 1",
-        "  committed task 1: trial 1, 89.00% on test after pruning, neurons used 10 % / 52 %; zero forgetting verified",
+        "  committed task 1: trial 1, 89.00% on test after pruning, neurons used 10 % / 52 %",
     ]
 
 
@@ -64,6 +64,14 @@ def test_a_resumed_stage_says_what_is_recorded(clock: Clock) -> None:
     progress.stage_started(1, 3, 2)
     assert "1 of them still to run" in stream.getvalue()
     assert stream.getvalue().endswith("task 1 of 1: sweeping 3 trials, 2 already recorded\n")
+
+
+def test_a_later_commit_says_what_it_proved(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = started(stream, clock)
+    progress.stage_started(2, 2, 0)
+    progress.committed(2, 0, 0.9, [50.0])
+    assert stream.getvalue().endswith("neurons used 50 %; all earlier tasks bit-identical\n")
 
 
 def test_long_trials_tell_a_pipe_how_far_they_are(clock: Clock) -> None:
