@@ -13,17 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.cluster import connect, quiet_environment
+from ray import tune
+
+from orchestrator.cluster import connect
 from orchestrator.config import Config
 from orchestrator.plan import architecture, points, stage_spec, trial_specs
-
-quiet_environment()
-
-from ray import tune  # noqa: E402  Ray reads its settings when it is imported
-
-from orchestrator.tune_driver import run_grid  # noqa: E402
-from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec  # noqa: E402
-from workers.trainable import GridPoint, StageWork  # noqa: E402
+from orchestrator.tune_driver import run_grid
+from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec
+from workers.trainable import GridPoint, StageWork
 
 
 class Clock(tune.Callback):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -238,7 +238,7 @@ def _mnist(train: bool) -> Samples:
                    dataset.targets.to(torch.int64))
 
 
-def _download_mnist(root: Path, train: bool):  # type: ignore[no-untyped-def]  # torchvision has no annotations
+def _download_mnist(root: Path, train: bool) -> Any:
     from workers.vision import datasets
 
     try:
