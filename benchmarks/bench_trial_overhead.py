@@ -31,6 +31,8 @@ class Clock(tune.Callback):
         self.arrived: list[float] = []
         self.computed: list[float] = []
 
+    run_name = "overhead"
+
     def __getstate__(self) -> dict[str, Any]:
         return {}
 

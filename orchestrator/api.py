@@ -1,7 +1,7 @@
 """What Python users import, and what every command of ``clnp`` calls.
 
     from orchestrator import api
-    run = api.launch("experiments/permuted-digits.yaml", overrides=["training.epochs=5"])
+    run = api.launch("experiments/permuted-digits.yaml", overrides=["selection.margin_points=2"])
     print(run.name, run.state)
 
 For tables as pandas see :mod:`db.queries`.
@@ -187,7 +187,8 @@ def verify(run: str, *, url: str | None = None, storage: str | None = None) -> t
         stage = stages[commit.task - 1]
         spec = plan.stage_spec(config, commit.task, Architecture.from_json(stage.architecture or {}), stage.base_digest)
         earlier = [(old.task, old.digest) for old in commits if old.task < commit.task]
-        proof, evaluations = verify_commit(spec, commit.digest, storage or storage_root(), earlier)
+        splits = {stage.task: stage.split_digest or "" for stage in stages}
+        proof, evaluations = verify_commit(spec, commit.digest, storage or storage_root(), earlier, splits)
         for cell in evaluations if same_environment else ():
             if cell.logits_digest != recorded[commit.task, cell.task]:
                 raise ForgettingError(
@@ -216,6 +217,7 @@ def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progr
             cluster = connected.enter_context(connect(config))
         except ClnpError as error:
             raise _NotStartedError(error) from error
+        keeper.listen()  # Ray has put a handler of its own over ours
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext
 

@@ -21,9 +21,6 @@ from typing import Any
 from clnp_core.errors import ConfigError, RunFailedError
 from orchestrator.config import Config
 
-SHIPPED_VARIABLES = ("CLNP_DATA",)
-"""Settings of the driver that workers on other machines are given as they are."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -115,9 +112,9 @@ def quiet_environment() -> None:
 
 
 def _runtime_environment(shipped: Path) -> dict[str, Any]:
-    variables = {name: os.environ[name] for name in SHIPPED_VARIABLES if name in os.environ}
-    variables["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
-    variables["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "1"
+    from workers.tasks import data_folder
+
+    variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
     return {"working_dir": str(shipped), "env_vars": variables}
 
 
@@ -130,14 +127,14 @@ def _stage_code(folder: Path, benchmark: str) -> None:
         sys.path.insert(0, str(Path.cwd()))
     for name in packages:
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
+        if spec is None or not (spec.origin or spec.submodule_search_locations):
             raise ConfigError(f"benchmark {benchmark!r}: there is no module {name!r} here to ship to the workers",
                               "start clnp in the folder that holds the module")
-        source = Path(spec.origin)
         if spec.submodule_search_locations:
-            shutil.copytree(source.parent, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, folder / source.name)
+            package = Path(next(iter(spec.submodule_search_locations)))
+            shutil.copytree(package, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif spec.origin:
+            shutil.copy2(spec.origin, folder / Path(spec.origin).name)
 
 
 def _remove(folder: Path | None) -> None:

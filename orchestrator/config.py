@@ -1,6 +1,6 @@
 """The configuration of a run: read once, checked whole, recorded with every default filled in.
 
-    config = load("experiments/permuted-digits.yaml", ["training.epochs=5"], name="quick")
+    config = load("experiments/permuted-digits.yaml", ["selection.margin_points=2"], name="quick")
     config.grid()        # the trials of a swept task, in the order of their numbers
     config.resolved()    # JSON-able, for the database; Config.from_resolved() is its inverse
 

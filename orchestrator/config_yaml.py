@@ -201,5 +201,5 @@ def assignment_path(assignment: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in path.split("."))
     if not equals or not all(keys):
         raise ConfigError(f"--set {assignment}: not of the form key=value",
-                          "write the key with its section, for example --set training.epochs=5")
+                          "write the key with its section, for example --set selection.margin_points=2")
     return keys

@@ -43,6 +43,20 @@ class Keeper:
         if first:
             self._stopping(reason)
 
+    def listen(self) -> "dict[signal.Signals, signal._HANDLER]":
+        """Let Ctrl-C, SIGTERM and SIGHUP ask for a clean stop; returns the handlers before.
+
+        Called again after a connection to Ray, which installs handlers of its own. Only the main thread of a process may.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self.should_stop():
+            raise KeyboardInterrupt
+        self.stop(INTERRUPTED)
+
     def _forget_old_stops(self) -> None:
         """A stop that no driver obeyed in time was meant for a driver that has ended, not for this one."""
         for request in self._store.open_requests(self.lease.run_id):
@@ -83,7 +97,7 @@ def hold(store: Store, run: str, stopping: Callable[[str], None] = lambda reason
     keeper = Keeper(store, store.acquire_lease(run, this_owner(), LEASE_SECONDS), stopping)
     keeper._forget_old_stops()
     keeper._thread.start()
-    restore = _on_signals(keeper)
+    restore = keeper.listen()
     try:
         yield keeper
     finally:
@@ -92,16 +106,3 @@ def hold(store: Store, run: str, stopping: Callable[[str], None] = lambda reason
         keeper._end.set()
         keeper._thread.join()
         store.release_lease(keeper.lease)
-
-
-def _on_signals(keeper: Keeper) -> "dict[signal.Signals, signal._HANDLER]":
-    """Install the handlers; only the main thread of a process may."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        if keeper.should_stop():
-            raise KeyboardInterrupt
-        keeper.stop(INTERRUPTED)
-
-    return {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -166,7 +166,7 @@ class ConsoleProgress(Progress):
             return ""
         training = fmean(self._trial_seconds) * sum(self._left) / self._parallel
         stage = fmean(self._stage_costs) if self._stage_costs else STAGE_SECONDS
-        return f", about {_duration(training + stage * (len(self._tasks) - self._task))} left"
+        return f", about {_duration(training + stage * (len(self._tasks) - self._task + 1))} left"
 
     def _say(self, text: str) -> None:
         self._erase()

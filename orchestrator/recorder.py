@@ -31,6 +31,11 @@ class Recorder(tune.Callback):
         self._recorded: set[int] = set()
         self.error: Exception | None = None
 
+    @property
+    def run_name(self) -> str:
+        """The run that is recorded."""
+        return self._lease.run_name
+
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its callbacks into a folder that is removed with the sweep, and no one reads them."""
         return {}

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import optuna
 from ray import tune
@@ -76,7 +75,8 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
     # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    scratch = Path(storage) / ".tune" / uuid4().hex
+    scratch = Path(storage) / ".tune" / recorder.run_name
+    shutil.rmtree(scratch, ignore_errors=True)  # of a driver that was killed
     try:
         tune.Tuner(
             trainable,

@@ -95,3 +95,8 @@ class TestCompose:
         assert {source for line in copies for source in line.split()} == set(allowed)
 
 
+
+
+def test_no_page_holds_a_placeholder() -> None:
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+        assert "@@" not in page.read_text(encoding="utf-8"), page

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ class ArtifactStore:
         content = safetensors.torch.save(on_cpu, metadata={_METADATA_KEY: text})
         digest = hashlib.sha256(content).hexdigest()
         target = self.path(digest)
-        if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() == digest:
-            return Artifact(digest, len(content))
         try:
+            if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() == digest:
+                return Artifact(digest, len(content))
             target.parent.mkdir(parents=True, exist_ok=True)
             _write_durably(target, content)
         except OSError as error:
@@ -123,12 +124,21 @@ def get_network(store: ArtifactStore, digest: str) -> tuple[Network, Contents]:
     return Network.from_tensors(Architecture.from_json(contents.metadata["architecture"]), contents.tensors), contents
 
 
+@cache
+def _umask() -> int:
+    """The process's file mode mask; reading it means setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def _write_durably(target: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's 0600 would hide a shared store from its other users
             os.fsync(file.fileno())
         Path(temporary).replace(target)
     except BaseException:

@@ -5,7 +5,7 @@ that the next task stands on, with the proof that earlier tasks are untouched.
 """
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -26,13 +26,13 @@ from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, th
 from workers.artifacts import Artifact, ArtifactStore, Contents, get_network, put_network
 from workers.environment import fingerprint, host_name
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
-from workers.tasks import TaskData, load_task
+from workers.tasks import Samples, TaskData, load_task, task_count
 from workers.training import Epoch, train
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What the driver must know of a task without holding its data."""
+    """What the driver must know of a task without holding its data; ``tasks`` is how many the benchmark has, or None."""
 
     train_total: int
     val_total: int
@@ -42,6 +42,7 @@ class TaskFacts:
     split_digest: str
     task_fingerprint: str
     environment: dict[str, Any]
+    tasks: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
     """
     data = load_task(benchmark, task)
     return TaskFacts(len(data.train), len(data.val), len(data.test), data.train.inputs.shape[1], data.classes,
-                     data.split_digest(), benchmark.fingerprint(task), fingerprint(threads))
+                     data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark))
 
 
 def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal) -> Generator[Epoch, None, TrialResult]:
@@ -140,8 +141,41 @@ def scan(stage: StageSpec, artifact_digest: str, storage: str, required: int, mo
                            mode, stage.evaluation_batch_size)
 
 
+def restore_trials(trials: Sequence[tuple[TrialSpec, str]], storage: str) -> tuple[int, ...]:
+    """Train those trials again whose stored networks are missing or damaged; the same key gives the same bits.
+
+    Args:
+        trials: each with the artifact digest that was recorded for it.
+        storage: root of the artifact store.
+
+    Returns:
+        The numbers of the restored ones.
+
+    Raises:
+        ArtifactError: the new network is another one, so the old one is lost.
+    """
+    restored = []
+    store = ArtifactStore(storage)
+    for trial, digest in trials:
+        try:
+            store.get(digest)
+        except ArtifactError as lost:
+            steps = run_trial(trial, storage, Decimal(0))
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as ended:
+                    found = ended.value.artifact.digest
+                    break
+            if found != digest:
+                raise ArtifactError(f"{lost.message}, and training trial {trial.number} again gave {found[:12]}…",
+                                    f"{lost.hint}; another environment trains other bits") from lost
+            restored.append(trial.number)
+    return tuple(restored)
+
+
 def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds, storage: str,
-                 earlier: Sequence[tuple[int, str]]) -> BuiltCommit:
+                 earlier: Sequence[tuple[int, str]], splits: Mapping[int, str]) -> BuiltCommit:
     """Prune the chosen trial, publish it, re-read everything from storage, prove zero forgetting, measure test accuracy.
 
     Args:
@@ -150,8 +184,10 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
         thresholds: its θ* per hidden layer.
         storage: root of the artifact store.
         earlier: (task, artifact digest) of every earlier commit of the run.
+        splits: for every task so far the digest of its data as it was recorded before its sweep.
 
     Raises:
+        DataError: some task's data is no longer what was recorded.
         ForgettingError: the published network would change an earlier task.
         ArtifactError: an artifact is missing or damaged.
     """
@@ -164,17 +200,20 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     pruned = prune(unpruned, stage.task, activities, thresholds)
     artifact = put_network(store, pruned, "commit", task=stage.task, parent=stage.base_digest,
                            benchmark=stage.benchmark.fingerprint(stage.task))
-    proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier)
+    proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier, splits)
     committed = get_network(store, artifact.digest)[0].to(device)
     return BuiltCommit(artifact, capacity(committed, stage.task, activities, thresholds), evaluations, proof,
                        time.perf_counter() - began)
 
 
-def verify_commit(stage: StageSpec, digest: str, storage: str,
-                  earlier: Sequence[tuple[int, str]]) -> tuple[Proof, tuple[OnTask, ...]]:
+def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence[tuple[int, str]],
+                  splits: Mapping[int, str]) -> tuple[Proof, tuple[OnTask, ...]]:
     """Prove zero forgetting from the published artifacts alone, and evaluate every task so far on its test set.
 
+    Arguments as in :func:`build_commit`.
+
     Raises:
+        DataError: some task's data is no longer what was recorded.
         ForgettingError: some earlier task would compute something else.
         ArtifactError: an artifact is missing or damaged.
     """
@@ -183,7 +222,7 @@ def verify_commit(stage: StageSpec, digest: str, storage: str,
     store = ArtifactStore(storage)
     new = get_network(store, digest)[0].to(device)
     networks = {task: get_network(store, old)[0].to(device) for task, old in earlier}
-    tests = {task: load_task(stage.benchmark, task).test.to(device) for task in [*networks, stage.task]}
+    tests = {task: _recorded_test(stage, task, splits[task]).to(device) for task in [*networks, stage.task]}
     proof = prove_zero_forgetting(new, stage.task, networks, {task: tests[task].inputs for task in networks},
                                   stage.evaluation_batch_size)
     evaluations = []
@@ -191,6 +230,15 @@ def verify_commit(stage: StageSpec, digest: str, storage: str,
         result = evaluate(new, test.inputs, test.labels, task, stage.evaluation_batch_size)
         evaluations.append(OnTask(task, result.correct, result.total, result.logits_digest))
     return proof, tuple(evaluations)
+
+
+def _recorded_test(stage: StageSpec, task: int, split_digest: str) -> Samples:
+    """The test samples of a task, if the task is still the one that was recorded."""
+    data = load_task(stage.benchmark, task)
+    if data.split_digest() != split_digest:
+        raise DataError(f"the data of task {task} of {stage.benchmark.name!r} is not what it was when the task was swept",
+                        "bring the old data or the old benchmark code back; results on other data cannot be compared")
+    return data.test
 
 
 @lru_cache(maxsize=2)

@@ -173,6 +173,11 @@ def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
     return _task(_Hashable(spec), number)
 
 
+def task_count(spec: BenchmarkSpec) -> int | None:
+    """How many tasks a benchmark has; None for any number."""
+    return _benchmark(_Hashable(spec)).tasks
+
+
 class _Hashable:
     """A spec as a dictionary key: equal digests, equal data."""
 
@@ -189,7 +194,12 @@ class _Hashable:
 
 @lru_cache(maxsize=1)
 def _benchmark(key: _Hashable) -> Benchmark:
-    return load_benchmark(key.spec)
+    benchmark = load_benchmark(key.spec)
+    tasks = getattr(benchmark, "tasks", "missing")
+    if (tasks is not None and not isinstance(tasks, int)) or not callable(getattr(benchmark, "task", None)):
+        raise DataError(f"benchmark {key.spec.name!r} is no sequence of tasks: its member tasks is {tasks!r}",
+                        "it needs tasks, a whole number or None, and a method task(number)")
+    return benchmark
 
 
 @lru_cache(maxsize=2)
@@ -198,7 +208,16 @@ def _task(key: _Hashable, number: int) -> TaskData:
     if benchmark.tasks is not None and number > benchmark.tasks:
         raise ConfigError(f"benchmark {key.spec.name!r} has {benchmark.tasks} tasks, task {number} was asked for",
                           f"set benchmark.tasks to at most {benchmark.tasks}")
-    data = benchmark.task(number)
+    try:
+        data = benchmark.task(number)
+    except ClnpError:
+        raise
+    except Exception as error:
+        raise DataError(f"benchmark {key.spec.name!r} failed at task {number}: {type(error).__name__}: {error}",
+                        "call its task() by hand with that number, and mend what it says") from error
+    if not isinstance(data, TaskData) or not isinstance(data.classes, int):
+        raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
+                        "task() returns a workers.tasks.TaskData, with a whole number of classes")
     for name, part in (("train", data.train), ("val", data.val), ("test", data.test)):
         _check(f"{key.spec.name}, task {number}, {name}", part, data.classes)
     return data

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from clnp_core.architecture import Architecture
+from clnp_core.errors import ConfigError
 from orchestrator import plan
 from orchestrator.cli.output import say, say_json, terminal_width
 from orchestrator.cli.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
@@ -35,9 +36,14 @@ def _shape(config: Config) -> tuple[int, int]:
     known = BUILT_IN_BENCHMARKS.get(config.benchmark.name)
     if known is not None:
         return known.inputs, known.classes
-    from workers.tasks import load_task
+    from workers.tasks import load_task, task_count
 
-    data = load_task(plan.benchmark_spec(config), 1)
+    spec = plan.benchmark_spec(config)
+    there = task_count(spec)
+    if there is not None and config.benchmark.tasks > there:
+        raise ConfigError(f"benchmark {spec.name!r} has {there} tasks, the config asks for {config.benchmark.tasks}",
+                          f"set benchmark.tasks to at most {there}")
+    data = load_task(spec, 1)
     return data.train.inputs.shape[1], data.classes
 
 

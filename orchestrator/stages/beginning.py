@@ -1,6 +1,7 @@
 """PENDING → SWEEPING: look at the task and at what is free, and plan the trials."""
 
 from clnp_core.architecture import HeadKind
+from clnp_core.errors import ConfigError, DataError
 from db.records import PlannedTrial, StageFacts
 from db.rows import StageRow
 from orchestrator import plan
@@ -29,6 +30,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
         elif full:
             _say_full(run, task, free)
     facts = run.job(jobs.prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
+    _refuse_unfit(run, task, facts)
     network = plan.architecture(config, facts.inputs, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
     trials = plan.trial_specs(spec, config.seed, plan.points(config, task, first_choice(run, task)))
@@ -38,6 +40,21 @@ def begin(run: RunContext, stage: StageRow) -> None:
                    facts.split_digest, facts.task_fingerprint, facts.environment),
         network.to_json(), base_digest,
         [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed) for trial in trials])
+
+
+def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
+    """A run that could never be completed, or a task that does not fit the network, before anything is trained on it."""
+    name, wanted = run.config.benchmark.name, run.config.benchmark.tasks
+    if facts.tasks is not None and wanted > facts.tasks:
+        raise ConfigError(f"benchmark {name!r} has {facts.tasks} tasks, the config asks for {wanted}",
+                          f"launch a new run with benchmark.tasks of at most {facts.tasks}")
+    if task == 1:
+        return
+    first = run.reads.stages(run.name)[0]
+    if (facts.inputs, facts.classes) != (first.input_shape[0] if first.input_shape else None, first.classes):
+        raise DataError(f"task {task} of {name!r} has {facts.inputs} inputs and {facts.classes} classes, "
+                        f"task 1 has {first.input_shape[0] if first.input_shape else '?'} and {first.classes}",
+                        "all tasks of a benchmark must have the same shape")
 
 
 def _widened(run: RunContext, task: int, hidden: tuple[int, ...], free: dict[int, int]) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ import dataclasses
 from db.records import CapacityRecord, CommitRecord, EvaluationRecord
 from db.rows import StageRow
 from orchestrator.stages.context import RunContext
+from orchestrator.stages.selecting import restore
 from workers import jobs
 
 
@@ -18,9 +19,11 @@ def commit(run: RunContext, stage: StageRow) -> None:
     task = stage.task
     selection = run.reads.selections(run.name, task)[0]
     chosen = next(row for row in run.reads.trials(run.name, task) if row.number == selection.chosen)
+    restore(run, stage, [chosen])
+    splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
     earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
     built: jobs.BuiltCommit = run.job(jobs.build_commit, run.spec(stage), chosen.artifact_digest,
-                                      selection.thresholds, run.storage, earlier)
+                                      selection.thresholds, run.storage, earlier, splits)
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),

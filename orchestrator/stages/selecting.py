@@ -1,12 +1,15 @@
 """SELECTING → COMMITTING: the exact thresholds of the picked trials, and the rule of graceful forgetting."""
 
 import time
+from collections.abc import Sequence
 
 from clnp_core.selection import FailedTrial, PrunedTrial, Selection, TrainedTrial, pick, select
 from clnp_core.selection import TrialVerdict as Judged
 from db.records import SelectionRecord, TrialVerdict
-from db.rows import StageRow
+from db.rows import StageRow, TrialRow
 from db.states import TrialState
+from orchestrator import plan
+from orchestrator.config_sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
 from workers.spec import StageSpec
@@ -23,6 +26,7 @@ def choose(run: RunContext, stage: StageRow) -> None:
     run.progress.selecting(chosen_from.picked, chosen_from.best_val_correct / total)
     began, spec = time.perf_counter(), run.spec(stage)
     artifacts = {row.number: row.artifact_digest for row in rows}
+    restore(run, stage, [row for row in rows if row.number in chosen_from.picked])
     scans = {number: run.submit(jobs.scan, spec, artifacts[number], run.storage,
                                 chosen_from.required_val_correct, run.config.selection.threshold)
              for number in chosen_from.picked}
@@ -33,6 +37,19 @@ def choose(run: RunContext, stage: StageRow) -> None:
     selection = select(trained, failed, pruned, total, margin)
     run.store.record_selection(run.lease, task, _selection_record(run, selection, spec, time.perf_counter() - began),
                                [_verdict_record(verdict) for verdict in selection.verdicts])
+
+
+def restore(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> None:
+    """Train again what was finished and whose stored network has been lost since, and say so."""
+    spec = run.spec(stage)
+    trials = tuple((plan.trial_spec(spec, run.config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),
+                    row.artifact_digest) for row in rows)
+    numbers = run.job(jobs.restore_trials, trials, run.storage)
+    if numbers:
+        text = f"task {stage.task}: stored networks were lost or damaged and have been trained again: trial " + ", ".join(
+            map(str, numbers))
+        run.store.event(run.lease, "restored", text, {"task": stage.task, "trials": list(numbers)})
+        run.progress.notice(f"  {text}")
 
 
 def _selection_record(run: RunContext, selection: Selection, spec: StageSpec, seconds: float) -> SelectionRecord:

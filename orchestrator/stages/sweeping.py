@@ -1,6 +1,6 @@
 """SWEEPING → SELECTING: train the trials that have no result yet."""
 
-from clnp_core.errors import RunFailedError
+from clnp_core.errors import DataError, RunFailedError
 from clnp_core.selection import required_correct
 from db.records import TrialFailure
 from db.rows import StageRow, TrialRow
@@ -11,6 +11,7 @@ from orchestrator.recorder import Recorder
 from orchestrator.stages.beginning import first_choice
 from orchestrator.stages.context import RunContext, StoppedError
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
+from workers import jobs
 from workers.spec import StageSpec
 
 
@@ -23,6 +24,10 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     """
     config, task = run.config, stage.task
     spec = run.spec(stage)
+    facts = run.job(jobs.prepare, spec.benchmark, task, spec.threads)
+    if facts.split_digest != stage.split_digest:
+        raise DataError(f"the data of task {task} is not what it was when its sweep began",
+                        "bring the old data or the old benchmark code back, or launch a new run")
     run.store.release_trials(run.lease, task)
     rows = run.reads.trials(run.name, task)
     ended = [row for row in rows if row.state.has_ended]
@@ -77,6 +82,9 @@ def _end_sweep(run: RunContext, task: int) -> None:
         run.store.trial_failed(run.lease, task, row.number,
                                TrialFailure(FailureKind.TIMED_OUT, f"the sweep took longer than {limit:g} s"))
     rows = run.reads.trials(run.name, task)
+    if limit is None and len(rows) < plan.trial_count(run.config, task):
+        raise RunFailedError(f"task {task}: Ray ended the sweep after {len(rows)} of "
+                             f"{plan.trial_count(run.config, task)} trials", "resume the run to go on")
     _refuse_unfit(run, task, rows)
     run.store.end_sweep(run.lease, task)
 

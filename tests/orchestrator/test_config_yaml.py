@@ -140,11 +140,11 @@ class TestOverrides:
 
     @pytest.mark.parametrize(("assignment", "message"), [
         ("training.epochs", "--set training.epochs: not of the form key=value\n"
-                            "write the key with its section, for example --set training.epochs=5"),
+                            "write the key with its section, for example --set selection.margin_points=2"),
         ("=5", "--set =5: not of the form key=value\n"
-               "write the key with its section, for example --set training.epochs=5"),
+               "write the key with its section, for example --set selection.margin_points=2"),
         ("a..b=5", "--set a..b=5: not of the form key=value\n"
-                   "write the key with its section, for example --set training.epochs=5"),
+                   "write the key with its section, for example --set selection.margin_points=2"),
         ("seed.x=5", "--set seed.x=5: seed is not a section\nset it as a whole: --set 'seed=...'"),
         ("a=[1", "--set a=[1, line 1, column 3: expected ',' or ']', but got '<stream end>'\n"
                  "look at the indentation, the colons and the brackets there; tabs are not allowed"),

@@ -50,8 +50,8 @@ def test_a_pipe_gets_plain_lines(clock: Clock) -> None:
     assert stream.getvalue().splitlines() == [
         "run demo: 2 tasks, 4 trials, 4 of them still to run, 2 side by side",
         "task 1 of 2: sweeping 2 trials",
-        "  1/2  trial 1, α [1e-07, 1e-05, 1e-06], rate 0.002: 90.00% in 10.0 s; best 90.00%, about 25 s left",
-        "  2/2  trial 0, α 0.0001, rate 0.01: failed, the loss became nan in epoch 3; best 90.00%, about 20 s left",
+        "  1/2  trial 1, α [1e-07, 1e-05, 1e-06], rate 0.002: 90.00% in 10.0 s; best 90.00%, about 35 s left",
+        "  2/2  trial 0, α 0.0001, rate 0.01: failed, the loss became nan in epoch 3; best 90.00%, about 30 s left",
         "  best on validation 90.00%; pruning what is within the margin: trial 1",
         "  committed task 1: trial 1, 89.00% on test after pruning, neurons used 10 % / 52 %",
     ]
@@ -96,7 +96,7 @@ def test_a_terminal_gets_a_live_line_that_is_wiped(clock: Clock) -> None:
     assert stream.getvalue().endswith("\r\x1b[2K")
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(40.0, "about 50 s left"), (400.0, "about 7 min left"),
+@pytest.mark.parametrize(("seconds", "words"), [(40.0, "about 60 s left"), (400.0, "about 7 min left"),
                                                 (9000.0, "about 2.5 h left")])
 def test_the_time_left(clock: Clock, seconds: float, words: str) -> None:
     """Two more trials side by side on the second task, and what its stage costs beside them."""

@@ -162,6 +162,23 @@ class TestStoppingAndResuming:
         path.write_bytes(content)
         assert laboratory.resume("small").state is RunState.COMPLETED
 
+    def test_a_lost_network_of_a_finished_trial_is_trained_again(self, tmp_path: Path) -> None:
+        laboratory = Laboratory(tmp_path)
+
+        def stop_after_one(step: str, detail: Any) -> None:
+            if step == "finished":
+                api.request_stop("small", url=laboratory.url)
+                _beat_now("small", laboratory)
+
+        config = small(benchmark={"tasks": 1}, resources={"max_concurrent_trials": 1}, selection={"margin_points": 100})
+        assert laboratory.launch(config, Heard(when=stop_after_one)).state is RunState.STOPPED
+        (finished,) = (trial for trial in laboratory.trials("small") if trial.state is TrialState.FINISHED)
+        ArtifactStore(laboratory.storage).path(str(finished.artifact_digest)).unlink()
+        heard = Heard()
+        assert laboratory.resume("small", heard).state is RunState.COMPLETED
+        assert heard.of("notice") == ["  task 1: stored networks were lost or damaged and have been trained again: "
+                                      f"trial {finished.number}"]
+
     @staticmethod
     def _commit_one_task(laboratory: Laboratory) -> None:
         def stop(step: str, detail: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clnp_core.errors import RunFailedError
+from clnp_core.errors import ConfigError, RunFailedError
 from db.states import FailureKind, RunState, TrialState
 from orchestrator.config import Config
 from tests.orchestrator.runs import Heard, Laboratory, small
@@ -78,6 +78,15 @@ def test_a_hung_trial_ends_at_its_time_limit_and_is_not_tried_again(tmp_path: Pa
         laboratory.launch(config(tmp_path, resources={"trial_time_limit_seconds": 1}), heard)
     assert {trial.failure_kind for trial in laboratory.trials("small")} == {FailureKind.TIMED_OUT}
     assert len(loadings(tmp_path)) == 2, "one hanging attempt of each trial"
+
+
+def test_more_tasks_than_the_benchmark_has_is_refused_before_training(tmp_path: Path) -> None:
+    settings = config(tmp_path).resolved()
+    settings["benchmark"]["tasks"] = 4
+    laboratory = Laboratory(tmp_path)
+    with pytest.raises(ConfigError, match="has 3 tasks, the config asks for 4"):
+        laboratory.launch(Config.from_resolved(settings))
+    assert laboratory.trials("small") == []
 
 
 def test_a_sweep_ends_at_its_time_limit(tmp_path: Path) -> None:

@@ -82,6 +82,13 @@ def test_nothing_half_written_is_left_behind(store: ArtifactStore, monkeypatch: 
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
+def test_other_users_of_a_shared_store_may_read(store: ArtifactStore) -> None:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    path = store.path(store.put(TENSORS, FACTS).digest)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
 def test_remove_says_what_it_freed(store: ArtifactStore) -> None:
     artifact = store.put(TENSORS, FACTS)
     assert store.remove(artifact.digest) == artifact.bytes_written

@@ -16,8 +16,14 @@ from tests.workers.test_training import finish
 from workers import jobs
 from workers.artifacts import ArtifactStore, get_network, put_network
 from workers.spec import StageSpec, TrialSpec
+from workers.tasks import load_task
 
 Trials = Callable[..., TrialSpec]
+
+
+def splits(stage: StageSpec) -> dict[int, str]:
+    """What a driver has recorded of the data of every task so far."""
+    return {task: load_task(stage.benchmark, task).split_digest() for task in range(1, stage.task + 1)}
 
 
 def commit(trial: TrialSpec, storage: str, earlier: list[tuple[int, str]],
@@ -26,7 +32,8 @@ def commit(trial: TrialSpec, storage: str, earlier: list[tuple[int, str]],
     _, result = finish(jobs.run_trial(trial, storage, margin))
     required = required_correct(result.val_correct, result.val_total, margin)
     found = jobs.scan(trial.stage, result.artifact.digest, storage, required, ThresholdMode.PER_LAYER)
-    return jobs.build_commit(trial.stage, result.artifact.digest, found.thresholds, storage, earlier)
+    return jobs.build_commit(trial.stage, result.artifact.digest, found.thresholds, storage, earlier,
+                             splits(trial.stage))
 
 
 def test_prepare_reports_the_task_and_the_environment(stage: Callable[..., StageSpec]) -> None:
@@ -99,7 +106,25 @@ def test_a_published_commit_that_forgets_is_refused(trial: Trials, storage: str)
     rows = dataclasses.replace(network.hidden[0], weight=weight)
     forged = put_network(store, dataclasses.replace(network, hidden=(rows, *network.hidden[1:])), "commit", task=2)
     with pytest.raises(ForgettingError, match="1 weights frozen by task 1 in hidden layer 1 changed"):
-        jobs.verify_commit(spec.stage, forged.digest, storage, [(1, first.artifact.digest)])
+        jobs.verify_commit(spec.stage, forged.digest, storage, [(1, first.artifact.digest)], splits(spec.stage))
+
+
+def test_other_data_than_what_was_recorded_is_refused(trial: Trials, storage: str) -> None:
+    built = commit(trial(), storage, [])
+    with pytest.raises(DataError, match="the data of task 1 of 'permuted-digits' is not what it was"):
+        jobs.verify_commit(trial().stage, built.artifact.digest, storage, [], {1: "ab" * 32})
+
+
+def test_lost_and_damaged_networks_are_trained_again_to_the_same_bits(trial: Trials, storage: str) -> None:
+    specs = [trial(number=number, seed=number) for number in range(3)]
+    digests = [finish(jobs.run_trial(spec, storage, Decimal(1)))[1].artifact.digest for spec in specs]
+    store = ArtifactStore(storage)
+    store.path(digests[0]).unlink()
+    store.path(digests[2]).write_bytes(store.path(digests[2]).read_bytes()[:-1])
+    assert jobs.restore_trials(list(zip(specs, digests, strict=True)), storage) == (0, 2)
+    assert [store.get(digest).metadata["key"] for digest in digests] == [spec.key() for spec in specs]
+    with pytest.raises(ArtifactError, match="is missing, and training trial 0 again gave"):
+        jobs.restore_trials([(specs[0], "ab" * 32)], storage)
 
 
 def test_a_widened_stage_keeps_the_old_network(trial: Trials, storage: str) -> None:

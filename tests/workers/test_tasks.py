@@ -118,6 +118,21 @@ class TestYourOwn:
         with pytest.raises(DataError, match=words):
             load_task(own(tmp_path, monkeypatch, body, name), 1)
 
+    @pytest.mark.parametrize(("body", "words"), [
+        ("return None", "gave a NoneType for task 1"),
+        ("raise ValueError('no such file')", "failed at task 1: ValueError: no such file"),
+        ("data = TaskData(data.train, data.val, data.test, 3.0)", "gave a TaskData for task 1"),
+        ("pass; Two.tasks = 'two'", "labels|'two'"),
+    ])
+    def test_a_wrong_object_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, words: str) -> None:
+        name = f"own_wrong_{abs(hash(body))}"
+        spec = own(tmp_path, monkeypatch, body, name)
+        if "two" in body:
+            source = (tmp_path / f"{name}.py").read_text()
+            (tmp_path / f"{name}.py").write_text(source.replace("tasks = 2", "tasks = 'two'"))
+        with pytest.raises(DataError, match=words):
+            load_task(spec, 1)
+
     def test_a_module_that_is_not_there(self) -> None:
         with pytest.raises(ConfigError, match="cannot be imported: No module named 'no_such_module'"):
             load_benchmark(BenchmarkSpec("no_such_module:Tasks", 0, {}, None, "unit"))

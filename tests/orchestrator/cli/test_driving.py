@@ -57,6 +57,13 @@ def test_a_run_can_be_stopped_by_ctrl_c_and_by_command_and_resumed(tmp_path: Pat
     assert "stopping cleanly (clnp stop)\n" in err
     assert out.startswith("Run slow is stopped")
 
+    terminated = start(tmp_path, "resume", "slow")
+    _wait_for(lambda: "1 running" in clnp("status", folder=tmp_path).out or "2 running" in clnp("status", folder=tmp_path).out)
+    terminated.send_signal(signal.SIGTERM)
+    out, err = terminated.communicate(timeout=300)
+    assert terminated.returncode == 130, "Ray's own handler of SIGTERM must not have the last word"
+    assert "stopping cleanly (Ctrl-C)" in err and "`clnp resume slow` goes on with it" in out
+
 
 def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 300
