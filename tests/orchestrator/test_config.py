@@ -94,9 +94,9 @@ class TestRecord:
     def test_a_config_is_frozen(self, values: dict[str, Any]) -> None:
         config = Config.parse(values)
         with pytest.raises(ValidationError, match="frozen"):
-            config.seed = 3  # type: ignore[misc]
+            config.seed = 3  # type: ignore[misc]  # refused at run time too is the point
         with pytest.raises(ValidationError, match="frozen"):
-            config.training.epochs = 3  # type: ignore[misc]
+            config.training.epochs = 3  # type: ignore[misc]  # likewise
 
     def test_what_is_handed_in_and_out_is_not_shared(self, values: dict[str, Any]) -> None:
         inner = [1]
