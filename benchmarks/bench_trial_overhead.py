@@ -16,7 +16,7 @@ from typing import Any
 from ray import tune
 
 from orchestrator.cluster import connect
-from orchestrator.config import Config
+from orchestrator.configuration.config import Config
 from orchestrator.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.tune_driver import run_grid
 from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec

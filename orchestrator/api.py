@@ -22,7 +22,7 @@ from db.session import open_database
 from db.states import RequestKind, RunState
 from db.store import Store
 from orchestrator import plan
-from orchestrator.config import Config, load
+from orchestrator.configuration.config import Config, load
 from orchestrator.progress import Progress
 from workers.environment import code_version, fingerprint, package_versions
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import ConfigError, RunFailedError
-from orchestrator.config import Config
+from orchestrator.configuration.config import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clnp_core.architecture import Architecture
-from orchestrator.config import Config
-from orchestrator.config_sweep import GridPoint, per_layer
+from orchestrator.configuration.config import Config
+from orchestrator.configuration.sweep import GridPoint, per_layer
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
 
 

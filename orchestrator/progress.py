@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TextIO
 
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.sweep import GridPoint
 
 INTERRUPTED = "Ctrl-C"
 """The reason of a stop that came from the keyboard (or as a SIGTERM)."""

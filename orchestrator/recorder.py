@@ -10,7 +10,7 @@ from ray.tune.experiment import Trial
 from db.records import EpochRecord, Lease, PlannedTrial, ThresholdPoint, TrialFailure, TrialSuccess
 from db.states import FailureKind
 from db.store import Store
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.sweep import GridPoint
 from orchestrator.progress import Progress
 from workers.jobs import TrialResult
 from workers.spec import StageSpec, TrialSpec

@@ -15,9 +15,9 @@ from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
 from orchestrator.cluster import Cluster
-from orchestrator.config import Config
-from orchestrator.config_choices import SamplerKind
-from orchestrator.config_sweep import LogRange
+from orchestrator.configuration.choices import SamplerKind
+from orchestrator.configuration.config import Config
+from orchestrator.configuration.sweep import LogRange
 from orchestrator.plan import sampled_point, trial_seed
 from orchestrator.recorder import Recorder
 from workers.spec import StageSpec, TrialSpec

@@ -77,7 +77,7 @@ def test_an_init_file_holds_a_docstring_and_nothing_else(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("module", "absent"), [
-    ("orchestrator.config", ("torch", "ray", "pandas", "sqlalchemy", "optuna")),
+    ("orchestrator.configuration.config", ("torch", "ray", "pandas", "sqlalchemy", "optuna")),
     ("db.store", ("torch", "ray", "pandas", "optuna")),
     ("clnp_core.selection", ("torch", "ray", "pandas", "sqlalchemy", "optuna")),
 ])

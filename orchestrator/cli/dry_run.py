@@ -9,8 +9,8 @@ from clnp_core.errors import ConfigError
 from orchestrator import plan
 from orchestrator.cli.output import say, say_json, terminal_width
 from orchestrator.cli.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
-from orchestrator.config import Config, load
-from orchestrator.config_sweep import GridPoint, LogRange
+from orchestrator.configuration.config import Config, load
+from orchestrator.configuration.sweep import GridPoint, LogRange
 from orchestrator.plan import PlannedTask
 from orchestrator.text_table import number, render
 from workers.spec import BUILT_IN_BENCHMARKS

@@ -168,7 +168,7 @@ def database(url: str | None) -> Finding:
 
 def environment(run: "RunRow") -> Finding:
     """Whether results of this machine would be comparable with those that the run has."""
-    from orchestrator.config import Config
+    from orchestrator.configuration.config import Config
     from workers.environment import fingerprint
 
     if run.environment is None:

@@ -63,7 +63,7 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
 
 def _training(run: "RunRow") -> str:
     """How its trials trained; a run of an older version may have been recorded with keys that this one does not know."""
-    from orchestrator.config import Config
+    from orchestrator.configuration.config import Config
 
     try:
         return training_text(Config.from_resolved(run.config))

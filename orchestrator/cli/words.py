@@ -8,7 +8,7 @@ from clnp_core.architecture import Architecture, HeadKind
 from orchestrator.report import percent
 
 if TYPE_CHECKING:
-    from orchestrator.config import Config
+    from orchestrator.configuration.config import Config
 
 NOTHING = "-"
 """What stands in a cell whose value is not known yet, or does not apply."""

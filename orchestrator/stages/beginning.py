@@ -5,8 +5,8 @@ from clnp_core.errors import ConfigError, DataError
 from db.records import PlannedTrial, StageFacts
 from db.rows import StageRow
 from orchestrator import plan
-from orchestrator.config_choices import OnDepletion
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.choices import OnDepletion
+from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
 

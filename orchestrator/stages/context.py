@@ -11,7 +11,7 @@ from db.rows import StageRow
 from db.store import Store
 from orchestrator import plan
 from orchestrator.cluster import Cluster
-from orchestrator.config import Config
+from orchestrator.configuration.config import Config
 from orchestrator.keeper import Keeper
 from orchestrator.progress import Progress
 from workers.spec import StageSpec

@@ -9,7 +9,7 @@ from db.records import SelectionRecord, TrialVerdict
 from db.rows import StageRow, TrialRow
 from db.states import TrialState
 from orchestrator import plan
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
 from workers.spec import StageSpec

@@ -6,7 +6,7 @@ from db.records import TrialFailure
 from db.rows import StageRow, TrialRow
 from db.states import FailureKind, TrialState
 from orchestrator import plan
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
 from orchestrator.stages.beginning import first_choice
 from orchestrator.stages.context import RunContext, StoppedError

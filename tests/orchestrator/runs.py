@@ -11,7 +11,7 @@ from db.reads import Reads
 from db.rows import RunRow, TrialRow
 from db.session import open_database
 from orchestrator import api
-from orchestrator.config import Config
+from orchestrator.configuration.config import Config
 from orchestrator.progress import Progress
 
 SMALL: dict[str, Any] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from db.states import RunState
-from orchestrator.config import load
+from orchestrator.configuration.config import load
 from tests.orchestrator.runs import Laboratory
 from workers.tasks import data_folder
 

@@ -4,7 +4,7 @@ import pytest
 
 from clnp_core.architecture import Architecture, HeadKind
 from orchestrator import plan
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.sweep import GridPoint
 from tests.orchestrator.runs import small
 
 GRID = {"alpha": [1e-5, [1e-5, 1e-4, 1e-6]], "learning_rate": [0.1, 0.01]}

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from orchestrator.config_sweep import GridPoint
+from orchestrator.configuration.sweep import GridPoint
 from orchestrator.progress import ConsoleProgress
 
 SHARED, PER_LAYER = GridPoint((1e-4,) * 3, 0.01), GridPoint((1e-7, 1e-5, 1e-6), 0.002)

@@ -8,7 +8,7 @@ import pytest
 
 from clnp_core.errors import ConfigError, RunFailedError
 from db.states import FailureKind, RunState, TrialState
-from orchestrator.config import Config
+from orchestrator.configuration.config import Config
 from tests.orchestrator.runs import Heard, Laboratory, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")

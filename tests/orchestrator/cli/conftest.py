@@ -19,7 +19,7 @@ from db.session import open_database
 from db.states import FailureKind
 from db.store import Store
 from orchestrator.cli.main import main
-from orchestrator.config import Config
+from orchestrator.configuration.config import Config
 from tests.db.builders import epoch, success
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ import pytest
 from clnp_core import errors
 from clnp_core.errors import ClnpError
 from orchestrator.cli.app import cli
-from orchestrator.config_yaml import read_mapping
+from orchestrator.configuration.yaml_text import read_mapping
 from tests.orchestrator.cli.conftest import ROOT, TINY, Outcome
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from clnp_core.architecture import Activation, HeadKind
 from clnp_core.errors import ConfigError
-from orchestrator.config import Config, load
-from orchestrator.config_choices import OptimizerKind, SamplerKind, SweepProtocol
-from orchestrator.config_errors import keys
+from orchestrator.configuration.choices import OptimizerKind, SamplerKind, SweepProtocol
+from orchestrator.configuration.config import Config, load
+from orchestrator.configuration.errors import keys
 from tests.orchestrator.conftest import MINIMAL
 
 

@@ -18,8 +18,8 @@ from pydantic import (
     field_validator,
 )
 
-from orchestrator.config_choices import SamplerKind, SweepProtocol
-from orchestrator.config_errors import LIST, NUMBER, RANGE, show
+from orchestrator.configuration.choices import SamplerKind, SweepProtocol
+from orchestrator.configuration.errors import LIST, NUMBER, RANGE, show
 
 MAX_COUNT = 2**31 - 1
 """The largest whole number of a config: what every database column can hold."""

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from clnp_core.errors import ConfigError
-from orchestrator.config import Config
-from orchestrator.config_errors import show
+from orchestrator.configuration.config import Config
+from orchestrator.configuration.errors import show
 
 SAMPLER = {"sampler": "tpe", "samples": 4, "alpha": {"low": 1e-6, "high": 1}, "learning_rate": {"low": 0.1, "high": 1}}
 OWN = {"name": "lab:make", "tasks": 2}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clnp_core.errors import ConfigError
-from orchestrator.config_yaml import override, parse, read_mapping
+from orchestrator.configuration.yaml_text import override, parse, read_mapping
 
 
 @pytest.mark.parametrize(("text", "value"), [

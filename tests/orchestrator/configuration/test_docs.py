@@ -10,11 +10,11 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from clnp_core.errors import ConfigError
-from orchestrator.config import Config, load
-from orchestrator.config_errors import Key, keys
+from orchestrator.configuration.config import Config, load
+from orchestrator.configuration.errors import Key, keys
 from workers.spec import BUILT_IN_BENCHMARKS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

@@ -17,18 +17,15 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from clnp_core.errors import ConfigError
-from orchestrator.config_errors import explain, show
-from orchestrator.config_sections import (
-    Benchmark,
-    Capacity,
-    Evaluation,
-    Network,
-    Resources,
-    Selection,
-    Training,
-)
-from orchestrator.config_sweep import GridPoint, LogRange, Section, Sweep, per_layer
-from orchestrator.config_yaml import assignment_path, override, read_mapping
+from orchestrator.configuration.benchmark import Benchmark
+from orchestrator.configuration.capacity import Capacity
+from orchestrator.configuration.errors import explain, show
+from orchestrator.configuration.network import Network
+from orchestrator.configuration.resources import Evaluation, Resources
+from orchestrator.configuration.selection import Selection
+from orchestrator.configuration.sweep import GridPoint, LogRange, Section, Sweep, per_layer
+from orchestrator.configuration.training import Training
+from orchestrator.configuration.yaml_text import assignment_path, override, read_mapping
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _MAX_SEED = 2**63 - 1

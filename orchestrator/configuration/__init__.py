@@ -1,0 +1,1 @@
+"""The configuration of a run: read whole from YAML, checked whole, recorded with every default filled in."""

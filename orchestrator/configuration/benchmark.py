@@ -1,0 +1,97 @@
+"""Which sequence of tasks a run learns: built in, or the user's own by import path."""
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from orchestrator.configuration.errors import nearest, show
+from orchestrator.configuration.sweep import Count, Section
+from workers.spec import BUILT_IN_BENCHMARKS
+
+IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+"""``module:callable``, both with dots where they need them."""
+
+_MAX_JSON_INT = 2**63 - 1
+
+
+class Benchmark(Section):
+    """The sequence of tasks."""
+
+    name: str = Field(
+        strict=True,
+        description=f"one of {', '.join(BUILT_IN_BENCHMARKS)}, or module:callable for a benchmark of your own")
+    tasks: Count = Field(description="tasks in the sequence, a whole number of at least 1")
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="arguments for a benchmark of your own: text, numbers, booleans, null, lists and sections of these")
+    validation_fraction: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = Field(
+        default=None,
+        description="share of the training data held out for validation, between 0 and 1; null takes the benchmark's own")
+
+    @field_validator("name")
+    @classmethod
+    def _known_or_importable(cls, name: str) -> str:
+        if name in BUILT_IN_BENCHMARKS or IMPORT_PATH.fullmatch(name):
+            return name
+        if ":" in name:
+            raise ValueError(f"{show(name)} is no import path\nwrite module:callable, for example my_lab.tasks:make")
+        raise ValueError(f"there is no benchmark {show(name)}\n{nearest(name, BUILT_IN_BENCHMARKS)}; "
+                         "a benchmark of your own is written module:callable")
+
+    @field_validator("tasks")
+    @classmethod
+    def _as_many_as_there_are(cls, tasks: int, info: ValidationInfo) -> int:
+        known = BUILT_IN_BENCHMARKS.get(info.data.get("name", ""))
+        limit = known.tasks if known else None
+        if limit is not None and tasks > limit:
+            raise ValueError(f"must be at most {limit} with {info.data['name']}, not {tasks}")
+        return tasks
+
+    @field_validator("params")
+    @classmethod
+    def _only_for_own(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if params and info.data.get("name") in BUILT_IN_BENCHMARKS:
+            raise ValueError(f"has no meaning with {info.data['name']}, which takes no arguments\nremove it")
+        if "seed" in params:
+            raise ValueError("must not hold seed, which every benchmark is given\nset the top-level seed")
+        return {key: _json_value(value, key) for key, value in params.items()}
+
+    @field_validator("validation_fraction")
+    @classmethod
+    def _only_for_built_in(cls, fraction: float | None, info: ValidationInfo) -> float | None:
+        name = info.data.get("name")
+        if fraction is not None and name is not None and name not in BUILT_IN_BENCHMARKS:
+            raise ValueError("has no meaning with a benchmark of your own, which splits its data itself\n"
+                             "remove it, or pass it to your callable in benchmark.params")
+        return fraction
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it comes along, or is imported from the user's own code."""
+        return self.name in BUILT_IN_BENCHMARKS
+
+
+def _json_value(value: Any, where: str, depth: int = 1) -> Any:
+    """A copy of a value that JSON can hold, so that it can be recorded and sent to workers unchanged."""
+    if depth > 20:
+        raise ValueError(f"{where} is nested too deeply")
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if abs(value) > _MAX_JSON_INT:
+            raise ValueError(f"{where} is beyond 64 bits")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} must be a finite number, not {value}")
+        return value
+    if isinstance(value, list | tuple):
+        return [_json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"{where} has the key {show(key)}, which is not text\nput it in quotes")
+        return {key: _json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+    raise ValueError(f"{where} is a {type(value).__name__}, which JSON cannot hold")

@@ -1,0 +1,28 @@
+"""What happens when the network is full."""
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from orchestrator.configuration.choices import OnDepletion
+from orchestrator.configuration.sweep import Count, Section
+
+
+class Capacity(Section):
+    """What happens when the network is full."""
+
+    on_depletion: OnDepletion = Field(
+        default=OnDepletion.STOP, description="stop ends the run, widen adds free neurons and goes on")
+    widen_by: Count | None = Field(
+        default=None, validate_default=True,
+        description="neurons added to each depleted layer, a whole number of at least 1")
+
+    @field_validator("widen_by")
+    @classmethod
+    def _with_widen(cls, neurons: int | None, info: ValidationInfo) -> int | None:
+        action = info.data.get("on_depletion")
+        if action is None:
+            return neurons
+        if action.widens and neurons is None:
+            raise ValueError("is missing, and capacity.on_depletion widen needs it")
+        if not action.widens and neurons is not None:
+            raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
+        return neurons
