@@ -28,11 +28,22 @@ class ThresholdMode(StrEnum):
     PER_LAYER = "per-layer"
 
 
+class SelectionRule(StrEnum):
+    """How a network is chosen among those within the margin.
+
+    ``SPARSEST`` is the paper's rule (§2.2). ``TRADE_OFF`` weighs accuracy against the neurons left for the tasks still to come.
+    """
+
+    SPARSEST = "sparsest"
+    TRADE_OFF = "trade-off"
+
+
 class Verdict(StrEnum):
     """What the rule made of a trial."""
 
     CHOSEN = "chosen"
     SPARSER_ONE_EXISTS = "sparser one exists"
+    BETTER_TRADE_OFF_EXISTS = "better trade-off exists"
     WORSE_TIE = "worse tie"
     OUTSIDE_MARGIN = "outside margin"
     FAILED = "failed"

@@ -133,7 +133,7 @@ def test_the_answer_does_not_depend_on_the_order_of_the_input() -> None:
 
 def test_the_values_of_a_verdict_are_what_the_database_stores() -> None:
     assert [str(verdict) for verdict in Verdict] == [
-        "chosen", "sparser one exists", "worse tie", "outside margin", "failed"]
+        "chosen", "sparser one exists", "better trade-off exists", "worse tie", "outside margin", "failed"]
 
 
 def test_nothing_to_select_from() -> None:
