@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from clnp_core.selection import Verdict
+from clnp_core.selection import SelectionRule, Verdict
 from db.states import FailureKind, RequestKind, StageState, TrialState
 
 
@@ -92,7 +92,7 @@ def choice(states: type[StrEnum], name: str) -> Enum:
 VERSION_TABLE = "clnp_alembic_version"
 """Where alembic keeps the revision: not in ``alembic_version``, which Optuna uses in the same database."""
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first. Known here, so that opening a database need not import alembic."""
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -120,9 +120,11 @@ class Base(DeclarativeBase):
         list[int]: Document(),
         list[float]: Document(),
         list[float | None]: Document(),
+        list[dict[str, Any]]: Document(),
         StageState: choice(StageState, "state"),
         TrialState: choice(TrialState, "state"),
         FailureKind: choice(FailureKind, "failure_kind"),
         RequestKind: choice(RequestKind, "kind"),
         Verdict: choice(Verdict, "verdict"),
+        SelectionRule: choice(SelectionRule, "rule"),
     }

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clnp_core.selection import Verdict
+from clnp_core.selection import SelectionRule, Verdict
 from db.columns import Base, Id, choice
 from db.states import FailureKind, RequestKind, StageState, TrialState
 
@@ -136,6 +136,8 @@ class Trial(Base):
     total_seconds: Mapped[float | None] = column(comment="wall-clock seconds with loading, the threshold curve and publishing")
     artifact_digest: Mapped[str | None] = column(
         ForeignKey("clnp_artifacts.digest"), index=True, comment="digest of its trained weights")
+    reused_from: Mapped[str | None] = column(
+        comment="the trial whose recorded result was taken over by its key, as run/task/number; NULL: it was trained")
     created_at: Mapped[datetime] = column(comment="when it was planned, UTC")
     started_at: Mapped[datetime | None] = column(comment="when its last attempt started, UTC")
     finished_at: Mapped[datetime | None] = column(comment="when its result or failure was recorded, UTC")
@@ -178,6 +180,9 @@ class SelectionOutcome(Base):
     best_val_correct: Mapped[int] = column(comment="correct validation samples of the best unpruned trial")
     val_total: Mapped[int] = column(comment="validation samples")
     margin_points: Mapped[str] = column(comment="the margin m that was applied, percentage points, exact decimal text")
+    rule: Mapped[SelectionRule] = column(comment="the rule that chose among the trials within the margin")
+    capacity_weight_points: Mapped[str | None] = column(
+        comment="what one fair share of free neurons costs, percentage points, exact decimal text; NULL: nothing is weighed")
     picked: Mapped[list[int]] = column(comment="numbers of the trials within the margin, as a JSON list")
     thresholds: Mapped[list[float | None]] = column(comment="θ* per hidden layer, as a JSON list; null prunes nothing there")
     pruned_val_correct: Mapped[int] = column(comment="correct validation samples of the chosen trial after pruning")
@@ -212,6 +217,10 @@ class Commit(Base):
     stage_id: Mapped[int] = owned_by("clnp_stages.id", "its stage")
     digest: Mapped[str] = column(ForeignKey("clnp_artifacts.digest"), index=True, comment="digest of the published network")
     parent_digest: Mapped[str | None] = column(index=True, comment="digest of the commit before it; NULL: the first task")
+    val_correct: Mapped[int | None] = column(comment="correct validation samples of the published network")
+    val_total: Mapped[int | None] = column(comment="validation samples")
+    fine_tuning: Mapped[list[dict[str, Any]] | None] = column(
+        comment="the rounds of pruning and fine-tuning, as a JSON list of objects; NULL: the config asks for none")
     verification: Mapped[dict[str, Any]] = column(
         comment="the proof that no earlier task was forgotten: what was compared, and how")
     commit_seconds: Mapped[float] = column(comment="wall-clock seconds of pruning, fine-tuning, verifying and evaluating")

@@ -10,7 +10,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -52,6 +52,8 @@ def frame(row: type[Any], rows: Sequence[Any]) -> pd.DataFrame:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return [asdict(item) for item in value]
     return value.value if isinstance(value, Enum) else value
 
 

@@ -26,6 +26,7 @@ from db.models import (
     Trial,
     TrialJudgement,
 )
+from db.records import FineTuningRound
 from db.rows import (
     AccuracyRow,
     ArtifactRow,
@@ -144,7 +145,7 @@ class Reads:
                             .join(Stage, Stage.id == SelectionOutcome.stage_id))
             return [SelectionRow(of_task, chosen, tuple(s.picked), s.best_val_correct, s.val_total, s.margin_points,
                                  tuple(s.thresholds), s.pruned_val_correct, s.free_neurons, s.hidden_total, s.reason,
-                                 s.scan_seconds, s.created_at)
+                                 s.scan_seconds, s.rule, s.capacity_weight_points, s.created_at)
                     for of_task, chosen, s in session.execute(query.order_by(Stage.task))]
 
     def commits(self, run: str, task: int | None = None) -> list[CommitRow]:
@@ -152,7 +153,8 @@ class Reads:
         with self._session() as session:
             query = _of_run(session, run, task, select(Stage.task, Commit, Artifact.artifact_bytes)
                             .join(Stage, Stage.id == Commit.stage_id).join(Artifact, Artifact.digest == Commit.digest))
-            return [CommitRow(of_task, c.digest, c.parent_digest, size, c.verification, c.commit_seconds, c.created_at)
+            return [CommitRow(of_task, c.digest, c.parent_digest, size, c.verification, c.commit_seconds, c.created_at,
+                              c.val_correct, c.val_total, _rounds(c.fine_tuning))
                     for of_task, c, size in session.execute(query.order_by(Stage.task))]
 
     def capacity(self, run: str) -> list[CapacityRow]:
@@ -217,6 +219,12 @@ def _of_run(session: Session, run: str, task: int | None, query: "Select[*tuple[
 
 def _tuple(values: list[float | None] | None) -> tuple[float | None, ...] | None:
     return None if values is None else tuple(values)
+
+
+def _rounds(recorded: list[dict[str, Any]] | None) -> tuple[FineTuningRound, ...] | None:
+    if recorded is None:
+        return None
+    return tuple(FineTuningRound(**{**values, "thresholds": tuple(values["thresholds"])}) for values in recorded)
 
 
 def _run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:

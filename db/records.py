@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clnp_core.errors import ConfigError
-from clnp_core.selection import Verdict
+from clnp_core.selection import SelectionRule, Verdict
 from db.states import FailureKind
 
 LARGEST_SEED = 2**63 - 1
@@ -160,7 +160,9 @@ class TrialVerdict:
 
 @dataclass(frozen=True, slots=True)
 class SelectionRecord:
-    """The chosen trial and its thresholds, one per hidden layer (None prunes nothing there)."""
+    """The chosen trial and its thresholds, one per hidden layer (None prunes nothing there).
+
+    ``capacity_weight_points`` is the exact decimal text of the config where ``rule`` weighs capacity, None elsewhere."""
 
     best_val_correct: int
     val_total: int
@@ -173,6 +175,8 @@ class SelectionRecord:
     hidden_total: int
     reason: str
     scan_seconds: float
+    rule: SelectionRule = SelectionRule.SPARSEST
+    capacity_weight_points: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +202,30 @@ class EvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FineTuningRound:
+    """One round of pruning and fine-tuning, counted from 1.
+
+    Pruned at ``thresholds`` (one per hidden layer, None prunes nothing there), ``free_neurons`` over all hidden layers
+    are free and ``pruned_val_correct`` validation samples correct. Of the ``epochs_run`` epochs after that
+    ``best_epoch`` was kept; 0 says that the pruned weights were better than every epoch. ``val_correct`` is what was kept.
+    """
+
+    round: int
+    thresholds: tuple[float | None, ...]
+    pruned_val_correct: int
+    free_neurons: int
+    best_epoch: int
+    epochs_run: int
+    val_correct: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class CommitRecord:
-    """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting."""
+    """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting.
+
+    ``val_correct`` of ``val_total`` validation samples are what the published network gets right; ``fine_tuning`` holds
+    its rounds, and is None where the config asks for none."""
 
     digest: str
     artifact_bytes: int
@@ -208,3 +234,6 @@ class CommitRecord:
     evaluations: tuple[EvaluationRecord, ...]
     verification: Mapping[str, Any]
     commit_seconds: float
+    val_correct: int | None = None
+    val_total: int | None = None
+    fine_tuning: tuple[FineTuningRound, ...] | None = None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clnp_core.selection import Verdict
+from clnp_core.selection import SelectionRule, Verdict
 from db.models import Request
-from db.records import Owner
+from db.records import FineTuningRound, Owner
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
 
 
@@ -77,7 +77,7 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One trial, with its verdict where there is one."""
+    """One trial, with its verdict where there is one. ``reused_from``: the trial whose recorded result it took over."""
 
     run: str
     task: int
@@ -102,6 +102,7 @@ class TrialRow:
     train_seconds: float | None
     total_seconds: float | None
     artifact_digest: str | None
+    reused_from: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -167,12 +168,14 @@ class SelectionRow:
     hidden_total: int
     reason: str
     scan_seconds: float
+    rule: SelectionRule
+    capacity_weight_points: str | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class CommitRow:
-    """The commit of one stage."""
+    """The commit of one stage. The validation is the published network's, None in a commit of an older version."""
 
     task: int
     digest: str
@@ -181,6 +184,9 @@ class CommitRow:
     verification: dict[str, Any]
     commit_seconds: float
     created_at: datetime
+    val_correct: int | None = None
+    val_total: int | None = None
+    fine_tuning: tuple[FineTuningRound, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Writes about a stage after its sweep: selection, commit, failure, depletion."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sqlalchemy import select
 
@@ -22,7 +23,8 @@ from db.states import REOPENINGS, StageState
 from db.sweep_writes import release_running
 from db.writer import Writer, move_stage, name_of, stage_in, upsert
 
-CHOICE = ("best_val_correct", "val_total", "margin_points", "pruned_val_correct", "free_neurons", "hidden_total")
+CHOICE = ("best_val_correct", "val_total", "margin_points", "pruned_val_correct", "free_neurons", "hidden_total", "rule",
+          "capacity_weight_points")
 """What two records of the same selection have in common, besides the lists; the time of the scan they need not."""
 
 
@@ -85,7 +87,9 @@ class StageWrites(Writer):
             upsert(session, Artifact, [{"digest": commit.digest, "artifact_bytes": commit.artifact_bytes,
                                         "created_at": now, "removed_at": None}], ["digest"], ["removed_at"])
             row = Commit(stage_id=stage.id, digest=commit.digest, parent_digest=commit.parent_digest,
-                         verification=dict(commit.verification), commit_seconds=commit.commit_seconds, created_at=now)
+                         verification=dict(commit.verification), commit_seconds=commit.commit_seconds, created_at=now,
+                         val_correct=commit.val_correct, val_total=commit.val_total,
+                         fine_tuning=None if commit.fine_tuning is None else list(map(asdict, commit.fine_tuning)))
             session.add(row)
             session.flush()
             session.add_all(_capacity(row.id, layer) for layer in commit.capacity)

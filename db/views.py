@@ -41,6 +41,7 @@ VIEWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "failure_kind": "why it failed, as a kind",
         "failure_reason": "why it failed, in words",
         "attempts": "how often its training was started",
+        "reused_from": "the trial whose recorded result was taken over by its key, as run/task/number",
         "best_epoch": "the epoch that was kept, from 1",
         "epochs_run": "epochs that were trained",
         "train_seconds": "wall-clock seconds of training alone",

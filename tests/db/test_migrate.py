@@ -1,5 +1,6 @@
 """The revisions: up and down on both databases, and the same schema as the models."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +9,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 
+from clnp_core.selection import SelectionRule, Verdict
 from db.columns import REVISIONS, VERSION_TABLE, Base
 from db.migrate import configuration, downgrade_to, upgrade_to, write_revision
 from db.reads import Reads
 from db.session import exclusive, new_engine, open_database, upgrade
 from db.store import Store
 from db.urls import resolve_url
-from tests.db.builders import Driver
+from tests.db.builders import Driver, selection, verdicts
 
 
 @pytest.fixture
@@ -81,12 +84,37 @@ def test_an_upgrade_keeps_every_row(empty_url: str) -> None:
     driver.commit()
     driver.begin(2)
     reads = Reads(engine)
-    before = reads.run("demo"), reads.stages("demo"), reads.trials("demo"), reads.accuracy_matrix("demo"), reads.events("demo")
+
+    def everything() -> tuple[object, ...]:
+        return (reads.run("demo"), reads.stages("demo"), reads.trials("demo"), reads.verdicts("demo"), reads.selections("demo"),
+                reads.commits("demo"), reads.capacity("demo"), reads.accuracy_matrix("demo"), reads.events("demo"))
+
+    before = everything()
     with exclusive(engine) as connection:
         downgrade_to(connection, REVISIONS[-2])
     assert upgrade(empty_url) == (REVISIONS[-2], REVISIONS[-1])
-    assert before == (reads.run("demo"), reads.stages("demo"), reads.trials("demo"), reads.accuracy_matrix("demo"),
-                      reads.events("demo"))
+    assert before == everything()
+    assert [selection.rule for selection in reads.selections("demo")] == [SelectionRule.SPARSEST]
+    engine.dispose()
+
+
+def test_0003_admits_the_new_words_and_no_others(empty_url: str) -> None:
+    engine = open_database(empty_url, create=True)
+    driver, reads = Driver.of_new_run(Store(engine)), Reads(engine)
+    driver.sweep()
+    judged = [dataclasses.replace(verdict, verdict=Verdict.BETTER_TRADE_OFF_EXISTS) if verdict.number == 2 else verdict
+              for verdict in verdicts()]
+    chosen = selection(rule=SelectionRule.TRADE_OFF, capacity_weight_points="0.50")
+    driver.store.record_selection(driver.lease, 1, chosen, judged)
+    for table, column in (("clnp_verdicts", "verdict"), ("clnp_selections", "rule")):
+        with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), exclusive(engine) as connection:
+            connection.execute(text(f"UPDATE {table} SET {column} = 'another word'"))
+    with exclusive(engine) as connection:
+        downgrade_to(connection, "0002")
+        assert set(connection.scalars(text("SELECT verdict FROM clnp_verdicts"))) == {"chosen", "sparser one exists"}
+    assert upgrade(empty_url) == ("0002", REVISIONS[-1])
+    (found,) = reads.selections("demo")
+    assert (found.rule, found.capacity_weight_points) == (SelectionRule.SPARSEST, None)
     engine.dispose()
 
 

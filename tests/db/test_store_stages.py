@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from clnp_core.errors import DatabaseError, StateError
-from clnp_core.selection import Verdict
+from clnp_core.selection import SelectionRule, Verdict
+from db import queries
 from db.reads import Reads
-from db.records import EvaluationRecord, TrialFailure, TrialVerdict
+from db.records import EvaluationRecord, FineTuningRound, TrialFailure, TrialVerdict
 from db.states import FailureKind, RunState, StageState
 from tests.db.builders import Driver, commit, selection, verdicts
 
@@ -27,6 +28,17 @@ class TestRecordSelection:
             (2, Verdict.SPARSER_ONE_EXISTS, "reason 2", (0.1, None))]
         assert [t.verdict for t in reads.trials("demo", 1)] == [v.verdict for v in reads.verdicts("demo")]
 
+    def test_the_rule_and_what_it_weighs_are_read_back(self, driver: Driver, reads: Reads) -> None:
+        driver.select()
+        assert (reads.selections("demo")[0].rule, reads.selections("demo")[0].capacity_weight_points) == (
+            SelectionRule.SPARSEST, None)
+        driver.store.record_commit(driver.lease, 1, commit())
+        driver.sweep(2)
+        weighed = selection(rule=SelectionRule.TRADE_OFF, capacity_weight_points="0.50")
+        driver.store.record_selection(driver.lease, 2, weighed, verdicts())
+        found = reads.selections("demo", 2)[0]
+        assert (found.rule, found.capacity_weight_points) == (SelectionRule.TRADE_OFF, "0.50")
+
     def test_the_same_one_again_changes_nothing(self, driver: Driver, reads: Reads) -> None:
         driver.select()
         before = reads.selections("demo"), reads.verdicts("demo"), reads.events("demo")
@@ -36,7 +48,8 @@ class TestRecordSelection:
         driver.store.record_selection(driver.lease, 1, selection(), verdicts())
 
     @pytest.mark.parametrize("changes", [
-        {"chosen": 0}, {"picked": (0, 1)}, {"thresholds": (0.1, 0.2)}, {"margin_points": "0.050"}, {"free_neurons": 8}])
+        {"chosen": 0}, {"picked": (0, 1)}, {"thresholds": (0.1, 0.2)}, {"margin_points": "0.050"}, {"free_neurons": 8},
+        {"rule": SelectionRule.TRADE_OFF}, {"capacity_weight_points": "1"}])
     def test_refuses_another_one(self, driver: Driver, changes: dict[str, Any]) -> None:
         driver.select()
         with pytest.raises(StateError) as caught:
@@ -100,6 +113,18 @@ class TestRecordCommit:
         driver.store.record_commit(driver.lease, 1, commit(commit_seconds=9.0))
         assert (reads.commits("demo"), reads.capacity("demo"), reads.accuracy_matrix("demo"),
                 reads.events("demo")) == before
+
+    def test_its_validation_and_its_fine_tuning_are_read_back(self, driver: Driver, reads: Reads, url: str) -> None:
+        rounds = (FineTuningRound(1, (0.25, None), 190, 12, 0, 20, 190, 1.5),
+                  FineTuningRound(2, (0.5, 0.1), 185, 14, 3, 20, 191, 2.5))
+        driver.select()
+        driver.store.record_commit(driver.lease, 1, commit(val_correct=191, val_total=200, fine_tuning=rounds))
+        found = reads.commits("demo")[0]
+        assert (found.val_correct, found.val_total, found.fine_tuning) == (191, 200, rounds)
+        assert queries.commits("demo", url=url)["fine_tuning"][0][1]["best_epoch"] == 3
+        driver.select(2)
+        driver.store.record_commit(driver.lease, 2, commit(2))
+        assert reads.commits("demo")[1].fine_tuning is None
 
     def test_refuses_another_one(self, driver: Driver) -> None:
         driver.commit()
