@@ -1,6 +1,7 @@
 """A new run that continues another one from a commit on, with everything that led there."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select
@@ -14,6 +15,8 @@ from db.models import (
     Commit,
     Epoch,
     Evaluation,
+    Event,
+    Run,
     SelectionOutcome,
     Stage,
     ThresholdCurvePoint,
@@ -34,7 +37,8 @@ class ForkWrites(Writer):
 
     def fork_run(self, source_name: str, after_task: int, new: NewRun) -> int:
         """Create a run whose tasks up to ``after_task`` are those of another run: trials, selections, commits, all of it.
-        Its later tasks are PENDING under the new config. The two share artifacts and can be removed independently.
+        Its later tasks are PENDING under the new config. The two share artifacts and can be removed independently. With
+        the tasks go the environment that they were learnt in and its changes: a driver in another one is then noticed.
 
         Args:
             source_name: the run to fork.
@@ -64,6 +68,7 @@ class ForkWrites(Writer):
                          {"source": source_name, "after_task": after_task})
             if stages:
                 _copy_stages(session, [stage.id for stage in stages], source.id, run.id)
+                _copy_environment(session, source, run, max(stage.ended_at for stage in stages if stage.ended_at))
             return run.id
 
 
@@ -78,6 +83,14 @@ def _copy_stages(session: Session, stage_ids: list[int], source_id: int, target_
     commits = _copy(session, Commit, Commit.stage_id.in_(stages), stage_id=stages)
     _copy(session, Capacity, Capacity.commit_id.in_(commits), commit_id=commits)
     _copy(session, Evaluation, Evaluation.commit_id.in_(commits), commit_id=commits)
+
+
+def _copy_environment(session: Session, source: Run, run: Run, until: datetime) -> None:
+    """The environment as it was when the last of the tasks was committed, and its changes up to then."""
+    change = (Event.run_id == source.id) & (Event.kind == "environment")
+    later = session.scalars(select(Event).where(change, Event.at > until).order_by(Event.id)).first()
+    run.environment = source.environment if later is None else later.details["before"]
+    _copy(session, Event, change & (Event.at <= until), run_id={source.id: run.id})
 
 
 def _copy(session: Session, model: type[Base], where: ColumnElement[bool], **references: Ids) -> dict[int, int]:

@@ -139,6 +139,17 @@ class TrialSuccess:
 
 
 @dataclass(frozen=True, slots=True)
+class ReusableTrial:
+    """A recorded result for the trial of this ``number``: the row ``trial_id``, which in words is ``reused_from``
+    (run/task/trial), and the digest of its weights."""
+
+    number: int
+    trial_id: int
+    reused_from: str
+    artifact_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrialFailure:
     """Why a trial has no result."""
 

@@ -9,6 +9,8 @@ A stage is one task inside one run::
 
 A trial is one training of one stage at one grid point::
 
+     ┌── taken over ────────┐               the recorded result of a trial with the same key, in another run
+     │                      ▼
     PENDING ──► RUNNING ──► FINISHED        FINISHED never changes again
      │  ▲ ▲      │   │
      │  │ └──────┘   │                      released: the driver stopped or lost its worker
@@ -129,7 +131,7 @@ REOPENINGS: Mapping[StageState, frozenset[StageState]] = {
 """The state that a stage failed in → where it may be reopened. A commit's selection is recorded and stays."""
 
 TRIAL_TRANSITIONS: Mapping[TrialState, frozenset[TrialState]] = {
-    TrialState.PENDING: frozenset({TrialState.RUNNING, TrialState.FAILED}),
+    TrialState.PENDING: frozenset({TrialState.RUNNING, TrialState.FINISHED, TrialState.FAILED}),
     TrialState.RUNNING: frozenset({
         TrialState.RUNNING, TrialState.FINISHED, TrialState.FAILED, TrialState.PENDING}),
     TrialState.FAILED: frozenset({TrialState.PENDING}),

@@ -100,9 +100,7 @@ class SweepWrites(Writer):
             trial = _sweeping_trial(session, lease, task, number, "trial_epochs", TrialState.RUNNING)
             if trial is None:
                 return False
-            if trial.state is not TrialState.RUNNING:
-                raise StateError(f"trial_epochs: {name_of(lease, task, number)} is {trial.state.value}, expected running",
-                                 "record its start first")
+            _require_running(lease, task, trial, "trial_epochs")
             _record_epochs(session, trial, epochs)
             return True
 
@@ -121,6 +119,7 @@ class SweepWrites(Writer):
             if trial is None:
                 _compare_result(session, lease, task, number, success)
                 return False
+            _require_running(lease, task, trial, caller)
             now = database_now(session)
             upsert(session, Artifact, [{"digest": success.artifact_digest, "artifact_bytes": success.artifact_bytes,
                                         "created_at": now, "removed_at": None}], ["digest"], ["removed_at"])
@@ -235,6 +234,13 @@ def _sweeping_trial(session: Session, lease: Lease, task: int, number: int, call
     stage_in(session, lease, stage.task, caller, StageState.SWEEPING)
     check_transition(caller, name_of(lease, task, number), trial.state, to)
     return trial
+
+
+def _require_running(lease: Lease, task: int, trial: Trial, caller: str) -> None:
+    """What a worker reports belongs to an attempt; only a result that is taken over comes without one."""
+    if trial.state is not TrialState.RUNNING:
+        raise StateError(f"{caller}: {name_of(lease, task, trial.number)} is {trial.state.value}, expected running",
+                         "record its start first")
 
 
 def _keys(session: Session, stage: Stage) -> dict[int, str]:

@@ -42,6 +42,19 @@ def test_takes_over_all_up_to_a_task_and_goes_on_alone(driver: Driver, reads: Re
         "created with 4 tasks", "forked from demo after task 1"]
 
 
+def test_takes_over_the_environment_of_its_tasks_and_its_changes(driver: Driver, reads: Reads) -> None:
+    driver.store.record_environment(driver.lease, {"device": "cpu"})
+    driver.store.record_environment(driver.lease, {"device": "cuda"})
+    driver.commit(1)
+    driver.store.fork_run("demo", 1, new_run("before the next change"))
+    driver.store.record_environment(driver.lease, {"device": "tpu"})
+    driver.store.fork_run("demo", 1, new_run("forked"))
+    assert reads.run("before the next change").environment == {"device": "cuda"}
+    driver.store.fork_run("demo", 0, new_run("anew"))
+    assert reads.run("forked").environment == {"device": "cuda"} and reads.run("anew").environment is None
+    assert [event.details["after"] for event in reads.events("forked") if event.kind == "environment"] == [{"device": "cuda"}]
+
+
 def test_outlives_its_source(driver: Driver, reads: Reads) -> None:
     driver.commit(1)
     before = recorded(reads, "demo", 1)

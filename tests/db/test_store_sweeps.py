@@ -155,8 +155,7 @@ class TestTrials:
         with pytest.raises(StateError) as caught:
             driver.store.trial_finished(driver.lease, 1, 0, success(0))
         assert str(caught.value) == (
-            "trial_finished: trial 0 of task 1 of run 'demo' is pending, expected running to become finished\n"
-            "nothing was changed; a pending one can become failed or running")
+            "trial_finished: trial 0 of task 1 of run 'demo' is pending, expected running\nrecord its start first")
 
     def test_epochs_need_a_start(self, driver: Driver) -> None:
         driver.begin()
