@@ -71,7 +71,7 @@ def main() -> None:
         "training": {"epochs": 1}, "sweep": {"alpha": [1e-4], "learning_rate": [0.001 * (i + 1) for i in range(count)]},
         "selection": {"margin_points": 1, "curve_points": 2}, "resources": {"max_concurrent_trials": 1}})
     known = BUILT_IN_BENCHMARKS["permuted-digits"]
-    stage = stage_spec(config, 1, architecture(config, known.inputs, known.classes), None)
+    stage = stage_spec(config, 1, architecture(config, known.input_shape, known.classes), None)
     trials = trial_specs(stage, 0, points(config, 1, None))
     rows: dict[str, list[tuple[float, list[float]]]] = {"reused": [], "new process": []}
     with tempfile.TemporaryDirectory() as storage, connect(config) as cluster:

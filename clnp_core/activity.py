@@ -1,6 +1,7 @@
 """How much each neuron fires (paper §2.2): E_S |N_l| over the whole training set.
 
-After the nonlinearity, in evaluation mode, as a mean over samples, accumulated in float64.
+After the nonlinearity and before pooling, in evaluation mode, as a mean over samples (and over the positions of a channel's
+map, so that large maps do not look busier than small ones), accumulated in float64.
 """
 
 import torch
@@ -12,7 +13,7 @@ from clnp_core.network import Network
 
 @torch.no_grad()
 def mean_activity(network: Network, inputs: Tensor, batch_size: int = CANONICAL_BATCH) -> tuple[Tensor, ...]:
-    """Mean absolute activation of every neuron over ``inputs`` [samples, inputs].
+    """Mean absolute activation of every neuron over ``inputs`` [samples, *input shape].
 
     Returns:
         Per hidden layer float64 [width], on the CPU; exactly 0 for free neurons.
@@ -22,5 +23,6 @@ def mean_activity(network: Network, inputs: Tensor, batch_size: int = CANONICAL_
         with exact_float32():
             activations = hidden_activations(network, batch)
         for total, values in zip(sums, activations, strict=True):
-            total += values[:real].abs().sum(dim=0, dtype=torch.float64)
-    return tuple((total / len(inputs)).cpu() for total in sums)
+            total += values[:real].abs().sum(dim=[0, *range(2, values.ndim)], dtype=torch.float64)
+    positions = [values[0, 0].numel() for values in activations]
+    return tuple((total / (len(inputs) * each)).cpu() for total, each in zip(sums, positions, strict=True))

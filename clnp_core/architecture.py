@@ -3,12 +3,21 @@
 The description holds no weights. It knows how many neurons each hidden layer has, what each one reads, and how the
 output is organised, which is all that freezing, pruning and capacity need. It survives JSON, so it can stand in an artifact
 and in the database.
+
+A *neuron* is a unit of a dense layer or a channel of a convolution. Everything that belongs to one neuron of the layer below
+is a *block of columns* of a weight: one column for a unit, one k × k window for a channel under a convolution, and
+height × width columns for a channel under a dense layer, which reads the map flattened.
+
+Every layer reads the layer before it, and only that one: :meth:`Architecture.columns` and
+:attr:`Architecture.columns_per_neuron` are the only places that say so. A network that branches would list what a layer reads
+there.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from clnp_core.errors import ConfigError
@@ -36,65 +45,243 @@ class HeadKind(StrEnum):
     """One output layer; each task reads only the last-hidden neurons that it activated itself."""
 
 
+class PoolKind(StrEnum):
+    """What a pooling window keeps of the values in it."""
+
+    MAX = "max"
+    AVERAGE = "average"
+
+
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The square window of a convolution, in positions of the map below; padding is zeros."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+
+    def positions(self, side: int) -> int:
+        """How many positions the window takes along a side of ``side``; 0 or less where it does not fit."""
+        return (side + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pooling after the nonlinearity: torch's ``MaxPool2d`` or ``AvgPool2d``, padding counted in an average."""
+
+    kind: PoolKind
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One hidden layer, in the order of what it does: weights, BatchNorm, nonlinearity, pooling, dropout.
+
+    Attributes:
+        neurons: units, or channels of a convolution.
+        convolution: its window; None for a dense layer.
+        batch_norm: whether BatchNorm follows the weights; its shift then takes the place of a bias.
+        activation: the nonlinearity.
+        pool: pooling of a convolution's map, or None.
+        dropout: share of the values passed on that are dropped in training, each on its own.
+    """
+
+    neurons: int
+    convolution: Window | None = None
+    batch_norm: bool = False
+    activation: Activation = Activation.RELU
+    pool: Pool | None = None
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A chain input → hidden layers → output.
 
     Attributes:
-        inputs: values per sample, flattened (always active).
-        hidden: neurons of each hidden layer, first to last.
+        input_shape: of one sample: (values,), or (channels, height, width) of an image. Inputs are always active.
+        layers: the hidden layers, first to last: convolutions, then dense ones.
         classes: outputs of one head.
-        activation: the nonlinearity of every hidden layer.
         head: multi-head or single-head.
         head_bias: whether a head has a bias. Refused for a single head: tasks would share it.
+        output: the window of a convolutional output, whose map is averaged (paper, Table 3); None for a dense one.
+
+    Raises:
+        ConfigError: no such network can exist.
     """
 
-    inputs: int
-    hidden: tuple[int, ...]
+    input_shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
     classes: int
-    activation: Activation = Activation.RELU
     head: HeadKind = HeadKind.SINGLE
     head_bias: bool = False
+    output: Window | None = None
 
     def __post_init__(self) -> None:
-        if self.inputs < 1 or self.classes < 1 or not self.hidden or min(self.hidden) < 1:
+        if not self.layers or min(self.hidden) < 1 or self.classes < 1 or min(self.input_shape, default=0) < 1:
             raise ConfigError(
-                f"a network of {self.inputs} inputs, hidden widths {list(self.hidden)} and {self.classes} classes "
-                "is impossible", "inputs, classes and every width must be at least 1, with one hidden layer or more")
+                f"a network of input shape {list(self.input_shape)}, hidden widths {list(self.hidden)} and "
+                f"{self.classes} classes is impossible",
+                "inputs, classes and every width must be at least 1, with one hidden layer or more")
         if self.head is HeadKind.SINGLE and self.head_bias:
             raise ConfigError("a single head cannot have a bias: all tasks would share it and forget",
                               "set head_bias to false, or use a multi-head network")
+        self._check_chain()
+
+    def _check_chain(self) -> None:
+        """Every convolution reads a map, and every window fits into it."""
+        shape = self.input_shape
+        if len(shape) not in (1, 3):
+            raise ConfigError(f"the input shape {list(shape)} is neither values nor an image",
+                              "a sample is [values] or [channels, height, width]")
+        for number, layer in enumerate(self.layers, start=1):
+            where = f"hidden layer {number}"
+            if layer.convolution is None:
+                if layer.pool is not None:
+                    raise ConfigError(f"{where} pools, but is dense and has no map",
+                                      "remove its pool, or make it a convolution")
+                shape = (layer.neurons,)
+                continue
+            shape = _convolved(where, shape, layer.convolution, layer.neurons)
+            if layer.pool is not None:
+                if layer.pool.window.padding * 2 > layer.pool.window.kernel:
+                    raise ConfigError(f"the pool of {where} is padded by more than half of its kernel",
+                                      f"a kernel of {layer.pool.window.kernel} takes a padding of at most "
+                                      f"{layer.pool.window.kernel // 2}")
+                shape = _convolved(f"the pool of {where}", shape, layer.pool.window, layer.neurons)
+        if self.output is not None:
+            _convolved("the output", shape, self.output, self.classes)
+
+    @cached_property
+    def hidden(self) -> tuple[int, ...]:
+        """Neurons of each hidden layer, first to last."""
+        return tuple(layer.neurons for layer in self.layers)
 
     @property
     def depth(self) -> int:
         """Number of hidden layers."""
-        return len(self.hidden)
+        return len(self.layers)
 
     @property
     def hidden_total(self) -> int:
         """Neurons over all hidden layers: the denominator of sparsity."""
         return sum(self.hidden)
 
+    @property
+    def inputs(self) -> int:
+        """Values per sample."""
+        return _product(self.input_shape)
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether some layer normalises over the batch."""
+        return any(layer.batch_norm for layer in self.layers)
+
+    @cached_property
+    def maps(self) -> tuple[tuple[int, ...], ...]:
+        """Per hidden layer the sides (height, width) of what it passes on, after pooling; () for a dense layer."""
+        sides, found = self.input_shape[1:], []
+        for layer in self.layers:
+            if layer.convolution is None:
+                sides = ()
+            else:
+                sides = tuple(layer.convolution.positions(side) for side in sides)
+                if layer.pool is not None:
+                    sides = tuple(layer.pool.window.positions(side) for side in sides)
+            found.append(sides)
+        return tuple(found)
+
+    @cached_property
+    def columns_per_neuron(self) -> tuple[int, ...]:
+        """Per hidden layer, and last for the output: how many columns of its weight belong to one neuron below.
+
+        1, or height × width where a dense layer reads a map. A column of a convolution is a k × k window. For the first
+        layer, which reads inputs and no neurons, columns per input channel or value.
+        """
+        below = (self.input_shape[1:], *self.maps)
+        windows = (*(layer.convolution for layer in self.layers), self.output)
+        return tuple(1 if window else _product(sides) for window, sides in zip(windows, below, strict=True))
+
+    def columns(self, layer: int) -> int:
+        """Columns of the weight of hidden layer ``layer`` (0-based; ``depth`` is the output)."""
+        below = self.input_shape[0] if layer == 0 else self.hidden[layer - 1]
+        return below * self.columns_per_neuron[layer]
+
+    def window(self, layer: int) -> Window | None:
+        """The convolution of hidden layer ``layer`` (0-based; ``depth`` is the output); None where it is dense."""
+        return self.output if layer == self.depth else self.layers[layer].convolution
+
+    def weight_shape(self, layer: int) -> tuple[int, ...]:
+        """Of hidden layer ``layer`` (0-based; ``depth`` is the output): [rows, columns], a convolution's with [k, k] behind."""
+        rows = self.classes if layer == self.depth else self.hidden[layer]
+        window = self.window(layer)
+        return (rows, self.columns(layer)) + ((window.kernel, window.kernel) if window else ())
+
     def fan_in(self, layer: int) -> int:
         """Values that a neuron of hidden layer ``layer`` (0-based; ``depth`` is the output) reads."""
-        return self.inputs if layer == 0 else self.hidden[layer - 1]
+        return _product(self.weight_shape(layer)[1:])
 
     def parameter_count(self) -> int:
-        """Weights and biases of the dense network with one head."""
-        hidden = sum((self.fan_in(layer) + 1) * width for layer, width in enumerate(self.hidden))
-        return hidden + self.classes * (self.hidden[-1] + int(self.head_bias))
+        """Weights, biases, and scales and shifts of BatchNorm, of the dense network with one head."""
+        hidden = sum(layer.neurons * (self.fan_in(index) + (2 if layer.batch_norm else 1))
+                     for index, layer in enumerate(self.layers))
+        return hidden + self.classes * (self.fan_in(self.depth) + int(self.head_bias))
 
     def with_hidden(self, widths: Sequence[int]) -> "Architecture":
         """The same network with other widths (see :func:`clnp_core.partition.widen`)."""
-        return dataclasses.replace(self, hidden=tuple(widths))
+        layers = tuple(dataclasses.replace(layer, neurons=width)
+                       for layer, width in zip(self.layers, widths, strict=True))
+        return dataclasses.replace(self, layers=layers)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able description; :meth:`from_json` is its inverse."""
-        return {"inputs": self.inputs, "hidden": list(self.hidden), "classes": self.classes,
-                "activation": str(self.activation), "head": str(self.head), "head_bias": self.head_bias}
+        return {"input_shape": list(self.input_shape), "layers": [_layer_to_json(layer) for layer in self.layers],
+                "classes": self.classes, "head": str(self.head), "head_bias": self.head_bias,
+                "output": {"kind": "dense"} if self.output is None else {"kind": "conv", **dataclasses.asdict(self.output)}}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Architecture":
         """The network that :meth:`to_json` described."""
-        return cls(data["inputs"], tuple(data["hidden"]), data["classes"], Activation(data["activation"]),
-                   HeadKind(data["head"]), data["head_bias"])
+        return cls(tuple(data["input_shape"]), tuple(_layer_from_json(layer) for layer in data["layers"]), data["classes"],
+                   HeadKind(data["head"]), data["head_bias"], _window_from_json(data["output"]))
+
+
+def _convolved(where: str, shape: tuple[int, ...], window: Window, channels: int) -> tuple[int, ...]:
+    """The shape after a window has moved over a map [channels, height, width]."""
+    if len(shape) != 3:
+        raise ConfigError(f"{where} needs a map, and what it reads is flat",
+                          "images come as [channels, height, width], and no convolution may follow a dense layer")
+    sides = [window.positions(side) for side in shape[1:]]
+    if min(sides) < 1 or min(window.kernel, window.stride) < 1 or window.padding < 0:
+        raise ConfigError(f"{where}: a {window.kernel} × {window.kernel} window with stride {window.stride} and padding "
+                          f"{window.padding} does not fit into a map of {shape[1]} × {shape[2]}",
+                          "use a smaller kernel, more padding, or less pooling before it")
+    return (channels, *sides)
+
+
+def _layer_to_json(layer: Layer) -> dict[str, Any]:
+    data: dict[str, Any] = {"kind": "dense" if layer.convolution is None else "conv", "neurons": layer.neurons}
+    if layer.convolution is not None:
+        data |= dataclasses.asdict(layer.convolution)
+    pool = None if layer.pool is None else {"kind": str(layer.pool.kind), **dataclasses.asdict(layer.pool.window)}
+    return data | {"batch_norm": layer.batch_norm, "activation": str(layer.activation), "pool": pool, "dropout": layer.dropout}
+
+
+def _layer_from_json(data: dict[str, Any]) -> Layer:
+    pool = None
+    if data["pool"] is not None:
+        found = data["pool"]
+        pool = Pool(PoolKind(found["kind"]), Window(found["kernel"], found["stride"], found["padding"]))
+    return Layer(data["neurons"], _window_from_json(data), data["batch_norm"], Activation(data["activation"]), pool,
+                 data["dropout"])
+
+
+def _window_from_json(data: dict[str, Any]) -> Window | None:
+    return None if data["kind"] == "dense" else Window(data["kernel"], data["stride"], data["padding"])
+
+
+def _product(values: Sequence[int]) -> int:
+    product = 1
+    for value in values:
+        product *= value
+    return product

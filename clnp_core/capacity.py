@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clnp_core.heads import columns_read
-from clnp_core.network import FREE, Network
+from clnp_core.heads import neurons_read_by
+from clnp_core.network import FREE, Network, neurons_with_weights
 from clnp_core.selection import Thresholds
 
 
@@ -65,8 +65,9 @@ def path_neurons(network: Network, task: int) -> tuple[Tensor, ...]:
     Returns:
         Per hidden layer bool [width].
     """
-    read = columns_read(network.architecture, network.activated_by[-1], task)
-    path = [read & (network.head(task).weight != 0).any(dim=0)]
-    for rows in reversed(network.hidden[1:]):
-        path.append((rows.weight[path[-1]] != 0).any(dim=0))
+    read = neurons_read_by(network.architecture, network.activated_by[-1], task)
+    architecture = network.architecture
+    path = [read & neurons_with_weights(architecture, architecture.depth, network.head(task).weight)]
+    for layer in range(architecture.depth - 1, 0, -1):
+        path.append(neurons_with_weights(architecture, layer, network.hidden[layer].weight[path[-1]]))
     return tuple(torch.as_tensor(mask) for mask in reversed(path))

@@ -3,7 +3,7 @@
 import torch
 
 from clnp_core.capacity import path_neurons
-from clnp_core.network import FREE, Head, Network, Rows, head_key
+from clnp_core.network import FREE, Head, Network, Rows, column_index, column_mask, head_key
 
 
 def extract(network: Network, task: int) -> Network:
@@ -21,16 +21,18 @@ def extract(network: Network, task: int) -> Network:
     index = [torch.nonzero(path).flatten() if bool(path.any()) else torch.zeros(1, dtype=torch.int64, device=path.device)
              for path in paths]
     real = [path[kept] for path, kept in zip(paths, index, strict=True)]  # false for a stand-in alone
+    architecture = network.architecture
     hidden = []
     for layer, rows in enumerate(network.hidden):
-        weight = rows.weight[index[layer]]
-        if layer > 0:
-            weight = weight[:, index[layer - 1]]
-        hidden.append(Rows(torch.where(real[layer][:, None], weight, 0.0),
-                           torch.where(real[layer], rows.bias[index[layer]], 0.0)))
+        own = rows.of(index[layer])
+        weight = own.weight if layer == 0 else own.weight[:, column_index(architecture, layer, index[layer - 1])]
+        for values in (weight, *own.vectors.values()):
+            values[~real[layer]] = 0.0
+        hidden.append(Rows(weight, own.vectors))
     head = network.head(task)
-    key = head_key(network.architecture, task)
-    return Network(network.architecture.with_hidden([len(kept) for kept in index]), tuple(hidden),
-                   {key: Head(torch.where(real[-1], head.weight[:, index[-1]], 0.0), head.bias)},
+    head_weight = head.weight[:, column_index(architecture, architecture.depth, index[-1])]
+    head_weight[:, column_mask(architecture, architecture.depth, ~real[-1])] = 0.0
+    return Network(architecture.with_hidden([len(kept) for kept in index]), tuple(hidden),
+                   {head_key(architecture, task): Head(head_weight, head.bias)},
                    tuple(torch.where(lives, owner[kept], FREE).to(owner.dtype)
                          for owner, kept, lives in zip(network.activated_by, index, real, strict=True)))

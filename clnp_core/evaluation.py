@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from clnp_core.heads import task_mask
-from clnp_core.network import FREE, Network, activate
+from clnp_core.layers import output, per_neuron, pooled, respond
+from clnp_core.network import FREE, Network
 
 CANONICAL_BATCH = 1000
 """Default samples per batch."""
@@ -34,48 +35,52 @@ class Evaluation:
 
 
 def hidden_activations(network: Network, inputs: Tensor) -> list[Tensor]:
-    """Activations of every hidden layer for one batch, free neurons forced to exactly 0.
+    """Activations of every hidden layer for one batch, before pooling, free neurons forced to exactly 0.
 
     They are forced because not every nonlinearity maps a zero row to zero (a sigmoid gives one half).
 
     Args:
         network: L hidden layers.
-        inputs: float [batch, inputs].
+        inputs: float [batch, *input shape].
 
     Returns:
-        L tensors, float [batch, width].
+        L tensors, float [batch, width], or [batch, channels, height, width] of a convolution.
     """
     outputs: list[Tensor] = []
     values = inputs
-    for rows, owner in zip(network.hidden, network.activated_by, strict=True):
-        alive = (owner != FREE).to(values.dtype)
-        values = activate(torch.nn.functional.linear(values, rows.weight, rows.bias), network.architecture.activation)
-        values = values * alive
+    for layer, rows, owner in zip(network.architecture.layers, network.hidden, network.activated_by, strict=True):
+        values = respond(layer, values, rows.weight, rows.vectors)
+        values = values * per_neuron((owner != FREE).to(values.dtype), values)
         outputs.append(values)
+        values = pooled(layer.pool, values)
     return outputs
 
 
+def logits(network: Network, inputs: Tensor, task: int) -> Tensor:
+    """Logits of ``task`` for one batch [batch, *input shape], in evaluation mode: float [batch, classes]."""
+    architecture, head, mask = network.architecture, network.head(task), task_mask(network, task)
+    last = pooled(architecture.layers[-1].pool, hidden_activations(network, inputs)[-1])
+    if mask is not None:
+        last = last * per_neuron(mask, last)
+    return output(architecture.output, last, head.weight, head.bias)
+
+
 def canonical_batches(inputs: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
-    """Cut ``inputs`` [samples, inputs] into batches of exactly ``batch_size``, zero-padded, each with its real length."""
+    """Cut ``inputs`` [samples, *input shape] into batches of exactly ``batch_size``, zero-padded, each with its real length."""
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start:start + batch_size].to(torch.float32)
         real = len(batch)
         if real < batch_size:
-            padding = torch.zeros(batch_size - real, batch.shape[1], dtype=batch.dtype, device=batch.device)
-            batch = torch.cat([batch, padding])
+            batch = torch.cat([batch, batch.new_zeros(batch_size - real, *batch.shape[1:])])
         yield batch, real
 
 
 def logit_batches(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Iterator[Tensor]:
     """Canonical logits of ``task``, batch by batch: float32 [≤ batch_size, classes]."""
-    head, mask = network.head(task), task_mask(network, task)
     for batch, real in canonical_batches(inputs, batch_size):
         with torch.no_grad(), exact_float32():
-            last = hidden_activations(network, batch)[-1]
-            if mask is not None:
-                last = last * mask
-            logits = torch.nn.functional.linear(last, head.weight, head.bias)[:real]
-        yield logits  # outside: what the reader does with a batch runs in the reader's own modes
+            found = logits(network, batch, task)[:real]
+        yield found  # outside: what the reader does with a batch runs in the reader's own modes
 
 
 def canonical_logits(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Tensor:
@@ -91,17 +96,17 @@ def evaluate(network: Network, inputs: Tensor, labels: Tensor, task: int,
 
     Args:
         network: the network, with ``task`` already on it.
-        inputs: float [samples, inputs].
+        inputs: float [samples, *input shape].
         labels: int64 [samples].
         task: counted from 1.
         batch_size: part of the result's bits, so recorded with them.
     """
     digest = hashlib.sha256()
     correct = 0
-    for start, logits in enumerate(logit_batches(network, inputs, task, batch_size)):
-        own = labels[start * batch_size:start * batch_size + len(logits)]
-        correct += count_correct(logits, own)
-        digest.update(logits.cpu().contiguous().numpy().tobytes())
+    for start, found in enumerate(logit_batches(network, inputs, task, batch_size)):
+        own = labels[start * batch_size:start * batch_size + len(found)]
+        correct += count_correct(found, own)
+        digest.update(found.cpu().contiguous().numpy().tobytes())
     return Evaluation(correct, len(inputs), digest.hexdigest())
 
 
@@ -113,11 +118,13 @@ def count_correct(logits: Tensor, labels: Tensor) -> int:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Full float32 products inside, without autocast, whatever the process chose for its training."""
+    """Full float32 products and convolutions inside, the same algorithm every time, without autocast, whatever the process
+    chose for its training."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        with (torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False),
+              torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)):
             yield
     finally:
         torch.set_float32_matmul_precision(precision)

@@ -1,8 +1,8 @@
 """The proof that nothing was forgotten (paper §2.1), from published networks alone.
 
-Two independent proofs, both bit for bit. *Structure*: every frozen row, bias and old head column is what its own commit
-published, and no neuron reads a later or a free one (W_int = 0). *Behaviour*: the new network and each earlier task's own give
-the same logits on the earlier task's test set under the canonical evaluation.
+Two independent proofs, both bit for bit. *Structure*: every frozen row, bias, BatchNorm value and old head column is what its
+own commit published, and no neuron reads a later or a free one (W_int = 0). *Behaviour*: the new network and each earlier
+task's own give the same logits on the earlier task's test set under the canonical evaluation.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,16 @@ from clnp_core.architecture import HeadKind
 from clnp_core.compact import extract
 from clnp_core.errors import ForgettingError
 from clnp_core.evaluation import CANONICAL_BATCH, canonical_logits
-from clnp_core.network import FREE, Network
+from clnp_core.network import FREE, Network, column_mask
 from clnp_core.partition import widen
 
 WIDENED_LOGIT_TOLERANCE = 1e-5
 """After a widening dense products round differently: logits may differ by this share of the largest (or of 1, whatever is
 larger), and the extracted sub-networks are compared bit for bit instead."""
+
+WORDS = {"bias": "biases", "scale": "BatchNorm scales", "shift": "BatchNorm shifts", "mean": "running means",
+         "variance": "running variances"}
+"""What :data:`clnp_core.network.VECTORS` are called in a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def prove_zero_forgetting(new: Network, task: int, earlier: Mapping[int, Network
         new: the network published for ``task``, re-read from storage.
         task: counted from 1.
         earlier: for every earlier task, none left out, the network that its own commit published, re-read from storage.
-        test_inputs: for every earlier task its test inputs, float [samples, inputs].
+        test_inputs: for every earlier task its test inputs, float [samples, *input shape].
         batch_size: of the canonical evaluation.
 
     Raises:
@@ -103,9 +107,9 @@ def _uncomparable(new: Network, task: int, earlier: Mapping[int, Network]) -> li
     faults = [f"the published network of task {old_task} is missing from the proof"
               for old_task in range(1, task) if old_task not in earlier]
     for old_task, old in sorted(earlier.items()):
-        same = old.architecture.with_hidden(new.architecture.hidden) == new.architecture
-        if not same or old.architecture.depth != new.architecture.depth or any(
-                width < before for width, before in zip(new.architecture.hidden, old.architecture.hidden, strict=True)):
+        before, now = old.architecture, new.architecture
+        if before.depth != now.depth or before.with_hidden(now.hidden) != now or any(
+                width < earlier for width, earlier in zip(now.hidden, before.hidden, strict=True)):
             faults.append(f"task {old_task} was published with another architecture")
     return faults
 
@@ -114,7 +118,8 @@ def _interference(network: Network) -> list[str]:
     """Weights through which a later or a free neuron would speak to an earlier one."""
     faults = []
     for layer in range(1, network.architecture.depth):
-        rows, columns = network.activated_by[layer][:, None], network.activated_by[layer - 1][None, :]
+        rows = network.activated_by[layer][:, None]
+        columns = column_mask(network.architecture, layer, network.activated_by[layer - 1])[None, :]
         forbidden = (rows != FREE) & ((columns == FREE) | (columns > rows))
         count = _nonzero(network.hidden[layer].weight, forbidden)
         if count:
@@ -124,7 +129,7 @@ def _interference(network: Network) -> list[str]:
         unread = last == FREE
         if network.architecture.head is HeadKind.MULTI:
             unread = unread | (last > key)
-        count = _nonzero(head.weight, unread[None, :].expand_as(head.weight))
+        count = _nonzero(head.weight, column_mask(network.architecture, network.architecture.depth, unread)[None, :])
         if count:
             faults.append(f"{count} weights of head {key} read neurons that it must not")
     return faults
@@ -134,7 +139,7 @@ def _free_rows(network: Network) -> list[str]:
     faults = []
     for layer, (rows, owner) in enumerate(zip(network.hidden, network.activated_by, strict=True), start=1):
         free = owner == FREE
-        count = _nonzero(rows.weight, free[:, None].expand_as(rows.weight)) + _nonzero(rows.bias, free)
+        count = _nonzero(rows.weight, free[:, None]) + sum(_nonzero(values, free) for values in rows.vectors.values())
         if count:
             faults.append(f"{count} values of free neurons of hidden layer {layer} are not zero")
     return faults
@@ -153,13 +158,14 @@ def _changed(new: Network, old: Network, old_task: int) -> list[str]:
             faults.append(f"{int(late.sum())} neurons that were free after task {old_task} in hidden layer {layer + 1} "
                           "claim to be older")
         faults += _differing(f"weights {name}", new.hidden[layer].weight[frozen], old.hidden[layer].weight[frozen])
-        faults += _differing(f"biases {name}", new.hidden[layer].bias[frozen], old.hidden[layer].bias[frozen])
+        for vector, values in old.hidden[layer].vectors.items():
+            faults += _differing(f"{WORDS[vector]} {name}", new.hidden[layer].vectors[vector][frozen], values[frozen])
     for key, old_head in old.heads.items():
         new_head = new.heads.get(key)
         if new_head is None or (new_head.bias is None) != (old_head.bias is None):
             faults.append(f"head {key} of task {old_task} is gone")
             continue
-        frozen = old.activated_by[-1] != FREE
+        frozen = column_mask(old.architecture, old.architecture.depth, old.activated_by[-1] != FREE)
         faults += _differing(f"columns of head {key} frozen by task {old_task}",
                              new_head.weight[:, frozen], old_head.weight[:, frozen])
         if new_head.bias is not None and old_head.bias is not None:
@@ -173,7 +179,9 @@ def _differing(what: str, new: Tensor, old: Tensor) -> list[str]:
 
 
 def _nonzero(values: Tensor, where: Tensor) -> int:
-    """How many of the selected float32 values are neither +0 nor −0, judged by their bits (denormals count)."""
+    """How many of the selected float32 values are neither +0 nor −0, judged by their bits (denormals count). ``where`` selects
+    by the first dimensions of ``values``."""
+    where = where.reshape(*where.shape, *(1,) * (values.ndim - where.ndim))
     return int(((_bits(values) & 0x7FFFFFFF != 0) & where).sum())
 
 

@@ -10,7 +10,7 @@ from clnp_core.errors import DepletedError
 from clnp_core.network import FREE, Network
 
 
-def columns_read(architecture: Architecture, activated_by_last: Tensor, task: int) -> Tensor:
+def neurons_read_by(architecture: Architecture, activated_by_last: Tensor, task: int) -> Tensor:
     """Which last-hidden neurons feed the output of a committed task.
 
     Multi-head: those that were active after the task, old and new. Single-head: those that the task itself activated.
@@ -28,7 +28,7 @@ def columns_read(architecture: Architecture, activated_by_last: Tensor, task: in
     return (activated_by_last != FREE) & (activated_by_last <= task)
 
 
-def columns_trained(architecture: Architecture, activated_by_last: Tensor) -> Tensor:
+def neurons_read_in_training(architecture: Architecture, activated_by_last: Tensor) -> Tensor:
     """Which last-hidden neurons the output of a new task reads while it trains, before its pruning.
 
     Multi-head: all of them. Single-head: those that are still free.
@@ -58,4 +58,4 @@ def task_mask(network: Network, task: int) -> Tensor | None:
     """
     if network.architecture.head is HeadKind.MULTI:
         return None
-    return columns_read(network.architecture, network.activated_by[-1], task).to(network.hidden[-1].weight.dtype)
+    return neurons_read_by(network.architecture, network.activated_by[-1], task).to(network.hidden[-1].weight.dtype)

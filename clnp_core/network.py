@@ -5,13 +5,13 @@ neurons are frozen, which are free, what a head reads and how full the network i
 ``clnp_core.capacity``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ArtifactError
 
 FREE = 0
@@ -21,17 +21,35 @@ SHARED_HEAD = 0
 """The key of the one head of a single-head network."""
 
 
+VECTORS = ("bias", "scale", "shift", "mean", "variance")
+"""What a neuron has beside its row of weights; BatchNorm brings the last four, in place of a bias."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What flows into one hidden layer.
+    """What flows into one hidden layer, and all else that belongs to its neurons.
 
     Attributes:
-        weight: float [neurons, fan_in].
-        bias: float [neurons].
+        weight: float [neurons, columns], or [neurons, columns, k, k] for a convolution.
+        vectors: name (of :data:`VECTORS`) → float [neurons]: the bias, or what BatchNorm multiplies by, adds, and has seen as
+            running mean and variance. They freeze, are pruned and widen with their neuron.
     """
 
     weight: Tensor
-    bias: Tensor
+    vectors: Mapping[str, Tensor]
+
+    @property
+    def bias(self) -> Tensor:
+        """float [neurons], of a layer without BatchNorm."""
+        return self.vectors["bias"]
+
+    def of(self, neurons: Tensor) -> "Rows":
+        """A copy of the rows of some neurons: int64 [n] or bool [width]."""
+        return self.map(lambda values: values[neurons])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Rows":
+        """The rows with every tensor changed alike."""
+        return Rows(change(self.weight), {name: change(values) for name, values in self.vectors.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +57,7 @@ class Head:
     """What flows into one output layer.
 
     Attributes:
-        weight: float [classes, width of the last hidden layer].
+        weight: float [classes, columns], or [classes, columns, k, k] for a convolution.
         bias: float [classes], or None.
     """
 
@@ -70,7 +88,7 @@ class Network:
     def to(self, device: torch.device | str) -> "Network":
         """The same network on another device."""
         return Network(self.architecture,
-                       tuple(Rows(rows.weight.to(device), rows.bias.to(device)) for rows in self.hidden),
+                       tuple(rows.map(lambda values: values.to(device)) for rows in self.hidden),
                        {key: Head(head.weight.to(device), None if head.bias is None else head.bias.to(device))
                         for key, head in self.heads.items()},
                        tuple(owner.to(device) for owner in self.activated_by))
@@ -80,7 +98,8 @@ class Network:
         tensors: dict[str, Tensor] = {}
         for layer, (rows, owner) in enumerate(zip(self.hidden, self.activated_by, strict=True), start=1):
             tensors[f"hidden.{layer}.weight"] = rows.weight
-            tensors[f"hidden.{layer}.bias"] = rows.bias
+            for name, values in rows.vectors.items():
+                tensors[f"hidden.{layer}.{name}"] = values
             tensors[f"hidden.{layer}.activated_by"] = owner
         for key, head in self.heads.items():
             tensors[f"head.{key}.weight"] = head.weight
@@ -98,15 +117,16 @@ class Network:
         hidden: list[Rows] = []
         owners: list[Tensor] = []
         for layer, width in enumerate(architecture.hidden, start=1):
-            hidden.append(Rows(_take(tensors, f"hidden.{layer}.weight", (width, architecture.fan_in(layer - 1))),
-                               _take(tensors, f"hidden.{layer}.bias", (width,))))
+            hidden.append(Rows(_take(tensors, f"hidden.{layer}.weight", architecture.weight_shape(layer - 1)),
+                               {name: _take(tensors, f"hidden.{layer}.{name}", (width,))
+                                for name in vector_names(architecture, layer - 1)}))
             owners.append(_take(tensors, f"hidden.{layer}.activated_by", (width,)))
         heads: dict[int, Head] = {}
         needed = {f"head.{SHARED_HEAD}.weight"} if architecture.head is HeadKind.SINGLE else set()
         for name in sorted(needed | tensors.keys()):
             if name.startswith("head.") and name.endswith(".weight"):
                 key = name.split(".")[1]
-                weight = _take(tensors, name, (architecture.classes, architecture.hidden[-1]))
+                weight = _take(tensors, name, architecture.weight_shape(architecture.depth))
                 bias = _take(tensors, f"head.{key}.bias", (architecture.classes,)) if architecture.head_bias else None
                 heads[int(key)] = Head(weight, bias)
         return cls(architecture, tuple(hidden), dict(sorted(heads.items())), tuple(owners))
@@ -114,11 +134,12 @@ class Network:
 
 def empty_network(architecture: Architecture, dtype: torch.dtype = torch.float32) -> Network:
     """The base of the first task: every neuron free, every weight zero."""
-    hidden = tuple(Rows(torch.zeros(width, architecture.fan_in(layer), dtype=dtype), torch.zeros(width, dtype=dtype))
+    hidden = tuple(Rows(torch.zeros(architecture.weight_shape(layer), dtype=dtype),
+                        {name: torch.zeros(width, dtype=dtype) for name in vector_names(architecture, layer)})
                    for layer, width in enumerate(architecture.hidden))
     heads: dict[int, Head] = {}
     if architecture.head is HeadKind.SINGLE:
-        heads[SHARED_HEAD] = Head(torch.zeros(architecture.classes, architecture.hidden[-1], dtype=dtype), None)
+        heads[SHARED_HEAD] = Head(torch.zeros(architecture.weight_shape(architecture.depth), dtype=dtype), None)
     owners = tuple(torch.full((width,), FREE, dtype=torch.int16) for width in architecture.hidden)
     return Network(architecture, hidden, heads, owners)
 
@@ -128,20 +149,44 @@ def head_key(architecture: Architecture, task: int) -> int:
     return SHARED_HEAD if architecture.head is HeadKind.SINGLE else task
 
 
-def activate(values: Tensor, activation: Activation) -> Tensor:
-    """The nonlinearity, elementwise."""
-    return _FUNCTIONS[activation](values)
+def vector_names(architecture: Architecture, layer: int) -> tuple[str, ...]:
+    """Which of :data:`VECTORS` the neurons of hidden layer ``layer`` (0-based) have."""
+    return VECTORS[1:] if architecture.layers[layer].batch_norm else VECTORS[:1]
 
 
-_FUNCTIONS = {
-    Activation.RELU: torch.relu,
-    Activation.LEAKY_RELU: torch.nn.functional.leaky_relu,
-    Activation.TANH: torch.tanh,
-    Activation.SIGMOID: torch.sigmoid,
-    Activation.GELU: torch.nn.functional.gelu,
-    Activation.ELU: torch.nn.functional.elu,
-    Activation.SILU: torch.nn.functional.silu,
-}
+def column_mask(architecture: Architecture, layer: int, neurons: Tensor) -> Tensor:
+    """Which columns of hidden layer ``layer`` (0-based; ``depth`` is the output) belong to some neurons below.
+
+    Args:
+        architecture: the network's description.
+        layer: the layer that reads.
+        neurons: [width of the layer below], bool or anything else that all columns of a neuron share, such as its owner.
+
+    Returns:
+        [columns of the layer], in the dtype of ``neurons``.
+    """
+    return neurons.repeat_interleave(architecture.columns_per_neuron[layer])
+
+
+def column_index(architecture: Architecture, layer: int, neurons: Tensor) -> Tensor:
+    """The same for indices: int64 [n] of neurons below → int64 [n · columns per neuron]."""
+    each = architecture.columns_per_neuron[layer]
+    return (neurons[:, None] * each + torch.arange(each, device=neurons.device)).flatten()
+
+
+def neurons_with_weights(architecture: Architecture, layer: int, weight: Tensor) -> Tensor:
+    """Which neurons below a weight of that layer reads at all: those with a weight that is not 0.
+
+    Args:
+        architecture: the network's description.
+        layer: of the weight, as in :func:`column_mask`.
+        weight: float [rows, columns] or [rows, columns, k, k]; rows may be a part of the layer's.
+
+    Returns:
+        bool [width of the layer below].
+    """
+    read = (weight != 0).flatten(2).any(dim=2).any(dim=0) if weight.ndim > 2 else (weight != 0).any(dim=0)
+    return read.reshape(-1, architecture.columns_per_neuron[layer]).any(dim=1)
 
 
 def _take(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

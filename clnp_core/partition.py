@@ -2,37 +2,48 @@
 
 A row is all that flows into one neuron. Rows of active neurons are frozen and appear nowhere among the parameters; rows
 of free neurons are parameters, split as the paper splits them: from active neurons (transfer) and from free ones (new
-features). An active neuron reads no free one (W_int is zero), so its activation is a constant of the task and is computed
-once, not once per step.
+features). An active neuron reads no free one (W_int is zero), so its activation is a constant of the task: where nothing random
+lies before it, it is computed once (:mod:`clnp_core.frozen`), not once per step.
 """
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from clnp_core.architecture import HeadKind
+from clnp_core.architecture import Architecture, HeadKind, Layer, Window
 from clnp_core.errors import StateError
-from clnp_core.evaluation import exact_float32
-from clnp_core.heads import columns_trained
-from clnp_core.network import FREE, Head, Network, Rows, activate, head_key
+from clnp_core.frozen import FrozenNetwork, active_below
+from clnp_core.heads import neurons_read_in_training
+from clnp_core.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, activate, pooled, weigh
+from clnp_core.network import FREE, Head, Network, Rows, column_index, head_key, vector_names
+
+RUNNING = ("mean", "variance")
+"""What BatchNorm has seen: no parameters."""
 
 
 class FreeNetwork(nn.Module):
-    """The trainable part of a network for one new task, on top of a committed base.
+    """The trainable part of a network for one task, on top of what is frozen.
 
     Parameters, and nothing else that an optimizer could move: per hidden layer with free neurons ``from_active``
-    [free, active of the layer below] (inputs count as active), ``from_free`` [free, free of the layer below] and ``bias``
-    [free]; for the output ``head_from_active`` (multi-head only), ``head_from_free`` and ``head_bias`` (if it has one).
+    [free, columns of active neurons below] (inputs count as active), ``from_free`` [free, columns of free ones] (both with
+    [k, k] behind for a convolution) and ``vectors``: ``bias`` [free], or ``scale`` and ``shift`` of BatchNorm; for the output
+    ``head_from_active`` (multi-head only), ``head_from_free`` and ``head_bias`` (if it has one). Running statistics of free
+    neurons are buffers. In training mode free neurons see the statistics of the batch, frozen ones their own running
+    statistics; dropout falls on what both pass on.
     """
 
-    def __init__(self, base: Network, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:
-        """Draw the free rows anew, by PyTorch's default scheme with the fan-in of the whole row.
+    def __init__(self, base: Network, generator: torch.Generator, dtype: torch.dtype = torch.float32,
+                 reopen: int | None = None) -> None:
+        """Draw the free rows anew, by PyTorch's default scheme with the fan-in of the whole row; or reopen a task.
 
         Args:
-            base: the committed network.
+            base: the committed network; with ``reopen`` the pruned one.
             generator: on the CPU; the only source of randomness.
             dtype: of the parameters.
+            reopen: a task whose own neurons are to go on training from the weights they have (fine-tuning, paper §2.2).
+                Neurons that were pruned stay out of it.
 
         Raises:
             DepletedError: single-head, and no last-hidden neuron is free.
@@ -40,45 +51,88 @@ class FreeNetwork(nn.Module):
         super().__init__()
         architecture = base.architecture
         self._base, device = base, base.hidden[0].weight.device
-        self.free = [torch.nonzero(owner == FREE).flatten() for owner in base.activated_by]
-        self.active = [torch.nonzero(owner != FREE).flatten() for owner in base.activated_by]
-        self.from_active, self.from_free, self.bias = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
-        for layer in range(architecture.depth):
-            weight, bias = _default_rows(len(self.free[layer]), architecture.fan_in(layer), generator, dtype)
-            weight, bias = weight.to(device), bias.to(device)
-            below_active = torch.arange(architecture.inputs, device=device) if layer == 0 else self.active[layer - 1]
-            below_free = self.free[layer - 1] if layer > 0 else below_active[:0]
-            self.from_active.append(nn.Parameter(weight[:, below_active]))
-            self.from_free.append(nn.Parameter(weight[:, below_free]))
-            self.bias.append(nn.Parameter(bias))
-        read = columns_trained(architecture, base.activated_by[-1])
-        weight, bias = _default_rows(architecture.classes, architecture.hidden[-1], generator, dtype)
-        weight, bias = weight.to(device), bias.to(device)
-        self.head_from_active = nn.Parameter(weight[:, read & (base.activated_by[-1] != FREE)])
-        self.head_from_free = nn.Parameter(weight[:, self.free[-1]])
-        self.head_bias = nn.Parameter(bias) if architecture.head_bias else None
+        owner_of_free = FREE if reopen is None else reopen
+        self.free = [torch.nonzero(owner == owner_of_free).flatten() for owner in base.activated_by]
+        self.active = [torch.nonzero((owner != FREE) & (owner != owner_of_free)).flatten() for owner in base.activated_by]
+        self._frozen = FrozenNetwork(base, self.active)
+        depth = architecture.depth
+        self._active_columns = [active_below(architecture, layer, self.active) for layer in range(depth + 1)]
+        self._free_columns = [self._active_columns[0][:0],
+                              *(column_index(architecture, layer, self.free[layer - 1]) for layer in range(1, depth + 1))]
+        self.from_active, self.from_free, self.vectors = nn.ParameterList(), nn.ParameterList(), nn.ParameterDict()
+        for layer in range(depth):
+            rows = (_default_rows(architecture, layer, len(self.free[layer]), generator, dtype) if reopen is None
+                    else base.hidden[layer].of(self.free[layer]))
+            rows = rows.map(lambda values: values.to(device, dtype))
+            self.from_active.append(nn.Parameter(rows.weight[:, self._active_columns[layer]]))
+            self.from_free.append(nn.Parameter(rows.weight[:, self._free_columns[layer]]))
+            for name, values in rows.vectors.items():
+                if name in RUNNING:
+                    self.register_buffer(f"{name}_{layer}", values)
+                else:
+                    self.vectors[f"{name}_{layer}"] = nn.Parameter(values)
+        if reopen is None:
+            neurons_read_in_training(architecture, base.activated_by[-1])  # refuses a depleted single head
+            head = _default_head(architecture, generator, dtype)
+        else:
+            head = base.head(reopen)
+        weight = head.weight.to(device, dtype)
+        from_active = self._active_columns[depth]
+        transfers = architecture.head is HeadKind.MULTI
+        self.head_from_active = nn.Parameter(weight[:, from_active if transfers else from_active[:0]])
+        self.head_from_free = nn.Parameter(weight[:, self._free_columns[depth]])
+        self.head_bias = None if head.bias is None else nn.Parameter(head.bias.to(device, dtype, copy=True))
+        self._noise = None
+        if any(layer.dropout for layer in architecture.layers):
+            seed = int(torch.randint(2**62, (), generator=generator))
+            self._noise = torch.Generator(device).manual_seed(seed)
 
     def forward(self, inputs: Tensor, frozen: Sequence[Tensor]) -> Tensor:
-        """Logits of the new task.
+        """Logits of the task.
 
         Args:
-            inputs: float [batch, inputs].
-            frozen: per hidden layer float [batch, active], from :func:`frozen_activations`.
+            inputs: float [batch, *input shape].
+            frozen: of this batch, for the first hidden layers, float [batch, active, …], from
+                :func:`clnp_core.frozen.frozen_activations`; what it does not hold is computed here.
 
         Returns:
             float [batch, classes].
         """
-        from_below, free_below = inputs, inputs[:, :0]
-        for layer, constant in enumerate(frozen):
-            values = torch.nn.functional.linear(from_below, self.from_active[layer], self.bias[layer])
-            if free_below.shape[1]:
-                values = torch.addmm(values, free_below, self.from_free[layer].t())
-            free_below = activate(values, self._base.architecture.activation)
-            from_below = constant
-        logits = torch.nn.functional.linear(free_below, self.head_from_free, self.head_bias)
-        if self.head_from_active.shape[1]:
-            logits = torch.addmm(logits, from_below, self.head_from_active.t())
-        return logits
+        architecture = self._base.architecture
+        active, free = inputs, inputs[:, :0]
+        for index, layer in enumerate(architecture.layers):
+            sums = self._sums(layer.convolution, active, free, self.from_active[index], self.from_free[index],
+                              self.vectors.get(f"bias_{index}"))
+            free = pooled(layer.pool, activate(self._normalised(index, sums), layer.activation))
+            active = frozen[index] if index < len(frozen) else self._frozen.passed_on(index, active)
+            active, free = self._dropped(layer, active), self._dropped(layer, free)
+        logits = self._sums(architecture.output, free, active, self.head_from_free, self.head_from_active, self.head_bias)
+        return logits if architecture.output is None else logits.mean(dim=(2, 3))
+
+    def _sums(self, window: Window | None, first: Tensor, second: Tensor, of_first: Tensor, of_second: Tensor,
+              bias: Tensor | None) -> Tensor:
+        """What arrives from two groups of neurons; the second may be empty."""
+        sums = weigh(window, first, of_first, bias)
+        if not of_second.numel():
+            return sums
+        if window is None:
+            return torch.addmm(sums, second.flatten(1), of_second.t())
+        return sums + weigh(window, second, of_second)
+
+    def _normalised(self, index: int, sums: Tensor) -> Tensor:
+        if f"scale_{index}" not in self.vectors or not sums.numel():
+            return sums
+        mean, variance = (self.get_buffer(f"{name}_{index}") for name in RUNNING)
+        scale, shift = (self.vectors[f"{name}_{index}"] for name in ("scale", "shift"))
+        return functional.batch_norm(sums, mean, variance, scale, shift, self.training,
+                                     BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON)
+
+    def _dropped(self, layer: Layer, values: Tensor) -> Tensor:
+        """Dropout of single values, scaled to keep their mean; nothing in evaluation mode."""
+        if not self.training or not layer.dropout:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1 - layer.dropout, generator=self._noise)
+        return values * kept.div_(1 - layer.dropout)
 
     def trainable(self) -> list[nn.Parameter]:
         """Every parameter that holds at least one value."""
@@ -87,7 +141,7 @@ class FreeNetwork(nn.Module):
     def penalised(self) -> list[list[nn.Parameter]]:
         """The free weights that L1 acts on, by α's index: one list per hidden layer, the last for the output.
 
-        Biases are not penalised, and frozen weights are not here at all.
+        Biases and BatchNorm are not penalised, and frozen weights are not here at all.
         """
         layers = [[active, free] for active, free in zip(self.from_active, self.from_free, strict=True)]
         layers.append([self.head_from_active, self.head_from_free])
@@ -95,63 +149,42 @@ class FreeNetwork(nn.Module):
 
     @torch.no_grad()
     def assemble(self, task: int) -> Network:
-        """The dense, unpruned network: base rows as they are, every free neuron activated by ``task``."""
+        """The dense network: base rows as they are, every neuron that trained activated by ``task``; unpruned where the free
+        rows were drawn anew."""
         base, architecture = self._base, self._base.architecture
         hidden: list[Rows] = []
         for layer, rows in enumerate(base.hidden):
-            weight, bias = rows.weight.clone(), rows.bias.clone()
-            full = weight.new_zeros(len(self.free[layer]), architecture.fan_in(layer))
-            if layer == 0:
-                full.copy_(self.from_active[0])
-            else:
-                full[:, self.active[layer - 1]] = self.from_active[layer].to(full.dtype)
-                full[:, self.free[layer - 1]] = self.from_free[layer].to(full.dtype)
-            weight[self.free[layer]] = full
-            bias[self.free[layer]] = self.bias[layer].to(bias.dtype)
-            hidden.append(Rows(weight, bias))
-        owners = tuple(torch.where(owner == FREE, task, owner).to(torch.int16) for owner in base.activated_by)
-        return Network(architecture, tuple(hidden), {**base.heads, head_key(architecture, task): self._head()}, owners)
+            own = self.free[layer]
+            weight = rows.weight.clone()
+            weight[own] = self._whole(layer, self.from_active[layer], self.from_free[layer], weight.dtype)
+            vectors = {name: values.clone() for name, values in rows.vectors.items()}
+            for name, values in vectors.items():
+                trained = self.get_buffer(f"{name}_{layer}") if name in RUNNING else self.vectors[f"{name}_{layer}"]
+                values[own] = trained.to(values.dtype)
+            hidden.append(Rows(weight, vectors))
+        owners = []
+        for owner, own in zip(base.activated_by, self.free, strict=True):
+            owners.append(owner.clone())
+            owners[-1][own] = task
+        return Network(architecture, tuple(hidden), {**base.heads, head_key(architecture, task): self._head()}, tuple(owners))
 
     def _head(self) -> Head:
-        base, architecture = self._base, self._base.architecture
-        if architecture.head is HeadKind.SINGLE:
+        base, depth = self._base, self._base.architecture.depth
+        dtype = base.hidden[-1].weight.dtype
+        if base.architecture.head is HeadKind.SINGLE:
             weight = base.head(task=1).weight.clone()
+            weight[:, self._free_columns[depth]] = self.head_from_free.to(dtype)
         else:
-            weight = base.hidden[-1].weight.new_zeros(architecture.classes, architecture.hidden[-1])
-            weight[:, self.active[-1]] = self.head_from_active.to(weight.dtype)
-        weight[:, self.free[-1]] = self.head_from_free.to(weight.dtype)
-        return Head(weight, None if self.head_bias is None else self.head_bias.detach().to(weight.dtype).clone())
+            weight = self._whole(depth, self.head_from_active, self.head_from_free, dtype)
+        return Head(weight, None if self.head_bias is None else self.head_bias.detach().to(dtype).clone())
 
-
-@torch.no_grad()
-def frozen_activations(base: Network, inputs: Tensor, batch_size: int = 10_000) -> tuple[Tensor, ...]:
-    """What the active neurons say to every sample, once for the whole task.
-
-    Args:
-        base: the committed network.
-        inputs: float [samples, inputs].
-        batch_size: bounds the memory of the pass, nothing else.
-
-    Returns:
-        Per hidden layer float [samples, active neurons of the layer], in ascending neuron order.
-    """
-    active = [torch.nonzero(owner != FREE).flatten() for owner in base.activated_by]
-    layers = [inputs.new_empty(len(inputs), len(index)) for index in active]
-    for start in range(0, len(inputs), batch_size):
-        values = inputs[start:start + batch_size]
-        below: Tensor | None = None
-        for layer, rows in enumerate(base.hidden):
-            weight = rows.weight[active[layer]]
-            if below is not None:
-                weight = weight[:, below]
-            with exact_float32():
-                values = activate(torch.nn.functional.linear(values, weight.to(values.dtype),
-                                                             rows.bias[active[layer]].to(values.dtype)),
-                                  base.architecture.activation)
-            layers[layer][start:start + len(values)] = values
-            below = active[layer]
-    return tuple(layers)
-
+    def _whole(self, layer: int, from_active: Tensor, from_free: Tensor, dtype: torch.dtype) -> Tensor:
+        """Rows with all their columns, those of pruned neurons zero."""
+        full = torch.zeros(len(from_free), *self._base.architecture.weight_shape(layer)[1:], dtype=dtype,
+                           device=from_free.device)
+        full[:, self._active_columns[layer]] = from_active.to(dtype)
+        full[:, self._free_columns[layer]] = from_free.to(dtype)
+        return full
 
 def widen(network: Network, hidden: Sequence[int]) -> Network:
     """Add free neurons (paper §4, conclusion): old rows keep their bits, new rows and columns are zero.
@@ -169,9 +202,10 @@ def widen(network: Network, hidden: Sequence[int]) -> Network:
     if tuple(hidden) == old.hidden:
         return network
     architecture = old.with_hidden(hidden)
-    rows = tuple(Rows(_padded(layer.weight, width, architecture.fan_in(index)), _padded(layer.bias, width))
+    rows = tuple(Rows(_padded(layer.weight, *architecture.weight_shape(index)),
+                      {name: _padded(values, width) for name, values in layer.vectors.items()})
                  for index, (layer, width) in enumerate(zip(network.hidden, hidden, strict=True)))
-    heads = {key: Head(_padded(head.weight, architecture.classes, hidden[-1]), head.bias)
+    heads = {key: Head(_padded(head.weight, *architecture.weight_shape(old.depth)), head.bias)
              for key, head in network.heads.items()}
     owners = tuple(_padded(owner, width) for owner, width in zip(network.activated_by, hidden, strict=True))
     return Network(architecture, rows, heads, owners)
@@ -184,9 +218,21 @@ def _padded(values: Tensor, *shape: int) -> Tensor:
     return padded
 
 
-def _default_rows(rows: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """PyTorch's default of ``nn.Linear``: weight [rows, fan_in] and bias [rows], uniform within ±1/√fan_in."""
-    bound = fan_in ** -0.5
-    weight = torch.empty(rows, fan_in, dtype=dtype).uniform_(-bound, bound, generator=generator)
-    bias = torch.empty(rows, dtype=dtype).uniform_(-bound, bound, generator=generator)
-    return weight, bias
+def _default_rows(architecture: Architecture, layer: int, rows: int, generator: torch.Generator, dtype: torch.dtype) -> Rows:
+    """PyTorch's default of ``nn.Linear`` and ``nn.Conv2d``: weight and bias uniform within ±1/√fan_in; of ``nn.BatchNorm``:
+    scale and variance 1, shift and mean 0."""
+    bound = architecture.fan_in(layer) ** -0.5
+    weight = torch.empty(rows, *architecture.weight_shape(layer)[1:], dtype=dtype).uniform_(-bound, bound, generator=generator)
+    names = vector_names(architecture, layer)
+    if "bias" in names:
+        return Rows(weight, {"bias": torch.empty(rows, dtype=dtype).uniform_(-bound, bound, generator=generator)})
+    return Rows(weight, {name: torch.full((rows,), float(name in ("scale", "variance")), dtype=dtype) for name in names})
+
+
+def _default_head(architecture: Architecture, generator: torch.Generator, dtype: torch.dtype) -> Head:
+    """An output layer, drawn like rows."""
+    bound = architecture.fan_in(architecture.depth) ** -0.5
+    weight = torch.empty(architecture.weight_shape(architecture.depth), dtype=dtype)
+    weight.uniform_(-bound, bound, generator=generator)
+    bias = torch.empty(architecture.classes, dtype=dtype).uniform_(-bound, bound, generator=generator)
+    return Head(weight, bias if architecture.head_bias else None)

@@ -1,7 +1,8 @@
 """Pruning by activity and severing what would interfere (paper §2.2 and Algorithm 1).
 
-A neuron that the new task activated stays when its mean activity exceeds θ; otherwise it becomes free: its row and bias
-are zeroed, and so is every weight that reads it, W_int of the paper. Neurons of earlier tasks are never candidates.
+A neuron that the new task activated stays when its mean activity exceeds θ; otherwise it becomes free: its row, its bias and
+all of its BatchNorm are zeroed, and so is every weight that reads it, W_int of the paper. Neurons of earlier tasks are never
+candidates.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from clnp_core.network import FREE, Head, Network, Rows, head_key
+from clnp_core.network import FREE, Head, Network, Rows, column_mask, head_key
 from clnp_core.selection import Thresholds
 
 
@@ -49,20 +50,19 @@ def keep(network: Network, task: int, kept: Sequence[Tensor]) -> Network:
     """
     hidden: list[Rows] = []
     owners: list[Tensor] = []
-    dead_below: Tensor | None = None
-    for rows, owner, stays in zip(network.hidden, network.activated_by, kept, strict=True):
+    architecture = network.architecture
+    for layer, (rows, owner, stays) in enumerate(zip(network.hidden, network.activated_by, kept, strict=True)):
         dead = ~stays
-        weight, bias = rows.weight.clone(), rows.bias.clone()
-        weight[dead] = 0.0
-        bias[dead] = 0.0
-        if dead_below is not None:
-            weight[:, dead_below] = 0.0
-        hidden.append(Rows(weight, bias))
+        pruned = rows.map(Tensor.clone)
+        for values in (pruned.weight, *pruned.vectors.values()):
+            values[dead] = 0.0
+        if layer > 0:
+            pruned.weight[:, column_mask(architecture, layer, ~kept[layer - 1])] = 0.0
+        hidden.append(pruned)
         owners.append(torch.where(dead, FREE, owner).to(owner.dtype))
-        dead_below = dead
-    key = head_key(network.architecture, task)
+    key = head_key(architecture, task)
     head = network.heads[key]
     head_weight = head.weight.clone()
-    head_weight[:, dead_below] = 0.0
-    return Network(network.architecture, tuple(hidden), {**network.heads, key: Head(head_weight, head.bias)},
+    head_weight[:, column_mask(architecture, architecture.depth, ~kept[-1])] = 0.0
+    return Network(architecture, tuple(hidden), {**network.heads, key: Head(head_weight, head.bias)},
                    tuple(owners))

@@ -1,53 +1,68 @@
 """A fast, one-sided test for pruned networks: it may reject a candidate for certain, never accept one.
 
-Thousands of pruned networks differ from one another by a neuron or two. The first hidden layer's activations do not depend
-on the pruning at all, and what the layer above receives from them changes by a few columns from one candidate to the next. So
-each block of validation samples keeps that sum and updates it. The samples most likely to fail stand in the first block, and a
-candidate is rejected the moment its certain errors exceed the budget: most cost one block.
+Thousands of pruned networks differ from one another by a neuron or two. So each block of validation samples remembers, layer by
+layer, the sums that arrive under the neurons kept last: where nothing changed below, a few columns are added or taken away, and
+only the layers above a change are computed afresh. The samples most likely to fail stand in the first block, and a candidate is
+rejected the moment its certain errors exceed the budget: most cost one block.
 
 Incremental sums round differently from the canonical evaluation. A sample therefore counts as a *certain* error only when a
 wrong class leads by more than ``RELATIVE_TOLERANCE`` of the logits' scale, many times the rounding. What is not
 rejected here is decided by the canonical evaluation (:mod:`clnp_core.threshold`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from clnp_core.architecture import Activation, Pool, Window
 from clnp_core.evaluation import count_correct, exact_float32
-from clnp_core.heads import columns_read
-from clnp_core.network import Network, activate
+from clnp_core.heads import neurons_read_by
+from clnp_core.layers import BATCH_NORM_EPSILON, activate, normalise, per_neuron, pooled, weigh
+from clnp_core.network import Network, column_index, column_mask
 
 RELATIVE_TOLERANCE = 1e-4
-"""A wrong class must lead by this share of the scale (:meth:`_Layers.unpruned`) before a sample counts as a certain error."""
+"""A wrong class must lead by this share of the scale (:meth:`_Stack.unpruned`) before a sample counts as a certain error."""
 
 REBUILD_SHARE = 0.25
-"""Above this share of changed columns a block's sum is computed afresh, which also stops rounding from piling up."""
+"""Above this share of changed neurons a block's sums are computed afresh, which also stops rounding from piling up."""
+
+BLOCK_BYTES = 2**27
+"""About what a block may remember; where a sample's activations are large, blocks have fewer samples."""
+
+MEMORY_BYTES = 2**29
+"""About what all blocks may remember; those beyond forget, and are computed from the inputs whenever they are needed."""
 
 
 class Screen:
     """Candidates of one unpruned network, tested on one validation set."""
 
     def __init__(self, network: Network, task: int, inputs: Tensor, labels: Tensor, allowed_wrong: int) -> None:
-        """Cache what no pruning can change.
+        """Order the samples, hardest first, and find the scale of their logits.
 
         Args:
             network: unpruned; the neurons of ``task`` are the candidates.
             task: counted from 1.
-            inputs: float [samples, inputs].
+            inputs: float [samples, *input shape].
             labels: int64 [samples].
             allowed_wrong: the error budget; more errors than this reject a candidate.
         """
-        self._layers = _Layers(network, task)
+        stack = _Stack(network, task)
         self._allowed_wrong = allowed_wrong
+        fits = max(16, BLOCK_BYTES // stack.bytes_per_sample(inputs[:1]))
+        size = min(max(256, 2 * allowed_wrong), fits)
+        leads, scales = [], [0.0]
         with torch.no_grad(), exact_float32():
-            first = self._layers.first(inputs.to(torch.float32))
-            logits, scale = self._layers.unpruned(first)
-            hardest_first = _lead_of_truth(logits, labels).argsort(stable=True)
-            self._tolerance = RELATIVE_TOLERANCE * scale
-            size = max(256, 2 * allowed_wrong)
-            self._blocks = [_Block(self._layers, first[index], labels[index]) for index in torch.split(hardest_first, size)]
+            for start in range(0, len(inputs), size):
+                logits, scale = stack.unpruned(inputs[start:start + size].to(torch.float32))
+                leads.append(_lead_of_truth(logits, labels[start:start + size]))
+                scales.append(scale)
+        self._tolerance = RELATIVE_TOLERANCE * float(torch.tensor(scales).max())  # NaN wins
+        hardest_first = torch.cat(leads).argsort(stable=True)
+        remembered = max(1, MEMORY_BYTES // (size * stack.bytes_per_sample(inputs[:1])))
+        self._blocks = [_Block(stack, inputs[index], labels[index], position < remembered)
+                        for position, index in enumerate(torch.split(hardest_first, size))]
 
     @torch.no_grad()
     def certainly_fails(self, kept: Sequence[Tensor]) -> bool:
@@ -62,33 +77,70 @@ class Screen:
         return False
 
     @torch.no_grad()
-    def count_correct(self, kept: Sequence[Tensor]) -> int:
-        """Correct samples under incremental sums: for curves, where one sample more or less decides nothing."""
+    def counts_correct(self, candidates: Sequence[Sequence[Tensor]]) -> list[int]:
+        """Correct samples of every candidate under incremental sums: for curves, where one sample more or less decides nothing.
+
+        Cheap where neighbours in ``candidates`` differ by few neurons.
+        """
+        counts = [0] * len(candidates)
         with exact_float32():
-            return sum(count_correct(block.logits(kept), block.labels) for block in self._blocks)
+            for block in self._blocks:
+                counts = [count + more for count, more in zip(counts, block.counts_correct(candidates), strict=True)]
+        return counts
 
 
-class _Layers:
-    """The network's weights in the order in which a block needs them."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One layer of the unpruned network, or its output: what weighs, and what follows."""
+
+    window: Window | None
+    weight: Tensor
+    transposed: Tensor | None
+    """Of a dense layer: [columns, rows], so that the column of a neuron is one row in memory."""
+    bias: Tensor | None
+    vectors: Mapping[str, Tensor]
+    activation: Activation | None
+    pool: Pool | None
+
+    def responses(self, sums: Tensor) -> Tensor:
+        """What the layer passes on, or the logits."""
+        if self.activation is None:
+            return sums if self.window is None else sums.mean(dim=(2, 3))
+        return pooled(self.pool, activate(normalise(sums, self.vectors), self.activation))
+
+    def partial(self, values: Tensor, columns: Tensor) -> Tensor:
+        """The sums over some columns, without the bias."""
+        if self.transposed is not None:
+            return values.flatten(1)[:, columns] @ self.transposed[columns]
+        return weigh(self.window, values[:, columns], self.weight[:, columns])
+
+
+class _Stack:
+    """The unpruned network as steps, its output reading only what the task may read."""
 
     def __init__(self, network: Network, task: int) -> None:
-        self._architecture = network.architecture
-        self._first = network.hidden[0]
+        self.architecture = architecture = network.architecture
         head = network.head(task)
-        readable = columns_read(network.architecture, network.activated_by[-1], task).to(head.weight.dtype)
-        bias = head.weight.new_zeros(len(head.weight)) if head.bias is None else head.bias
-        stack = [(rows.weight, rows.bias) for rows in network.hidden[1:]] + [(head.weight * readable, bias)]
-        second, second_bias = stack[0]
-        self.second_columns = second.t().contiguous()  # [width of layer 1, neurons above]: a neuron's column is one row
-        self.second_bias = second_bias
-        self._above = stack[1:]
+        readable = column_mask(architecture, architecture.depth, neurons_read_by(architecture, network.activated_by[-1], task))
+        head_weight = head.weight * per_neuron(readable.to(head.weight.dtype), head.weight)
+        steps = [(layer.convolution, rows.weight, rows.vectors.get("bias"), rows.vectors, layer.activation, layer.pool)
+                 for layer, rows in zip(architecture.layers, network.hidden, strict=True)]
+        self.steps = [
+            _Step(window, weight, weight.t().contiguous() if window is None else None, bias, vectors, activation, pool)
+            for window, weight, bias, vectors, activation, pool in
+            [*steps, (architecture.output, head_weight, head.bias, {}, None, None)]]
 
-    def first(self, inputs: Tensor) -> Tensor:
-        """Activations of the first hidden layer, unpruned: [samples, width]."""
-        return activate(torch.nn.functional.linear(inputs, self._first.weight, self._first.bias),
-                        self._architecture.activation)
+    def bytes_per_sample(self, sample: Tensor) -> int:
+        """Float32 bytes of the sums and of what is passed on, over all layers, for one sample [1, *input shape]."""
+        values, count = sample, sample.numel()
+        with torch.no_grad():
+            for step in self.steps:
+                sums = weigh(step.window, values.to(step.weight.dtype), step.weight, step.bias)
+                values = step.responses(sums)
+                count += sums.numel() + values.numel()
+        return 4 * count
 
-    def unpruned(self, first: Tensor) -> tuple[Tensor, float]:
+    def unpruned(self, inputs: Tensor) -> tuple[Tensor, float]:
         """Logits with everything kept, and the scale of what any pruned network may add up to them.
 
         The scale is the largest |logit|, or the largest root of the sum of squares of its terms where they cancel: rounding
@@ -97,54 +149,86 @@ class _Layers:
         Returns:
             float [samples, classes], and the scale (NaN or infinite with the network).
         """
-        values, squares = first, first.square()
-        for layer, (weight, bias) in enumerate([(self.second_columns.t(), self.second_bias), *self._above]):
-            if layer:
-                values = activate(values, self._architecture.activation)
-                squares = torch.maximum(squares, values.square())
-            values = torch.nn.functional.linear(values, weight, bias)
-            squares = torch.nn.functional.linear(squares, weight.square(), bias.square())
-        return values, float(torch.maximum(values.abs(), squares.sqrt()).max())
-
-    def rest(self, second: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        """Logits from the sums [samples, neurons] that arrive above the first hidden layer."""
-        values = second
-        for (weight, bias), stays in zip(self._above, kept[1:], strict=True):
-            values = activate(values, self._architecture.activation)
-            values = torch.nn.functional.linear(values * stays.to(values.dtype), weight, bias)
-        return values
+        values, squares = inputs, inputs.square()
+        for step in self.steps:
+            squares = weigh(step.window, squares, step.weight.square(), None if step.bias is None else step.bias.square())
+            values = step.responses(weigh(step.window, values, step.weight, step.bias))
+            if "scale" in step.vectors:
+                gain = step.vectors["scale"] / (step.vectors["variance"] + BATCH_NORM_EPSILON).sqrt()
+                offset = step.vectors["shift"] - step.vectors["mean"] * gain
+                squares = squares * per_neuron(gain.square(), squares) + per_neuron(offset.square(), squares)
+            squares = pooled(step.pool, squares)
+            if step.activation is None and step.window is not None:
+                squares = squares.mean(dim=(2, 3))
+            squares = torch.maximum(squares, values.square())
+        return values, float(squares.sqrt().max())
 
 
 class _Block:
-    """Some samples, and what the layer above the first receives under the columns kept last."""
+    """Some samples, and per layer the sums under the neurons kept last."""
 
-    def __init__(self, layers: _Layers, first: Tensor, labels: Tensor) -> None:
+    def __init__(self, stack: _Stack, inputs: Tensor, labels: Tensor, remembers: bool) -> None:
         self.labels = labels
-        self._layers = layers
-        self._first = first
-        self._sum: Tensor | None = None
-        self._columns: Tensor | None = None
+        self._stack, self._inputs, self._remembers = stack, inputs.to(torch.float32), remembers
+        self._forget()
+
+    def _forget(self) -> None:
+        self._sums: list[Tensor | None] = [None] * len(self._stack.steps)
+        self._passed_on: list[Tensor | None] = [None] * len(self._stack.steps)
+        self._kept: Sequence[Tensor] = ()
+
+    def counts_correct(self, candidates: Sequence[Sequence[Tensor]]) -> list[int]:
+        """Of one candidate after another, remembering from each to the next."""
+        usually, self._remembers = self._remembers, True
+        counts = [count_correct(self.logits(kept), self.labels) for kept in candidates]
+        self._remembers = usually
+        if not usually:
+            self._forget()
+        return counts
 
     def logits(self, kept: Sequence[Tensor]) -> Tensor:
-        columns = kept[0]
-        if self._sum is None or self._columns is None:
-            self._sum = self._fresh(columns)
-        else:
-            added = torch.nonzero(columns & ~self._columns).flatten()
-            removed = torch.nonzero(self._columns & ~columns).flatten()
-            if len(added) + len(removed) > REBUILD_SHARE * len(columns):
-                self._sum = self._fresh(columns)
+        changed = False  # whether what the layer below passes on differs from what the sums were made of
+        for index, step in enumerate(self._stack.steps):
+            if index == 0:
+                if self._sums[0] is None:
+                    self._sums[0], changed = weigh(step.window, self._inputs, step.weight, step.bias), True
             else:
-                if len(added):
-                    self._sum.addmm_(self._first[:, added], self._layers.second_columns[added])
-                if len(removed):
-                    self._sum.addmm_(self._first[:, removed], self._layers.second_columns[removed], alpha=-1)
-        self._columns = columns
-        return self._layers.rest(self._sum, kept)
+                changed = self._update(index, kept[index - 1], changed)
+            if changed:
+                self._passed_on[index] = step.responses(_given(self._sums[index]))
+        self._kept = kept
+        found = _given(self._passed_on[-1])
+        if not self._remembers:
+            self._forget()
+        return found
 
-    def _fresh(self, columns: Tensor) -> Tensor:
-        index = torch.nonzero(columns).flatten()
-        return torch.addmm(self._layers.second_bias, self._first[:, index], self._layers.second_columns[index])
+    def _update(self, index: int, kept: Tensor, changed_below: bool) -> bool:
+        """Bring the sums of a layer up to date; whether they changed."""
+        step, below, sums = self._stack.steps[index], _given(self._passed_on[index - 1]), self._sums[index]
+        if changed_below or sums is None:
+            self._sums[index] = self._fresh(index, kept)
+            return True
+        before = self._kept[index - 1]
+        added, removed = (torch.nonzero(kept & ~before).flatten(), torch.nonzero(before & ~kept).flatten())
+        if not len(added) + len(removed):
+            return False
+        if len(added) + len(removed) > REBUILD_SHARE * len(kept):
+            self._sums[index] = self._fresh(index, kept)
+            return True
+        for neurons, sign in ((added, 1), (removed, -1)):
+            if len(neurons):
+                sums.add_(step.partial(below, column_index(self._stack.architecture, index, neurons)), alpha=sign)
+        return True
+
+    def _fresh(self, index: int, kept: Tensor) -> Tensor:
+        step, below = self._stack.steps[index], _given(self._passed_on[index - 1])
+        sums = step.partial(below, column_index(self._stack.architecture, index, torch.nonzero(kept).flatten()))
+        return sums if step.bias is None else sums + per_neuron(step.bias, sums)
+
+
+def _given(values: Tensor | None) -> Tensor:
+    assert values is not None, "layers are computed in order"
+    return values
 
 
 def _lead_of_truth(logits: Tensor, labels: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], i
         network: unpruned; ``task`` owns every formerly free neuron.
         task: counted from 1.
         activities: per hidden layer float64 [width], mean activity over the training set.
-        inputs: validation inputs, float [samples, inputs].
+        inputs: validation inputs, float [samples, *input shape].
         labels: int64 [samples].
         required_correct: the lowest count that is within the margin (:func:`clnp_core.selection.required_correct`).
         mode: shared or per layer.
@@ -104,11 +104,10 @@ def threshold_curve(network: Network, task: int, activities: Sequence[Tensor], i
         positions = torch.linspace(0, len(thetas) - 1, points, dtype=torch.float64).round().to(torch.int64)
         thetas = [thetas[position] for position in sorted(set(positions.tolist()))]
     screen = Screen(network, task, inputs, labels, allowed_wrong=len(labels))
-    curve = []
-    for theta in thetas:
-        kept = survivors(network, task, activities, (theta,) * network.architecture.depth)
-        curve.append(CurvePoint(theta, screen.count_correct(kept), _freed(kept)))
-    return tuple(reversed(curve))
+    kept = [survivors(network, task, activities, (theta,) * network.architecture.depth) for theta in thetas]
+    counts = screen.counts_correct(kept)
+    return tuple(CurvePoint(theta, correct, _freed(stays))
+                 for theta, correct, stays in reversed(list(zip(thetas, counts, kept, strict=True))))
 
 
 class _Scan:

@@ -15,16 +15,17 @@ from clnp_core.architecture import Architecture
 
 
 class BuiltIn(NamedTuple):
-    """What is known of a built-in benchmark without its data; ``tasks`` is None for any number."""
+    """What is known of a built-in benchmark without its data: the shape of a sample, classes, and how many tasks there are
+    (None for any number)."""
 
-    inputs: int
+    input_shape: tuple[int, ...]
     classes: int
     tasks: int | None
 
 
 BUILT_IN_BENCHMARKS: Mapping[str, BuiltIn] = {
-    "permuted-digits": BuiltIn(64, 10, None),
-    "permuted-mnist": BuiltIn(784, 10, None),
+    "permuted-digits": BuiltIn((64,), 10, None),
+    "permuted-mnist": BuiltIn((784,), 10, None),
 }
 
 

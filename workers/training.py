@@ -10,9 +10,10 @@ import torch
 
 from clnp_core.errors import RunFailedError
 from clnp_core.evaluation import evaluate
+from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import add_l1_gradient, l1_penalty
 from clnp_core.network import Network
-from clnp_core.partition import FreeNetwork, frozen_activations
+from clnp_core.partition import FreeNetwork
 from workers.spec import TrainingSpec, TrialSpec
 from workers.tasks import TaskData
 

@@ -31,11 +31,11 @@ def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool) -
         _say(config, network, tasks)
 
 
-def _shape(config: Config) -> tuple[int, int]:
-    """Inputs and classes; a benchmark of one's own has to be asked."""
+def _shape(config: Config) -> tuple[tuple[int, ...], int]:
+    """Shape of a sample, and classes; a benchmark of one's own has to be asked."""
     known = BUILT_IN_BENCHMARKS.get(config.benchmark.name)
     if known is not None:
-        return known.inputs, known.classes
+        return known.input_shape, known.classes
     from workers.tasks import load_task, task_count
 
     spec = plan.benchmark_spec(config)
@@ -44,12 +44,12 @@ def _shape(config: Config) -> tuple[int, int]:
         raise ConfigError(f"benchmark {spec.name!r} has {there} tasks, the config asks for {config.benchmark.tasks}",
                           f"set benchmark.tasks to at most {there}")
     data = load_task(spec, 1)
-    return data.train.inputs.shape[1], data.classes
+    return tuple(data.train.inputs.shape[1:]), data.classes
 
 
 def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) -> dict[str, Any]:
     return {"name": config.name, "config": config.resolved(), "config_digest": config.digest(),
-            "network": {**network.to_json(), "parameters": network.parameter_count()},
+            "network": {**network.to_json(), "hidden": list(network.hidden), "parameters": network.parameter_count()},
             "trials": sum(task.trials for task in tasks),
             "tasks": [{"task": task.task, "trials": task.trials, "source": task.source,
                        "points": [{"number": index, "alpha": point.alpha, "learning_rate": point.learning_rate}

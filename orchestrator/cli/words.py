@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.architecture import Architecture, HeadKind, Layer
 from orchestrator.report import percent
 
 if TYPE_CHECKING:
@@ -90,10 +90,24 @@ def bytes_text(count: int) -> str:
 
 
 def architecture_text(network: Architecture) -> str:
-    """``64-200-200-10, relu, single head``."""
-    widths = "-".join(map(str, (network.inputs, *network.hidden, network.classes)))
+    """``64-200-200-10, relu, one head for all tasks``; convolutions as ``3×32×32 > conv 32 > conv 32, pool > 512 > 10``."""
     head = "one head for all tasks" if network.head is HeadKind.SINGLE else "a head per task"
-    return f"{widths}, {network.activation.value}, {head}{' with bias' if network.head_bias else ''}"
+    head += " with bias" if network.head_bias else ""
+    activations = ", ".join(dict.fromkeys(layer.activation.value for layer in network.layers))
+    if len(network.input_shape) == 1:
+        return f"{'-'.join(map(str, (network.inputs, *network.hidden, network.classes)))}, {activations}, {head}"
+    chain = ["×".join(map(str, network.input_shape)), *map(_layer_text, network.layers),
+             f"{'conv ' if network.output else ''}{network.classes}{', average' if network.output else ''}"]
+    return f"{' > '.join(chain)}; {activations}, {head}"
+
+
+def _layer_text(layer: Layer) -> str:
+    """``conv 64, norm, max pool, dropout 0.25``; a dense layer is its number of neurons."""
+    parts = [f"conv {layer.neurons}" if layer.convolution else str(layer.neurons)]
+    parts += ["norm"] if layer.batch_norm else []
+    parts += [f"{layer.pool.kind.value} pool"] if layer.pool else []
+    parts += [f"dropout {number_text(layer.dropout)}"] if layer.dropout else []
+    return ", ".join(parts)
 
 
 def training_text(config: "Config") -> str:

@@ -1,11 +1,12 @@
 """The network that all tasks of a run share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.networks import dense_chain
 from orchestrator.configuration.sweep import Count, Section
 
 
@@ -44,6 +45,11 @@ class Network(Section):
         """Hidden layers and the output: how many values a per-layer α has."""
         return len(self.hidden) + 1
 
-    def architecture(self, inputs: int, classes: int) -> Architecture:
-        """The network for a benchmark of ``inputs`` values per sample and ``classes`` classes per task."""
-        return Architecture(inputs, self.hidden, classes, self.activation, self.head, self.head_bias)
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons of each hidden layer."""
+        return self.hidden
+
+    def architecture(self, input_shape: Sequence[int], classes: int) -> Architecture:
+        """The network for samples of this shape and ``classes`` classes per task."""
+        return dense_chain(self.hidden, self.activation).architecture(input_shape, classes, self.head, self.head_bias)

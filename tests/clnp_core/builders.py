@@ -8,26 +8,48 @@ import torch
 from torch import Tensor
 
 from clnp_core.activity import mean_activity
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, Architecture, HeadKind, Layer, Pool, PoolKind, Window
 from clnp_core.evaluation import canonical_logits
+from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import add_l1_gradient
 from clnp_core.network import Head, Network, Rows, empty_network
-from clnp_core.partition import FreeNetwork, frozen_activations
+from clnp_core.networks import Chain, mlp
+from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import prune
 
 INPUTS, CLASSES = 10, 3
+
+CONVOLUTIONAL = Chain((
+    Layer(6, Window(3, 1, 1)),
+    Layer(7, Window(3, 2, 1), batch_norm=True, pool=Pool(PoolKind.MAX, Window(3, 1, 1))),
+    Layer(8, Window(2), activation=Activation.ELU, pool=Pool(PoolKind.AVERAGE, Window(2, 1))),
+    Layer(9, batch_norm=True),
+)).architecture((2, 8, 8), CLASSES, HeadKind.MULTI, True)
+"""Every kind of layer once, without dropout: convolutions that overlap, stride and pad, both poolings, BatchNorm on a map and
+on a dense layer, a map that is flattened."""
+
+FULLY_CONVOLUTIONAL = Chain((
+    Layer(8, Window(3, 1, 1), batch_norm=True), Layer(9, Window(3, 2), batch_norm=True),
+), output=Window(2)).architecture((2, 8, 8), CLASSES, HeadKind.SINGLE, False)
+"""Table 3 in small: a convolutional output, averaged, as the single head."""
+
+DROPPING = dataclasses.replace(CONVOLUTIONAL, layers=tuple(
+    dataclasses.replace(layer, dropout=0.3 if index in (1, 3) else 0.0) for index, layer in enumerate(CONVOLUTIONAL.layers)))
+"""The same with dropout."""
 
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def blobs(seed: int, samples: int, inputs: int = INPUTS, classes: int = CLASSES) -> tuple[Tensor, Tensor]:
-    """A task: overlapping clouds around one centre for each class."""
+def blobs(seed: int, samples: int, inputs: int | tuple[int, ...] = INPUTS,
+          classes: int = CLASSES) -> tuple[Tensor, Tensor]:
+    """A task: overlapping clouds around one centre for each class, as values or as images."""
     draw = generator(seed)
-    centres = torch.randn(classes, inputs, generator=draw)
+    shape = (inputs,) if isinstance(inputs, int) else inputs
+    centres = torch.randn(classes, *shape, generator=draw)
     labels = torch.randint(classes, (samples,), generator=draw)
-    return centres[labels] + 0.7 * torch.randn(samples, inputs, generator=draw), labels
+    return centres[labels] + 0.7 * torch.randn(samples, *shape, generator=draw), labels
 
 
 def train(free: FreeNetwork, base: Network, inputs: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer,
@@ -69,7 +91,7 @@ class History:
 
 def trained_task(base: Network, task: int, seed: int) -> Network:
     """One more task, trained with Adam on blobs of its own, pruned to about half."""
-    inputs, labels = blobs(seed, 120, base.architecture.inputs, base.architecture.classes)
+    inputs, labels = blobs(seed, 120, base.architecture.input_shape, base.architecture.classes)
     free = FreeNetwork(base, generator(seed))
     train(free, base, inputs, labels, torch.optim.Adam(free.trainable(), lr=0.02))
     dense = free.assemble(task)
@@ -78,18 +100,23 @@ def trained_task(base: Network, task: int, seed: int) -> Network:
 
 
 def trained_history(head: HeadKind, activation: Activation, tasks: int = 3) -> History:
-    network = empty_network(Architecture(INPUTS, (24, 20), CLASSES, activation, head, head is HeadKind.MULTI))
+    return history_of(mlp(INPUTS, (24, 20), CLASSES, activation, head, head is HeadKind.MULTI), tasks)
+
+
+def history_of(architecture: Architecture, tasks: int = 3) -> History:
+    """Tasks trained, pruned and published one on top of the other, in any network."""
+    network = empty_network(architecture)
     published, test_inputs = {}, {}
     for task in range(1, tasks + 1):
         network = trained_task(network, task, seed=task)
-        published[task], test_inputs[task] = network, blobs(100 + task, 150)[0]
+        published[task], test_inputs[task] = network, blobs(100 + task, 150, architecture.input_shape)[0]
     return History(published, test_inputs)
 
 
 def drawn_network(architecture: Architecture, tasks: int, seed: int, pruned_last: bool = True) -> Network:
     """``tasks`` tasks that were never trained: rows as drawn, each task pruned to about half of what it took."""
     network = empty_network(architecture)
-    inputs = torch.randn(60, architecture.inputs, generator=generator(seed))
+    inputs = torch.randn(60, *architecture.input_shape, generator=generator(seed))
     for task in range(1, tasks + 1):
         network = FreeNetwork(network, generator(1000 * seed + task)).assemble(task)
         if task < tasks or pruned_last:
@@ -113,11 +140,11 @@ def drawn_scan(architecture: Architecture, tasks: int, seed: int, samples: int =
     """A random network, unpruned, and validation labels of which it gets about four in five right."""
     network = drawn_network(architecture, tasks, seed, pruned_last=False)
     draw = generator(seed + 77)
-    inputs = torch.randn(samples, architecture.inputs, generator=draw)
+    inputs = torch.randn(samples, *architecture.input_shape, generator=draw)
     labels = canonical_logits(network, inputs, tasks).argmax(dim=1)
     noise = torch.randint(architecture.classes, (samples,), generator=draw)
     labels = torch.where(torch.rand(samples, generator=draw) < 0.25, noise, labels)
-    activities = mean_activity(network, torch.randn(60, architecture.inputs, generator=draw))
+    activities = mean_activity(network, torch.randn(60, *architecture.input_shape, generator=draw))
     return Scan(network, tasks, activities, inputs, labels)
 
 
@@ -125,9 +152,9 @@ def network_of(hidden: Sequence[tuple[Tensor, Tensor, Sequence[int]]], heads: Ma
                activation: Activation = Activation.RELU, head: HeadKind = HeadKind.MULTI) -> Network:
     """A network written out by hand: per layer (weight, bias, owners), and the weights of its heads."""
     classes = next(iter(heads.values())).shape[0]
-    architecture = Architecture(hidden[0][0].shape[1], tuple(len(bias) for _, bias, _ in hidden), classes,
+    architecture = mlp(hidden[0][0].shape[1], tuple(len(bias) for _, bias, _ in hidden), classes,
                                 activation, head)
-    return Network(architecture, tuple(Rows(weight, bias) for weight, bias, _ in hidden),
+    return Network(architecture, tuple(Rows(weight, {"bias": bias}) for weight, bias, _ in hidden),
                    {key: Head(weight, None) for key, weight in heads.items()},
                    tuple(torch.tensor(owner, dtype=torch.int16) for *_, owner in hidden))
 
@@ -159,4 +186,5 @@ def same_bits(one: Tensor, other: Tensor) -> bool:
 
 
 def with_activation(architecture: Architecture, activation: Activation) -> Architecture:
-    return dataclasses.replace(architecture, activation=activation)
+    return dataclasses.replace(architecture, layers=tuple(
+        dataclasses.replace(layer, activation=activation) for layer in architecture.layers))

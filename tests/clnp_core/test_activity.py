@@ -5,11 +5,13 @@ import torch
 from torch import Tensor
 
 from clnp_core.activity import mean_activity
-from clnp_core.architecture import Activation, Architecture, HeadKind
-from clnp_core.network import FREE, Network, activate
+from clnp_core.architecture import Activation, HeadKind
+from clnp_core.layers import activate
+from clnp_core.network import FREE, Network
+from clnp_core.networks import mlp
 from tests.clnp_core.builders import History, drawn_network, network_of
 
-CHAIN = Architecture(6, (8, 7), 3)
+CHAIN = mlp(6, (8, 7), 3)
 
 
 def reference(network: Network, inputs: Tensor) -> list[Tensor]:
@@ -18,7 +20,7 @@ def reference(network: Network, inputs: Tensor) -> list[Tensor]:
     for sample in inputs.double():
         values = sample
         for total, rows, owner in zip(totals, network.hidden, network.activated_by, strict=True):
-            values = activate(rows.weight.double() @ values + rows.bias.double(), network.architecture.activation)
+            values = activate(rows.weight.double() @ values + rows.bias.double(), network.architecture.layers[0].activation)
             values = torch.where(owner == FREE, 0.0, values)
             total += values.abs()
     return [total / len(inputs) for total in totals]
@@ -26,7 +28,7 @@ def reference(network: Network, inputs: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("activation", list(Activation))
 def test_activity_is_the_mean_absolute_activation(activation: Activation) -> None:
-    network = drawn_network(Architecture(6, (8, 7), 3, activation), 2, seed=3)
+    network = drawn_network(mlp(6, (8, 7), 3, activation), 2, seed=3)
     inputs = torch.randn(53, 6, generator=torch.Generator().manual_seed(1))
     found = mean_activity(network, inputs, batch_size=20)
     for measured, expected in zip(found, reference(network, inputs), strict=True):
@@ -68,7 +70,7 @@ def test_sums_are_kept_in_float64() -> None:
 
 
 def test_free_neurons_have_exactly_no_activity_even_under_a_sigmoid() -> None:
-    network = drawn_network(Architecture(6, (8, 7), 3, Activation.SIGMOID, HeadKind.MULTI), 2, seed=5)
+    network = drawn_network(mlp(6, (8, 7), 3, Activation.SIGMOID, HeadKind.MULTI), 2, seed=5)
     for activity, owner in zip(mean_activity(network, torch.ones(9, 6)), network.activated_by, strict=True):
         assert bool((owner == FREE).any()) and bool((owner != FREE).any())
         assert (activity == 0.0).tolist() == (owner == FREE).tolist()

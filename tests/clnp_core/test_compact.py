@@ -2,11 +2,12 @@
 
 import torch
 
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, HeadKind
 from clnp_core.capacity import path_neurons
 from clnp_core.compact import extract
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE, Network, head_key
+from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune
 from tests.clnp_core.builders import History, drawn_network, drawn_scan, generator, same_bits
@@ -19,14 +20,14 @@ def test_the_extract_computes_the_same_with_fewer_neurons(history: History) -> N
         assert list(small.architecture.hidden) == [int(path.sum()) for path in path_neurons(history.newest, task)]
         assert small.architecture.hidden_total < history.newest.architecture.hidden_total
         assert list(small.heads) == [head_key(history.newest.architecture, task)]
-        assert small.architecture.activation is history.newest.architecture.activation
+        assert small.architecture.layers[0].activation is history.newest.architecture.layers[0].activation
 
 
 def test_every_nonlinearity_survives_the_cut() -> None:
     inputs = torch.randn(20, 6, generator=generator(1))
     for activation in Activation:
         for head in HeadKind:
-            network = drawn_network(Architecture(6, (9, 8, 7), 3, activation, head, head is HeadKind.MULTI), 2, seed=8)
+            network = drawn_network(mlp(6, (9, 8, 7), 3, activation, head, head is HeadKind.MULTI), 2, seed=8)
             for task in (1, 2):
                 small = extract(network, task)
                 assert torch.allclose(canonical_logits(small, inputs, task), canonical_logits(network, inputs, task), atol=1e-5)
@@ -53,7 +54,7 @@ def test_what_is_cut_out_shares_no_memory(history: History) -> None:
 
 def all_pruned(head: HeadKind, activation: Activation = Activation.RELU) -> tuple[Network, torch.Tensor]:
     """A first task of which nothing is left, and a second one that took neuron 0 of every layer."""
-    scan = drawn_scan(Architecture(6, (5, 4), 3, activation, head), tasks=1, seed=9)
+    scan = drawn_scan(mlp(6, (5, 4), 3, activation, head), tasks=1, seed=9)
     empty = prune(scan.network, 1, scan.activities, (1e9, 1e9))
     return FreeNetwork(empty, generator(3)).assemble(2), scan.inputs
 
@@ -79,7 +80,7 @@ def test_the_stand_in_for_an_empty_layer_says_nothing_about_other_tasks() -> Non
 
 
 def test_an_empty_first_layer_under_neurons_that_live_by_their_bias() -> None:
-    scan = drawn_scan(Architecture(6, (5, 4), 3, head=HeadKind.MULTI), tasks=1, seed=9)
+    scan = drawn_scan(mlp(6, (5, 4), 3, head=HeadKind.MULTI), tasks=1, seed=9)
     pruned = prune(scan.network, 1, scan.activities, (1e9, None))
     pruned.hidden[1].bias.fill_(0.5)
     small = extract(pruned, 1)

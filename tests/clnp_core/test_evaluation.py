@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import torch
 
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, HeadKind
 from clnp_core.evaluation import (
     canonical_batches,
     canonical_logits,
@@ -15,8 +15,10 @@ from clnp_core.evaluation import (
     hidden_activations,
     logit_batches,
 )
-from clnp_core.heads import columns_read
-from clnp_core.network import FREE, Network, activate
+from clnp_core.heads import neurons_read_by
+from clnp_core.layers import activate
+from clnp_core.network import FREE, Network
+from clnp_core.networks import mlp
 from tests.clnp_core.builders import (
     History,
     copied,
@@ -33,7 +35,7 @@ LABELS = torch.randint(3, (53,), generator=generator(10))
 
 
 def network(head: HeadKind = HeadKind.SINGLE, activation: Activation = Activation.RELU) -> Network:
-    return drawn_network(Architecture(6, (9, 8), 3, activation, head, head is HeadKind.MULTI), 2, seed=7)
+    return drawn_network(mlp(6, (9, 8), 3, activation, head, head is HeadKind.MULTI), 2, seed=7)
 
 
 @pytest.mark.parametrize("head", list(HeadKind))
@@ -43,7 +45,7 @@ def test_logits_are_the_forward_pass_of_what_the_task_reads(head: HeadKind, task
     values = INPUTS.double()
     for rows, owner in zip(net.hidden, net.activated_by, strict=True):
         values = activate(values @ rows.weight.double().t() + rows.bias.double(), Activation.RELU) * (owner != FREE)
-    read = columns_read(net.architecture, net.activated_by[-1], task)
+    read = neurons_read_by(net.architecture, net.activated_by[-1], task)
     expected = values[:, read] @ net.head(task).weight[:, read].double().t()
     bias = net.head(task).bias
     expected = expected if bias is None else expected + bias.double()

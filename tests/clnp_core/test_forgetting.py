@@ -10,6 +10,7 @@ from clnp_core.errors import ForgettingError
 from clnp_core.evaluation import canonical_logits
 from clnp_core.forgetting import Proof, behaviour_faults, prove_zero_forgetting, structure_faults
 from clnp_core.network import FREE, Head, Network, empty_network
+from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune
 from tests.clnp_core.builders import (
@@ -278,7 +279,7 @@ def test_after_a_widening_the_dense_logits_are_compared_too(history: History) ->
 
 @pytest.mark.parametrize("head", list(HeadKind))
 def test_a_widening_is_accepted_when_nothing_was_left_of_an_earlier_task(head: HeadKind) -> None:
-    scan = drawn_scan(Architecture(6, (5, 4), 3, head=head), tasks=1, seed=9)
+    scan = drawn_scan(mlp(6, (5, 4), 3, head=head), tasks=1, seed=9)
     empty = prune(scan.network, 1, scan.activities, (1e9, 1e9))
     new = FreeNetwork(widen(empty, [6, 6]), generator(3)).assemble(2)
     assert prove_zero_forgetting(new, 2, {1: empty}, {1: scan.inputs}).widened
@@ -288,13 +289,13 @@ class TestEvidence:
     """A proof is refused when there is nothing to hold the new network against."""
 
     def test_a_missing_earlier_network(self) -> None:
-        network = empty_network(Architecture(4, (3,), 2))
+        network = empty_network(mlp(4, (3,), 2))
         with pytest.raises(ForgettingError, match="the published network of task 1 is missing from the proof"):
             prove_zero_forgetting(network, 3, {2: network}, {2: torch.zeros(1, 4)})
 
-    @pytest.mark.parametrize("other", [Architecture(4, (3,), 5), Architecture(4, (4,), 2), Architecture(4, (3, 3), 2),
-                                       Architecture(4, (3,), 2, activation=Activation.TANH)])
+    @pytest.mark.parametrize("other", [mlp(4, (3,), 5), mlp(4, (4,), 2), mlp(4, (3, 3), 2),
+                                       mlp(4, (3,), 2, activation=Activation.TANH)])
     def test_another_architecture(self, other: Architecture) -> None:
-        new, old = empty_network(Architecture(4, (3,), 2)), empty_network(other)
+        new, old = empty_network(mlp(4, (3,), 2)), empty_network(other)
         with pytest.raises(ForgettingError, match="task 1 was published with another architecture"):
             prove_zero_forgetting(new, 2, {1: old}, {1: torch.zeros(1, 4)})

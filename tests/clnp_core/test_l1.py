@@ -4,17 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.architecture import HeadKind
+from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import add_l1_gradient, l1_penalty
 from clnp_core.network import empty_network
-from clnp_core.partition import FreeNetwork, frozen_activations
+from clnp_core.networks import mlp
+from clnp_core.partition import FreeNetwork
 from tests.clnp_core.builders import History, drawn_network, generator
 
 ALPHA = [0.01, 0.2, 3.0]
 
 
 def free_network(head: HeadKind, seed: int = 6) -> tuple[FreeNetwork, torch.Tensor, tuple[torch.Tensor, ...]]:
-    base = drawn_network(Architecture(5, (8, 9), 3, head=head), 2, seed)
+    base = drawn_network(mlp(5, (8, 9), 3, head=head), 2, seed)
     inputs = torch.randn(11, 5, generator=generator(seed))
     return FreeNetwork(base, generator(seed + 1)), inputs, frozen_activations(base, inputs)
 
@@ -103,7 +105,7 @@ def test_the_penalty_is_a_sum_and_not_a_mean() -> None:
 
 
 def test_the_penalty_of_a_first_task_is_over_all_weights() -> None:
-    free = FreeNetwork(empty_network(Architecture(5, (4, 3), 2)), generator(1))
+    free = FreeNetwork(empty_network(mlp(5, (4, 3), 2)), generator(1))
     dense = free.assemble(1)
     weights = [dense.hidden[0].weight, dense.hidden[1].weight, dense.head(1).weight]
     assert l1_penalty(free.penalised(), ALPHA) == pytest.approx(

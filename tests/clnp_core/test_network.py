@@ -3,13 +3,15 @@
 import pytest
 import torch
 
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, HeadKind
 from clnp_core.errors import ArtifactError
-from clnp_core.network import FREE, SHARED_HEAD, Network, activate, empty_network, head_key
+from clnp_core.layers import activate
+from clnp_core.network import FREE, SHARED_HEAD, Network, empty_network, head_key
+from clnp_core.networks import mlp
 from tests.clnp_core.builders import History, same_bits
 
-MULTI = Architecture(3, (4, 5), 2, head=HeadKind.MULTI, head_bias=True)
-SINGLE = Architecture(3, (4, 5), 2, head=HeadKind.SINGLE)
+MULTI = mlp(3, (4, 5), 2, head=HeadKind.MULTI, head_bias=True)
+SINGLE = mlp(3, (4, 5), 2, head=HeadKind.SINGLE)
 
 
 def test_the_base_of_the_first_task_is_free_and_zero() -> None:

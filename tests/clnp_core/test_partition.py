@@ -6,13 +6,15 @@ import torch
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from clnp_core.errors import DepletedError, StateError
 from clnp_core.evaluation import canonical_logits, hidden_activations
-from clnp_core.heads import columns_trained
-from clnp_core.network import FREE, Network, empty_network
-from clnp_core.partition import FreeNetwork, frozen_activations, widen
+from clnp_core.frozen import frozen_activations
+from clnp_core.heads import neurons_read_in_training
+from clnp_core.network import FREE, Network
+from clnp_core.networks import mlp
+from clnp_core.partition import FreeNetwork, widen
 from tests.clnp_core.builders import History, blobs, copied, drawn_network, generator, same_bits, train
 
-CHAIN = Architecture(6, (9, 8, 7), 3, head=HeadKind.MULTI, head_bias=True)
-BOTH = [CHAIN, Architecture(6, (9, 8, 7), 3, head=HeadKind.SINGLE)]
+CHAIN = mlp(6, (9, 8, 7), 3, head=HeadKind.MULTI, head_bias=True)
+BOTH = [CHAIN, mlp(6, (9, 8, 7), 3, head=HeadKind.SINGLE)]
 HEADS = pytest.mark.parametrize("architecture", BOTH, ids=["multi", "single"])
 X = torch.randn(31, 6, generator=generator(11))
 
@@ -74,7 +76,7 @@ def test_no_optimizer_moves_a_frozen_bit(architecture: Architecture, name: str) 
 @HEADS
 @pytest.mark.parametrize("activation", list(Activation))
 def test_training_and_the_dense_network_compute_the_same(architecture: Architecture, activation: Activation) -> None:
-    chain = Architecture(6, (9, 8, 7), 3, activation, architecture.head, architecture.head_bias)
+    chain = mlp(6, (9, 8, 7), 3, activation, architecture.head, architecture.head_bias)
     base = drawn_network(chain, 2, seed=5)
     free = FreeNetwork(base, generator(6))
     logits = free(X, frozen_activations(base, X))
@@ -85,7 +87,7 @@ def test_training_and_the_dense_network_compute_the_same(architecture: Architect
 def test_a_dense_network_in_double_precision_agrees_to_nine_digits() -> None:
     base = drawn_network(CHAIN, 2, seed=5)
     base = Network(base.architecture,
-                   tuple(type(rows)(rows.weight.double(), rows.bias.double()) for rows in base.hidden),
+                   tuple(rows.map(torch.Tensor.double) for rows in base.hidden),
                    {k: type(h)(h.weight.double(), None if h.bias is None else h.bias.double()) for k, h in base.heads.items()},
                    base.activated_by)
     free = FreeNetwork(base, generator(6), dtype=torch.float64)
@@ -120,14 +122,14 @@ def test_an_active_neuron_never_reads_a_free_one(architecture: Architecture) -> 
 @HEADS
 def test_rows_are_drawn_with_the_fan_in_of_the_whole_row(architecture: Architecture) -> None:
     """PyTorch's default: uniform within ±1/√fan_in, however much of the row is frozen below."""
-    wide = Architecture(50, (60, 80), 40, head=architecture.head, head_bias=architecture.head_bias)
+    wide = mlp(50, (60, 80), 40, head=architecture.head, head_bias=architecture.head_bias)
     base = drawn_network(wide, 2, seed=7)
     free = FreeNetwork(base, generator(8))
     for layer, fan_in in enumerate((50, 60)):
         values = torch.cat([free.from_active[layer].flatten(), free.from_free[layer].flatten()])
         bound = fan_in ** -0.5
         assert 0.98 * bound < float(values.abs().max()) <= bound
-        assert float(free.bias[layer].abs().max()) <= bound
+        assert float(free.vectors[f"bias_{layer}"].abs().max()) <= bound
         assert abs(float(values.mean())) < 0.1 * bound
         assert float(values.std()) == pytest.approx(bound / 3 ** 0.5, rel=0.1)
     head = torch.cat([free.head_from_active.flatten(), free.head_from_free.flatten()])
@@ -182,17 +184,6 @@ def test_a_single_head_without_room_says_so_and_how_to_go_on() -> None:
 
 
 @HEADS
-@pytest.mark.parametrize("batch_size", [4, 31, 10_000])
-def test_frozen_activations_are_those_of_the_base(architecture: Architecture, batch_size: int) -> None:
-    base = drawn_network(architecture, 2, seed=5)
-    for found, values, owner in zip(frozen_activations(base, X, batch_size), hidden_activations(base, X),
-                                    base.activated_by, strict=True):
-        assert torch.allclose(found, values[:, owner != FREE], atol=1e-6)
-        assert not found.requires_grad
-    assert [values.shape for values in frozen_activations(empty_network(architecture), X)] == [(31, 0)] * 3
-
-
-@HEADS
 def test_penalised_weights_come_by_layer_and_the_output_last(architecture: Architecture) -> None:
     base = drawn_network(architecture, 1, seed=5)
     free = FreeNetwork(base, generator(6))
@@ -200,7 +191,7 @@ def test_penalised_weights_come_by_layer_and_the_output_last(architecture: Archi
     assert len(layers) == 4
     assert [sum(w.numel() for w in weights) for weights in layers[:3]] == [
         int((owner == FREE).sum()) * architecture.fan_in(layer) for layer, owner in enumerate(base.activated_by)]
-    read = columns_trained(architecture, base.activated_by[-1])
+    read = neurons_read_in_training(architecture, base.activated_by[-1])
     assert sum(w.numel() for w in layers[3]) == 3 * int(read.sum())
 
 

@@ -4,15 +4,17 @@ import pytest
 import torch
 
 from clnp_core.activity import mean_activity
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, HeadKind
 from clnp_core.evaluation import canonical_logits, hidden_activations
 from clnp_core.forgetting import structure_faults
-from clnp_core.network import FREE, Network, activate
+from clnp_core.layers import activate
+from clnp_core.network import FREE, Network
+from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import keep, prune, survivors
 from tests.clnp_core.builders import copied, drawn_network, drawn_scan, generator, network_of, same_bits
 
-CHAIN = Architecture(6, (9, 8, 7), 3)
+CHAIN = mlp(6, (9, 8, 7), 3)
 OWNERS = [[1, 2, 2, 2], [1, 1, 2, 2]]
 
 
@@ -57,7 +59,7 @@ def test_a_neuron_that_was_free_already_does_not_come_back() -> None:
 @pytest.mark.parametrize("activation", list(Activation))
 def test_a_pruned_neuron_says_exactly_zero(activation: Activation) -> None:
     """Whatever the nonlinearity makes of a zero row, and however positive its bias was."""
-    network = drawn_network(Architecture(6, (9, 8, 7), 3, activation), 1, seed=2, pruned_last=False)
+    network = drawn_network(mlp(6, (9, 8, 7), 3, activation), 1, seed=2, pruned_last=False)
     for rows in network.hidden:
         rows.bias.fill_(2.0)
     inputs = torch.randn(40, 6, generator=generator(3))
@@ -82,7 +84,7 @@ def test_a_unit_that_lost_all_its_inputs_stays_for_its_positive_bias() -> None:
 
 @pytest.mark.parametrize("head", list(HeadKind))
 def test_what_is_pruned_leaves_nothing_behind(head: HeadKind) -> None:
-    scan = drawn_scan(Architecture(6, (9, 8, 7), 3, head=head), tasks=2, seed=4)
+    scan = drawn_scan(mlp(6, (9, 8, 7), 3, head=head), tasks=2, seed=4)
     thetas = tuple(float(activity.median()) for activity in scan.activities)
     pruned = prune(scan.network, 2, scan.activities, thetas)
     below = torch.zeros(6, dtype=torch.bool)
@@ -98,12 +100,12 @@ def test_what_is_pruned_leaves_nothing_behind(head: HeadKind) -> None:
 
 
 def scan_base(head: HeadKind) -> Network:
-    return drawn_network(Architecture(6, (9, 8, 7), 3, head=head), 1, seed=4)
+    return drawn_network(mlp(6, (9, 8, 7), 3, head=head), 1, seed=4)
 
 
 @pytest.mark.parametrize("head", list(HeadKind))
 def test_what_stays_keeps_its_bits(head: HeadKind) -> None:
-    scan = drawn_scan(Architecture(6, (9, 8, 7), 3, head=head), tasks=2, seed=4)
+    scan = drawn_scan(mlp(6, (9, 8, 7), 3, head=head), tasks=2, seed=4)
     pruned = prune(scan.network, 2, scan.activities, tuple(float(a.median()) for a in scan.activities))
     below = torch.ones(6, dtype=torch.bool)
     for before, after, owner in zip(scan.network.hidden, pruned.hidden, pruned.activated_by, strict=True):
@@ -136,7 +138,7 @@ def test_pruned_outputs_are_those_of_the_network_without_the_neurons() -> None:
     kept = survivors(scan.network, 2, scan.activities, tuple(float(a.median()) for a in scan.activities))
     values, index = scan.inputs, torch.arange(6)
     for rows, stays in zip(scan.network.hidden, kept, strict=True):
-        values = activate(values @ rows.weight[stays][:, index].t() + rows.bias[stays], CHAIN.activation)
+        values = activate(values @ rows.weight[stays][:, index].t() + rows.bias[stays], CHAIN.layers[0].activation)
         index = torch.nonzero(stays).flatten()
     own = scan.network.activated_by[-1][index] == 2
     expected = values[:, own] @ scan.network.head(2).weight[:, index[own]].t()
@@ -145,7 +147,7 @@ def test_pruned_outputs_are_those_of_the_network_without_the_neurons() -> None:
 
 
 def test_everything_pruned_leaves_a_network_that_can_be_trained_again() -> None:
-    scan = drawn_scan(Architecture(6, (9, 8), 3, head=HeadKind.MULTI, head_bias=True), tasks=1, seed=6)
+    scan = drawn_scan(mlp(6, (9, 8), 3, head=HeadKind.MULTI, head_bias=True), tasks=1, seed=6)
     empty = prune(scan.network, 1, scan.activities, (1e9, 1e9))
     assert all(bool((owner == FREE).all()) for owner in empty.activated_by)
     logits = canonical_logits(empty, scan.inputs, 1)

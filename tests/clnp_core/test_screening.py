@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clnp_core.activity import mean_activity
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, HeadKind
 from clnp_core.evaluation import canonical_logits, evaluate
-from clnp_core.network import FREE, Head, Network, Rows
+from clnp_core.network import FREE, Head, Network
+from clnp_core.networks import mlp
 from clnp_core.pruning import keep
 from clnp_core.screening import Screen
 from tests.clnp_core.builders import Scan, drawn_scan, generator, network_of, with_tensor
@@ -39,7 +40,7 @@ def canonical_wrong(scan: Scan, kept: list[torch.Tensor]) -> int:
 def scaled(scan: Scan, factor: float) -> Scan:
     """Weights and biases of every layer times a factor: logits of another order of magnitude."""
     network = scan.network
-    rows = tuple(Rows(rows.weight * factor, rows.bias * factor) for rows in network.hidden)
+    rows = tuple(rows.map(lambda values: values * factor) for rows in network.hidden)
     heads = {key: Head(head.weight * factor, head.bias) for key, head in network.heads.items()}
     return dataclasses.replace(scan, network=Network(network.architecture, rows, heads, network.activated_by))
 
@@ -64,14 +65,14 @@ def assert_never_rejects_what_passes(scan: Scan, seed: int, walks: int = 30) -> 
        factor=st.sampled_from([1e-3, 1.0, 100.0]))
 def test_what_the_canonical_evaluation_accepts_is_never_rejected(
         seed: int, head: HeadKind, activation: Activation, hidden: tuple[int, ...], tasks: int, factor: float) -> None:
-    chain = Architecture(5, hidden, 3, activation, head, head is HeadKind.MULTI)
+    chain = mlp(5, hidden, 3, activation, head, head is HeadKind.MULTI)
     assert_never_rejects_what_passes(scaled(drawn_scan(chain, tasks, seed, samples=300), factor), seed)
 
 
 @pytest.mark.parametrize("head", list(HeadKind))
 def test_the_screen_does_reject_what_is_far_off(head: HeadKind) -> None:
     """Otherwise the property above would hold for a screen that does nothing."""
-    scan = drawn_scan(Architecture(5, (20, 15), 3, head=head), 2, seed=3, samples=600)
+    scan = drawn_scan(mlp(5, (20, 15), 3, head=head), 2, seed=3, samples=600)
     screen = Screen(scan.network, 2, scan.inputs, scan.labels, allowed_wrong=200)
     for kept in random_subsets(scan, 40, seed=4):
         wrong = canonical_wrong(scan, kept)
@@ -81,7 +82,7 @@ def test_the_screen_does_reject_what_is_far_off(head: HeadKind) -> None:
 
 
 def test_the_boundary_of_the_budget_is_exact_where_no_sample_stands_on_the_edge() -> None:
-    scan = drawn_scan(Architecture(5, (9, 7), 3, Activation.TANH), 1, seed=8, samples=700)
+    scan = drawn_scan(mlp(5, (9, 7), 3, Activation.TANH), 1, seed=8, samples=700)
     kept = random_subsets(scan, 3, seed=1)[-1]
     first, second = canonical_logits(keep(scan.network, 1, kept), scan.inputs, 1).topk(2, dim=1).values.unbind(dim=1)
     assert bool((first - second > 5e-4).all())
@@ -93,24 +94,24 @@ def test_the_boundary_of_the_budget_is_exact_where_no_sample_stands_on_the_edge(
 
 
 def test_a_long_walk_counts_like_a_fresh_start() -> None:
-    scan = drawn_scan(Architecture(5, (40, 9), 3), 1, seed=12, samples=300)
+    scan = drawn_scan(mlp(5, (40, 9), 3), 1, seed=12, samples=300)
     walking = Screen(scan.network, 1, scan.inputs, scan.labels, allowed_wrong=300)
     for kept in random_subsets(scan, 60, seed=2):
         fresh = Screen(scan.network, 1, scan.inputs, scan.labels, allowed_wrong=300)
-        assert abs(walking.count_correct(kept) - fresh.count_correct(kept)) <= 1
-        assert abs(walking.count_correct(kept) - (300 - canonical_wrong(scan, kept))) <= 1
+        assert abs(walking.counts_correct([kept])[0] - fresh.counts_correct([kept])[0]) <= 1
+        assert abs(walking.counts_correct([kept])[0] - (300 - canonical_wrong(scan, kept))) <= 1
 
 
 def test_equal_logits_are_no_certain_error() -> None:
     """With everything pruned all logits are equal: class 0 counts, and none may be rejected on the tie alone."""
-    scan = drawn_scan(Architecture(5, (9, 7), 3), 1, seed=8)
+    scan = drawn_scan(mlp(5, (9, 7), 3), 1, seed=8)
     nothing = [torch.zeros(width, dtype=torch.bool) for width in (9, 7)]
     labels = torch.zeros(len(scan.labels), dtype=torch.int64)
     assert not Screen(scan.network, 1, scan.inputs, labels, allowed_wrong=0).certainly_fails(nothing)
 
 
 def test_a_network_of_no_numbers_is_left_to_the_canonical_evaluation() -> None:
-    scan = drawn_scan(Architecture(5, (9, 7), 3, head=HeadKind.MULTI, head_bias=True), 1, seed=8)
+    scan = drawn_scan(mlp(5, (9, 7), 3, head=HeadKind.MULTI, head_bias=True), 1, seed=8)
     for value in (float("nan"), float("inf")):
         broken = dataclasses.replace(scan, network=with_tensor(scan.network, "hidden.1.weight", (0, 0), value))
         screen = Screen(broken.network, 1, broken.inputs, broken.labels, allowed_wrong=0)

@@ -12,6 +12,7 @@ from clnp_core.activity import mean_activity
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE
+from clnp_core.networks import mlp
 from clnp_core.pruning import prune
 from clnp_core.screening import RELATIVE_TOLERANCE
 from clnp_core.selection import ThresholdMode, Thresholds, required_correct
@@ -46,9 +47,9 @@ def architectures() -> list[Architecture]:
     for seed, (hidden, head) in enumerate(itertools.product([(13,), (9, 7), (8, 7, 6)], HeadKind)):
         activation = list(Activation)[seed % len(Activation)]
         bias = head is HeadKind.MULTI and seed % 4 == 0
-        chains.append(Architecture(5, hidden, 3, activation, head, bias))
-        chains.append(Architecture(5, hidden, 3, Activation.RELU, head, bias))
-    chains.append(Architecture(5, (9, 7), 3, Activation.SILU, HeadKind.SINGLE))
+        chains.append(mlp(5, hidden, 3, activation, head, bias))
+        chains.append(mlp(5, hidden, 3, Activation.RELU, head, bias))
+    chains.append(mlp(5, (9, 7), 3, Activation.SILU, HeadKind.SINGLE))
     return chains
 
 
@@ -56,8 +57,8 @@ SCANS = [drawn_scan(chain, tasks, seed=10 * tasks + number, samples=290)
          for number, chain in enumerate(architectures()) for tasks in (1, 2)]
 
 
-@pytest.mark.parametrize("scan", SCANS, ids=lambda s: f"{s.network.architecture.head}-{s.network.architecture.activation}"
-                         f"-{len(s.activities)}-task{s.task}")
+@pytest.mark.parametrize("scan", SCANS, ids=lambda s: f"{s.network.architecture.head}-"
+                         f"{s.network.architecture.layers[0].activation}-{len(s.activities)}-task{s.task}")
 def test_the_answer_is_that_of_brute_force(scan: Scan) -> None:
     for margin in MARGINS:
         required = required_of(scan, margin)
@@ -179,7 +180,7 @@ def test_per_layer_starts_from_nothing_where_the_shared_search_found_none() -> N
 def test_layers_are_raised_from_the_last_to_the_first_until_nothing_changes(
         seed: int, hidden: tuple[int, ...], margin: str, order_matters: bool, rounds_matter: bool) -> None:
     """Cases found by search in which another order, or a single round, ends elsewhere."""
-    scan = drawn_scan(Architecture(5, hidden, 3, Activation.TANH), 1, seed, samples=290)
+    scan = drawn_scan(mlp(5, hidden, 3, Activation.TANH), 1, seed, samples=290)
     required = required_of(scan, margin)
     expected = brute_per_layer(scan, required)
     assert found(scan, required, ThresholdMode.PER_LAYER).thresholds == expected
@@ -201,7 +202,7 @@ def test_a_budget_spent_to_the_last_sample_before_the_last_batch_still_passes() 
 
 
 def test_dead_neurons_go_at_zero_and_cost_nothing() -> None:
-    scan = drawn_scan(Architecture(5, (9, 7), 3), 1, seed=91)
+    scan = drawn_scan(mlp(5, (9, 7), 3), 1, seed=91)
     for rows in scan.network.hidden:
         rows.weight[1], rows.bias[1] = 0.0, -1.0
     scan = dataclasses.replace(scan, activities=mean_activity(scan.network, scan.inputs))
@@ -252,7 +253,7 @@ def test_a_required_count_above_the_trial_s_own_may_still_pass_pruned() -> None:
 
 
 def test_the_input_is_left_as_it_was() -> None:
-    scan = drawn_scan(Architecture(5, (9, 7), 3), 2, seed=90)
+    scan = drawn_scan(mlp(5, (9, 7), 3), 2, seed=90)
     before = {name: tensor.clone() for name, tensor in scan.network.to_tensors().items()}
     found(scan, required_of(scan, "3"), ThresholdMode.PER_LAYER)
     threshold_curve(scan.network, 2, scan.activities, scan.inputs, scan.labels, points=5)

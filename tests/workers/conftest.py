@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.architecture import HeadKind
+from clnp_core.networks import mlp
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
 
 DIGITS = BenchmarkSpec("permuted-digits", 0, {}, None, "unit")
@@ -30,7 +31,7 @@ def stage() -> Callable[..., StageSpec]:
               epochs: int = 3, patience: int | None = None, optimizer: str = "adam", milestones: tuple[int, ...] = (),
               benchmark: BenchmarkSpec = DIGITS, inputs: int = 64) -> StageSpec:
         training = TrainingSpec(optimizer, 0.9 if optimizer == "sgd" else 0.0, 0.0, 64, epochs, milestones, 0.1, patience)
-        return StageSpec(benchmark, task, Architecture(inputs, hidden, 10, head=head), base, training, 100, 1, 20)
+        return StageSpec(benchmark, task, mlp(inputs, hidden, 10, head=head), base, training, 100, 1, 20)
     return build
 
 

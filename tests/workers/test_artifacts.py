@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
 from clnp_core.network import empty_network
+from clnp_core.networks import mlp
 from workers.artifacts import ArtifactStore, get_network, put_network
 
 TENSORS = {"b": torch.arange(6, dtype=torch.float32).reshape(2, 3), "a": torch.tensor([1, 2], dtype=torch.int16)}
@@ -96,7 +96,7 @@ def test_remove_says_what_it_freed(store: ArtifactStore) -> None:
 
 
 def test_networks_come_back(store: ArtifactStore) -> None:
-    network = empty_network(Architecture(4, (3, 2), 2))
+    network = empty_network(mlp(4, (3, 2), 2))
     digest = put_network(store, network, "commit", task=1).digest
     back, contents = get_network(store, digest)
     assert back.architecture == network.architecture
@@ -104,7 +104,7 @@ def test_networks_come_back(store: ArtifactStore) -> None:
 
 
 def test_a_network_with_a_missing_tensor_is_refused(store: ArtifactStore) -> None:
-    network = empty_network(Architecture(4, (3, 2), 2))
+    network = empty_network(mlp(4, (3, 2), 2))
     tensors = network.to_tensors()
     del tensors["hidden.2.bias"]
     digest = store.put(tensors, {"kind": "commit", "architecture": network.architecture.to_json()}).digest

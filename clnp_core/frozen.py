@@ -1,0 +1,114 @@
+"""What the active neurons say, which no training of a later task can change (paper §2.1).
+
+An active neuron reads active neurons only, with frozen weights and frozen running statistics. Where no dropout lies before it,
+what it passes on is a constant of the task and computed once for all samples; behind a dropout it is computed at every step,
+without gradients.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from clnp_core.architecture import Architecture
+from clnp_core.evaluation import exact_float32
+from clnp_core.layers import pooled, respond
+from clnp_core.network import FREE, Network, column_index
+
+CACHE_BYTES = 2**31
+"""The first hidden layers are computed once per task as far as they fit into so many bytes; the rest at every step. A constant,
+so that which layers those are, and with them the bits of a trial, follow from the trial alone."""
+
+PASS_BYTES = 2**28
+"""About what the largest activation of one pass over the samples may take."""
+
+
+class FrozenNetwork:
+    """The active neurons of a network and what they read of each other."""
+
+    def __init__(self, base: Network, active: Sequence[Tensor]) -> None:
+        """Cut out the active rows and columns.
+
+        Args:
+            base: the network.
+            active: per hidden layer int64 [n], the active neurons, ascending.
+        """
+        self._layers = base.architecture.layers
+        self._rows = [rows.of(own) for rows, own in zip(base.hidden, active, strict=True)]
+        self._weights = [rows.weight[:, active_below(base.architecture, index, active)]
+                         for index, rows in enumerate(self._rows)]
+
+    @torch.no_grad()
+    def passed_on(self, layer: int, values: Tensor) -> Tensor:
+        """What the active neurons of hidden layer ``layer`` (0-based) pass on, pooled.
+
+        Args:
+            layer: the layer.
+            values: what its active neurons read: float [batch, *input shape] or [batch, active of the layer below, …].
+        """
+        vectors = {name: values_of.to(values.dtype) for name, values_of in self._rows[layer].vectors.items()}
+        responses = respond(self._layers[layer], values, self._weights[layer].to(values.dtype), vectors)
+        return pooled(self._layers[layer].pool, responses)
+
+
+def active_below(architecture: Architecture, layer: int, active: Sequence[Tensor]) -> Tensor:
+    """The columns of a hidden layer's weight that belong to active neurons below: all of them where it reads inputs."""
+    if layer == 0:
+        return torch.arange(architecture.columns(0), device=active[0].device)
+    return column_index(architecture, layer, active[layer - 1])
+
+
+def layers_computed_once(base: Network, samples: int) -> int:
+    """How many hidden layers, from the first, have frozen activations that are constants of the task and fit into memory."""
+    architecture, total = base.architecture, 0
+    for index, layer in enumerate(architecture.layers):
+        active = int((base.activated_by[index] != FREE).sum())
+        total += samples * active * _positions(architecture.maps[index]) * 4
+        if total > CACHE_BYTES:
+            return index
+        if layer.dropout:
+            return index + 1
+    return architecture.depth
+
+
+@torch.no_grad()
+def frozen_activations(base: Network, inputs: Tensor) -> tuple[Tensor, ...]:
+    """What the active neurons pass on for every sample, once for the whole task.
+
+    Args:
+        base: the committed network.
+        inputs: float [samples, *input shape].
+
+    Returns:
+        For each of the first :func:`layers_computed_once` hidden layers float [samples, active neurons, …], pooled, before any
+        dropout, neurons in ascending order.
+    """
+    architecture = base.architecture
+    active = [torch.nonzero(owner != FREE).flatten() for owner in base.activated_by]
+    once = layers_computed_once(base, len(inputs))
+    network = FrozenNetwork(base, active)
+    layers = [inputs.new_empty(len(inputs), len(index), *sides)
+              for index, sides in zip(active[:once], architecture.maps, strict=False)]
+    widest = max(width * _positions(sides) for width, sides in zip(architecture.hidden, _unpooled(architecture), strict=True))
+    batch_size = min(10_000, max(1, PASS_BYTES // (4 * widest)))
+    for start in range(0, len(inputs), batch_size):
+        values = inputs[start:start + batch_size]
+        for index, layer in enumerate(layers):
+            with exact_float32():
+                values = network.passed_on(index, values)
+            layer[start:start + len(values)] = values
+    return tuple(layers)
+
+
+def _unpooled(architecture: Architecture) -> list[tuple[int, ...]]:
+    """Per hidden layer the sides of its map before pooling."""
+    below = (architecture.input_shape[1:], *architecture.maps)
+    return [() if layer.convolution is None else tuple(layer.convolution.positions(side) for side in sides)
+            for layer, sides in zip(architecture.layers, below, strict=False)]
+
+
+def _positions(sides: Sequence[int]) -> int:
+    positions = 1
+    for side in sides:
+        positions *= side
+    return positions

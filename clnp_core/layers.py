@@ -1,0 +1,104 @@
+"""What one layer computes, step by step: weigh, normalise, activate, pool; and what an output does.
+
+The same functions serve training, the canonical evaluation and the screening of candidates, for dense layers and for
+convolutions.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from clnp_core.architecture import Activation, Layer, Pool, PoolKind, Window
+
+BATCH_NORM_EPSILON = 1e-5
+"""Added to the variance under the root, as in torch."""
+
+BATCH_NORM_MOMENTUM = 0.1
+"""The share of a batch in the running statistics, as in torch."""
+
+
+def weigh(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The sums that arrive at a layer's neurons.
+
+    Args:
+        window: of a convolution; None for a dense layer, which reads a map flattened.
+        values: float [batch, columns], or [batch, channels, height, width].
+        weight: float [rows, columns], or [rows, channels, k, k].
+        bias: float [rows], or None.
+
+    Returns:
+        float [batch, rows], or [batch, rows, height, width]. Without rows or columns, what torch would not compute: the bias.
+    """
+    if window is None:
+        return functional.linear(values.flatten(1), weight, bias)
+    if weight.numel():
+        return functional.conv2d(values, weight, bias, window.stride, window.padding)
+    sums = values.new_zeros(len(values), len(weight), *(window.positions(side) for side in values.shape[2:]))
+    return sums if bias is None else sums + per_neuron(bias, sums)
+
+
+def per_neuron(vector: Tensor, values: Tensor) -> Tensor:
+    """A vector [neurons], shaped so that it broadcasts over ``values`` [batch, neurons] or [batch, neurons, height, width]."""
+    return vector.reshape(1, -1, *(1,) * (values.ndim - 2))
+
+
+def normalise(values: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:
+    """BatchNorm with running statistics, once; values without BatchNorm pass as they are.
+
+    Args:
+        values: float [batch, neurons] or [batch, neurons, height, width].
+        vectors: of the neurons, as in :class:`clnp_core.network.Rows`.
+    """
+    if "scale" not in vectors or not values.numel():
+        return values
+    return functional.batch_norm(values, vectors["mean"], vectors["variance"], vectors["scale"], vectors["shift"],
+                                 training=False, eps=BATCH_NORM_EPSILON)
+
+
+def respond(layer: Layer, values: Tensor, weight: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:
+    """The activations of a layer in evaluation mode, before pooling: weights, running statistics, nonlinearity.
+
+    Args:
+        layer: the layer.
+        values: what the layer below passes on.
+        weight: all rows of the layer or some of them.
+        vectors: of the same neurons.
+    """
+    sums = weigh(layer.convolution, values, weight, vectors.get("bias"))
+    return activate(normalise(sums, vectors), layer.activation)
+
+
+def activate(values: Tensor, activation: Activation) -> Tensor:
+    """The nonlinearity, elementwise."""
+    return _FUNCTIONS[activation](values)
+
+
+def pooled(pool: Pool | None, values: Tensor) -> Tensor:
+    """What a layer passes on: its activations, pooled where it pools; [batch, neurons, height, width] as before, smaller."""
+    if pool is None:
+        return values
+    window = pool.window
+    if not values.numel():
+        return values.new_empty(*values.shape[:2], *(window.positions(side) for side in values.shape[2:]))
+    if pool.kind is PoolKind.MAX:
+        return functional.max_pool2d(values, window.kernel, window.stride, window.padding)
+    return functional.avg_pool2d(values, window.kernel, window.stride, window.padding)
+
+
+def output(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Logits [batch, classes] of a head: dense, or a convolution averaged over its map (paper, Table 3)."""
+    sums = weigh(window, values, weight, bias)
+    return sums if window is None else sums.mean(dim=(2, 3))
+
+
+_FUNCTIONS = {
+    Activation.RELU: torch.relu,
+    Activation.LEAKY_RELU: functional.leaky_relu,
+    Activation.TANH: torch.tanh,
+    Activation.SIGMOID: torch.sigmoid,
+    Activation.GELU: functional.gelu,
+    Activation.ELU: functional.elu,
+    Activation.SILU: functional.silu,
+}
