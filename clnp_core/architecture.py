@@ -251,8 +251,9 @@ def _convolved(where: str, shape: tuple[int, ...], window: Window, channels: int
     if len(shape) != 3:
         raise ConfigError(f"{where} needs a map, and what it reads is flat",
                           "images come as [channels, height, width], and no convolution may follow a dense layer")
-    sides = [window.positions(side) for side in shape[1:]]
-    if min(sides) < 1 or min(window.kernel, window.stride) < 1 or window.padding < 0:
+    possible = min(window.kernel, window.stride) >= 1 and window.padding >= 0
+    sides = [window.positions(side) for side in shape[1:]] if possible else [0]
+    if min(sides) < 1:
         raise ConfigError(f"{where}: a {window.kernel} × {window.kernel} window with stride {window.stride} and padding "
                           f"{window.padding} does not fit into a map of {shape[1]} × {shape[2]}",
                           "use a smaller kernel, more padding, or less pooling before it")
