@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from clnp_core.heads import task_mask
-from clnp_core.layers import output, per_neuron, pooled, respond
+from clnp_core.layers import laid_out, output, per_neuron, pooled, respond
 from clnp_core.network import FREE, Network
 
 CANONICAL_BATCH = 1000
@@ -47,7 +47,7 @@ def hidden_activations(network: Network, inputs: Tensor) -> list[Tensor]:
         L tensors, float [batch, width], or [batch, channels, height, width] of a convolution.
     """
     outputs: list[Tensor] = []
-    values = inputs
+    values = laid_out(inputs)
     for layer, rows, owner in zip(network.architecture.layers, network.hidden, network.activated_by, strict=True):
         values = respond(layer, values, rows.weight, rows.vectors)
         values = values * per_neuron((owner != FREE).to(values.dtype), values)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clnp_core.architecture import Architecture
 from clnp_core.evaluation import exact_float32
-from clnp_core.layers import pooled, respond
+from clnp_core.layers import laid_out, pooled, respond
 from clnp_core.network import FREE, Network, column_index
 
 CACHE_BYTES = 2**31
@@ -58,12 +58,17 @@ def active_below(architecture: Architecture, layer: int, active: Sequence[Tensor
     return column_index(architecture, layer, active[layer - 1])
 
 
-def layers_computed_once(base: Network, samples: int) -> int:
+def active_neurons(network: Network, reopen: int | None = None) -> list[Tensor]:
+    """Per hidden layer int64 [n], ascending: the neurons that do not train. With ``reopen`` those of that task do."""
+    return [torch.nonzero((owner != FREE) & (owner != (FREE if reopen is None else reopen))).flatten()
+            for owner in network.activated_by]
+
+
+def layers_computed_once(base: Network, samples: int, reopen: int | None = None) -> int:
     """How many hidden layers, from the first, have frozen activations that are constants of the task and fit into memory."""
     architecture, total = base.architecture, 0
-    for index, layer in enumerate(architecture.layers):
-        active = int((base.activated_by[index] != FREE).sum())
-        total += samples * active * _positions(architecture.maps[index]) * 4
+    for index, (layer, active) in enumerate(zip(architecture.layers, active_neurons(base, reopen), strict=True)):
+        total += samples * len(active) * _positions(architecture.maps[index]) * 4
         if total > CACHE_BYTES:
             return index
         if layer.dropout:
@@ -72,27 +77,28 @@ def layers_computed_once(base: Network, samples: int) -> int:
 
 
 @torch.no_grad()
-def frozen_activations(base: Network, inputs: Tensor) -> tuple[Tensor, ...]:
+def frozen_activations(base: Network, inputs: Tensor, reopen: int | None = None) -> tuple[Tensor, ...]:
     """What the active neurons pass on for every sample, once for the whole task.
 
     Args:
         base: the committed network.
         inputs: float [samples, *input shape].
+        reopen: a task whose neurons train again, as in :class:`clnp_core.partition.FreeNetwork`.
 
     Returns:
         For each of the first :func:`layers_computed_once` hidden layers float [samples, active neurons, …], pooled, before any
         dropout, neurons in ascending order.
     """
     architecture = base.architecture
-    active = [torch.nonzero(owner != FREE).flatten() for owner in base.activated_by]
-    once = layers_computed_once(base, len(inputs))
+    active = active_neurons(base, reopen)
+    once = layers_computed_once(base, len(inputs), reopen)
     network = FrozenNetwork(base, active)
-    layers = [inputs.new_empty(len(inputs), len(index), *sides)
+    layers = [laid_out(inputs.new_empty(len(inputs), len(index), *sides))
               for index, sides in zip(active[:once], architecture.maps, strict=False)]
     widest = max(width * _positions(sides) for width, sides in zip(architecture.hidden, _unpooled(architecture), strict=True))
     batch_size = min(10_000, max(1, PASS_BYTES // (4 * widest)))
     for start in range(0, len(inputs), batch_size):
-        values = inputs[start:start + batch_size]
+        values = laid_out(inputs[start:start + batch_size])
         for index, layer in enumerate(layers):
             with exact_float32():
                 values = network.passed_on(index, values)

@@ -19,6 +19,14 @@ BATCH_NORM_MOMENTUM = 0.1
 """The share of a batch in the running statistics, as in torch."""
 
 
+def laid_out(values: Tensor) -> Tensor:
+    """The same values, maps with their channels last in memory, which makes convolutions on a CPU about twice as fast.
+
+    Layers keep the layout of what they are given. It is part of what the bits of a result depend on.
+    """
+    return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
+
+
 def weigh(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The sums that arrive at a layer's neurons.
 

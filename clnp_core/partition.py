@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from clnp_core.architecture import Architecture, HeadKind, Layer, Window
 from clnp_core.errors import StateError
-from clnp_core.frozen import FrozenNetwork, active_below
+from clnp_core.frozen import FrozenNetwork, active_below, active_neurons
 from clnp_core.heads import neurons_read_in_training
-from clnp_core.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, activate, pooled, weigh
+from clnp_core.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, activate, laid_out, pooled, weigh
 from clnp_core.network import FREE, Head, Network, Rows, column_index, head_key, vector_names
 
 RUNNING = ("mean", "variance")
@@ -51,9 +51,9 @@ class FreeNetwork(nn.Module):
         super().__init__()
         architecture = base.architecture
         self._base, device = base, base.hidden[0].weight.device
-        owner_of_free = FREE if reopen is None else reopen
-        self.free = [torch.nonzero(owner == owner_of_free).flatten() for owner in base.activated_by]
-        self.active = [torch.nonzero((owner != FREE) & (owner != owner_of_free)).flatten() for owner in base.activated_by]
+        free = FREE if reopen is None else reopen
+        self.free = [torch.nonzero(owner == free).flatten() for owner in base.activated_by]
+        self.active = active_neurons(base, reopen)
         self._frozen = FrozenNetwork(base, self.active)
         depth = architecture.depth
         self._active_columns = [active_below(architecture, layer, self.active) for layer in range(depth + 1)]
@@ -99,12 +99,13 @@ class FreeNetwork(nn.Module):
             float [batch, classes].
         """
         architecture = self._base.architecture
+        inputs = laid_out(inputs)
         active, free = inputs, inputs[:, :0]
         for index, layer in enumerate(architecture.layers):
             sums = self._sums(layer.convolution, active, free, self.from_active[index], self.from_free[index],
                               self.vectors.get(f"bias_{index}"))
             free = pooled(layer.pool, activate(self._normalised(index, sums), layer.activation))
-            active = frozen[index] if index < len(frozen) else self._frozen.passed_on(index, active)
+            active = laid_out(frozen[index]) if index < len(frozen) else self._frozen.passed_on(index, active)
             active, free = self._dropped(layer, active), self._dropped(layer, free)
         logits = self._sums(architecture.output, free, active, self.head_from_free, self.head_from_active, self.head_bias)
         return logits if architecture.output is None else logits.mean(dim=(2, 3))
@@ -131,8 +132,8 @@ class FreeNetwork(nn.Module):
         """Dropout of single values, scaled to keep their mean; nothing in evaluation mode."""
         if not self.training or not layer.dropout:
             return values
-        kept = torch.empty_like(values).bernoulli_(1 - layer.dropout, generator=self._noise)
-        return values * kept.div_(1 - layer.dropout)
+        kept = torch.empty_like(values, requires_grad=False).uniform_(generator=self._noise) >= layer.dropout
+        return values * kept.to(values.dtype).div_(1 - layer.dropout)
 
     def trainable(self) -> list[nn.Parameter]:
         """Every parameter that holds at least one value."""

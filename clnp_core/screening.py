@@ -19,7 +19,7 @@ from torch import Tensor
 from clnp_core.architecture import Activation, Pool, Window
 from clnp_core.evaluation import count_correct, exact_float32
 from clnp_core.heads import neurons_read_by
-from clnp_core.layers import BATCH_NORM_EPSILON, activate, normalise, per_neuron, pooled, weigh
+from clnp_core.layers import BATCH_NORM_EPSILON, activate, laid_out, normalise, per_neuron, pooled, weigh
 from clnp_core.network import Network, column_index, column_mask
 
 RELATIVE_TOLERANCE = 1e-4
@@ -55,7 +55,7 @@ class Screen:
         leads, scales = [], [0.0]
         with torch.no_grad(), exact_float32():
             for start in range(0, len(inputs), size):
-                logits, scale = stack.unpruned(inputs[start:start + size].to(torch.float32))
+                logits, scale = stack.unpruned(laid_out(inputs[start:start + size].to(torch.float32)))
                 leads.append(_lead_of_truth(logits, labels[start:start + size]))
                 scales.append(scale)
         self._tolerance = RELATIVE_TOLERANCE * float(torch.tensor(scales).max())  # NaN wins
@@ -169,7 +169,7 @@ class _Block:
 
     def __init__(self, stack: _Stack, inputs: Tensor, labels: Tensor, remembers: bool) -> None:
         self.labels = labels
-        self._stack, self._inputs, self._remembers = stack, inputs.to(torch.float32), remembers
+        self._stack, self._inputs, self._remembers = stack, laid_out(inputs.to(torch.float32)), remembers
         self._forget()
 
     def _forget(self) -> None:

@@ -5,8 +5,10 @@ import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from clnp_core.errors import RunFailedError
 from clnp_core.evaluation import evaluate
@@ -14,8 +16,10 @@ from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import add_l1_gradient, l1_penalty
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
-from workers.spec import TrainingSpec, TrialSpec
+from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.tasks import TaskData
+
+Result = TypeVar("Result")
 
 
 class DivergedError(RunFailedError):
@@ -48,7 +52,7 @@ class Trained:
 def train(trial: TrialSpec, base: Network, data: TaskData) -> Generator[Epoch, None, Trained]:
     """Train one grid point; yields after every epoch and returns the best epoch's network.
 
-    Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2). Everything stays on the device of ``data``.
+    Everything stays on the device of ``data``.
 
     Args:
         trial: what to train and how.
@@ -59,37 +63,80 @@ def train(trial: TrialSpec, base: Network, data: TaskData) -> Generator[Epoch, N
         DepletedError: single-head without a free neuron in the last hidden layer.
         DivergedError: the loss is no longer finite.
     """
-    spec, task = trial.stage.training, trial.stage.task
-    device = data.train.inputs.device
     generator = torch.Generator().manual_seed(trial.seed)
     free = FreeNetwork(base, generator)
-    optimizer = _optimizer(spec, free, trial.learning_rate)
+    frozen = frozen_activations(base, data.train.inputs)
+    return (yield from _fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator))
+
+
+def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec,
+              seed: int) -> Generator[Epoch, None, Trained]:
+    """Go on training what survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
+
+    Only rows that this task activated and its own head columns train; severed entries are not there.
+
+    Args:
+        pruned: with the task on it, on the device of ``data``; some last-hidden neuron or a head of its own must be left.
+        data: the task.
+        stage: of the task.
+        tuning: epochs, learning rate and α.
+        seed: of the batches and of dropout.
+
+    Returns:
+        The best epoch's network; the pruned one, as epoch 0, where none is better.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    training = dataclasses.replace(stage.training, epochs=tuning.epochs, milestones=(), early_stopping_patience=None)
+    generator = torch.Generator().manual_seed(seed)
+    free = FreeNetwork(pruned, generator, reopen=stage.task)
+    frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
+    correct = evaluate(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
+    return (yield from _fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
+                            Trained(pruned, correct, 0, 0, 0.0)))
+
+
+def result_of(steps: Generator[Epoch, None, Result]) -> Result:
+    """What a training returns, its epochs unheard."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            result: Result = ended.value
+            return result
+
+
+def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
+         learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator,
+         best: Trained | None = None) -> Generator[Epoch, None, Trained]:
+    """Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2)."""
+    device = data.train.inputs.device
+    optimizer = _optimizer(spec, free, learning_rate)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
-    frozen = frozen_activations(base, data.train.inputs)  # per layer [samples, active]
     penalised = free.penalised()
-    best: Trained | None = None
     began = time.perf_counter()
 
     for epoch in range(1, spec.epochs + 1):
         epoch_began = time.perf_counter()
         loss_sum = torch.zeros((), device=device, dtype=torch.float64)
         order = torch.randperm(len(data.train), generator=generator).to(device)
-        for batch in torch.split(order, spec.batch_size):
+        for batch in _batches(order, spec.batch_size, stage.architecture.has_batch_norm):
             logits = free(data.train.inputs[batch], [layer[batch] for layer in frozen])  # [batch, classes]
             loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
             optimizer.zero_grad()
             loss.backward()
-            add_l1_gradient(penalised, trial.alpha)
+            add_l1_gradient(penalised, alpha)
             optimizer.step()
             loss_sum += loss.detach() * len(batch)
         schedule.step()
 
-        train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, trial.alpha)
+        train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, alpha)
         if not (math.isfinite(train_loss) and math.isfinite(penalty)):
             raise DivergedError(f"the loss became {train_loss} in epoch {epoch}",
                                 "a lower learning rate or a smaller alpha keeps it finite")
-        network = free.assemble(task)
-        correct = evaluate(network, data.val.inputs, data.val.labels, task, trial.stage.evaluation_batch_size).correct
+        network = free.assemble(stage.task)
+        correct = evaluate(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
         if best is None or correct > best.val_correct:
             best = Trained(network, correct, epoch, epoch, 0.0)
         yield Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began)
@@ -99,6 +146,15 @@ def train(trial: TrialSpec, base: Network, data: TaskData) -> Generator[Epoch, N
 
     assert best is not None, "at least one epoch runs"
     return dataclasses.replace(best, epochs_run=epoch, train_seconds=time.perf_counter() - began)
+
+
+def _batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:
+    """The samples of an epoch in batches; a last batch of one sample, which has no variance, joins the one before it where
+    BatchNorm needs one."""
+    batches = list(torch.split(order, size))
+    if has_batch_norm and len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def _optimizer(spec: TrainingSpec, free: FreeNetwork, learning_rate: float) -> torch.optim.Optimizer:

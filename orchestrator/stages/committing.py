@@ -1,12 +1,14 @@
-"""COMMITTING → COMMITTED: prune, publish, prove, and record it all in one transaction."""
+"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it all in one transaction."""
 
 import dataclasses
 
-from db.records import CapacityRecord, CommitRecord, EvaluationRecord
+from clnp_core.selection import required_correct
+from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTuningRound
 from db.rows import StageRow
+from orchestrator import plan
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.selecting import restore
-from workers import jobs
+from workers.publishing import BuiltCommit, TunedRound, build_commit
 
 
 def commit(run: RunContext, stage: StageRow) -> None:
@@ -22,14 +24,24 @@ def commit(run: RunContext, stage: StageRow) -> None:
     restore(run, stage, [chosen])
     splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
     earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
-    built: jobs.BuiltCommit = run.job(jobs.build_commit, run.spec(stage), chosen.artifact_digest,
-                                      selection.thresholds, run.storage, earlier, splits)
+    required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
+    built: BuiltCommit = run.job(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage,
+                                 earlier, splits, plan.fine_tuning(run.config, task, required))
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),
         tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest)
               for cell in built.evaluations),
-        dataclasses.asdict(built.proof), built.seconds))
+        dataclasses.asdict(built.proof), built.seconds, built.val_correct, built.val_total,
+        None if built.rounds is None else tuple(FineTuningRound(**dataclasses.asdict(round)) for round in built.rounds)))
+    for tuned in built.rounds or ():
+        run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
     run.progress.committed(task, selection.chosen, own.test_correct / own.test_total,
                            [100 * layer.used / layer.total for layer in built.capacity])
+
+
+def _tuned_text(tuned: TunedRound, val_total: int) -> str:
+    kept = f"epoch {tuned.best_epoch} of {tuned.epochs_run}" if tuned.best_epoch else "the pruned weights, no epoch was better"
+    return (f"fine-tuning, round {tuned.round}: validation {100 * tuned.pruned_val_correct / val_total:.2f} % pruned, "
+            f"{100 * tuned.val_correct / val_total:.2f} % after {kept}; {tuned.seconds:.0f} s")

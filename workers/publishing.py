@@ -1,0 +1,174 @@
+"""The job that commits a task: prune, fine-tune, publish, re-read, prove, evaluate. No Ray in it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clnp_core.activity import mean_activity
+from clnp_core.capacity import LayerCapacity, capacity, free_neurons
+from clnp_core.errors import DataError
+from clnp_core.evaluation import evaluate
+from clnp_core.forgetting import Proof, prove_zero_forgetting
+from clnp_core.heads import neurons_read_by
+from clnp_core.network import Network
+from clnp_core.pruning import prune
+from clnp_core.selection import Thresholds
+from clnp_core.threshold import find_thresholds
+from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
+from workers.loading import activities_of, task_on, this_device
+from workers.spec import FineTuningSpec, StageSpec, derive_seed
+from workers.tasks import Samples, TaskData, load_task
+from workers.training import fine_tune, result_of
+
+
+@dataclass(frozen=True, slots=True)
+class TunedRound:
+    """One round, counted from 1: pruned at ``thresholds``, which left ``free_neurons`` over all hidden layers, then trained.
+
+    Counts are of validation samples, before and after the training. Best epoch 0 means that the pruned weights were kept.
+    """
+
+    round: int
+    thresholds: Thresholds
+    pruned_val_correct: int
+    free_neurons: int
+    best_epoch: int
+    epochs_run: int
+    val_correct: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OnTask:
+    """Test result on one task after a commit."""
+
+    task: int
+    test_correct: int
+    test_total: int
+    logits_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltCommit:
+    """A published, re-read and proven network; ``rounds`` is None where no fine-tuning was asked for."""
+
+    artifact: Artifact
+    val_correct: int
+    val_total: int
+    rounds: tuple[TunedRound, ...] | None
+    capacity: tuple[LayerCapacity, ...]
+    evaluations: tuple[OnTask, ...]
+    proof: Proof
+    seconds: float
+
+
+def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds, storage: str,
+                 earlier: Sequence[tuple[int, str]], splits: Mapping[int, str],
+                 tuning: FineTuningSpec | None = None) -> BuiltCommit:
+    """Prune the chosen trial, fine-tune it if asked to, publish it, re-read everything from storage, prove zero forgetting,
+    measure validation and test accuracy.
+
+    Args:
+        stage: of the task to commit.
+        artifact_digest: the chosen trial's.
+        thresholds: its θ* per hidden layer.
+        storage: root of the artifact store.
+        earlier: (task, artifact digest) of every earlier commit of the run.
+        splits: for every task so far the digest of its data as it was recorded before its sweep.
+        tuning: how to fine-tune; None for the paper's default, not at all.
+
+    Raises:
+        DataError: some task's data is no longer what was recorded.
+        DivergedError: fine-tuning lost its way.
+        ForgettingError: the published network would change an earlier task.
+        ArtifactError: an artifact is missing or damaged.
+    """
+    began = time.perf_counter()
+    torch.set_num_threads(stage.threads)
+    device = this_device()
+    store = ArtifactStore(storage)
+    unpruned, contents = get_network(store, artifact_digest)
+    activities, rounds = activities_of(contents), None
+    network = prune(unpruned.to(device), stage.task, activities, thresholds)
+    data = _recorded(stage, stage.task, splits[stage.task], task_on(stage, device))
+    if tuning is not None:
+        network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning)
+    artifact = put_network(store, network, "commit", task=stage.task, parent=stage.base_digest,
+                           benchmark=stage.benchmark.fingerprint(stage.task))
+    proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier, splits)
+    committed = get_network(store, artifact.digest)[0].to(device)
+    val = evaluate(committed, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
+    return BuiltCommit(artifact, val.correct, val.total, rounds, capacity(committed, stage.task, activities, thresholds),
+                       evaluations, proof, time.perf_counter() - began)
+
+
+def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Thresholds, data: TaskData, stage: StageSpec,
+          tuning: FineTuningSpec) -> tuple[Network, tuple[Tensor, ...], Thresholds, tuple[TunedRound, ...]]:
+    """Prune + fine-tune rounds (paper §2.2: "one can iterate"), until one prunes nothing more.
+
+    Returns:
+        The network, its activities, the thresholds of the last pruning, and what every round did.
+    """
+    rounds: list[TunedRound] = []
+    task, val, batch = stage.task, data.val, stage.evaluation_batch_size
+    while len(rounds) < tuning.rounds and _has_something_to_train(network, task):
+        began, number = time.perf_counter(), len(rounds) + 1
+        if rounds:
+            found = find_thresholds(network, task, activities, val.inputs, val.labels, tuning.required, tuning.mode, batch)
+            if found.free_neurons == free_neurons(network):
+                break
+            thresholds = found.thresholds
+            network = prune(network, task, activities, thresholds)
+        before = evaluate(network, val.inputs, val.labels, task, batch).correct
+        tuned = result_of(fine_tune(network, data, stage, tuning, derive_seed(tuning.seed, "fine-tuning", number)))
+        network = tuned.network
+        rounds.append(TunedRound(number, thresholds, before, free_neurons(network), tuned.best_epoch, tuned.epochs_run,
+                                 tuned.val_correct, time.perf_counter() - began))
+        activities = mean_activity(network, data.train.inputs, batch)
+    return network, activities, thresholds, tuple(rounds)
+
+
+def _has_something_to_train(network: Network, task: int) -> bool:
+    """Whether the output of the task reads any neuron at all; with none, every training would be of a constant."""
+    return bool(neurons_read_by(network.architecture, network.activated_by[-1], task).any())
+
+
+def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence[tuple[int, str]],
+                  splits: Mapping[int, str]) -> tuple[Proof, tuple[OnTask, ...]]:
+    """Prove zero forgetting from the published artifacts alone, and evaluate every task so far on its test set.
+
+    Arguments as in :func:`build_commit`.
+
+    Raises:
+        DataError: some task's data is no longer what was recorded.
+        ForgettingError: some earlier task would compute something else.
+        ArtifactError: an artifact is missing or damaged.
+    """
+    torch.set_num_threads(stage.threads)
+    device = this_device()
+    store = ArtifactStore(storage)
+    new = get_network(store, digest)[0].to(device)
+    networks = {task: get_network(store, old)[0].to(device) for task, old in earlier}
+    tests = {task: _recorded_test(stage, task, splits[task]).to(device) for task in [*networks, stage.task]}
+    proof = prove_zero_forgetting(new, stage.task, networks, {task: tests[task].inputs for task in networks},
+                                  stage.evaluation_batch_size)
+    evaluations = []
+    for task, test in tests.items():
+        result = evaluate(new, test.inputs, test.labels, task, stage.evaluation_batch_size)
+        evaluations.append(OnTask(task, result.correct, result.total, result.logits_digest))
+    return proof, tuple(evaluations)
+
+
+def _recorded_test(stage: StageSpec, task: int, split_digest: str) -> Samples:
+    """The test samples of a task, if the task is still the one that was recorded."""
+    return _recorded(stage, task, split_digest, load_task(stage.benchmark, task)).test
+
+
+def _recorded(stage: StageSpec, task: int, split_digest: str, data: TaskData) -> TaskData:
+    if data.split_digest() != split_digest:
+        raise DataError(f"the data of task {task} of {stage.benchmark.name!r} is not what it was when the task was swept",
+                        "bring the old data or the old benchmark code back; results on other data cannot be compared")
+    return data
