@@ -43,13 +43,13 @@ def generator(seed: int) -> torch.Generator:
 
 
 def blobs(seed: int, samples: int, inputs: int | tuple[int, ...] = INPUTS,
-          classes: int = CLASSES) -> tuple[Tensor, Tensor]:
+          classes: int = CLASSES, noise: float = 0.7) -> tuple[Tensor, Tensor]:
     """A task: overlapping clouds around one centre for each class, as values or as images."""
     draw = generator(seed)
     shape = (inputs,) if isinstance(inputs, int) else inputs
     centres = torch.randn(classes, *shape, generator=draw)
     labels = torch.randint(classes, (samples,), generator=draw)
-    return centres[labels] + 0.7 * torch.randn(samples, *shape, generator=draw), labels
+    return centres[labels] + noise * torch.randn(samples, *shape, generator=draw), labels
 
 
 def train(free: FreeNetwork, base: Network, inputs: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer,
@@ -146,6 +146,16 @@ def drawn_scan(architecture: Architecture, tasks: int, seed: int, samples: int =
     labels = torch.where(torch.rand(samples, generator=draw) < 0.25, noise, labels)
     activities = mean_activity(network, torch.randn(60, *architecture.input_shape, generator=draw))
     return Scan(network, tasks, activities, inputs, labels)
+
+
+def trained_scan(architecture: Architecture, seed: int, samples: int = 200) -> Scan:
+    """A second task, trained on blobs that overlap so much that pruning costs accuracy long before it is complete."""
+    base = trained_task(empty_network(architecture), 1, seed)
+    inputs, labels = blobs(seed + 50, 200 + samples, architecture.input_shape, architecture.classes, noise=2.5)
+    free = FreeNetwork(base, generator(seed + 50))
+    train(free, base, inputs[samples:], labels[samples:], torch.optim.Adam(free.trainable(), lr=0.02), steps=30)
+    network = free.assemble(2)
+    return Scan(network, 2, mean_activity(network, inputs[samples:]), inputs[:samples], labels[:samples])
 
 
 def network_of(hidden: Sequence[tuple[Tensor, Tensor, Sequence[int]]], heads: Mapping[int, Tensor],

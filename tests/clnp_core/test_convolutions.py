@@ -30,12 +30,12 @@ from tests.clnp_core.builders import (
     blobs,
     copied,
     drawn_network,
-    drawn_scan,
     generator,
     history_of,
     middle_threshold,
     same_bits,
     train,
+    trained_scan,
     with_flipped_bit,
     with_tensor,
 )
@@ -291,8 +291,8 @@ _SCANS: dict[tuple[Architecture, int], Scan] = {}
 
 
 def _scan(architecture: Architecture, seed: int) -> Scan:
-    """Drawn once: brute force remembers what it has evaluated."""
-    return _SCANS.setdefault((architecture, seed), drawn_scan(architecture, 2, seed, samples=200))
+    """Made once: brute force remembers what it has evaluated."""
+    return _SCANS.setdefault((architecture, seed), trained_scan(architecture, seed))
 
 
 class TestCapacity:
