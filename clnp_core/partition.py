@@ -112,7 +112,9 @@ class FreeNetwork(nn.Module):
 
     def _sums(self, window: Window | None, first: Tensor, second: Tensor, of_first: Tensor, of_second: Tensor,
               bias: Tensor | None) -> Tensor:
-        """What arrives from two groups of neurons; the second may be empty."""
+        """What arrives from two groups of neurons; either may be empty."""
+        if window is not None and not of_first.numel():
+            return weigh(window, second, of_second, bias)
         sums = weigh(window, first, of_first, bias)
         if not of_second.numel():
             return sums
