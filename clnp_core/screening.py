@@ -1,9 +1,10 @@
 """A fast, one-sided test for pruned networks: it may reject a candidate for certain, never accept one.
 
 Thousands of pruned networks differ from one another by a neuron or two. So each block of validation samples remembers, layer by
-layer, the sums that arrive under the neurons kept last: where nothing changed below, a few columns are added or taken away, and
-only the layers above a change are computed afresh. The samples most likely to fail stand in the first block, and a candidate is
-rejected the moment its certain errors exceed the budget: most cost one block.
+layer, what is passed on under the neurons kept last, and only what a change can reach is computed afresh; where a dense layer
+reads a few neurons more or fewer, and nothing changed below, their columns alone are added to its sums or taken away. The
+samples most likely to fail stand in the first block, and a candidate is rejected the moment its certain errors exceed the
+budget: most cost one block.
 
 Incremental sums round differently from the canonical evaluation. A sample therefore counts as a *certain* error only when a
 wrong class leads by more than ``RELATIVE_TOLERANCE`` of the logits' scale, many times the rounding. What is not
@@ -31,7 +32,7 @@ REBUILD_SHARE = 0.25
 BLOCK_BYTES = 2**27
 """About what a block may remember; where a sample's activations are large, blocks have fewer samples."""
 
-MEMORY_BYTES = 2**29
+MEMORY_BYTES = 2**30
 """About what all blocks may remember; those beyond forget, and are computed from the inputs whenever they are needed."""
 
 
@@ -131,13 +132,13 @@ class _Stack:
             [*steps, (architecture.output, head_weight, head.bias, {}, None, None)]]
 
     def bytes_per_sample(self, sample: Tensor) -> int:
-        """Float32 bytes of the sums and of what is passed on, over all layers, for one sample [1, *input shape]."""
-        values, count = sample, sample.numel()
+        """Float32 bytes that a block remembers of one sample [1, *input shape]."""
+        values, count = sample.to(torch.float32), sample.numel()
         with torch.no_grad():
             for step in self.steps:
-                sums = weigh(step.window, values.to(step.weight.dtype), step.weight, step.bias)
+                sums = weigh(step.window, values, step.weight, step.bias)
                 values = step.responses(sums)
-                count += sums.numel() + values.numel()
+                count += values.numel() + (sums.numel() if step.window is None else 0)
         return 4 * count
 
     def unpruned(self, inputs: Tensor) -> tuple[Tensor, float]:
@@ -165,7 +166,7 @@ class _Stack:
 
 
 class _Block:
-    """Some samples, and per layer the sums under the neurons kept last."""
+    """Some samples, and per layer what it passes on under the neurons kept last; of dense layers the sums as well."""
 
     def __init__(self, stack: _Stack, inputs: Tensor, labels: Tensor, remembers: bool) -> None:
         self.labels = labels
@@ -189,36 +190,42 @@ class _Block:
     def logits(self, kept: Sequence[Tensor]) -> Tensor:
         changed = False  # whether what the layer below passes on differs from what the sums were made of
         for index, step in enumerate(self._stack.steps):
-            if index == 0:
-                if self._sums[0] is None:
-                    self._sums[0], changed = weigh(step.window, self._inputs, step.weight, step.bias), True
-            else:
-                changed = self._update(index, kept[index - 1], changed)
-            if changed:
-                self._passed_on[index] = step.responses(_given(self._sums[index]))
+            sums = self._changed_sums(index, kept[index - 1] if index else None, changed)
+            changed = sums is not None
+            if sums is not None:
+                self._passed_on[index] = step.responses(sums)
+                self._sums[index] = sums if step.window is None else None
         self._kept = kept
         found = _given(self._passed_on[-1])
         if not self._remembers:
             self._forget()
         return found
 
-    def _update(self, index: int, kept: Tensor, changed_below: bool) -> bool:
-        """Bring the sums of a layer up to date; whether they changed."""
-        step, below, sums = self._stack.steps[index], _given(self._passed_on[index - 1]), self._sums[index]
-        if changed_below or sums is None:
-            self._sums[index] = self._fresh(index, kept)
-            return True
-        before = self._kept[index - 1]
+    def _changed_sums(self, index: int, kept: Tensor | None, changed_below: bool) -> Tensor | None:
+        """The sums that arrive at a layer, or None where they are still what they were.
+
+        Args:
+            index: the layer; the last is the output.
+            kept: bool [width of the layer below]; None where it reads the inputs.
+            changed_below: whether what the layer below passes on has changed.
+        """
+        step = self._stack.steps[index]
+        if kept is None:
+            unknown = self._passed_on[0] is None
+            return weigh(step.window, self._inputs, step.weight, step.bias) if unknown else None
+        if changed_below or self._passed_on[index] is None:
+            return self._fresh(index, kept)
+        before, sums = self._kept[index - 1], self._sums[index]
         added, removed = (torch.nonzero(kept & ~before).flatten(), torch.nonzero(before & ~kept).flatten())
         if not len(added) + len(removed):
-            return False
-        if len(added) + len(removed) > REBUILD_SHARE * len(kept):
-            self._sums[index] = self._fresh(index, kept)
-            return True
+            return None
+        if sums is None or len(added) + len(removed) > REBUILD_SHARE * len(kept):
+            return self._fresh(index, kept)
+        below = _given(self._passed_on[index - 1])
         for neurons, sign in ((added, 1), (removed, -1)):
             if len(neurons):
                 sums.add_(step.partial(below, column_index(self._stack.architecture, index, neurons)), alpha=sign)
-        return True
+        return sums
 
     def _fresh(self, index: int, kept: Tensor) -> Tensor:
         step, below = self._stack.steps[index], _given(self._passed_on[index - 1])
