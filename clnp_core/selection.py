@@ -7,9 +7,11 @@ exact rational, so the rule gives the same answer on every machine, today and fr
 2. ``picked`` = the trials within the margin of ``best``.
 3. Each picked trial is pruned at the highest threshold that keeps it within the margin (:mod:`clnp_core.threshold`).
 4. The sparsest pruned network wins; ties go to the higher pruned accuracy, then to the lower trial number.
+
+:mod:`clnp_core.tradeoff` holds the other rule, which replaces steps 3 and 4.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -67,7 +69,7 @@ class FailedTrial:
 
 @dataclass(frozen=True, slots=True)
 class PrunedTrial:
-    """A picked trial pruned at its highest passing thresholds.
+    """A picked trial pruned at some thresholds within the margin; the paper's rule takes its highest.
 
     ``free_neurons`` counts neurons that no task uses after pruning, over all hidden layers: the sparsity's numerator.
     """
@@ -100,7 +102,7 @@ class TrialVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Steps 3 and 4: who was chosen, and a verdict for every trial of the stage."""
+    """The outcome of either rule: who was chosen, and a verdict for every trial of the stage."""
 
     pick: Pick
     chosen: PrunedTrial
@@ -149,6 +151,19 @@ def select(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], prune
         StateError: nothing to select from, or a picked trial was not pruned, or a pruned one broke the margin.
     """
     picked = pick(trained, total, margin_points)
+    require_pruned(picked, pruned)
+    chosen = min((pruned[number] for number in picked.picked),
+                 key=lambda p: (-p.free_neurons, -p.val_correct, p.number))
+    return Selection(picked, chosen, sorted_verdicts(
+        trained, failed, picked, lambda number: _verdict(pruned[number], chosen, picked)))
+
+
+def require_pruned(picked: Pick, pruned: Mapping[int, PrunedTrial]) -> None:
+    """Every picked trial must have been pruned, within the margin.
+
+    Raises:
+        StateError: one was not, or broke the margin.
+    """
     for number in picked.picked:
         if number not in pruned:
             raise StateError(f"trial {number} is within the margin but has not been pruned",
@@ -158,29 +173,33 @@ def select(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], prune
                 f"trial {number} was pruned to {pruned[number].val_correct} correct, "
                 f"below the {picked.required_val_correct} that the margin asks for",
                 "its threshold scan is wrong: scan it again")
-    chosen = min((pruned[number] for number in picked.picked),
-                 key=lambda p: (-p.free_neurons, -p.val_correct, p.number))
-    verdicts = [_verdict(trial, picked, pruned, chosen) for trial in trained]
+
+
+def sorted_verdicts(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], picked: Pick,
+                    of_picked: Callable[[int], TrialVerdict]) -> tuple[TrialVerdict, ...]:
+    """A verdict for every trial of a stage, by number; ``of_picked`` gives those within the margin."""
+    verdicts = [of_picked(trial.number) if trial.number in picked.picked else _outside(trial, picked) for trial in trained]
     verdicts += [TrialVerdict(trial.number, Verdict.FAILED, trial.reason) for trial in failed]
-    return Selection(picked, chosen, tuple(sorted(verdicts, key=lambda v: v.number)))
+    return tuple(sorted(verdicts, key=lambda verdict: verdict.number))
 
 
-def _verdict(trial: TrainedTrial, picked: Pick, pruned: Mapping[int, PrunedTrial], chosen: PrunedTrial) -> TrialVerdict:
-    if trial.number not in picked.picked:
-        short = picked.required_val_correct - trial.val_correct
-        return TrialVerdict(trial.number, Verdict.OUTSIDE_MARGIN,
-                            f"{trial.val_correct} of {picked.val_total} correct, {short} short of the "
-                            f"{picked.required_val_correct} that the margin asks for")
-    own = pruned[trial.number]
+def _outside(trial: TrainedTrial, picked: Pick) -> TrialVerdict:
+    short = picked.required_val_correct - trial.val_correct
+    return TrialVerdict(trial.number, Verdict.OUTSIDE_MARGIN,
+                        f"{trial.val_correct} of {picked.val_total} correct, {short} short of the "
+                        f"{picked.required_val_correct} that the margin asks for")
+
+
+def _verdict(own: PrunedTrial, chosen: PrunedTrial, picked: Pick) -> TrialVerdict:
     if own.number == chosen.number:
-        return TrialVerdict(trial.number, Verdict.CHOSEN,
+        return TrialVerdict(own.number, Verdict.CHOSEN,
                             f"sparsest within the margin: {own.free_neurons} neurons free, "
                             f"{own.val_correct} of {picked.val_total} correct after pruning", own)
     if own.free_neurons < chosen.free_neurons:
-        return TrialVerdict(trial.number, Verdict.SPARSER_ONE_EXISTS,
+        return TrialVerdict(own.number, Verdict.SPARSER_ONE_EXISTS,
                             f"{own.free_neurons} neurons free, trial {chosen.number} leaves {chosen.free_neurons}", own)
     if own.val_correct < chosen.val_correct:
         reason = f"as sparse as trial {chosen.number}, but {own.val_correct} correct against {chosen.val_correct}"
     else:
         reason = f"as sparse and as accurate as trial {chosen.number}, which has the lower number"
-    return TrialVerdict(trial.number, Verdict.WORSE_TIE, reason, own)
+    return TrialVerdict(own.number, Verdict.WORSE_TIE, reason, own)
