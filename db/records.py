@@ -148,6 +148,11 @@ class ReusableTrial:
     reused_from: str
     artifact_digest: str
 
+    @property
+    def source_run(self) -> str:
+        """The name of the run that recorded it."""
+        return self.reused_from.rsplit("/", 2)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class TrialFailure:

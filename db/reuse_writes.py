@@ -129,6 +129,6 @@ def _between(change: Event, stage: Stage, trial: Trial) -> bool:
 
 
 def _counted(taken: Sequence[ReusableTrial]) -> str:
-    runs = sorted({source.reused_from.rsplit("/", 2)[0] for source in taken})
+    runs = sorted({source.source_run for source in taken})
     return (f"{len(taken)} trial{'' if len(taken) == 1 else 's'} taken over from "
             f"run{'' if len(runs) == 1 else 's'} {', '.join(runs)}")

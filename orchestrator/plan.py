@@ -45,7 +45,8 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
 
 def sweeps(config: Config, task: int) -> bool:
     """Whether ``task`` has a sweep of its own, and not one trial with given values."""
-    return task == 1 or config.sweep.protocol.sweeps_later_tasks
+    last = config.sweep.last_swept_task
+    return last is None or task <= last
 
 
 def sampled(config: Config, task: int) -> bool:
@@ -53,14 +54,14 @@ def sampled(config: Config, task: int) -> bool:
     return sweeps(config, task) and not config.sweep.sampler.is_grid
 
 
-def points(config: Config, task: int, first_choice: GridPoint | None) -> tuple[GridPoint, ...]:
+def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint, ...]:
     """The grid points of ``task``, in the order of their numbers; empty where a sampler invents them.
 
     Args:
         config: the run's.
         task: counted from 1.
-        first_choice: α and learning rate that the selection of task 1 chose; needed for later tasks of the protocol
-            ``first-task`` without fixed values.
+        kept: α and learning rate that the selection of the last swept task chose; needed for the tasks after it where
+            the config fixes no values.
     """
     if sampled(config, task):
         return ()
@@ -69,7 +70,7 @@ def points(config: Config, task: int, first_choice: GridPoint | None) -> tuple[G
     fixed = config.later_point()
     if fixed is not None:
         return (fixed,)
-    return () if first_choice is None else (first_choice,)
+    return () if kept is None else (kept,)
 
 
 def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint]) -> tuple[TrialSpec, ...]:
@@ -99,16 +100,18 @@ def trial_count(config: Config, task: int) -> int:
     return len(config.grid()) if sweeps(config, task) else 1
 
 
-def widths_after_depletion(config: Config, hidden: Sequence[int], free: Mapping[int, int]) -> tuple[int, ...]:
-    """Widths of the next stage where full layers are widened.
+def widths_before_next(config: Config, hidden: Sequence[int], free: Mapping[int, int]) -> tuple[int, ...]:
+    """Widths of the next stage: a layer without a free neuron, or whose share of free ones is below
+    ``capacity.widen_below``, gains ``capacity.widen_by``. The same widths where the config does not widen.
 
     Args:
-        config: with ``capacity.widen_by`` neurons for every layer that is full.
+        config: the run's.
         hidden: the widths now.
         free: free neurons by hidden layer, counted from 1.
     """
-    extra = config.capacity.widen_by or 0
-    return tuple(width + (extra if free[layer] == 0 else 0) for layer, width in enumerate(hidden, start=1))
+    extra, below = config.capacity.widen_by or 0, config.capacity.widen_below
+    return tuple(width + (extra if free[layer] == 0 or free[layer] / width < below else 0)
+                 for layer, width in enumerate(hidden, start=1))
 
 
 def overview(config: Config) -> tuple[PlannedTask, ...]:
@@ -122,6 +125,6 @@ def overview(config: Config) -> tuple[PlannedTask, ...]:
         elif config.later_point() is not None:
             source = "fixed in the config"
         else:
-            source = "what the selection of task 1 chooses"
+            source = f"what the selection of task {config.sweep.last_swept_task} chooses"
         lines.append(PlannedTask(task, trial_count(config, task), points(config, task, None), source))
     return tuple(lines)

@@ -1,5 +1,7 @@
 """What happens when the network is full."""
 
+from typing import Annotated
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from orchestrator.configuration.choices import OnDepletion
@@ -14,6 +16,9 @@ class Capacity(Section):
     widen_by: Count | None = Field(
         default=None, validate_default=True,
         description="neurons added to each depleted layer, a whole number of at least 1")
+    widen_below: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = Field(
+        default=0.0,
+        description="share of free neurons below which a layer counts as depleted, at least 0 and below 1; 0: none is left")
 
     @field_validator("widen_by")
     @classmethod
@@ -26,3 +31,11 @@ class Capacity(Section):
         if not action.widens and neurons is not None:
             raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
         return neurons
+
+    @field_validator("widen_below")
+    @classmethod
+    def _bounds_widening(cls, share: float, info: ValidationInfo) -> float:
+        action = info.data.get("on_depletion")
+        if share and action is not None and not action.widens:
+            raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
+        return share + 0.0  # -0.0 is 0.0, and must digest like it

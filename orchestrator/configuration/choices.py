@@ -58,8 +58,14 @@ class SweepProtocol(StrEnum):
 
     PER_TASK = "per-task"
     FIRST_TASK = "first-task"
+    FIRST_K = "first-k"
 
     @property
-    def sweeps_later_tasks(self) -> bool:
-        """Whether tasks after the first have a sweep of their own, and not one trial with given values."""
+    def sweeps_every_task(self) -> bool:
+        """Whether every task has a sweep of its own, and none takes one trial with given values."""
         return self is SweepProtocol.PER_TASK
+
+    @property
+    def counts_swept_tasks(self) -> bool:
+        """Whether ``sweep.first_tasks`` is needed."""
+        return self is SweepProtocol.FIRST_K

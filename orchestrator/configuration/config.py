@@ -116,7 +116,7 @@ class Config(Section):
         return tuple(GridPoint(per_layer(alpha, self.network.layers), rate) for alpha in alphas for rate in rates)
 
     def later_point(self) -> GridPoint | None:
-        """The fixed point of every task after the first; None where they are swept or take what task 1 chose."""
+        """The fixed point of every task that is not swept; None where there is none, or they take what was selected."""
         later = self.sweep.later_tasks
         return GridPoint(per_layer(later.alpha, self.network.layers), later.learning_rate) if later else None
 

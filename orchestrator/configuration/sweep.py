@@ -93,7 +93,7 @@ Rates = Annotated[tuple[Rate, ...], Field(min_length=1)]
 
 
 class LaterTasks(Section):
-    """Fixed values for every task after the first."""
+    """Fixed values for every task after those that are swept."""
 
     alpha: Alpha = Field(
         description="one number of at least 0, or a list with one per hidden layer and one for the output")
@@ -108,7 +108,10 @@ class Sweep(Section):
         description="grid tries every combination, tpe and nsga2 draw samples and learn from results")
     protocol: SweepProtocol = Field(
         default=SweepProtocol.PER_TASK,
-        description="per-task sweeps every task, first-task only the first")
+        description="per-task sweeps every task, first-task only the first, first-k the first_tasks first ones")
+    first_tasks: Count | None = Field(
+        default=None, validate_default=True,
+        description="tasks that are swept with protocol first-k, a whole number of at least 1")
     alpha: Annotated[Alphas, Tag(LIST)] | Annotated[LogRange, Tag(RANGE)] = Field(
         discriminator=Discriminator(_list_or_range),
         description="L1 strengths of at least 0: for a grid a list of numbers or per-layer lists, "
@@ -121,7 +124,22 @@ class Sweep(Section):
         description="trials that tpe or nsga2 draws for a task, a whole number of at least 1")
     later_tasks: LaterTasks | None = Field(
         default=None,
-        description="fixed alpha and learning_rate for the tasks after the first, with protocol first-task")
+        description="fixed alpha and learning_rate for the tasks that are not swept, with protocol first-task or first-k")
+    reuse_trials: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="true takes over recorded results of the same trials from other runs of the database")
+
+    @field_validator("first_tasks")
+    @classmethod
+    def _counted_for_first_k(cls, first_tasks: int | None, info: ValidationInfo) -> int | None:
+        protocol = info.data.get("protocol")
+        if protocol is None:
+            return first_tasks
+        if protocol.counts_swept_tasks and first_tasks is None:
+            raise ValueError(f"is missing, and the protocol {protocol} needs it")
+        if not protocol.counts_swept_tasks and first_tasks is not None:
+            raise ValueError(f"has no meaning with the protocol {protocol}\nremove it, or set sweep.protocol to first-k")
+        return first_tasks
 
     @field_validator("alpha", "learning_rate")
     @classmethod
@@ -168,10 +186,17 @@ class Sweep(Section):
     @classmethod
     def _later_after_first(cls, later: LaterTasks | None, info: ValidationInfo) -> LaterTasks | None:
         protocol = info.data.get("protocol")
-        if later is not None and protocol is not None and protocol.sweeps_later_tasks:
+        if later is not None and protocol is not None and protocol.sweeps_every_task:
             raise ValueError(f"has no meaning with the protocol {protocol}, which sweeps every task\n"
-                             "remove it, or set sweep.protocol to first-task")
+                             "remove it, or set sweep.protocol to first-task or first-k")
         return later
+
+    @property
+    def last_swept_task(self) -> int | None:
+        """The last task that has a sweep of its own; None where every task has."""
+        if self.protocol.sweeps_every_task:
+            return None
+        return self.first_tasks if self.protocol.counts_swept_tasks else 1
 
 
 def per_layer(alpha: float | Sequence[float], layers: int) -> tuple[float, ...]:

@@ -1,11 +1,12 @@
 """PENDING → SWEEPING: look at the task and at what is free, and plan the trials."""
 
+from collections.abc import Mapping, Sequence
+
 from clnp_core.architecture import HeadKind
 from clnp_core.errors import ConfigError, DataError
 from db.records import PlannedTrial, StageFacts
 from db.rows import StageRow
 from orchestrator import plan
-from orchestrator.configuration.choices import OnDepletion
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
@@ -22,8 +23,10 @@ def begin(run: RunContext, stage: StageRow) -> None:
         base_digest = run.reads.commits(run.name, task - 1)[0].digest
         free = {row.layer: row.free_neurons for row in run.reads.capacity(run.name) if row.task == task - 1}
         full = 0 in free.values()
-        if config.capacity.on_depletion is OnDepletion.WIDEN and full:
-            hidden = _widened(run, task, hidden, free)
+        wider = plan.widths_before_next(config, hidden, free)
+        if wider != hidden:
+            _say_widened(run, task, hidden, wider, free)
+            hidden = wider
         elif config.network.head is HeadKind.SINGLE and free[len(hidden)] == 0:
             _deplete(run, task)
             return
@@ -33,7 +36,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
     _refuse_unfit(run, task, facts)
     network = plan.architecture(config, facts.inputs, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
-    trials = plan.trial_specs(spec, config.seed, plan.points(config, task, first_choice(run, task)))
+    trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)))
     run.store.begin_sweep(
         run.lease, task,
         StageFacts(facts.train_total, facts.val_total, facts.test_total, (facts.inputs,), facts.classes,
@@ -57,12 +60,13 @@ def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
                         "all tasks of a benchmark must have the same shape")
 
 
-def _widened(run: RunContext, task: int, hidden: tuple[int, ...], free: dict[int, int]) -> tuple[int, ...]:
-    wider = plan.widths_after_depletion(run.config, hidden, free)
-    text = f"before task {task} full layers are widened: {list(hidden)} becomes {list(wider)}"
-    run.store.event(run.lease, "widen", text, {"task": task, "from": list(hidden), "to": list(wider)})
+def _say_widened(run: RunContext, task: int, hidden: Sequence[int], wider: Sequence[int], free: Mapping[int, int]) -> None:
+    layers = ", ".join(f"layer {layer} from {before} to {after} neurons, {free[layer]} of them free so far"
+                       for layer, (before, after) in enumerate(zip(hidden, wider, strict=True), start=1) if after != before)
+    text = f"before task {task} the network is widened: {layers}"
+    run.store.event(run.lease, "widen", text, {"task": task, "from": list(hidden), "to": list(wider),
+                                               "free": list(free.values())})
     run.progress.notice(f"  {text}")
-    return wider
 
 
 def _deplete(run: RunContext, task: int) -> None:
@@ -80,10 +84,11 @@ def _say_full(run: RunContext, task: int, free: dict[int, int]) -> None:
     run.progress.notice(f"  {text}")
 
 
-def first_choice(run: RunContext, task: int) -> GridPoint | None:
-    """What the selection of task 1 chose, for protocols that keep it."""
-    if task == 1 or plan.sweeps(run.config, task):
+def kept_choice(run: RunContext, task: int) -> GridPoint | None:
+    """What the selection of the last swept task chose, for a task that is not swept itself."""
+    last = run.config.sweep.last_swept_task
+    if last is None or task <= last:
         return None
-    chosen = run.reads.selections(run.name, 1)[0].chosen
-    trial = next(row for row in run.reads.trials(run.name, 1) if row.number == chosen)
+    chosen = run.reads.selections(run.name, last)[0].chosen
+    trial = next(row for row in run.reads.trials(run.name, last) if row.number == chosen)
     return GridPoint(trial.alpha, trial.learning_rate)

@@ -8,8 +8,9 @@ from db.states import FailureKind, TrialState
 from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
-from orchestrator.stages.beginning import first_choice
+from orchestrator.stages.beginning import kept_choice
 from orchestrator.stages.context import RunContext, StoppedError
+from orchestrator.stages.reusing import take_over
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
 from workers import jobs
 from workers.spec import StageSpec
@@ -29,14 +30,17 @@ def sweep(run: RunContext, stage: StageRow) -> None:
         raise DataError(f"the data of task {task} is not what it was when its sweep began",
                         "bring the old data or the old benchmark code back, or launch a new run")
     run.store.release_trials(run.lease, task)
+    taken_over = take_over(run, task) if config.sweep.reuse_trials and not plan.sampled(config, task) else ""
     rows = run.reads.trials(run.name, task)
     ended = [row for row in rows if row.state.has_ended]
     run.progress.stage_started(task, plan.trial_count(config, task), len(ended))
+    if taken_over:
+        run.progress.notice(f"  {taken_over}")
     recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds)
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
     else:
-        trials = plan.trial_specs(spec, config.seed, plan.points(config, task, first_choice(run, task)))
+        trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)))
         done = {row.number for row in ended}
         missing = [trial for trial in trials if trial.number not in done]
         if missing:

@@ -60,10 +60,36 @@ def test_keys_depend_on_the_base_and_not_on_the_margin() -> None:
     assert not set(keys()) & set(keys(training={"epochs": 3}))
 
 
+def test_first_k_sweeps_the_first_tasks_and_keeps_what_the_last_of_them_chose() -> None:
+    config = small(benchmark={"tasks": 4}, sweep={**GRID, "protocol": "first-k", "first_tasks": 2})
+    assert [plan.sweeps(config, task) for task in (1, 2, 3, 4)] == [True, True, False, False]
+    assert plan.points(config, 2, None) == plan.points(config, 1, None) == config.grid()
+    assert plan.points(config, 3, GridPoint((1e-6,) * 3, 0.2)) == (GridPoint((1e-6,) * 3, 0.2),)
+    assert [(task.trials, task.source) for task in plan.overview(config)] == [
+        (4, "grid"), (4, "grid"), *[(1, "what the selection of task 2 chooses")] * 2]
+    fixed = small(benchmark={"tasks": 3}, sweep={**GRID, "protocol": "first-k", "first_tasks": 2,
+                                                 "later_tasks": {"alpha": 1e-3, "learning_rate": 0.5}})
+    assert plan.points(fixed, 3, None) == (GridPoint((1e-3,) * 3, 0.5),)
+
+
+def test_first_k_of_one_task_is_first_task() -> None:
+    one, k = (small(sweep={**GRID, **protocol}) for protocol in (
+        {"protocol": "first-task"}, {"protocol": "first-k", "first_tasks": 1}))
+    assert plan.overview(one) == plan.overview(k)
+
+
 @pytest.mark.parametrize(("free", "wider"), [({1: 0, 2: 3}, (42, 24)), ({1: 5, 2: 0}, (32, 34)), ({1: 0, 2: 0}, (42, 34))])
 def test_only_full_layers_are_widened(free: dict[int, int], wider: tuple[int, ...]) -> None:
     config = small(capacity={"on_depletion": "widen", "widen_by": 10})
-    assert plan.widths_after_depletion(config, (32, 24), free) == wider
+    assert plan.widths_before_next(config, (32, 24), free) == wider
+    assert plan.widths_before_next(small(), (32, 24), free) == (32, 24)
+
+
+@pytest.mark.parametrize(("free", "wider"), [({1: 2, 2: 3}, (20, 30)), ({1: 1, 2: 2}, (30, 40)), ({1: 0, 2: 30}, (30, 30)),
+                                             ({1: 2, 2: 0}, (20, 40))])
+def test_a_layer_is_widened_below_a_share_of_free_neurons_and_not_at_it(free: dict[int, int], wider: tuple[int, ...]) -> None:
+    config = small(capacity={"on_depletion": "widen", "widen_by": 10, "widen_below": 0.1})
+    assert plan.widths_before_next(config, (20, 30), free) == wider
 
 
 def test_the_architecture_follows_the_config_and_the_widths_of_the_stage() -> None:

@@ -213,10 +213,12 @@ class TestTrouble:
             laboratory.resume("small")
 
     def test_depletion_can_widen_instead(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory, heard = Laboratory(tmp_path), Heard()
         config = small(network={"hidden": [12, 1]}, sweep={"learning_rate": [0.01]}, selection={"margin_points": 0},
                        training={"epochs": 4}, capacity={"on_depletion": "widen", "widen_by": 5})
-        assert laboratory.launch(config).state is RunState.COMPLETED
+        assert laboratory.launch(config, heard).state is RunState.COMPLETED
+        assert any("before task 2 the network is widened: " in notice
+                   and "layer 2 from 1 to 6 neurons, 0 of them free so far" in notice for notice in heard.of("notice"))
         stages = laboratory.read(lambda reads: reads.stages("small"))
         assert stages[0].architecture["hidden"][1] == 1
         assert stages[1].architecture["hidden"][1] == 6
@@ -242,6 +244,16 @@ class TestProtocols:
         (only,) = laboratory.trials("small", 2)
         expected = (first.alpha, first.learning_rate) if later is None else ((1e-6, 1e-5, 1e-4), 0.004)
         assert (only.alpha, only.learning_rate) == expected
+
+    def test_first_k_keeps_what_the_last_swept_task_chose(self, tmp_path: Path) -> None:
+        laboratory = Laboratory(tmp_path)
+        laboratory.launch(small(benchmark={"tasks": 3}, training={"epochs": 1},
+                                sweep={"protocol": "first-k", "first_tasks": 2}))
+        chosen = laboratory.read(lambda reads: reads.selections("small", 2))[0].chosen
+        last = laboratory.trials("small", 2)[chosen]
+        (only,) = laboratory.trials("small", 3)
+        assert (only.alpha, only.learning_rate) == (last.alpha, last.learning_rate)
+        assert len(laboratory.trials("small", 2)) == 2
 
     @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
     def test_samplers_number_their_points_and_go_on_after_a_stop(self, tmp_path: Path, sampler: str) -> None:

@@ -44,7 +44,7 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"epochs": 1}, "epochs: unknown key; did you mean training.epochs?"),
     ({"benchmark.lr": 1}, "benchmark.lr: unknown key; did you mean sweep.learning_rate or "
                           "sweep.later_tasks.learning_rate?"),
-    ({"capacity.zzz": 1}, "capacity.zzz: unknown key; the keys of capacity are on_depletion, widen_by"),
+    ({"capacity.zzz": 1}, "capacity.zzz: unknown key; the keys of capacity are on_depletion, widen_by, widen_below"),
     ({"zzz": 1}, "zzz: unknown key; the keys at the top are name, seed, benchmark, network, training, sweep, selection, "
                  "capacity, evaluation, resources"),
     ({"benchmark": None}, "benchmark: must be a section of keys, not nothing; the sequence of tasks"),
@@ -123,7 +123,11 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                                                       "sweep.alpha.high?"),
     ({"sweep.later_tasks": {"alpha": 1, "learning_rate": 1}},
      "sweep.later_tasks: has no meaning with the protocol per-task, which sweeps every task; remove it, or set "
-     "sweep.protocol to first-task"),
+     "sweep.protocol to first-task or first-k"),
+    ({"sweep.protocol": "first-k"}, "sweep.first_tasks: is missing, and the protocol first-k needs it; tasks that are swept "
+                                    "with protocol first-k, a whole number of at least 1"),
+    ({"sweep.first_tasks": 2}, "sweep.first_tasks: has no meaning with the protocol per-task; remove it, or set sweep.protocol "
+                               "to first-k"),
     ({"sweep.protocol": "first-task", "sweep.later_tasks": {"alpha": [1], "learning_rate": 1}},
      "sweep.later_tasks.alpha: has 1 value for 3 layers; give one value for each of the 2 hidden layers"),
     ({"selection.margin_points": -0.1}, "selection.margin_points: must be between 0 and 100, not -0.1; percentage points of "
@@ -139,6 +143,8 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                          "added to each depleted layer, a whole number of at least 1"),
     ({"capacity.widen_by": 5}, "capacity.widen_by: has no meaning with capacity.on_depletion stop; remove it, or set "
                                "on_depletion to widen"),
+    ({"capacity.widen_below": 0.1}, "capacity.widen_below: has no meaning with capacity.on_depletion stop; remove it, or set "
+                                    "on_depletion to widen"),
     ({"resources.cpus_per_trial": 0}, "resources.cpus_per_trial: must be above 0, not 0; "),
     ({"resources.cpus_per_trial": 1.23456}, "resources.cpus_per_trial: must have at most 4 decimals, not 1.23456; use 1.2346"),
     ({"resources.gpus_per_trial": 2.5}, "resources.gpus_per_trial: must be a whole number above 1, not 2.5; use 2 or 3; below "

@@ -1,0 +1,27 @@
+"""Before a sweep trains anything: results that other runs have recorded for the same trials."""
+
+from db.records import ReusableTrial
+from orchestrator.stages.context import RunContext
+from workers.artifacts import ArtifactStore
+
+
+def take_over(run: RunContext, task: int) -> str:
+    """Take over what another run has recorded under the same key, in the same environment, with its weights in this run's
+    store. Where several have, the oldest is taken.
+
+    Returns:
+        What was taken over, in words; nothing if nothing was.
+    """
+    artifacts = ArtifactStore(run.storage)
+    chosen: dict[int, ReusableTrial] = {}
+    for trial in run.store.reusable_trials(run.lease, task):
+        if trial.number not in chosen and artifacts.path(trial.artifact_digest).is_file():
+            chosen[trial.number] = trial
+    taken = run.store.reuse_trials(run.lease, task, tuple(chosen.values()))
+    if not taken:
+        return ""
+    runs = sorted({trial.source_run for trial in taken})
+    planned = len(run.reads.trials(run.name, task))
+    return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
+            f"trial{'' if planned == 1 else 's'} taken over from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
+            "none trained again")
