@@ -1,14 +1,16 @@
-"""SELECTING → COMMITTING: the exact thresholds of the picked trials, and the rule of graceful forgetting."""
+"""SELECTING → COMMITTING: the picked trials are pruned, and the rule of the config chooses one."""
 
 import time
 from collections.abc import Sequence
 
-from clnp_core.selection import FailedTrial, PrunedTrial, Selection, TrainedTrial, pick, select
+from clnp_core.selection import FailedTrial, Pick, PrunedTrial, Selection, TrainedTrial, pick, select
 from clnp_core.selection import TrialVerdict as Judged
+from clnp_core.tradeoff import TradeOff, select_by_trade_off
 from db.records import SelectionRecord, TrialVerdict
 from db.rows import StageRow, TrialRow
 from db.states import TrialState
 from orchestrator import plan
+from orchestrator.configuration.selection import points_text
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
@@ -16,27 +18,53 @@ from workers.spec import StageSpec
 
 
 def choose(run: RunContext, stage: StageRow) -> None:
-    """Scan every picked trial on the workers, side by side, and record the choice with a verdict for every trial."""
+    """Prune every picked trial on the workers, side by side, and record the choice with a verdict for every trial."""
     task, margin = stage.task, run.config.selection.margin_points
     rows = run.reads.trials(run.name, task)
     trained = [TrainedTrial(row.number, row.val_correct or 0) for row in rows if row.state is TrialState.FINISHED]
     failed = [FailedTrial(row.number, row.failure_reason or "") for row in rows if row.state is TrialState.FAILED]
     total = stage.val_total or 0
-    chosen_from = pick(trained, total, margin)
-    run.progress.selecting(chosen_from.picked, chosen_from.best_val_correct / total)
+    picked = pick(trained, total, margin)
+    run.progress.selecting(picked.picked, picked.best_val_correct / total)
     began, spec = time.perf_counter(), run.spec(stage)
-    artifacts = {row.number: row.artifact_digest for row in rows}
-    restore(run, stage, [row for row in rows if row.number in chosen_from.picked])
-    scans = {number: run.submit(jobs.scan, spec, artifacts[number], run.storage,
-                                chosen_from.required_val_correct, run.config.selection.threshold)
-             for number in chosen_from.picked}
-    pruned = {}
-    for number, scan in scans.items():
-        found = run.fetch(scan)
-        pruned[number] = PrunedTrial(number, found.thresholds, found.val_correct, found.free_neurons)
-    selection = select(trained, failed, pruned, total, margin)
+    chosen_from = [row for row in rows if row.number in picked.picked]
+    restore(run, stage, chosen_from)
+    weight = run.config.selection.weight_points
+    if weight is None:
+        selection = select(trained, failed, _sparsest(run, spec, chosen_from, picked), total, margin)
+    else:
+        judged_by = TradeOff(total, _free_before(run, spec), run.config.benchmark.tasks - task + 1, weight)
+        selection = select_by_trade_off(trained, failed, _weighed(run, spec, chosen_from, picked, judged_by), judged_by,
+                                        margin)
     run.store.record_selection(run.lease, task, _selection_record(run, selection, spec, time.perf_counter() - began),
                                [_verdict_record(verdict) for verdict in selection.verdicts])
+
+
+def _sparsest(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked: Pick) -> dict[int, PrunedTrial]:
+    """Every picked trial at its exact θ*."""
+    scans = {row.number: run.submit(jobs.scan, spec, row.artifact_digest, run.storage, picked.required_val_correct,
+                                    run.config.selection.threshold) for row in rows}
+    found = {number: run.fetch(scan) for number, scan in scans.items()}
+    return {number: PrunedTrial(number, result.thresholds, result.val_correct, result.free_neurons)
+            for number, result in found.items()}
+
+
+def _weighed(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked: Pick,
+             judged_by: TradeOff) -> dict[int, PrunedTrial]:
+    """Every picked trial at its best trade-off."""
+    weighings = {}
+    for row in rows:
+        curve = [(point.threshold, point.val_correct, point.free_neurons)
+                 for point in run.reads.threshold_curve(run.name, spec.task, row.number)]
+        weighings[row.number] = run.submit(jobs.weigh, spec, row.number, row.artifact_digest, run.storage,
+                                           picked.required_val_correct, run.config.selection.threshold, curve, judged_by)
+    return {number: run.fetch(weighing) for number, weighing in weighings.items()}
+
+
+def _free_before(run: RunContext, spec: StageSpec) -> int:
+    """Neurons that no earlier task uses, those of a layer that was widened for this task included."""
+    used = sum(row.used_neurons for row in run.reads.capacity(run.name) if row.task == spec.task - 1)
+    return spec.architecture.hidden_total - used
 
 
 def restore(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> None:
@@ -53,12 +81,13 @@ def restore(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> None:
 
 
 def _selection_record(run: RunContext, selection: Selection, spec: StageSpec, seconds: float) -> SelectionRecord:
-    chosen, picked = selection.chosen, selection.pick
+    chosen, picked, weight = selection.chosen, selection.pick, run.config.selection.weight_points
     reason = next(verdict.reason for verdict in selection.verdicts if verdict.number == chosen.number)
     return SelectionRecord(
-        picked.best_val_correct, picked.val_total, str(run.config.resolved()["selection"]["margin_points"]),
+        picked.best_val_correct, picked.val_total, points_text(run.config.selection.margin_points),
         picked.picked, chosen.number, chosen.thresholds, chosen.val_correct, chosen.free_neurons,
-        spec.architecture.hidden_total, reason, seconds)
+        spec.architecture.hidden_total, reason, seconds, run.config.selection.rule,
+        None if weight is None else points_text(weight))
 
 
 def _verdict_record(judged: Judged) -> TrialVerdict:
