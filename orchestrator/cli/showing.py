@@ -117,12 +117,18 @@ def _selection_text(selection: "SelectionRow", trials: int) -> str:
     best = percent(selection.best_val_correct / selection.val_total)
     pruned = percent(selection.pruned_val_correct / selection.val_total)
     return paragraph(
-        f"Trial {selection.chosen} was chosen: {selection.reason}.\n"
+        f"Trial {selection.chosen} was chosen: {selection.reason}.{_price_text(selection)}\n"
         f"The best of {plural(trials, 'trial')} reached {best} % on validation. Within the margin of "
         f"{points_text(selection.margin_points)}: {'trial' if len(selection.picked) == 1 else 'trials'} "
         f"{ranges(selection.picked)}.\n"
         f"Pruned at threshold {thresholds_text(selection.thresholds)} it has {pruned} % and {selection.free_neurons:,} of "
         f"{selection.hidden_total:,} hidden neurons free.")
+
+
+def _price_text(selection: "SelectionRow") -> str:
+    """What capacity cost in this selection; nothing where the rule weighs nothing."""
+    weight = selection.capacity_weight_points
+    return "" if weight is None else f" A fair share of the neurons that were free costs {points_text(weight)}."
 
 
 def trial_table(trials: "Sequence[TrialRow]", width: int | None = None) -> str:
