@@ -1,5 +1,6 @@
 """The text of every error: where, what, and how to mend it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -138,6 +139,15 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                         'point, not "1%"; '),
     ({"selection.margin_points": 1e-30}, "selection.margin_points: must be a decimal number with at most 20 digits after"),
     ({"selection.margin_points": False}, "selection.margin_points: must be a number, not false; "),
+    ({"selection.rule": "tradeoff"}, 'selection.rule: must be one of sparsest, trade-off, not "tradeoff"; did you mean '
+                                     "trade-off?"),
+    ({"selection.capacity_weight_points": 0}, "selection.capacity_weight_points: has no meaning with the rule sparsest, which "
+                                              "weighs nothing; remove it, or set selection.rule to trade-off"),
+    ({"selection.rule": "trade-off", "selection.capacity_weight_points": -1},
+     "selection.capacity_weight_points: must be between 0 and 1000000000, not -1; percentage points that using a fair share of "
+     "the free neurons costs, with the rule trade-off; null takes margin_points"),
+    ({"selection.rule": "trade-off", "selection.capacity_weight_points": "1e3"},
+     'selection.capacity_weight_points: must be a decimal number with at most 20 digits after the point, not "1e3"; '),
     ({"selection.curve_points": 1}, "selection.curve_points: must be at least 2, not 1; "),
     ({"capacity.on_depletion": "widen"}, "capacity.widen_by: is missing, and capacity.on_depletion widen needs it; neurons "
                                          "added to each depleted layer, a whole number of at least 1"),
@@ -209,6 +219,18 @@ def test_defaults_that_follow_from_another_key(values: dict[str, Any], changes: 
 def test_a_margin_is_exact_and_has_one_spelling(values: dict[str, Any], given: object, recorded: str) -> None:
     values["selection"]["margin_points"] = given
     assert Config.parse(values).resolved()["selection"]["margin_points"] == recorded
+
+
+@pytest.mark.parametrize(("rule", "weight", "recorded", "effective"), [
+    ("sparsest", None, None, None), ("trade-off", None, None, Decimal(1)), ("trade-off", 0, "0", Decimal(0)),
+    ("trade-off", "2.50", "2.5", Decimal("2.5")), ("trade-off", 10**9, "1000000000", Decimal(10**9))])
+def test_a_weight_follows_the_margin_unless_it_is_given(values: dict[str, Any], rule: str, weight: object,
+                                                        recorded: str | None, effective: Decimal | None) -> None:
+    values["selection"] |= {"margin_points": 1, "rule": rule, "capacity_weight_points": weight}
+    config = Config.parse(values)
+    assert config.resolved()["selection"]["capacity_weight_points"] == recorded
+    assert config.selection.weight_points == effective
+    assert Config.from_resolved(config.resolved()) == config
 
 
 @pytest.mark.parametrize(("value", "text"), [
