@@ -25,7 +25,8 @@ class PlannedTask:
 def benchmark_spec(config: Config) -> BenchmarkSpec:
     """Where the run's data comes from; the run's seed is the benchmark's."""
     return BenchmarkSpec(config.benchmark.name, config.seed, dict(config.benchmark.params),
-                         config.benchmark.validation_fraction, config.training.normalize.value)
+                         config.benchmark.validation_fraction, config.training.normalize.value,
+                         config.benchmark.class_order, config.benchmark.samples_per_class)
 
 
 def architecture(config: Config, inputs: int, classes: int, hidden: Sequence[int] | None = None) -> Architecture:

@@ -9,24 +9,40 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
 
 
 class BuiltIn(NamedTuple):
-    """What is known of a built-in benchmark without its data: the shape of a sample, classes, and how many tasks there are
-    (None for any number)."""
+    """What is known of a built-in benchmark without its data: the shape of a sample, the classes of a task, how many tasks
+    there are (None for any number), and whether each task has classes of its own."""
 
     input_shape: tuple[int, ...]
     classes: int
     tasks: int | None
+    splits_classes: bool = False
 
 
 BUILT_IN_BENCHMARKS: Mapping[str, BuiltIn] = {
     "permuted-digits": BuiltIn((64,), 10, None),
     "permuted-mnist": BuiltIn((784,), 10, None),
+    "split-digits": BuiltIn((1, 8, 8), 2, 5, splits_classes=True),
+    "split-cifar": BuiltIn((3, 32, 32), 10, 11, splits_classes=True),
 }
+
+
+class ClassOrder(StrEnum):
+    """In which order the tasks of a benchmark that splits a data set take its classes."""
+
+    INDEX = "index"
+    SEED = "seed"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the seed permutes the classes."""
+        return self is ClassOrder.SEED
 
 
 def digest_of(value: object) -> str:
@@ -49,7 +65,11 @@ class BenchmarkSpec:
         seed: of its permutations and splits.
         params: further arguments of an import path.
         validation_fraction: share of the training samples held out; None for the benchmark's own choice.
-        normalize: ``unit`` (values in [0, 1]) or ``standard`` (mean 0, deviation 1 over the training samples).
+        normalize: ``unit`` (values in [0, 1]) or ``standard`` (mean 0, deviation 1 over the training samples; of images
+            with channels, per channel).
+        class_order: of the classes that tasks take; for benchmarks that split a data set by classes.
+        samples_per_class: how many training images of a class are used at most, those for validation included; for the
+            same benchmarks. None for all.
     """
 
     name: str
@@ -57,10 +77,29 @@ class BenchmarkSpec:
     params: dict[str, Any]
     validation_fraction: float | None
     normalize: str
+    class_order: ClassOrder = ClassOrder.INDEX
+    samples_per_class: int | None = None
 
     def fingerprint(self, task: int) -> str:
         """A digest of what determines the data of one task."""
-        return digest_of([dataclasses.asdict(self), task])
+        return digest_of([self.to_json(), task])
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dictionary; :meth:`from_json` is its inverse.
+
+        ``class_order`` and ``samples_per_class`` are left out at their defaults, so that benchmarks to which they mean nothing
+        keep the fingerprints and keys that they had before these existed.
+        """
+        data = dataclasses.asdict(self) | {"class_order": self.class_order.value}
+        for name, default in (("class_order", ClassOrder.INDEX.value), ("samples_per_class", None)):
+            if data[name] == default:
+                del data[name]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "BenchmarkSpec":
+        """The benchmark that :meth:`to_json` described."""
+        return cls(**{**data, "class_order": ClassOrder(data.get("class_order", ClassOrder.INDEX))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +143,7 @@ class StageSpec:
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dictionary; :meth:`from_json` is its inverse."""
         data = dataclasses.asdict(self)
+        data["benchmark"] = self.benchmark.to_json()
         data["architecture"] = self.architecture.to_json()
         data["training"]["milestones"] = list(self.training.milestones)
         return data
@@ -112,7 +152,7 @@ class StageSpec:
     def from_json(cls, data: dict[str, Any]) -> "StageSpec":
         """The stage that :meth:`to_json` described."""
         training = {**data["training"], "milestones": tuple(data["training"]["milestones"])}
-        return cls(BenchmarkSpec(**data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
+        return cls(BenchmarkSpec.from_json(data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
                    data["base_digest"], TrainingSpec(**training), data["evaluation_batch_size"], data["threads"],
                    data["curve_points"])
 

@@ -1,137 +1,26 @@
-"""Sequences of tasks: permuted digits, permuted MNIST, and your own by import path.
+"""Tasks by their benchmark's name: built in, or your own by import path; checked before anything trains on them.
 
-A benchmark is any object with :class:`Benchmark`'s two members. Tasks are resident tensors: a data set of this size is
+A benchmark is any object with :class:`Benchmark`'s two members. Tasks are resident tensors: data sets of this size are
 loaded once per process, so no loader stands between the data and the arithmetic.
 """
 
-import hashlib
 import importlib
-import os
+import math
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from clnp_core.errors import ClnpError, ConfigError, DataError
-from workers.spec import BenchmarkSpec, derive_seed
+from workers.datasets import data_folder
+from workers.samples import Benchmark, Samples, TaskData
+from workers.sequences import BUILT_IN
+from workers.spec import BenchmarkSpec
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Samples:
-    """Inputs float32 [samples, values] and labels int64 [samples]."""
-
-    inputs: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device | str) -> "Samples":
-        """The same samples on another device."""
-        return Samples(self.inputs.to(device), self.labels.to(device))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TaskData:
-    """One task: labels are 0 … classes − 1."""
-
-    train: Samples
-    val: Samples
-    test: Samples
-    classes: int
-
-    def to(self, device: torch.device | str) -> "TaskData":
-        """The same task on another device."""
-        return TaskData(self.train.to(device), self.val.to(device), self.test.to(device), self.classes)
-
-    def split_digest(self) -> str:
-        """sha256 over the labels and inputs of the three splits: two runs with equal digests saw the same data."""
-        digest = hashlib.sha256()
-        for part in (self.train, self.val, self.test):
-            digest.update(part.labels.cpu().numpy().tobytes())
-            digest.update(part.inputs.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
-
-
-class Benchmark(Protocol):
-    """A sequence of tasks. What ``module:callable`` has to return."""
-
-    @property
-    def tasks(self) -> int | None:
-        """How many tasks there are, or None for any number."""
-
-    def task(self, number: int) -> TaskData:
-        """The data of one task, counted from 1. The same number gives the same data, in every process."""
-
-
-class PermutedImages:
-    """Task k shows every image of one data set through permutation k of the pixels (paper §3.1), the first task too."""
-
-    def __init__(self, train: Samples, test: Samples, classes: int, validation: int, spec: BenchmarkSpec) -> None:
-        """Split off the validation samples, once for all tasks.
-
-        Args:
-            train: all training samples, values in [0, 1].
-            test: the test samples.
-            classes: number of classes.
-            validation: how many training samples to hold out.
-            spec: seeds and normalisation.
-        """
-        order = _permutation(len(train), spec.seed, "validation split")
-        held_out, kept = order[:validation], order[validation:]
-        parts = [Samples(train.inputs[kept], train.labels[kept]),
-                 Samples(train.inputs[held_out], train.labels[held_out]), test]
-        if spec.normalize == "standard":
-            mean, deviation = parts[0].inputs.mean(), parts[0].inputs.std()
-            parts = [Samples((part.inputs - mean) / deviation, part.labels) for part in parts]
-        self._parts, self._classes, self._seed = parts, classes, spec.seed
-
-    @property
-    def tasks(self) -> int | None:
-        return None
-
-    def task(self, number: int) -> TaskData:
-        pixels = _permutation(self._parts[0].inputs.shape[1], self._seed, "permutation", number)
-        train, val, test = (Samples(part.inputs[:, pixels].contiguous(), part.labels) for part in self._parts)
-        return TaskData(train, val, test, self._classes)
-
-
-def permuted_digits(spec: BenchmarkSpec) -> Benchmark:
-    """scikit-learn's 1,797 real 8×8 digits: a fifth for testing, a fifth for validation, the rest for training."""
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    inputs = torch.from_numpy(np.asarray(images, dtype=np.float32) / 16.0)
-    targets = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-    order = _permutation(len(targets), spec.seed, "test split")
-    fifth = len(targets) // 5
-    test, rest = order[:fifth], order[fifth:]
-    validation = fifth if spec.validation_fraction is None else _held_out(spec.validation_fraction, len(rest))
-    return PermutedImages(Samples(inputs[rest], targets[rest]), Samples(inputs[test], targets[test]), 10, validation, spec)
-
-
-def permuted_mnist(spec: BenchmarkSpec) -> Benchmark:
-    """MNIST from the data folder: 50,000 for training, 10,000 for validation, 10,000 for testing."""
-    train, test = _mnist(train=True), _mnist(train=False)
-    validation = 10_000 if spec.validation_fraction is None else _held_out(spec.validation_fraction, len(train))
-    return PermutedImages(train, test, 10, validation, spec)
-
-
-BUILT_IN: dict[str, Callable[[BenchmarkSpec], Benchmark]] = {
-    "permuted-digits": permuted_digits,
-    "permuted-mnist": permuted_mnist,
-}
-
-
-def data_folder() -> Path:
-    """Where data sets lie: ``CLNP_DATA``, or ``.clnp/data`` below the working folder."""
-    return Path(os.environ.get("CLNP_DATA") or Path(".clnp") / "data").expanduser().absolute()
+__all__ = ["Benchmark", "Samples", "TaskData", "data_folder", "load_benchmark", "load_task", "task_count"]
 
 
 def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
@@ -165,6 +54,10 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
 
 def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
     """One task of a benchmark, checked; kept in this process until other tasks push it out.
+
+    Args:
+        spec: the benchmark's.
+        number: counted from 1.
 
     Raises:
         ConfigError: the benchmark has fewer tasks, or cannot be found.
@@ -219,50 +112,32 @@ def _task(key: _Hashable, number: int) -> TaskData:
         raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
                         "task() returns a workers.tasks.TaskData, with a whole number of classes")
     for name, part in (("train", data.train), ("val", data.val), ("test", data.test)):
-        _check(f"{key.spec.name}, task {number}, {name}", part, data.classes)
+        _check(f"{key.spec.name}, task {number}, {name}", part, data)
     return data
 
 
-def _check(where: str, part: Samples, classes: int) -> None:
-    hint = "inputs must be finite float32 [samples, values], labels int64 [samples] in 0 … classes − 1"
-    if part.inputs.ndim != 2 or part.inputs.dtype != torch.float32 or part.labels.dtype != torch.int64:
-        raise DataError(f"{where}: inputs are {part.inputs.dtype} {list(part.inputs.shape)}, "
-                        f"labels {part.labels.dtype} {list(part.labels.shape)}", hint)
-    if len(part.inputs) != len(part.labels) or not len(part):
-        raise DataError(f"{where}: {len(part.inputs)} inputs and {len(part.labels)} labels", hint)
-    if not bool(part.inputs.isfinite().all()):
-        raise DataError(f"{where}: some input is NaN or infinite", hint)
-    if int(part.labels.min()) < 0 or int(part.labels.max()) >= classes:
-        raise DataError(f"{where}: labels run from {int(part.labels.min())} to {int(part.labels.max())}, "
-                        f"the task has {classes} classes", hint)
+_HINT = ("inputs must be finite float32 [samples, values] or [samples, channels, height, width], "
+         "labels int64 [samples] in 0 … classes − 1")
 
 
-def _permutation(length: int, *seed_parts: object) -> Tensor:
-    return torch.randperm(length, generator=torch.Generator().manual_seed(derive_seed(*seed_parts)))
-
-
-def _held_out(fraction: float, samples: int) -> int:
-    return max(1, min(samples - 1, round(fraction * samples)))
-
-
-def _mnist(train: bool) -> Samples:
-    from workers.vision import datasets
-
-    root = data_folder()
-    try:
-        dataset = datasets().MNIST(str(root), train=train, download=False)
-    except RuntimeError:
-        dataset = _download_mnist(root, train)
-    return Samples(dataset.data.reshape(len(dataset.data), -1).to(torch.float32) / 255.0,
-                   dataset.targets.to(torch.int64))
-
-
-def _download_mnist(root: Path, train: bool) -> Any:
-    from workers.vision import datasets
-
-    try:
-        return datasets().MNIST(str(root), train=train, download=True)
-    except (RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"MNIST is not in {root / 'MNIST' / 'raw'} and could not be downloaded ({reason})",
-                        "set CLNP_DATA to the folder that holds MNIST/raw, or connect this machine to the internet") from error
+def _check(where: str, part: Samples, task: TaskData) -> None:
+    """One split; its samples have the shape of the training samples, which are checked first."""
+    tensors = [getattr(part, name, None) for name in ("inputs", "labels")]
+    if not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise DataError(f"{where}: inputs are a {type(tensors[0]).__name__}, labels a {type(tensors[1]).__name__}",
+                        "each split is a workers.tasks.Samples of two torch tensors; torch.from_numpy makes one of an array")
+    inputs, labels = part.inputs, part.labels
+    if inputs.ndim not in (2, 4) or 0 in inputs.shape[1:] or labels.ndim != 1 \
+            or inputs.dtype != torch.float32 or labels.dtype != torch.int64:
+        raise DataError(f"{where}: inputs are {inputs.dtype} {list(inputs.shape)}, labels {labels.dtype} {list(labels.shape)}",
+                        _HINT)
+    if len(inputs) != len(labels) or not len(labels):
+        raise DataError(f"{where}: {len(inputs)} inputs and {len(labels)} labels", _HINT)
+    if inputs.shape[1:] != task.train.inputs.shape[1:]:
+        raise DataError(f"{where}: samples are {list(inputs.shape[1:])}, training samples {list(task.train.inputs.shape[1:])}",
+                        "all splits of a task must have samples of the same shape")
+    if not all(math.isfinite(end) for end in inputs.aminmax()):  # NaN wins over every number, and no copy is made
+        raise DataError(f"{where}: some input is NaN or infinite", _HINT)
+    if int(labels.min()) < 0 or int(labels.max()) >= task.classes:
+        raise DataError(f"{where}: labels run from {int(labels.min())} to {int(labels.max())}, "
+                        f"the task has {task.classes} classes", _HINT)

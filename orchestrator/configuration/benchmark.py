@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from orchestrator.configuration.errors import nearest, show
-from orchestrator.configuration.sweep import Count, Section
-from workers.spec import BUILT_IN_BENCHMARKS
+from orchestrator.configuration.sweep import MAX_COUNT, Count, Section
+from workers.spec import BUILT_IN_BENCHMARKS, ClassOrder
 
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 """``module:callable``, both with dots where they need them."""
@@ -29,6 +29,12 @@ class Benchmark(Section):
     validation_fraction: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = Field(
         default=None,
         description="share of the training data held out for validation, between 0 and 1; null takes the benchmark's own")
+    class_order: ClassOrder = Field(
+        default=ClassOrder.INDEX,
+        description="which classes the tasks of a split benchmark take: in the order of the data set, or permuted by the seed")
+    samples_per_class: Annotated[int, Field(strict=True, ge=2, le=MAX_COUNT)] | None = Field(
+        default=None,
+        description="training images of each class that a split benchmark uses, a whole number of at least 2; null for all")
 
     @field_validator("name")
     @classmethod
@@ -67,10 +73,39 @@ class Benchmark(Section):
                              "remove it, or pass it to your callable in benchmark.params")
         return fraction
 
+    @field_validator("class_order")
+    @classmethod
+    def _classes_are_ordered(cls, order: ClassOrder, info: ValidationInfo) -> ClassOrder:
+        if order.is_random:
+            _only_where_classes_are_split(info, "takes its classes in an order of its own")
+        return order
+
+    @field_validator("samples_per_class")
+    @classmethod
+    def _samples_are_counted(cls, samples: int | None, info: ValidationInfo) -> int | None:
+        if samples is not None:
+            _only_where_classes_are_split(info, "chooses its samples itself")
+        return samples
+
     @property
     def is_built_in(self) -> bool:
         """Whether it comes along, or is imported from the user's own code."""
         return self.name in BUILT_IN_BENCHMARKS
+
+
+def _only_where_classes_are_split(info: ValidationInfo, own: str) -> None:
+    """Refuse a key that means something only where every task has classes of its own; ``own`` is what the user's code does."""
+    name = info.data.get("name")
+    if name is None:
+        return
+    known = BUILT_IN_BENCHMARKS.get(name)
+    if known is None:
+        raise ValueError(f"has no meaning with a benchmark of your own, which {own}\n"
+                         "remove it, or pass it to your callable in benchmark.params")
+    if not known.splits_classes:
+        split = " or ".join(other for other, facts in BUILT_IN_BENCHMARKS.items() if facts.splits_classes)
+        raise ValueError(f"has no meaning with {name}, whose tasks all have the same images\n"
+                         f"remove it, or set benchmark.name to {split}")
 
 
 def _json_value(value: Any, where: str, depth: int = 1) -> Any:

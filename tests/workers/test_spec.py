@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec, StageSpec, TrialSpec, derive_seed, digest_of
-from workers.tasks import BUILT_IN, load_task
+from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec, ClassOrder, StageSpec, TrialSpec, derive_seed, digest_of
 
 
 def test_a_stage_survives_json(stage: Callable[..., StageSpec]) -> None:
@@ -24,6 +23,8 @@ def test_a_key_is_the_same_in_every_process(trial: Callable[..., TrialSpec]) -> 
     {"hidden": (24, 17)}, {"epochs": 4}, {"patience": 2}, {"optimizer": "sgd"},
     {"benchmark": BenchmarkSpec("permuted-digits", 1, {}, None, "unit")},
     {"benchmark": BenchmarkSpec("permuted-digits", 0, {}, 0.1, "unit")},
+    {"benchmark": BenchmarkSpec("permuted-digits", 0, {}, None, "unit", ClassOrder.SEED)},
+    {"benchmark": BenchmarkSpec("permuted-digits", 0, {}, None, "unit", samples_per_class=50)},
 ])
 def test_whatever_changes_the_result_changes_the_key(trial: Callable[..., TrialSpec], change: dict[str, object]) -> None:
     assert trial(**change).key() != trial().key()
@@ -51,7 +52,30 @@ def test_digests_ignore_the_order_of_keys_and_refuse_nan() -> None:
         digest_of(float("nan"))
 
 
-def test_known_shapes_cover_the_built_in_benchmarks_and_are_true() -> None:
-    assert BUILT_IN_BENCHMARKS.keys() == BUILT_IN.keys()
-    data = load_task(BenchmarkSpec("permuted-digits", 0, {}, None, "unit"), 1)
-    assert BUILT_IN_BENCHMARKS["permuted-digits"] == (data.train.inputs.shape[1], data.classes, None)
+class TestBenchmarkSpec:
+    @pytest.mark.parametrize("spec", [
+        BenchmarkSpec("permuted-digits", 0, {}, None, "unit"),
+        BenchmarkSpec("split-cifar", 3, {}, 0.2, "standard", ClassOrder.SEED, 40),
+        BenchmarkSpec("lab:make", 1, {"a": [1, {"b": None}]}, None, "unit")])
+    def test_it_survives_json(self, spec: BenchmarkSpec) -> None:
+        again = BenchmarkSpec.from_json(json.loads(json.dumps(spec.to_json())))
+        assert again == spec and again.class_order is spec.class_order and again.fingerprint(2) == spec.fingerprint(2)
+
+    def test_what_means_nothing_to_it_is_not_in_its_fingerprint(self) -> None:
+        """Runs that were recorded before class orders existed keep their fingerprints."""
+        assert BenchmarkSpec("permuted-digits", 3, {}, None, "unit").fingerprint(1).startswith("a5c60332c10b83f4")
+        assert set(BenchmarkSpec("split-digits", 3, {}, None, "unit").to_json()) == {
+            "name", "seed", "params", "validation_fraction", "normalize"}
+
+    def test_tasks_have_fingerprints_of_their_own(self) -> None:
+        spec = BenchmarkSpec("split-digits", 0, {}, None, "unit")
+        assert spec.fingerprint(1) != spec.fingerprint(2)
+
+
+def test_tasks_with_classes_of_their_own_are_counted() -> None:
+    assert {name for name, known in BUILT_IN_BENCHMARKS.items() if known.splits_classes} == {"split-digits", "split-cifar"}
+    assert all((known.tasks is not None) == known.splits_classes for known in BUILT_IN_BENCHMARKS.values())
+
+
+def test_only_the_seed_makes_an_order_random() -> None:
+    assert [order for order in ClassOrder if order.is_random] == [ClassOrder.SEED]

@@ -1,83 +1,13 @@
-"""Data: the same in every process, split without overlap, and checked before anything trains on it."""
+"""Tasks by name: built in or the user's own, and checked before anything trains on them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from clnp_core.errors import ConfigError, DataError
-from workers.spec import BenchmarkSpec
-from workers.tasks import Samples, TaskData, data_folder, load_benchmark, load_task
-
-
-def digits(seed: int = 0, fraction: float | None = None, normalize: str = "unit") -> BenchmarkSpec:
-    return BenchmarkSpec("permuted-digits", seed, {}, fraction, normalize)
-
-
-class TestPermutedDigits:
-    def test_every_sample_is_in_exactly_one_split(self) -> None:
-        data = load_task(digits(), 1)
-        assert (len(data.train), len(data.val), len(data.test)) == (1079, 359, 359)
-        rows = torch.cat([data.train.inputs, data.val.inputs, data.test.inputs])
-        whole = load_benchmark(digits()).task(1)
-        assert len(torch.unique(rows, dim=0)) == len(torch.unique(
-            torch.cat([whole.train.inputs, whole.val.inputs, whole.test.inputs]), dim=0))
-        assert len(rows) == 1797
-
-    def test_tasks_are_permutations_of_one_another_and_share_their_splits(self) -> None:
-        first, second = load_task(digits(), 1), load_task(digits(), 2)
-        assert torch.equal(first.train.labels, second.train.labels)
-        assert not torch.equal(first.train.inputs, second.train.inputs)
-        assert torch.equal(first.train.inputs.sort(dim=1).values, second.train.inputs.sort(dim=1).values)
-
-    def test_the_first_task_is_permuted_too(self) -> None:
-        images = load_task(digits(), 1).train.inputs.mean(dim=0).reshape(8, 8)
-        assert not bool((images[:, 0] < 0.05).all()), "the left margin of unpermuted digits is almost empty"
-
-    def test_the_seed_decides(self) -> None:
-        assert load_task(digits(seed=0), 1).split_digest() != load_task(digits(seed=1), 1).split_digest()
-
-    def test_another_process_sees_the_same_data(self) -> None:
-        program = ("from workers.spec import BenchmarkSpec\nfrom workers.tasks import load_task\n"
-                   "print(load_task(BenchmarkSpec('permuted-digits', 0, {}, None, 'unit'), 3).split_digest())")
-        there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
-                               env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "3"})
-        assert there.stdout.strip() == load_task(digits(), 3).split_digest()
-
-    def test_validation_fraction(self) -> None:
-        data = load_task(digits(fraction=0.1), 1)
-        assert (len(data.val), len(data.train)) == (144, 1294)
-
-    def test_standard_normalisation_is_over_the_training_samples(self) -> None:
-        data = load_task(digits(normalize="standard"), 1)
-        assert abs(float(data.train.inputs.mean())) < 1e-5
-        assert abs(float(data.train.inputs.std()) - 1) < 1e-5
-        unit = load_task(digits(), 1)
-        assert float(unit.train.inputs.min()) >= 0
-        assert float(unit.train.inputs.max()) <= 1
-
-
-class TestMnist:
-    def test_a_missing_file_is_one_clear_error_with_the_folder(self, tmp_path: Path,
-                                                               monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("CLNP_DATA", str(tmp_path / "nowhere"))
-        monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # whatever the machine, no download succeeds
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        with pytest.raises(DataError) as caught:
-            load_benchmark(BenchmarkSpec("permuted-mnist", 0, {}, None, "unit"))
-        assert str(tmp_path / "nowhere" / "MNIST" / "raw") in caught.value.message
-        assert caught.value.hint == ("set CLNP_DATA to the folder that holds MNIST/raw, "
-                                     "or connect this machine to the internet")
-
-    @pytest.mark.skipif(not (data_folder() / "MNIST" / "raw").is_dir(), reason="CLNP_DATA does not hold MNIST")
-    def test_the_real_set(self) -> None:
-        data = load_task(BenchmarkSpec("permuted-mnist", 0, {}, None, "unit"), 1)
-        assert (len(data.train), len(data.val), len(data.test)) == (50_000, 10_000, 10_000)
-        assert data.train.inputs.shape[1] == 784
-        assert torch.bincount(data.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+from workers.sequences import BUILT_IN
+from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec
+from workers.tasks import Samples, TaskData, load_benchmark, load_task, task_count
 
 
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, name: str) -> BenchmarkSpec:
@@ -95,6 +25,26 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, name: str) -
     return BenchmarkSpec(f"{name}:Two", 0, {"size": 6}, None, "unit")
 
 
+class TestBuiltIn:
+    def test_the_names_are_those_that_a_configuration_knows(self) -> None:
+        assert list(BUILT_IN) == list(BUILT_IN_BENCHMARKS)
+
+    @pytest.mark.parametrize("name", ["permuted-digits", "split-digits"])
+    def test_what_is_known_of_one_without_its_data_is_true(self, name: str) -> None:
+        spec = BenchmarkSpec(name, 0, {}, None, "unit")
+        data = load_task(spec, 1)
+        known = BUILT_IN_BENCHMARKS[name]
+        assert (data.train.inputs.shape[1:], data.classes, task_count(spec)) == known[:3]
+
+    def test_more_tasks_than_it_has(self) -> None:
+        with pytest.raises(ConfigError, match=r"has 5 tasks, task 6 was asked for\nset benchmark.tasks to at most 5"):
+            load_task(BenchmarkSpec("split-digits", 0, {}, None, "unit"), 6)
+
+    def test_a_task_is_kept(self) -> None:
+        spec = BenchmarkSpec("split-digits", 0, {}, None, "unit")
+        assert load_task(spec, 2) is load_task(BenchmarkSpec("split-digits", 0, {}, None, "unit"), 2)
+
+
 class TestYourOwn:
     def test_it_is_called_with_seed_and_params(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         data = load_task(own(tmp_path, monkeypatch, "pass", "own_good"), 2)
@@ -105,8 +55,29 @@ class TestYourOwn:
         with pytest.raises(ConfigError, match=r"has 2 tasks, task 3 was asked for\nset benchmark.tasks to at most 2"):
             load_task(own(tmp_path, monkeypatch, "pass", "own_short"), 3)
 
+    def test_images_are_samples(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        body = ("def image(p): return Samples(p.inputs.reshape(-1, 1, 5, 1).expand(-1, 3, 5, 4), p.labels)\n        "
+                "data = TaskData(image(data.train), image(data.val), image(data.test), 3)")
+        data = load_task(own(tmp_path, monkeypatch, body, "own_images"), 1)
+        assert data.train.inputs.shape == (6, 3, 5, 4)
+        assert len(data.split_digest()) == 64
+
     @pytest.mark.parametrize(("body", "words"), [
         ("data.train.inputs[0, 0] = float('nan')", "train: some input is NaN or infinite"),
+        ("data.val.inputs[0, 0] = float('-inf')", "val: some input is NaN or infinite"),
+        ("data = TaskData(data.train, Samples(data.val.inputs[:, :4], data.val.labels), data.test, 3)",
+         r"val: samples are \[4\], training samples \[5\]\nall splits of a task must have samples of the same shape"),
+        ("data = TaskData(Samples(data.train.inputs.reshape(6, 1, 5), data.train.labels), data.val, data.test, 3)",
+         r"train: inputs are torch.float32 \[6, 1, 5\], labels torch.int64 \[6\]\ninputs must be finite float32 "
+         r"\[samples, values\] or \[samples, channels, height, width\], labels int64 \[samples\] in 0 … classes − 1"),
+        ("data = TaskData(data.train, data.val, Samples(data.test.inputs, data.test.labels.reshape(-1, 1)), 3)",
+         r"test: inputs are torch.float32 \[6, 5\], labels torch.int64 \[6, 1\]"),
+        ("data = TaskData(Samples(data.train.inputs.numpy(), data.train.labels), data.val, data.test, 3)",
+         "train: inputs are a ndarray, labels a Tensor\neach split is a workers.tasks.Samples of two torch tensors; "
+         "torch.from_numpy makes one of an array"),
+        ("data = TaskData(data.train, None, data.test, 3)", "val: inputs are a NoneType, labels a NoneType"),
+        ("data = TaskData(data.train, data.val, Samples(data.test.inputs[:, :0], data.test.labels), 3)",
+         r"test: inputs are torch.float32 \[6, 0\]"),
         ("data.val.labels[0] = 3", "val: labels run from [01] to 3, the task has 3 classes"),
         ("data = TaskData(data.train, data.val, Samples(data.test.inputs[:0], data.test.labels[:0]), 3)",
          "test: 0 inputs and 0 labels"),

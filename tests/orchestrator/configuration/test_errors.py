@@ -53,8 +53,10 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                        "for its defaults"),
     ({"benchmark.name": "permuted_mnist"}, 'benchmark.name: there is no benchmark "permuted_mnist"; did you mean '
                                            "permuted-mnist?; a benchmark of your own is written module:callable"),
-    ({"benchmark.name": "cifar"}, 'benchmark.name: there is no benchmark "cifar"; there are permuted-digits, '
-                                  "permuted-mnist; a benchmark of your own is written module:callable"),
+    ({"benchmark.name": "imagenet"}, 'benchmark.name: there is no benchmark "imagenet"; there are permuted-digits, '
+                                     "permuted-mnist, split-digits, split-cifar; a benchmark of your own is written "
+                                     "module:callable"),
+    ({"benchmark.name": "cifar"}, 'benchmark.name: there is no benchmark "cifar"; did you mean split-cifar?; '),
     ({"benchmark.name": "a b:c"}, 'benchmark.name: "a b:c" is no import path; write module:callable, for example '
                                   "my_lab.tasks:make"),
     ({"benchmark.tasks": 0}, "benchmark.tasks: must be at least 1, not 0; tasks in the sequence, a whole number of at "
@@ -72,6 +74,20 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"benchmark": OWN | {"validation_fraction": 0.1}},
      "benchmark.validation_fraction: has no meaning with a benchmark of your own, which splits its data itself; remove it, "
      "or pass it to your callable in benchmark.params"),
+    ({"benchmark": {"name": "split-digits", "tasks": 6}}, "benchmark.tasks: must be at most 5 with split-digits, not 6; "),
+    ({"benchmark.class_order": "sed"}, 'benchmark.class_order: must be one of index, seed, not "sed"; did you mean seed?'),
+    ({"benchmark.class_order": "seed"},
+     "benchmark.class_order: has no meaning with permuted-digits, whose tasks all have the same images; remove it, or set "
+     "benchmark.name to split-digits or split-cifar"),
+    ({"benchmark": OWN | {"class_order": "seed"}},
+     "benchmark.class_order: has no meaning with a benchmark of your own, which takes its classes in an order of its own; "
+     "remove it, or pass it to your callable in benchmark.params"),
+    ({"benchmark.samples_per_class": 50},
+     "benchmark.samples_per_class: has no meaning with permuted-digits, whose tasks all have the same images; remove it"),
+    ({"benchmark": OWN | {"samples_per_class": 50}},
+     "benchmark.samples_per_class: has no meaning with a benchmark of your own, which chooses its samples itself; remove it"),
+    ({"benchmark": {"name": "split-cifar", "tasks": 2, "samples_per_class": 1}},
+     "benchmark.samples_per_class: must be at least 2, not 1; training images of each class"),
     ({"benchmark": OWN, "training.normalize": "standard"},
      "training: normalize standard has no meaning with a benchmark of your own, which delivers its inputs ready; remove "
      "it, and normalize in your callable"),

@@ -1,0 +1,158 @@
+"""Data sets of images as resident tensors of bytes: scikit-learn's digits, MNIST, CIFAR-10, CIFAR-100.
+
+All but the digits lie in the data folder, in torchvision's layout. One that is missing is downloaded; one that is damaged is
+never touched, only named.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clnp_core.errors import DataError
+from workers.vision import datasets
+
+
+class Images(NamedTuple):
+    """Values uint8 [samples, channels, height, width], a quarter of the memory of floats, and labels int64 [samples]."""
+
+    values: Tensor
+    labels: Tensor
+
+    def at(self, indices: Tensor) -> "Images":
+        """The images at these indices, int64 [samples], in their order."""
+        return Images(self.values[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """A data set as its authors divided it.
+
+    Attributes:
+        train: images that training and validation share.
+        test: images for reporting only.
+        classes: labels are 0 … classes − 1.
+        white: the byte that stands for 1.
+    """
+
+    train: Images
+    test: Images
+    classes: int
+    white: int = 255
+
+
+def data_folder() -> Path:
+    """Where data sets lie: ``CLNP_DATA``, or ``.clnp/data`` below the working folder."""
+    return Path(os.environ.get("CLNP_DATA") or Path(".clnp") / "data").expanduser().absolute()
+
+
+@lru_cache(maxsize=1)
+def digits() -> Images:
+    """scikit-learn's 1,797 real digits [1, 8, 8] with values 0 … 16, which nobody divided yet."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    values = torch.from_numpy(np.asarray(images, dtype=np.uint8)).reshape(-1, 1, 8, 8)
+    return Images(values, torch.from_numpy(np.asarray(labels, dtype=np.int64)))
+
+
+class Stored(NamedTuple):
+    """A data set of torchvision's.
+
+    Attributes:
+        name: as people write it.
+        loader: torchvision's class.
+        folder: its files, below the data folder.
+        shape: channels, height and width of an image.
+        classes: how many there are.
+    """
+
+    name: str
+    loader: str
+    folder: str
+    shape: tuple[int, int, int]
+    classes: int
+
+    def require(self) -> None:
+        """Download the files unless they are all there; what they hold is looked at when they are loaded.
+
+        Raises:
+            DataError: a file is missing, and the download failed.
+        """
+        _provide(self, data_folder())
+
+    def load(self) -> DataSet:
+        """The whole set, kept in this process.
+
+        Raises:
+            DataError: a file is missing and the download failed, or a file is damaged.
+        """
+        return _load(self, data_folder())
+
+
+MNIST = Stored("MNIST", "MNIST", "MNIST/raw", (1, 28, 28), 10)
+CIFAR_10 = Stored("CIFAR-10", "CIFAR10", "cifar-10-batches-py", (3, 32, 32), 10)
+CIFAR_100 = Stored("CIFAR-100", "CIFAR100", "cifar-100-python", (3, 32, 32), 100)
+
+
+@lru_cache(maxsize=2)
+def _load(stored: Stored, root: Path) -> DataSet:
+    _provide(stored, root)
+    loader = getattr(datasets(), stored.loader)
+    try:
+        train, test = (_images(loader(str(root), train=train, download=False), stored) for train in (True, False))
+    except OSError as error:
+        raise DataError(f"{stored.name} in {root / stored.folder} cannot be read: {error}",
+                        "mend the permissions of its files, or name another folder in CLNP_DATA") from error
+    except Exception as error:  # torchvision meets a damaged file with whatever the first senseless byte leads to
+        damaged = [file.name for file, md5 in _files(stored, root) if not _sound(file, md5)]
+        what = f"{damaged[0]} is not the original file" if damaged else f"{type(error).__name__}: {error}"
+        raise DataError(f"{stored.name} in {root / stored.folder} is damaged: {what}",
+                        "remove that folder and fetch the data set again, or name another one in CLNP_DATA") from error
+    return DataSet(train, test, stored.classes)
+
+
+def _images(dataset: Any, stored: Stored) -> Images:
+    """torchvision keeps colours last; the bytes themselves lie colour by colour, so nothing is copied."""
+    values = torch.as_tensor(dataset.data)
+    values = values.unsqueeze(1) if values.ndim == 3 else values.permute(0, 3, 1, 2)
+    labels = torch.as_tensor(dataset.targets).to(torch.int64)
+    if tuple(values.shape[1:]) != stored.shape or len(values) != len(labels):
+        raise ValueError(f"{len(labels)} labels for images {list(values.shape)}")
+    return Images(values.contiguous(), labels)
+
+
+def _provide(stored: Stored, root: Path) -> None:
+    files = [file for file, _ in _files(stored, root)]
+    missing = [file for file in files if not file.is_file()]
+    if not missing:
+        return
+    try:
+        getattr(datasets(), stored.loader)(str(root), download=True)
+    except (RuntimeError, OSError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(":") if str(error).strip() else type(error).__name__
+        what = f"{stored.name} is not in" if missing == files else f"{missing[0].name} is missing from"
+        raise DataError(f"{what} {root / stored.folder} and could not be downloaded ({reason})",
+                        f"set CLNP_DATA to the folder that holds {stored.folder}, "
+                        "or connect this machine to the internet") from error
+
+
+def _files(stored: Stored, root: Path) -> Sequence[tuple[Path, str | None]]:
+    """Every file of the set with its md5, as far as torchvision knows it: of MNIST it knows only that of the archives."""
+    loader = getattr(datasets(), stored.loader)
+    if stored is MNIST:
+        return [(root / stored.folder / Path(archive).stem, None) for archive, _ in loader.resources]
+    listed = [*loader.train_list, *loader.test_list, (loader.meta["filename"], loader.meta["md5"])]
+    return [(root / stored.folder / name, md5) for name, md5 in listed]
+
+
+def _sound(file: Path, md5: str | None) -> bool:
+    from torchvision.datasets.utils import check_integrity
+
+    return bool(check_integrity(str(file), md5))
