@@ -91,7 +91,7 @@ def trial_seed(run_seed: int, task: int, number: int) -> int:
 
 def sampled_point(config: Config, alpha: float, learning_rate: float) -> GridPoint:
     """A point that a sampler drew: its one α stands for all layers."""
-    return GridPoint(per_layer(alpha, config.network.layers), learning_rate)
+    return GridPoint(per_layer(alpha, config.network.alpha_count), learning_rate)
 
 
 def trial_count(config: Config, task: int) -> int:

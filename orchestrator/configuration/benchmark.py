@@ -1,19 +1,13 @@
 """Which sequence of tasks a run learns: built in, or the user's own by import path."""
 
-import math
-import re
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from orchestrator.configuration.errors import nearest, show
+from orchestrator.configuration.own_code import IMPORT_PATH, json_value
 from orchestrator.configuration.sweep import MAX_COUNT, Count, Section
 from workers.spec import BUILT_IN_BENCHMARKS, ClassOrder
-
-IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
-"""``module:callable``, both with dots where they need them."""
-
-_MAX_JSON_INT = 2**63 - 1
 
 
 class Benchmark(Section):
@@ -62,7 +56,7 @@ class Benchmark(Section):
             raise ValueError(f"has no meaning with {info.data['name']}, which takes no arguments\nremove it")
         if "seed" in params:
             raise ValueError("must not hold seed, which every benchmark is given\nset the top-level seed")
-        return {key: _json_value(value, key) for key, value in params.items()}
+        return {key: json_value(value, key) for key, value in params.items()}
 
     @field_validator("validation_fraction")
     @classmethod
@@ -106,27 +100,3 @@ def _only_where_classes_are_split(info: ValidationInfo, own: str) -> None:
         split = " or ".join(other for other, facts in BUILT_IN_BENCHMARKS.items() if facts.splits_classes)
         raise ValueError(f"has no meaning with {name}, whose tasks all have the same images\n"
                          f"remove it, or set benchmark.name to {split}")
-
-
-def _json_value(value: Any, where: str, depth: int = 1) -> Any:
-    """A copy of a value that JSON can hold, so that it can be recorded and sent to workers unchanged."""
-    if depth > 20:
-        raise ValueError(f"{where} is nested too deeply")
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int):
-        if abs(value) > _MAX_JSON_INT:
-            raise ValueError(f"{where} is beyond 64 bits")
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{where} must be a finite number, not {value}")
-        return value
-    if isinstance(value, list | tuple):
-        return [_json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise ValueError(f"{where} has the key {show(key)}, which is not text\nput it in quotes")
-        return {key: _json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
-    raise ValueError(f"{where} is a {type(value).__name__}, which JSON cannot hold")

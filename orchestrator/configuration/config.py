@@ -20,14 +20,20 @@ from clnp_core.errors import ConfigError
 from orchestrator.configuration.benchmark import Benchmark
 from orchestrator.configuration.capacity import Capacity
 from orchestrator.configuration.errors import explain, show
-from orchestrator.configuration.network import Network
+from orchestrator.configuration.fine_tuning import FineTuning
+from orchestrator.configuration.network import UNREADABLE, WRITTEN_OUT, Network, alpha_count
+from orchestrator.configuration.own_network import Reading, with_own_network
 from orchestrator.configuration.resources import Evaluation, Resources
 from orchestrator.configuration.selection import Selection
 from orchestrator.configuration.sweep import GridPoint, LogRange, Section, Sweep, per_layer
 from orchestrator.configuration.training import Training
 from orchestrator.configuration.yaml_text import assignment_path, override, read_mapping
+from workers.spec import BUILT_IN_BENCHMARKS
 
-_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+MAX_NAME = 100
+"""Characters of a run's name."""
+
+_RUN_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 _MAX_SEED = 2**63 - 1
 
 
@@ -43,6 +49,8 @@ class Config(Section):
     training: Training = Field(description="how one trial trains")
     sweep: Sweep = Field(description="the trials of a task")
     selection: Selection = Field(description="how much accuracy pruning may cost")
+    fine_tuning: FineTuning | None = Field(
+        default=None, description="training after pruning; null, the default, commits the pruned network as it is")
     capacity: Capacity = Field(
         default_factory=Capacity, description="what happens when the network is full; leave it out for its defaults")
     evaluation: Evaluation = Field(
@@ -58,6 +66,21 @@ class Config(Section):
             raise ValueError(f"{show(name)} cannot name a run")
         return name
 
+    @field_validator("network")
+    @classmethod
+    def _reads_the_samples(cls, network: Network, info: ValidationInfo) -> Network:
+        """Where the shape of a sample is known beforehand, a network that cannot read it is refused here and not in a run."""
+        benchmark = info.data.get("benchmark")
+        if benchmark is None or not benchmark.is_built_in:
+            return network
+        known = BUILT_IN_BENCHMARKS[benchmark.name]
+        try:
+            network.architecture(known.input_shape, known.classes)
+        except ConfigError as error:
+            raise ValueError(f"cannot read the samples of {benchmark.name}, whose shape is {list(known.input_shape)}: "
+                             f"{error.message}\n{error.hint}") from None
+        return network
+
     @field_validator("training")
     @classmethod
     def _own_data_comes_ready(cls, training: Training, info: ValidationInfo) -> Training:
@@ -69,30 +92,34 @@ class Config(Section):
 
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",
-              overridden: Collection[tuple[str, ...]] = ()) -> Self:
-        """The configuration that a mapping describes.
+              overridden: Collection[tuple[str, ...]] = (), recorded: bool = False) -> Self:
+        """The configuration that a mapping describes. A network of the user's own is imported and written out.
 
         Args:
             values: sections of keys, as read from YAML or JSON.
             source: what to call it in an error, such as its file name.
             overridden: paths that came from the command line, for the errors.
+            recorded: whether it is a run's record, in which the user's own network is written out already.
 
         Raises:
             ConfigError: with a line for every problem there is.
         """
+        reading = Reading(dict(values), is_written_out=True) if recorded else with_own_network(values)
+        context = {"layers": alpha_count(reading.values.get("network")), WRITTEN_OUT: reading.is_written_out,
+                   UNREADABLE: reading.error}
         try:
-            return cls.model_validate(dict(values), context={"layers": _layers(values)})
+            return cls.model_validate(reading.values, context=context)
         except ValidationError as error:
             raise explain(error, cls, source, overridden) from None
 
     @classmethod
     def from_resolved(cls, recorded: Mapping[str, Any]) -> Self:
-        """The configuration that :meth:`resolved` recorded.
+        """The configuration that :meth:`resolved` recorded. Nothing is imported.
 
         Raises:
             ConfigError: it was recorded by a version that knew other keys, or was changed since.
         """
-        return cls.parse(recorded, "the recorded config")
+        return cls.parse(recorded, "the recorded config", recorded=True)
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults filled in, as plain JSON values."""
@@ -113,19 +140,12 @@ class Config(Section):
         if isinstance(alphas, LogRange) or isinstance(rates, LogRange):
             raise ConfigError(f"the sampler {self.sweep.sampler} draws its points, so there is no grid to list",
                               "set sweep.sampler to grid, with lists for sweep.alpha and sweep.learning_rate")
-        return tuple(GridPoint(per_layer(alpha, self.network.layers), rate) for alpha in alphas for rate in rates)
+        return tuple(GridPoint(per_layer(alpha, self.network.alpha_count), rate) for alpha in alphas for rate in rates)
 
     def later_point(self) -> GridPoint | None:
         """The fixed point of every task that is not swept; None where there is none, or they take what was selected."""
         later = self.sweep.later_tasks
-        return GridPoint(per_layer(later.alpha, self.network.layers), later.learning_rate) if later else None
-
-
-def _layers(values: Mapping[Any, Any]) -> int | None:
-    """How many values a per-layer α needs, read ahead so that α is checked even where another key is wrong."""
-    network = values.get("network")
-    hidden = network.get("hidden") if isinstance(network, Mapping) else None
-    return len(hidden) + 1 if isinstance(hidden, list | tuple) and hidden else None
+        return GridPoint(per_layer(later.alpha, self.network.alpha_count), later.learning_rate) if later else None
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), name: str | None = None) -> Config:

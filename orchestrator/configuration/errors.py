@@ -26,7 +26,8 @@ _HINT = "docs/configuration.md explains every key, with its unit and default"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key that a config may have: ``training.epochs``, with what the model knows of it."""
+    """One key that a config may have: ``training.epochs``, with what the model knows of it. The keys of a list's entries stand
+    without positions: ``network.layers.kernel``."""
 
     path: str
     field: FieldInfo
@@ -44,14 +45,20 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation such as ``Section | None``, however deep in unions and ``Annotated``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    """The models in an annotation such as ``Section | None`` or ``tuple[Section, ...]``, however deep."""
+    return (option for option in _types(annotation) if issubclass(option, BaseModel))
+
+
+def _types(annotation: Any) -> Iterator[type]:
+    """The plain types in an annotation, however deep in unions, ``Annotated`` and tuples."""
+    origin, options = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType, tuple):
+        for option in options:
+            yield from _types(option)
+    elif origin is typing.Annotated:
+        yield from _types(options[0])
+    elif isinstance(annotation, type):
         yield annotation
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        for option in typing.get_args(annotation):
-            yield from _models(option)
-    elif typing.get_origin(annotation) is typing.Annotated:
-        yield from _models(typing.get_args(annotation)[0])
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str,
@@ -114,7 +121,8 @@ def _describe(problem: ErrorDetails, location: tuple[str | int, ...], known: dic
     if kind == "missing":
         return "is missing", expectation
     if kind == "extra_forbidden":
-        return "unknown key", _meant(location, known)
+        refused = _refused(location, known)
+        return refused or ("unknown key", _meant(location, known))
     if _is_about_a_key(problem):
         return f"a key must be text, not {show(given)}", "put it in quotes"
     if kind == "enum":
@@ -153,7 +161,7 @@ _RULES = {
 
 def _expectation(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
     """What the key at, or the nearest key above, a location is for: its unit and its range."""
-    names = [part for part in location if isinstance(part, str)]
+    names = _names(location)
     while names:
         key = known.get(".".join(names))
         if key:
@@ -168,17 +176,30 @@ _NICKNAMES = {"lr": "learning_rate", "l1": "alpha"}
 
 def _meant(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
     """The key that was probably meant: a similar one in this section, or the same or a similar one in another."""
-    *section, name = (str(part) for part in location)
+    *section, name = _names(location)
     name = _NICKNAMES.get(name, name)
     siblings = [_leaf(path) for path in known if path.split(".")[:-1] == section]
     sibling = _near(name, siblings)
     if sibling:
-        return f"did you mean {'.'.join([*section, sibling])}?"
+        return f"did you mean {_path((*location[:-1], sibling))}?"
     leaf = _near(name, {_leaf(path) for path in known}, cutoff=0.75)
     if leaf:
         return f"did you mean {' or '.join(path for path in known if _leaf(path) == leaf)}?"
-    here = f"the keys of {'.'.join(section)}" if section else "the keys at the top"
+    here = f"the keys of {_path(location[:-1])}" if section else "the keys at the top"
     return f"{here} are {', '.join(siblings)}"
+
+
+def _refused(location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str] | None:
+    """What a section says of a key that it does not have on purpose, in its ``refused_keys``."""
+    *section, name = _names(location)
+    key = known.get(".".join(section))
+    text = getattr(key.section, "refused_keys", {}).get(name) if key else None
+    return (text.partition("\n")[0], text.partition("\n")[2]) if text else None
+
+
+def _names(location: Sequence[str | int]) -> list[str]:
+    """The keys of a location, without the positions in lists."""
+    return [part for part in location if isinstance(part, str)]
 
 
 def _leaf(path: str) -> str:
@@ -187,14 +208,14 @@ def _leaf(path: str) -> str:
 
 def _enum(given: Any, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
     """The allowed values, the nearest one first if there is a near one."""
-    key = known.get(".".join(str(part) for part in location))
+    key = known.get(".".join(_names(location)))
     options = _options(key.field.annotation) if key else []
     near = _near(given, options)
     return f"must be one of {', '.join(options)}, not {show(given)}", f"did you mean {near}?" if near else ""
 
 
 def _options(annotation: Any) -> list[str]:
-    return list(annotation) if isinstance(annotation, type) and issubclass(annotation, StrEnum) else []
+    return [str(option) for kind in _types(annotation) if issubclass(kind, StrEnum) for option in kind]
 
 
 def _reads_as_number(text: str) -> bool:

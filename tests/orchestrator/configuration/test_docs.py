@@ -2,6 +2,7 @@
 
 import json
 import re
+import typing
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
+from clnp_core.architecture import Architecture
 from clnp_core.errors import ConfigError
+from clnp_core.networks import mlp
 from orchestrator.configuration.config import Config, load
 from orchestrator.configuration.errors import Key, keys
 from workers.spec import BUILT_IN_BENCHMARKS
@@ -25,7 +28,8 @@ KEYS = {key.path: key for key in keys(Config)}
 
 def documented(key: Key) -> bool:
     """Whether the key has a row of its own; a section that may not be null has a heading instead."""
-    return key.section is None or key.path in ("sweep.alpha", "sweep.learning_rate", "sweep.later_tasks")
+    return key.section is None or key.path in ("network.layers", "network.layers.pool", "network.output", "sweep.alpha",
+                                               "sweep.learning_rate", "sweep.later_tasks")
 
 
 def default_on_page(key: Key) -> str:
@@ -60,13 +64,15 @@ def test_the_default_on_the_page_is_the_models(path: str) -> None:
 def test_a_row_names_its_type_and_meaning(path: str) -> None:
     kind, unit, _, meaning = ROWS[path]
     assert kind and meaning.endswith(".")
-    options = [str(option) for option in KEYS[path].field.annotation or ()] if _is_enum(KEYS[path]) else []
+    options = _options(KEYS[path])
     assert [word for word in re.findall(r"`([^`]+)`", kind) if options] == options
     assert not path.endswith("_seconds") or unit == "seconds"
 
 
-def _is_enum(key: Key) -> bool:
-    return isinstance(key.field.annotation, type) and issubclass(key.field.annotation, StrEnum)
+def _options(key: Key) -> list[str]:
+    """The words that the key chooses between, as ``Words`` or ``Words | None``."""
+    kinds = typing.get_args(key.field.annotation) or (key.field.annotation,)
+    return [str(option) for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum) for option in kind]
 
 
 def test_every_key_describes_itself_for_the_errors() -> None:
@@ -98,13 +104,17 @@ def test_experiments_load_and_are_named_after_their_file(file: Path) -> None:
     config = load(file)
     assert config.name == file.stem
     assert config.grid()
-    assert config.network.architecture(*BUILT_IN_BENCHMARKS[config.benchmark.name][:2]).hidden == config.network.hidden
+    assert architecture(config).hidden == config.network.widths
+
+
+def architecture(config: Config) -> Architecture:
+    known = BUILT_IN_BENCHMARKS[config.benchmark.name]
+    return config.network.architecture(known.input_shape, known.classes)
 
 
 def test_the_papers_experiment_has_the_papers_numbers() -> None:
     config = load(ROOT / "experiments" / "permuted-mnist.yaml")
-    assert config.network.architecture(*BUILT_IN_BENCHMARKS["permuted-mnist"][:2]).to_json() == {
-        "inputs": 784, "hidden": [2000, 2000], "classes": 10, "activation": "relu", "head": "single", "head_bias": False}
+    assert architecture(config) == mlp(784, (2000, 2000), 10)
     assert (config.benchmark.tasks, config.training.batch_size) == (10, 256)
     assert config.later_point() == ((1e-7, 1e-5, 1e-6), 0.002)
     assert str(config.selection.margin_points) == "0.05"

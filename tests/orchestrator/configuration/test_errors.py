@@ -42,12 +42,12 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"seed": 2**63}, "seed: must be at most 9223372036854775807, not "),
     ({"seed": "010"}, 'seed: must be a whole number, not the text "010"; remove the quotes, or any zeros before it; '),
     ({"sede": 1}, "sede: unknown key; did you mean seed?"),
-    ({"epochs": 1}, "epochs: unknown key; did you mean training.epochs?"),
+    ({"epochs": 1}, "epochs: unknown key; did you mean training.epochs or fine_tuning.epochs?"),
     ({"benchmark.lr": 1}, "benchmark.lr: unknown key; did you mean sweep.learning_rate or "
-                          "sweep.later_tasks.learning_rate?"),
+                          "sweep.later_tasks.learning_rate or fine_tuning.learning_rate?"),
     ({"capacity.zzz": 1}, "capacity.zzz: unknown key; the keys of capacity are on_depletion, widen_by, widen_below"),
     ({"zzz": 1}, "zzz: unknown key; the keys at the top are name, seed, benchmark, network, training, sweep, selection, "
-                 "capacity, evaluation, resources"),
+                 "fine_tuning, capacity, evaluation, resources"),
     ({"benchmark": None}, "benchmark: must be a section of keys, not nothing; the sequence of tasks"),
     ({"capacity": []}, "capacity: must be a section of keys, not []; what happens when the network is full; leave it out "
                        "for its defaults"),

@@ -1,0 +1,113 @@
+"""The user's own network: called once, where the config is read, and written out layer by layer.
+
+Only the driver's machine needs the module. What a run records is the written-out network, so that neither a resume nor a
+worker depends on a file that has changed since.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clnp_core.errors import ConfigError
+from clnp_core.networks import Chain
+from orchestrator.configuration.layers import written_out
+from orchestrator.configuration.own_code import IMPORT_PATH, json_value
+
+_RETURNS = "it must return a torch.nn.Sequential or a clnp_core.networks.Chain"
+
+
+class Reading(NamedTuple):
+    """The values of a config after a look at its network: whether it was imported and written out, or why it could not be."""
+
+    values: dict[Any, Any]
+    is_written_out: bool = False
+    error: ConfigError | None = None
+
+
+def with_own_network(values: Mapping[Any, Any]) -> Reading:
+    """The config with the network of an import path written out.
+
+    The same values where no network is to be imported, or where other keys of the section are wrong, which is for the
+    validation to say.
+    """
+    network = values.get("network")
+    if not isinstance(network, Mapping):
+        return Reading(dict(values))
+    name, params = network.get("name"), network.get("params", {})
+    written = any(network.get(key) is not None for key in ("hidden", "layers", "output"))
+    if written or not isinstance(name, str) or not IMPORT_PATH.fullmatch(name) or not _are_arguments(params):
+        return Reading(dict(values))
+    try:
+        own = _written_out(name, params)
+    except ConfigError as error:
+        return Reading(dict(values), error=error)
+    return Reading({**values, "network": {**network, **own}}, is_written_out=True)
+
+
+def _are_arguments(params: Any) -> bool:
+    try:
+        return isinstance(params, dict) and isinstance(json_value(params, ""), dict)
+    except ValueError:
+        return False
+
+
+def _written_out(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The network that ``module:callable`` makes, in the words of the configuration.
+
+    Raises:
+        ConfigError: it cannot be imported, fails, or returns something that is no chain.
+    """
+    made = _made(name, params)
+    if isinstance(made, Chain):
+        chain = made
+    elif "torch" not in sys.modules:  # nobody has made a module without torch, and it is slow to load
+        raise ConfigError(f"{name} returned a {type(made).__name__}", _RETURNS)
+    else:
+        chain = _read(name, made)
+    try:
+        return written_out(chain)
+    except (AttributeError, TypeError) as error:
+        raise ConfigError(f"{name} returned a Chain that cannot be written out: {error}",
+                          "its layers are clnp_core.architecture.Layer, its output a Window or None") from None
+
+
+def _made(name: str, params: Mapping[str, Any]) -> Any:
+    module, _, path = name.partition(":")
+    if str(Path.cwd()) not in sys.path:  # a console command has its own folder there, not the user's
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        factory = reduce(getattr, path.split("."), importlib.import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{name} cannot be imported: {_line(error)}",
+                          "start clnp in the folder that holds the module, or install it") from None
+    except Exception as error:
+        raise ConfigError(f"{name} cannot be imported: {type(error).__name__}: {_line(error)}",
+                          f"mend {module} until python -c 'import {module}' passes") from None
+    if not callable(factory):
+        raise ConfigError(f"{name} is a {type(factory).__name__}, which cannot be called", _RETURNS)
+    try:
+        return factory(**params)
+    except Exception as error:
+        raise ConfigError(f"{name} failed: {type(error).__name__}: {_line(error)}",
+                          "call it by hand with network.params, and mend what it says") from None
+
+
+def _read(name: str, made: Any) -> Chain:
+    from torch import nn
+
+    from clnp_core.modules import read_chain
+
+    if not isinstance(made, nn.Module):
+        raise ConfigError(f"{name} returned a {type(made).__name__}", _RETURNS)
+    try:
+        return read_chain(made)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error.message}", error.hint) from None
+
+
+def _line(error: Exception) -> str:
+    """The first line of what an exception says."""
+    return next(iter(str(error).splitlines()), "no reason given")
