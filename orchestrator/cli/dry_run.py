@@ -7,6 +7,7 @@ from typing import Any
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ConfigError
 from orchestrator import plan
+from orchestrator.cli.network_table import network_table
 from orchestrator.cli.output import say, say_json, terminal_width
 from orchestrator.cli.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
 from orchestrator.configuration.config import Config, load
@@ -63,6 +64,8 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) ->
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
     say(f"training  {training_text(config)}")
     say(f"pruning   margin {points_text(str(config.selection.margin_points))}, {config.selection.threshold.value} threshold")
+    if len(network.input_shape) > 1:
+        say(f"\n{network_table(network, terminal_width())}")
     for (points, source, count), group in groupby(tasks, key=lambda task: (task.points, task.source, task.trials)):
         numbers = [task.task for task in group]
         which = f"task {numbers[0]}" if len(numbers) == 1 else f"tasks {numbers[0]} to {numbers[-1]}"

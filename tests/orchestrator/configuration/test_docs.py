@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
-from clnp_core.architecture import Architecture
+from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ConfigError
 from clnp_core.networks import mlp
 from orchestrator.configuration.config import Config, load
@@ -105,6 +105,17 @@ def test_experiments_load_and_are_named_after_their_file(file: Path) -> None:
     assert config.name == file.stem
     assert config.grid()
     assert architecture(config).hidden == config.network.widths
+
+
+@pytest.mark.parametrize(("name", "tasks", "network", "head"), [
+    ("split-cifar-narrow", 6, "cifar-narrow", HeadKind.MULTI), ("split-cifar-wide", 10, "cifar-wide", HeadKind.SINGLE)])
+def test_the_papers_experiments_on_cifar(name: str, tasks: int, network: str, head: HeadKind) -> None:
+    config = load(ROOT / "experiments" / f"{name}.yaml")
+    assert (config.benchmark.name, config.benchmark.tasks) == ("split-cifar", tasks)
+    assert (config.network.name, config.network.width_factor, config.network.head) == (network, 1, head)
+    assert config.sweep.protocol.sweeps_every_task and config.training.early_stopping_patience
+    if head is HeadKind.MULTI:
+        assert config.grid() == (((5e-5,) * 6, 0.001),) and config.selection.margin_points == 2
 
 
 def architecture(config: Config) -> Architecture:
