@@ -10,6 +10,7 @@ from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading, task_option
 from orchestrator.cli.output import paragraph, say, say_json, terminal_width
 from orchestrator.cli.results import facts_text, overview_text, run_document
+from orchestrator.cli.tuning import tuning_text
 from orchestrator.cli.words import (
     NOTHING,
     alpha_text,
@@ -82,6 +83,9 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
             ("commit", commits[0].digest[:12] if commits else NOTHING)]))
     if selections:
         parts.append(_selection_text(selections[0], len(trials)))
+    tuned = tuning_text(commits[0]) if commits else None
+    if tuned:
+        parts.append(tuned)
     if trials:
         parts += [trial_table(trials, terminal_width()), _verdict_table(trials)]
     return "\n\n".join(parts)
@@ -166,7 +170,8 @@ def _trial_facts(row: "TrialRow") -> list[tuple[str, str]]:
                                     f"{row.val_total or 0:,}) with the weights of epoch {row.best_epoch}"))
     if row.train_seconds is not None:
         facts.append(("time", f"{seconds_text(row.train_seconds)} training, {seconds_text(row.total_seconds)} in all"))
-    facts.append(("trained on", f"{row.host or NOTHING}, {row.device or NOTHING}; attempt {row.attempts}"))
+    how = f"taken over from {row.reused_from}" if row.reused_from else f"attempt {row.attempts}"
+    facts.append(("trained on", f"{row.host or NOTHING}, {row.device or NOTHING}; {how}"))
     if row.artifact_digest is not None:
         facts.append(("weights", row.artifact_digest))
     verdict = verdict_text(row)

@@ -1,0 +1,31 @@
+"""What fine-tuning made of a commit, in words."""
+
+from datetime import UTC, datetime
+
+from db.records import FineTuningRound
+from db.rows import CommitRow
+from orchestrator.cli.tuning import tuning_text
+
+
+def commit(rounds: tuple[FineTuningRound, ...] | None) -> CommitRow:
+    return CommitRow(1, "ab" * 32, None, 1000, {}, 2.0, datetime.now(UTC), 198, 200, rounds)
+
+
+def test_no_word_where_nothing_was_asked_for() -> None:
+    assert tuning_text(commit(None)) is None
+
+
+def test_nothing_left_to_train() -> None:
+    assert tuning_text(commit(())) == ("Fine-tuning had nothing to train: no neuron of the last hidden layer was left after "
+                                       "pruning.")
+
+
+def test_every_round_with_both_accuracies() -> None:
+    rounds = (FineTuningRound(1, (0.25, None), 190, 40, 3, 5, 197, 4.21), FineTuningRound(2, (0.5, 0.5), 191, 44, 0, 5, 198, 3.0))
+    assert tuning_text(commit(rounds)) == "\n".join([
+        "Fine-tuning, 2 rounds; epoch 0 stands for the pruned weights:",
+        "",
+        "round    threshold  free  pruned val %  tuned val %   epoch   time",
+        "-----  -----------  ----  ------------  -----------  ------  -----",
+        "    1  0.25 / none    40         95.00        98.50  3 of 5  4.2 s",
+        "    2          0.5    44         95.50        99.00  0 of 5  3.0 s"])
