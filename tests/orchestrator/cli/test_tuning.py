@@ -21,7 +21,8 @@ def test_nothing_left_to_train() -> None:
 
 
 def test_every_round_with_both_accuracies() -> None:
-    rounds = (FineTuningRound(1, (0.25, None), 190, 40, 3, 5, 197, 4.21), FineTuningRound(2, (0.5, 0.5), 191, 44, 0, 5, 198, 3.0))
+    rounds = (FineTuningRound(1, (0.25, None), 190, 40, 3, 5, 197, 4.21),
+              FineTuningRound(2, (0.5, 0.5), 191, 44, 0, 5, 198, 3.0))
     assert tuning_text(commit(rounds)) == "\n".join([
         "Fine-tuning, 2 rounds; epoch 0 stands for the pruned weights:",
         "",
