@@ -3,6 +3,7 @@
 import pytest
 
 from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.networks import mlp
 from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from tests.orchestrator.runs import small
@@ -11,7 +12,7 @@ GRID = {"alpha": [1e-5, [1e-5, 1e-4, 1e-6]], "learning_rate": [0.1, 0.01]}
 
 
 def network(hidden: tuple[int, ...] = (32, 24)) -> Architecture:
-    return Architecture(64, hidden, 10)
+    return mlp(64, hidden, 10)
 
 
 def test_points_are_numbered_alpha_major() -> None:
@@ -94,5 +95,5 @@ def test_a_layer_is_widened_below_a_share_of_free_neurons_and_not_at_it(free: di
 
 def test_the_architecture_follows_the_config_and_the_widths_of_the_stage() -> None:
     config = small(network={"head": "multi"})
-    assert plan.architecture(config, 64, 10) == Architecture(64, (32, 24), 10, head=HeadKind.MULTI, head_bias=True)
-    assert plan.architecture(config, 64, 10, (40, 24)).hidden == (40, 24)
+    assert plan.architecture(config, (64,), 10) == mlp(64, (32, 24), 10, head=HeadKind.MULTI, head_bias=True)
+    assert plan.architecture(config, (64,), 10, (40, 24)).hidden == (40, 24)

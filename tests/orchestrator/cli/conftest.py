@@ -121,7 +121,7 @@ class Written:
 
     def begin(self, trials: int = 3) -> None:
         """Task 1 is SWEEPING, its trials PENDING."""
-        network = Config.parse(TINY).network.architecture(64, 10)
+        network = Config.parse(TINY).network.architecture((64,), 10)
         self.store.begin_sweep(
             self.lease, 1, StageFacts(1079, 359, 359, (64,), 10, "split", "task", {"device": "cpu"}), network.to_json(), None,
             [PlannedTrial(number, f"key-{number}", (1e-4, 1e-4, 1e-6), 0.01, 7) for number in range(trials)])
