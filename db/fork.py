@@ -61,7 +61,8 @@ class ForkWrites(Writer):
                                  f"`clnp status {source_name}` shows its commits; fork after one of them")
             if not 0 <= after_task < new.tasks:
                 raise StateError(f"fork_run: a run of {new.tasks} tasks forked after task {after_task} has nothing to do",
-                                 "fork after an earlier task, or give the new run more tasks")
+                                 "fork after an earlier task, or give the new run more: "
+                                 f"`--set benchmark.tasks={after_task + 1}`")
             run = insert_run(session, new, first_task=after_task + 1)
             run.forked_from_run_id, run.forked_after_task = source.id, after_task
             record_event(session, run.id, "run", f"forked from {source_name} after task {after_task}",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clnp_core.architecture import Architecture
-from clnp_core.errors import ClnpError, ForgettingError, NotFoundError, StateError
+from clnp_core.errors import ClnpError, EnvironmentChangedError, ForgettingError, NotFoundError, StateError
 from db.reads import Reads
 from db.records import NewRun
 from db.rows import RunRow
@@ -22,7 +22,8 @@ from db.session import open_database
 from db.states import RequestKind, RunState
 from db.store import Store
 from orchestrator import plan
-from orchestrator.configuration.config import Config, load
+from orchestrator.configuration.config import MAX_NAME, Config, load
+from orchestrator.forking import forked_config
 from orchestrator.progress import Progress
 from workers.environment import code_version, fingerprint, package_versions
 
@@ -71,15 +72,64 @@ def launch(config: Config | str | Path, *, name: str | None = None, overrides: S
     try:
         store, reads = Store(engine), Reads(engine)
         run = name if name is not None else _free_name(reads, loaded.name)
-        store.create_run(NewRun(
-            run, loaded.resolved(), loaded.digest(), loaded.seed, loaded.benchmark.name, loaded.benchmark.tasks,
-            str(loaded.resolved()["selection"]["margin_points"]), code_version(), package_versions()))
+        store.create_run(_new_run(run, loaded))
         try:
             _drive(store, reads, run, loaded, progress or Progress(), storage or storage_root())
         except _NotStartedError as error:
             store.remove_run(run)  # nothing is recorded under it, and its name stays free
             raise error.cause from None
         return reads.run(run)
+    finally:
+        engine.dispose()
+
+
+def fork(run: str, after_task: int, *, name: str | None = None, overrides: Sequence[str] = (),
+         accept_environment: bool = False, progress: Progress | None = None, url: str | None = None,
+         storage: str | None = None) -> RunRow:
+    """Record a new run that goes on from a commit of another one, and drive it like :func:`launch`.
+
+    Its tasks up to ``after_task`` are those of ``run``; the later ones are learnt under that run's config with the
+    overrides. Recorded trials with the same key are taken over (``sweep.reuse_trials``) unless an override says otherwise.
+
+    Args:
+        run: the run to go on from, whatever it is doing: commits never change.
+        after_task: the last task that is taken over; 0 takes over none.
+        name: of the new run; must be free. None takes ``RUN-fork``, with a number behind it if that is taken.
+        overrides: ``a.b=value`` assignments over the config of ``run``.
+        accept_environment: go on although device, torch or code are not what they were at that commit; that is recorded.
+        progress, url, storage: as in :func:`launch`.
+
+    Returns:
+        The new run as it stands when its driver ends.
+
+    Raises:
+        NotFoundError: no such run.
+        ConfigError: an override is wrong, or would make the tasks that are taken over untrue.
+        StateError: the task is not committed, no task would be left, or the name is taken.
+        EnvironmentChangedError: and nothing was recorded.
+        RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the new run can be resumed.
+    """
+    engine = open_database(url)
+    try:
+        store, reads = Store(engine), Reads(engine)
+        source = reads.run(run)
+        loaded = forked_config(source.config, run, after_task, overrides, name or f"{run[:MAX_NAME - 9]}-fork")
+        forked = name if name is not None else _free_name(reads, loaded.name)
+        store.fork_run(run, after_task, _new_run(forked, loaded))
+        told = progress or Progress()
+        told.notice(f"run {forked} goes on from task {after_task} of run {run}" if after_task else
+                    f"run {forked} starts over with the config of run {run}")
+        try:
+            _drive(store, reads, forked, loaded, told, storage or storage_root(), accept_environment=accept_environment)
+        except _NotStartedError as error:
+            store.remove_run(forked)
+            raise error.cause from None
+        except EnvironmentChangedError as error:
+            store.remove_run(forked)
+            raise EnvironmentChangedError(
+                error.message.replace(repr(forked), repr(run)),
+                "go back to that environment, or fork with --accept-environment, which is recorded") from None
+        return reads.run(forked)
     finally:
         engine.dispose()
 
@@ -106,7 +156,7 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
         row = reads.run(run)
         if row.state in (RunState.CANCELLED, RunState.DEPLETED):
             raise StateError(f"run {run!r} is {row.state.value} and cannot go on",
-                             f"`clnp show {run}` says why; launch a new run to try something else")
+                             f"`clnp show {run}` says why; `clnp fork {run} --task K` goes on from one of its commits")
         if row.state is not RunState.COMPLETED:
             try:
                 _drive(store, reads, run, Config.from_resolved(row.config), progress or Progress(),
@@ -224,6 +274,12 @@ def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progr
         drive(RunContext(store, reads, keeper, config, storage, cluster, progress), retry_failed, accept_environment)
         if keeper.should_stop():
             progress.stopped(keeper.reason)
+
+
+def _new_run(name: str, config: Config) -> NewRun:
+    resolved = config.resolved()
+    return NewRun(name, resolved, config.digest(), config.seed, config.benchmark.name, config.benchmark.tasks,
+                  str(resolved["selection"]["margin_points"]), code_version(), package_versions())
 
 
 def _free_name(reads: Reads, wanted: str) -> str:

@@ -31,6 +31,6 @@ def cli(context: click.Context, url: str | None) -> None:
     context.obj = Settings(url)
 
 
-for _command in (driving.launch, driving.resume, driving.stop, reading.status, reading.ls, showing.show,
+for _command in (driving.launch, driving.resume, driving.fork, driving.stop, reading.status, reading.ls, showing.show,
                  reading.trials, reading.sql, keeping.verify, doctor, keeping.rm, keeping.db):
     cli.add_command(_command)

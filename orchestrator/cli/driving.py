@@ -1,4 +1,4 @@
-"""Commands that drive a run or speak to its driver: launch, resume, stop."""
+"""Commands that drive a run or speak to its driver: launch, resume, fork, stop."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import click
 from clnp_core.errors import BusyError, ClnpError
 from db.states import RunState, StageState, TrialState
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
-from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading
 from orchestrator.cli.output import note, say, say_json
 from orchestrator.cli.words import plural, ranges
 
@@ -78,6 +78,33 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
     with _told_how_to_go_on(ending):
         row = api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment,
                          progress=_console(ending), url=settings.url)
+    return _finish(settings, row, ending, as_json)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--task", metavar="K", type=click.IntRange(0, MAX_COUNT), required=True,
+              help="The last task that is taken over; 0 starts over.")
+@click.option("--name", metavar="N", help="Name of the new run. [default: RUN-fork, numbered if it is taken]")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True,
+              help="Override a key of RUN's config for the later tasks, the value in YAML; may be repeated.")
+@click.option("--accept-environment", is_flag=True,
+              help="Go on although device, torch or code have changed since; that is recorded.")
+@as_json_option
+@click.pass_obj
+def fork(settings: Settings, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
+         as_json: bool) -> int:
+    """Go on from task K of RUN as a new run, under other settings.
+
+    RUN itself is left as it is. What was trained already for the same trials is taken over and not trained again.
+    """
+    import_from_here()
+    from orchestrator import api
+
+    ending = Ending()
+    with _told_how_to_go_on(ending):
+        row = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
+                       progress=_console(ending), url=settings.url)
     return _finish(settings, row, ending, as_json)
 
 

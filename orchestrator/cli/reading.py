@@ -15,7 +15,7 @@ from orchestrator.cli.options import (
     task_option,
 )
 from orchestrator.cli.output import plain, say, say_json, terminal_width
-from orchestrator.cli.results import facts_text, standing, task_table, ways_on
+from orchestrator.cli.results import facts_text, origin_facts, standing, task_table, ways_on
 from orchestrator.cli.showing import trial_table
 from orchestrator.cli.words import NOTHING, plural, time_text
 from orchestrator.report import percent
@@ -110,7 +110,7 @@ def sql(settings: Settings, statement: str, form: Format, output: Path | None, a
 
 
 def _status_text(reads: "Reads", run: "RunRow") -> str:
-    facts = []
+    facts = origin_facts(run)
     if run.driver_lives and run.owner is not None:
         facts.append(("driver", f"process {run.owner.pid} on {run.owner.host}, last heartbeat {time_text(run.heartbeat_at)}"))
     event = _last_event(reads, run)

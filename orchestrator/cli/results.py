@@ -55,10 +55,20 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
     network = (architecture_text(Architecture.from_json(known)) if known else
                f"hidden layers of {' and '.join(map(str, hidden))} neurons")
     facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"),
+             *origin_facts(run),
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
              ("pruning", f"margin {points_text(run.margin_points)}"), ("device", device_text(run.environment))]
     return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run), *_achieved(reads, run),
                         *ways_on(reads, run)])
+
+
+def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
+    """The run that this one goes on from, if it is a fork."""
+    if run.forked_after_task is None:
+        return []
+    source = f"run {run.forked_from}" if run.forked_from else "a run that has been removed"
+    return [("forked", f"from task {run.forked_after_task} of {source}" if run.forked_after_task else
+             f"from {source}, to start over")]
 
 
 def _training(run: "RunRow") -> str:
@@ -120,7 +130,8 @@ def ways_on(reads: "Reads", run: "RunRow") -> list[str]:
     if stage is None:
         return []
     if run.state is RunState.DEPLETED:
-        return [f"It ends here: {one_line(stage.reason or '')}."]
+        return [f"It ends here: {one_line(stage.reason or '')}.\n"
+                f"`clnp fork {run.name} --task K --set A.B=C` goes on from one of its commits under other settings."]
     if run.state is RunState.FAILED:
         first, _, hint = (stage.reason or "").partition("\n")
         return ["\n".join([f"Task {stage.task} failed: {one_line(first)}", *([one_line(hint)] if hint else []),

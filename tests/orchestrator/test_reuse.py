@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from db.states import RunState
 from orchestrator import api
 from tests.orchestrator.runs import Heard, Laboratory, small
+
+pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
 SHARED = {"learning_rate": [0.01, 0.02], "reuse_trials": True}
 

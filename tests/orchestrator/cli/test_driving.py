@@ -1,6 +1,7 @@
-"""launch, resume, stop: real runs from the real command line, and the words around them."""
+"""launch, resume, fork, stop: real runs from the real command line, and the words around them."""
 
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import yaml
 from db.states import FailureKind
 from orchestrator.cli.driving import tell_what_is_found
 from orchestrator.cli.options import Settings
-from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, start, written
+from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, run, start, written
 
 Clnp = Callable[..., Outcome]
 
@@ -70,6 +71,31 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the run did not get there in five minutes"
         time.sleep(0.5)
+
+
+def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path, recorded: Recorded, clnp: Clnp) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(recorded.folder, folder)
+    forked = run(folder, "fork", "tiny", "--task", "1", "--set", "selection.margin_points=9")
+    assert forked.code == 0, forked
+    assert forked.err.startswith("run tiny-fork goes on from task 1 of run tiny\n")
+    assert "  task 2: 2 trials taken over from run tiny, none trained again\n" in forked.err
+    assert forked.out.startswith("Run tiny-fork is completed: 2 of 2 tasks committed.\n")
+    assert "\nforked      from task 1 of run tiny\n" in clnp("status", "tiny-fork", folder=folder).out
+    assert clnp("show", "tiny-fork", "--json", folder=folder).document["run"]["forked_from"] == "tiny"
+    trial = clnp("show", "tiny-fork", "--task", "2", "--trial", "0", folder=folder).out
+    assert re.search(r"^trained on .+; taken over from tiny/2/0$", trial, re.MULTILINE)
+    assert clnp("rm", "tiny", "--yes", folder=folder).code == 0
+    assert "\nforked      from task 1 of a run that has been removed\n" in clnp("status", "tiny-fork", folder=folder).out
+    assert clnp("verify", "tiny-fork", folder=folder).code == 0
+
+
+def test_forks_that_are_refused(on_tiny: Clnp) -> None:
+    assert on_tiny("fork", "tiny", "--task", "2").error == (
+        9, "fork_run: a run of 2 tasks forked after task 2 has nothing to do",
+        "fork after an earlier task, or give the new run more: `--set benchmark.tasks=3`")
+    assert on_tiny("fork", "tiny").error[0] == 2
+    assert on_tiny("fork", "tine", "--task", "1").error[:2] == (4, "there is no run 'tine'")
 
 
 def test_resuming_a_complete_run_says_so(on_tiny: Clnp) -> None:

@@ -77,7 +77,8 @@ def test_status_of_a_depleted_run_says_why(tmp_path: Path, clnp: Clnp) -> None:
         driver.let_go()
     text = clnp("status", "demo", folder=tmp_path).out
     assert text.startswith("Run demo is depleted: 0 of 2 tasks committed.\n")
-    assert text.endswith("It ends here: no neuron of the last hidden layer is free.\n")
+    assert text.endswith("It ends here: no neuron of the last hidden layer is free.\n`clnp fork demo --task K --set A.B=C` "
+                         "goes on from one of its commits under other settings.\n")
 
 
 def test_trials_as_a_table(on_tiny: Clnp) -> None:
