@@ -219,7 +219,7 @@ def verify(run: str, *, url: str | None = None, storage: str | None = None) -> t
         ForgettingError: a commit changes an earlier task, or logits are not what was recorded.
         ArtifactError, DataError: something needed is missing or damaged.
     """
-    from workers.jobs import verify_commit
+    from workers.publishing import verify_commit
 
     engine = open_database(url)
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clnp_core.architecture import Architecture
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.sweep import GridPoint, per_layer
-from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
+from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,10 @@ def benchmark_spec(config: Config) -> BenchmarkSpec:
                          config.benchmark.class_order, config.benchmark.samples_per_class)
 
 
-def architecture(config: Config, inputs: int, classes: int, hidden: Sequence[int] | None = None) -> Architecture:
+def architecture(config: Config, input_shape: Sequence[int], classes: int,
+                 hidden: Sequence[int] | None = None) -> Architecture:
     """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened."""
-    network = config.network.architecture(inputs, classes)
+    network = config.network.architecture(input_shape, classes)
     return network if hidden is None else network.with_hidden(hidden)
 
 
@@ -42,6 +43,22 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience)
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
                      config.resources.threads_per_trial, config.selection.curve_points)
+
+
+def fine_tuning(config: Config, task: int, required: int) -> FineTuningSpec | None:
+    """How the pruned network of ``task`` is trained further, or None.
+
+    Args:
+        config: the run's.
+        task: counted from 1.
+        required: the lowest validation count within the margin of the stage.
+    """
+    wanted = config.fine_tuning
+    if wanted is None:
+        return None
+    return FineTuningSpec(wanted.rounds, wanted.epochs, wanted.learning_rate,
+                          per_layer(wanted.alpha, config.network.alpha_count), derive_seed(config.seed, "fine-tuning", task),
+                          required, config.selection.threshold)
 
 
 def sweeps(config: Config, task: int) -> bool:

@@ -1,33 +1,31 @@
-"""The four jobs that a stage gives to a worker. Plain functions from plain data to plain data; no Ray in them.
+"""The jobs that a stage gives to a worker. Plain functions from plain data to plain data; no Ray in them.
 
-``prepare`` → facts of the task · ``run_trial`` → a trained trial · ``scan`` → its exact θ* · ``build_commit`` → the network
-that the next task stands on, with the proof that earlier tasks are untouched.
+``prepare`` → facts of the task · ``run_trial`` → a trained trial · ``scan`` → its exact θ* · ``weigh`` → its best trade-off ·
+the commit is in :mod:`workers.publishing`.
 """
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import torch
 
 from clnp_core.activity import mean_activity
-from clnp_core.capacity import LayerCapacity, capacity
-from clnp_core.errors import ArtifactError, DataError
+from clnp_core.capacity import free_neurons
+from clnp_core.errors import ArtifactError
 from clnp_core.evaluation import evaluate
-from clnp_core.forgetting import Proof, prove_zero_forgetting
-from clnp_core.network import Network, empty_network
-from clnp_core.partition import widen
 from clnp_core.pruning import prune
-from clnp_core.selection import ThresholdMode, Thresholds, required_correct
+from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
 from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, threshold_curve
-from workers.artifacts import Artifact, ArtifactStore, Contents, get_network, put_network
+from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
+from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
 from workers.environment import fingerprint, host_name
+from workers.loading import activities_of, base_of, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
-from workers.tasks import Samples, TaskData, load_task, task_count
-from workers.training import Epoch, train
+from workers.tasks import load_task, task_count
+from workers.training import Epoch, result_of, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class TaskFacts:
     train_total: int
     val_total: int
     test_total: int
-    inputs: int
+    input_shape: tuple[int, ...]
     classes: int
     split_digest: str
     task_fingerprint: str
@@ -67,27 +65,6 @@ class TrialResult:
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class OnTask:
-    """Test result on one task after a commit."""
-
-    task: int
-    test_correct: int
-    test_total: int
-    logits_digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltCommit:
-    """A published, re-read and proven network."""
-
-    artifact: Artifact
-    capacity: tuple[LayerCapacity, ...]
-    evaluations: tuple[OnTask, ...]
-    proof: Proof
-    seconds: float
-
-
 def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
     """Load a task (counted from 1) once and report what it is; ``threads`` goes into the environment's fingerprint.
 
@@ -96,7 +73,7 @@ def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
         ConfigError: the benchmark cannot be found or has fewer tasks.
     """
     data = load_task(benchmark, task)
-    return TaskFacts(len(data.train), len(data.val), len(data.test), data.train.inputs.shape[1], data.classes,
+    return TaskFacts(len(data.train), len(data.val), len(data.test), tuple(data.train.inputs.shape[1:]), data.classes,
                      data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark))
 
 
@@ -110,10 +87,10 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal) -> Generat
     began = time.perf_counter()
     stage = trial.stage
     torch.set_num_threads(stage.threads)
-    device = _device()
+    device = this_device()
     store = ArtifactStore(storage)
-    data = _task_on(stage, device)
-    trained = yield from train(trial, _base(stage, storage).to(device), data)
+    data = task_on(stage, device)
+    trained = yield from train(trial, base_of(stage, storage).to(device), data)
     activities = mean_activity(trained.network, data.train.inputs, stage.evaluation_batch_size)
     curve = threshold_curve(trained.network, stage.task, activities, data.val.inputs, data.val.labels,
                             stage.curve_points)
@@ -134,11 +111,43 @@ def scan(stage: StageSpec, artifact_digest: str, storage: str, required: int, mo
         ArtifactError: its weights are missing or damaged.
     """
     torch.set_num_threads(stage.threads)
-    device = _device()
+    device = this_device()
     network, contents = get_network(ArtifactStore(storage), artifact_digest)
-    val = _task_on(stage, device).val
-    return find_thresholds(network.to(device), stage.task, _activities(contents), val.inputs, val.labels, required,
+    val = task_on(stage, device).val
+    return find_thresholds(network.to(device), stage.task, activities_of(contents), val.inputs, val.labels, required,
                            mode, stage.evaluation_batch_size)
+
+
+def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, required: int, mode: ThresholdMode,
+          curve: Sequence[tuple[float, int, int]], judged_by: TradeOff) -> PrunedTrial:
+    """The best trade-off of one picked trial, among the points of its recorded curve and its exact θ*; its count is canonical.
+
+    Args:
+        stage: that the trial belongs to.
+        trial: its number.
+        artifact_digest: its trained network.
+        storage: root of the artifact store.
+        required: the lowest count that is within the margin.
+        mode: of θ*.
+        curve: (shared θ, correct validation samples, free neurons) of every recorded point.
+        judged_by: what the candidates are judged by (:mod:`clnp_core.tradeoff`).
+
+    Raises:
+        ArtifactError: its weights are missing or damaged.
+    """
+    found = scan(stage, artifact_digest, storage, required, mode)
+    exact = PrunedTrial(trial, found.thresholds, found.val_correct, found.free_neurons)
+    network, contents = get_network(ArtifactStore(storage), artifact_digest)
+    device = this_device()
+    network, val, activities = network.to(device), task_on(stage, device).val, activities_of(contents)
+
+    def confirm(candidate: PrunedTrial) -> PrunedTrial:
+        pruned = prune(network, stage.task, activities, candidate.thresholds)
+        correct = evaluate(pruned, val.inputs, val.labels, stage.task, stage.evaluation_batch_size).correct
+        return PrunedTrial(trial, candidate.thresholds, correct, free_neurons(pruned))
+
+    recorded = curve_candidates(trial, len(exact.thresholds), curve)
+    return best_candidate(exact, recorded, judged_by, required, confirm)
 
 
 def restore_trials(trials: Sequence[tuple[TrialSpec, str]], storage: str) -> tuple[int, ...]:
@@ -160,13 +169,7 @@ def restore_trials(trials: Sequence[tuple[TrialSpec, str]], storage: str) -> tup
         try:
             store.get(digest)
         except ArtifactError as lost:
-            steps = run_trial(trial, storage, Decimal(0))
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as ended:
-                    found = ended.value.artifact.digest
-                    break
+            found = result_of(run_trial(trial, storage, Decimal(0))).artifact.digest
             if found != digest:
                 raise ArtifactError(f"{lost.message}, and training trial {trial.number} again gave {found[:12]}…",
                                     f"{lost.hint}; another environment trains other bits") from lost
@@ -174,106 +177,3 @@ def restore_trials(trials: Sequence[tuple[TrialSpec, str]], storage: str) -> tup
     return tuple(restored)
 
 
-def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds, storage: str,
-                 earlier: Sequence[tuple[int, str]], splits: Mapping[int, str]) -> BuiltCommit:
-    """Prune the chosen trial, publish it, re-read everything from storage, prove zero forgetting, measure test accuracy.
-
-    Args:
-        stage: of the task to commit.
-        artifact_digest: the chosen trial's.
-        thresholds: its θ* per hidden layer.
-        storage: root of the artifact store.
-        earlier: (task, artifact digest) of every earlier commit of the run.
-        splits: for every task so far the digest of its data as it was recorded before its sweep.
-
-    Raises:
-        DataError: some task's data is no longer what was recorded.
-        ForgettingError: the published network would change an earlier task.
-        ArtifactError: an artifact is missing or damaged.
-    """
-    began = time.perf_counter()
-    torch.set_num_threads(stage.threads)
-    device = _device()
-    store = ArtifactStore(storage)
-    unpruned, contents = get_network(store, artifact_digest)
-    activities = _activities(contents)
-    pruned = prune(unpruned, stage.task, activities, thresholds)
-    artifact = put_network(store, pruned, "commit", task=stage.task, parent=stage.base_digest,
-                           benchmark=stage.benchmark.fingerprint(stage.task))
-    proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier, splits)
-    committed = get_network(store, artifact.digest)[0].to(device)
-    return BuiltCommit(artifact, capacity(committed, stage.task, activities, thresholds), evaluations, proof,
-                       time.perf_counter() - began)
-
-
-def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence[tuple[int, str]],
-                  splits: Mapping[int, str]) -> tuple[Proof, tuple[OnTask, ...]]:
-    """Prove zero forgetting from the published artifacts alone, and evaluate every task so far on its test set.
-
-    Arguments as in :func:`build_commit`.
-
-    Raises:
-        DataError: some task's data is no longer what was recorded.
-        ForgettingError: some earlier task would compute something else.
-        ArtifactError: an artifact is missing or damaged.
-    """
-    torch.set_num_threads(stage.threads)
-    device = _device()
-    store = ArtifactStore(storage)
-    new = get_network(store, digest)[0].to(device)
-    networks = {task: get_network(store, old)[0].to(device) for task, old in earlier}
-    tests = {task: _recorded_test(stage, task, splits[task]).to(device) for task in [*networks, stage.task]}
-    proof = prove_zero_forgetting(new, stage.task, networks, {task: tests[task].inputs for task in networks},
-                                  stage.evaluation_batch_size)
-    evaluations = []
-    for task, test in tests.items():
-        result = evaluate(new, test.inputs, test.labels, task, stage.evaluation_batch_size)
-        evaluations.append(OnTask(task, result.correct, result.total, result.logits_digest))
-    return proof, tuple(evaluations)
-
-
-def _recorded_test(stage: StageSpec, task: int, split_digest: str) -> Samples:
-    """The test samples of a task, if the task is still the one that was recorded."""
-    data = load_task(stage.benchmark, task)
-    if data.split_digest() != split_digest:
-        raise DataError(f"the data of task {task} of {stage.benchmark.name!r} is not what it was when the task was swept",
-                        "bring the old data or the old benchmark code back; results on other data cannot be compared")
-    return data.test
-
-
-@lru_cache(maxsize=2)
-def _network(storage: str, digest: str) -> Network:
-    return get_network(ArtifactStore(storage), digest)[0]
-
-
-def _base(stage: StageSpec, storage: str) -> Network:
-    """The base of the stage, widened where the stage's network is wider."""
-    if stage.base_digest is None:
-        return empty_network(stage.architecture)
-    return widen(_network(storage, stage.base_digest), stage.architecture.hidden)
-
-
-@lru_cache(maxsize=2)
-def _resident(data: TaskData, device: str) -> TaskData:
-    return data.to(device)
-
-
-def _task_on(stage: StageSpec, device: torch.device) -> TaskData:
-    data = load_task(stage.benchmark, stage.task)
-    if (data.train.inputs.shape[1], data.classes) != (stage.architecture.inputs, stage.architecture.classes):
-        raise DataError(f"task {stage.task} has {data.train.inputs.shape[1]} inputs and {data.classes} classes, the network "
-                        f"{stage.architecture.inputs} and {stage.architecture.classes}",
-                        "all tasks of a benchmark must have the same shape")
-    return data if device.type == "cpu" else _resident(data, str(device))
-
-
-def _activities(contents: Contents) -> tuple[torch.Tensor, ...]:
-    depth = len(contents.metadata["architecture"]["hidden"])
-    names = [f"activity.{layer}" for layer in range(1, depth + 1)]
-    if contents.metadata.get("kind") != "trial" or any(name not in contents.tensors for name in names):
-        raise ArtifactError("the artifact holds no trained trial", "it belongs to another step; run `clnp doctor`")
-    return tuple(contents.tensors[name] for name in names)
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

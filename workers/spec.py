@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
+from clnp_core.selection import ThresholdMode
 
 
 class BuiltIn(NamedTuple):
@@ -114,6 +115,31 @@ class TrainingSpec:
     milestones: tuple[int, ...]
     gamma: float
     early_stopping_patience: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuningSpec:
+    """How a pruned network is trained further before its commit (paper §3.2: one round, 20 epochs, rate 1e-4, α 5e-5).
+
+    Attributes:
+        rounds: of fine-tuning; from the second on each prunes once more before it trains.
+        epochs: of every round.
+        learning_rate: constant.
+        alpha: L1 coefficients, one per hidden layer and one for the output.
+        seed: that those of the rounds are derived from.
+        required: the lowest validation count within the stage's margin; it bounds every pruning, not what training makes of it.
+        mode: of the thresholds, from the second round on.
+
+    Optimizer and batch size are those of the training.
+    """
+
+    rounds: int
+    epochs: int
+    learning_rate: float
+    alpha: tuple[float, ...]
+    seed: int
+    required: int
+    mode: ThresholdMode
 
 
 @dataclass(frozen=True, slots=True)

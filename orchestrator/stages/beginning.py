@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from clnp_core.architecture import HeadKind
+from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ConfigError, DataError
 from db.records import PlannedTrial, StageFacts
 from db.rows import StageRow
@@ -15,11 +15,11 @@ from workers import jobs
 def begin(run: RunContext, stage: StageRow) -> None:
     """Plan a stage on top of the commit before it; a single head without a free last-hidden neuron ends the run instead."""
     config, task = run.config, stage.task
-    hidden, base_digest, full = config.network.hidden, None, False
+    hidden, base_digest, full = config.network.widths, None, False
     if task > 1:
         previous = run.reads.stages(run.name)[task - 2]
         assert previous.architecture is not None, "a committed stage has an architecture"
-        hidden = tuple(previous.architecture["hidden"])
+        hidden = Architecture.from_json(previous.architecture).hidden
         base_digest = run.reads.commits(run.name, task - 1)[0].digest
         free = {row.layer: row.free_neurons for row in run.reads.capacity(run.name) if row.task == task - 1}
         full = 0 in free.values()
@@ -34,12 +34,12 @@ def begin(run: RunContext, stage: StageRow) -> None:
             _say_full(run, task, free)
     facts = run.job(jobs.prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
     _refuse_unfit(run, task, facts)
-    network = plan.architecture(config, facts.inputs, facts.classes, hidden)
+    network = plan.architecture(config, facts.input_shape, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
     trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)))
     run.store.begin_sweep(
         run.lease, task,
-        StageFacts(facts.train_total, facts.val_total, facts.test_total, (facts.inputs,), facts.classes,
+        StageFacts(facts.train_total, facts.val_total, facts.test_total, facts.input_shape, facts.classes,
                    facts.split_digest, facts.task_fingerprint, facts.environment),
         network.to_json(), base_digest,
         [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed) for trial in trials])
@@ -54,9 +54,9 @@ def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
     if task == 1:
         return
     first = run.reads.stages(run.name)[0]
-    if (facts.inputs, facts.classes) != (first.input_shape[0] if first.input_shape else None, first.classes):
-        raise DataError(f"task {task} of {name!r} has {facts.inputs} inputs and {facts.classes} classes, "
-                        f"task 1 has {first.input_shape[0] if first.input_shape else '?'} and {first.classes}",
+    if (facts.input_shape, facts.classes) != (first.input_shape, first.classes):
+        raise DataError(f"task {task} of {name!r} has samples of shape {list(facts.input_shape)} and {facts.classes} classes, "
+                        f"task 1 has {list(first.input_shape or ())} and {first.classes}",
                         "all tasks of a benchmark must have the same shape")
 
 
