@@ -44,7 +44,9 @@ def forked_config(recorded: Mapping[str, Any], run: str, after_task: int, overri
             section, _, last = follows.partition(".")
             if isinstance(overridden.get(section), dict):
                 overridden[section].pop(last, None)
-    config = Config.parse(overridden, f"the config of run {run}", paths)
+    # A network of the user's own is not imported again, unless an assignment is about the network.
+    config = Config.parse(overridden, f"the config of run {run}", paths,
+                          recorded=not any(path[0] == "network" for path in paths))
     if after_task:
         _refuse_other_past(before, _leaves(config.resolved()), run, after_task)
     return config

@@ -14,6 +14,7 @@ from clnp_core.architecture import Activation, Layer, Pool, PoolKind, Window
 from clnp_core.errors import ConfigError
 from clnp_core.networks import Chain
 from orchestrator.configuration.config import Config, load
+from orchestrator.forking import forked_config
 from tests.orchestrator.conftest import MINIMAL
 
 MODULE = "nets_of_a_test"
@@ -89,6 +90,17 @@ def test_the_record_outlives_the_file(tmp_path: Path) -> None:
     sys.modules.pop(MODULE)
     again = Config.from_resolved(recorded)
     assert again == config and again.digest() == config.digest()
+
+
+def test_a_fork_imports_nothing_unless_it_is_about_the_network() -> None:
+    recorded = Config.parse(values("Zoo.chain")).resolved()
+    sys.modules.pop(MODULE)
+    forked = forked_config(recorded, "lab-1", 1, ["selection.margin_points=3"], "other")
+    assert forked.network == Config.from_resolved(recorded).network and MODULE not in sys.modules
+    anew = ["network.layers=null", "network.output=null", f"network.name={MODULE}:sequential"]
+    assert len(forked_config(recorded, "lab-1", 0, anew, "other").network.widths) == 2
+    with pytest.raises(ConfigError, match=r"network.layers: has no meaning beside network.name; keep one of the two"):
+        forked_config(recorded, "lab-1", 0, [f"network.name={MODULE}:sequential"], "other")
 
 
 def test_a_record_without_its_layers_imports_nothing() -> None:
