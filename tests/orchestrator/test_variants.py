@@ -1,4 +1,4 @@
-"""Whole runs of convolutional networks and of the variants of the method, on a real Ray: digits as images, two classes a task."""
+"""Whole runs of convolutional networks and of the variants of the method, on a real Ray: digits as images."""
 
 from pathlib import Path
 from typing import Any
