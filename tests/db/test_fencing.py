@@ -25,6 +25,7 @@ WRITES: dict[str, Callable[[Store, Lease], object]] = {
     "trial_failed": lambda store, lease: store.trial_failed(lease, 1, 0, TrialFailure(FailureKind.LOST, "gone")),
     "release_trials": lambda store, lease: store.release_trials(lease, 1),
     "retry_trials": lambda store, lease: store.retry_trials(lease, 1, set(FailureKind)),
+    "reuse_trials": lambda store, lease: store.reuse_trials(lease, 1, []),
     "end_sweep": lambda store, lease: store.end_sweep(lease, 1),
     "record_selection": lambda store, lease: store.record_selection(lease, 1, selection(), verdicts()),
     "record_commit": lambda store, lease: store.record_commit(lease, 1, commit()),
@@ -46,7 +47,8 @@ def test_no_driver_write_is_forgotten_here() -> None:
     with_lease = {name for name, method in inspect.getmembers(Store, inspect.isfunction)
                   if not name.startswith("_") and any("Lease" in str(p.annotation) for p in
                                                       inspect.signature(method).parameters.values())}
-    assert with_lease == {*WRITES, "release_lease"}  # release_lease of a lost lease does nothing, and says so
+    # release_lease of a lost lease does nothing, and says so; reusable_trials only reads
+    assert with_lease == {*WRITES, "release_lease", "reusable_trials"}
 
 
 def test_a_driver_that_was_replaced_writes_nothing(driver: Driver, engine: Engine) -> None:
