@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError, BusyError, EnvironmentChangedError, RunFailedError, StateError
 from clnp_core.selection import Verdict
 from db.processes import this_owner
@@ -220,9 +221,17 @@ class TestTrouble:
         assert any("before task 2 the network is widened: " in notice
                    and "layer 2 from 1 to 6 neurons, 0 of them free so far" in notice for notice in heard.of("notice"))
         stages = laboratory.read(lambda reads: reads.stages("small"))
-        assert stages[0].architecture["hidden"][1] == 1
-        assert stages[1].architecture["hidden"][1] == 6
+        assert [Architecture.from_json(stage.architecture).hidden[1] for stage in stages] == [1, 6]
         assert laboratory.read(lambda reads: reads.commits("small"))[1].verification["widened"] is True
+
+    def test_a_layer_that_is_nearly_full_can_be_widened_too(self, tmp_path: Path) -> None:
+        laboratory = Laboratory(tmp_path)
+        config = small(capacity={"on_depletion": "widen", "widen_by": 5, "widen_below": 0.99})
+        assert laboratory.launch(config).state is RunState.COMPLETED
+        (event,) = [event for event in laboratory.read(lambda reads: reads.events("small")) if event.kind == "widen"]
+        free = [row.free_neurons for row in laboratory.read(lambda reads: reads.capacity("small")) if row.task == 1]
+        assert any(count > 0 for count in free), "neither layer had to be widened for want of a free neuron"
+        assert event.details == {"task": 2, "from": [32, 24], "to": [37, 29], "free": free}
 
     def test_a_full_multi_head_network_goes_on_with_its_head_alone(self, tmp_path: Path) -> None:
         laboratory, heard = Laboratory(tmp_path), Heard()
