@@ -189,7 +189,7 @@ def recorded_artifacts(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]"
         every_byte: read every file and check its digest.
     """
     kept = [artifact for artifact in recorded if artifact.removed_at is None]
-    missing = [artifact for artifact in kept if not store.path(artifact.digest).exists()]
+    missing = [artifact for artifact in kept if store.size(artifact.digest) is None]
     damaged = [artifact for artifact in kept if artifact not in missing and _is_damaged(store, artifact, every_byte)]
     findings = []
     for bad, what in ((missing, "missing"), (damaged, "damaged")):
@@ -206,7 +206,7 @@ def recorded_artifacts(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]"
 
 
 def _is_damaged(store: "ArtifactStore", artifact: "ArtifactRow", every_byte: bool) -> bool:
-    if store.path(artifact.digest).stat().st_size != artifact.artifact_bytes:
+    if store.size(artifact.digest) != artifact.artifact_bytes:
         return True
     if not every_byte:
         return False
@@ -219,13 +219,14 @@ def _is_damaged(store: "ArtifactStore", artifact: "ArtifactRow", every_byte: boo
 
 def unrecorded_files(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]") -> Finding | None:
     """Files in the store that no row speaks of: what trials in flight have written, and what crashes left behind."""
-    known = {store.path(artifact.digest) for artifact in recorded if artifact.removed_at is None}
-    files = [path for path in store.root.glob("??/*") if path.is_file() and path not in known]
+    known = {artifact.digest for artifact in recorded if artifact.removed_at is None}
+    files = [file for digest, file in store.stored() if digest not in known] + list(store.files.leftovers())
     if not files:
         return None
-    size = bytes_text(sum(path.stat().st_size for path in files))
+    size = bytes_text(sum(file.size_bytes for file in files))
     return Finding(Level.NOTE, "artifacts", f"{plural(len(files), 'file')} that no row speaks of, {size}: "
-                   f"{_named([path.name for path in files])}; a running trial's, or left by a crash")
+                   f"{_named([file.name.rpartition('/')[2] for file in files])}; a running trial's, or left by a crash "
+                   "(`clnp gc` clears those up)")
 
 
 def disk_use(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]", runs: Sequence[str]) -> list[DiskUse]:
@@ -233,7 +234,7 @@ def disk_use(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]", runs: Se
     uses = []
     for run in runs:
         own = [artifact for artifact in recorded if run in artifact.runs and artifact.removed_at is None]
-        missing = sum(not store.path(artifact.digest).exists() for artifact in own)
+        missing = sum(store.size(artifact.digest) is None for artifact in own)
         uses.append(DiskUse(run, len(own), sum(artifact.artifact_bytes for artifact in own), missing))
     return uses
 

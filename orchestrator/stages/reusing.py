@@ -15,7 +15,7 @@ def take_over(run: RunContext, task: int) -> str:
     artifacts = ArtifactStore(run.storage)
     chosen: dict[int, ReusableTrial] = {}
     for trial in run.store.reusable_trials(run.lease, task):
-        if trial.number not in chosen and artifacts.path(trial.artifact_digest).is_file():
+        if trial.number not in chosen and artifacts.size(trial.artifact_digest) is not None:
             chosen[trial.number] = trial
     taken = run.store.reuse_trials(run.lease, task, tuple(chosen.values()))
     if not taken:

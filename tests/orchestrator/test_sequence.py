@@ -152,7 +152,7 @@ class TestStoppingAndResuming:
     def test_a_damaged_base_is_named_and_mended_by_a_resume(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         self._commit_one_task(laboratory)
-        path = ArtifactStore(laboratory.storage).path(laboratory.digests("small")[0])
+        path = Path(ArtifactStore(laboratory.storage).shown(laboratory.digests("small")[0]))
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with pytest.raises(RunFailedError, match="is damaged"):
@@ -174,7 +174,7 @@ class TestStoppingAndResuming:
         config = small(benchmark={"tasks": 1}, resources={"max_concurrent_trials": 1}, selection={"margin_points": 100})
         assert laboratory.launch(config, Heard(when=stop_after_one)).state is RunState.STOPPED
         (finished,) = (trial for trial in laboratory.trials("small") if trial.state is TrialState.FINISHED)
-        ArtifactStore(laboratory.storage).path(str(finished.artifact_digest)).unlink()
+        Path(ArtifactStore(laboratory.storage).shown(str(finished.artifact_digest))).unlink()
         heard = Heard()
         assert laboratory.resume("small", heard).state is RunState.COMPLETED
         assert heard.of("notice") == ["  task 1: stored networks were lost or damaged and have been trained again: "

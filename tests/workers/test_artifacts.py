@@ -28,23 +28,23 @@ def test_what_was_put_comes_back_bit_for_bit(store: ArtifactStore) -> None:
     assert contents.metadata == FACTS
     assert contents.tensors.keys() == TENSORS.keys()
     assert all(torch.equal(contents.tensors[name], TENSORS[name]) for name in TENSORS)
-    assert store.path(artifact.digest).stat().st_size == artifact.bytes_written
+    assert Path(store.shown(artifact.digest)).stat().st_size == artifact.bytes_written
 
 
 def test_equal_content_has_one_digest_in_every_process(store: ArtifactStore) -> None:
     program = ("import torch\nfrom workers.artifacts import ArtifactStore\n"
                "t = {'a': torch.tensor([1, 2], dtype=torch.int16), 'b': torch.arange(6, dtype=torch.float32).reshape(2, 3)}\n"
                "m = {'mid': {'x': None}, 'alpha': [1, 2], 'zeta': 1, 'kind': 'test'}\n"
-               f"print(ArtifactStore({str(store.root)!r}).put(t, m).digest)")
+               f"print(ArtifactStore({store.files.root!r}).put(t, m).digest)")
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
                            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "5"})
     assert there.stdout.strip() == store.put(TENSORS, FACTS).digest
-    assert len(list(store.root.rglob("*.safetensors"))) == 1
+    assert len(list(Path(store.files.root).rglob("*.safetensors"))) == 1
 
 
 def test_a_flipped_bit_is_an_error_that_names_the_file(store: ArtifactStore) -> None:
     digest = store.put(TENSORS, FACTS).digest
-    path = store.path(digest)
+    path = Path(store.shown(digest))
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -55,14 +55,14 @@ def test_a_flipped_bit_is_an_error_that_names_the_file(store: ArtifactStore) -> 
 
 def test_a_damaged_file_is_written_anew_by_the_next_put(store: ArtifactStore) -> None:
     digest = store.put(TENSORS, FACTS).digest
-    store.path(digest).write_bytes(b"")
+    Path(store.shown(digest)).write_bytes(b"")
     assert store.put(TENSORS, FACTS).digest == digest
     assert store.get(digest).metadata == FACTS
 
 
 def test_a_truncated_file_is_an_error(store: ArtifactStore) -> None:
     digest = store.put(TENSORS, FACTS).digest
-    path = store.path(digest)
+    path = Path(store.shown(digest))
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ArtifactError, match="is damaged"):
         store.get(digest)
@@ -79,13 +79,13 @@ def test_nothing_half_written_is_left_behind(store: ArtifactStore, monkeypatch: 
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(ArtifactError, match=r"No space left on device\nfree some disk space"):
         store.put(TENSORS, FACTS)
-    assert [path for path in store.root.rglob("*") if path.is_file()] == []
+    assert [path for path in Path(store.files.root).rglob("*") if path.is_file()] == []
 
 
 def test_other_users_of_a_shared_store_may_read(store: ArtifactStore) -> None:
     mask = os.umask(0o022)
     os.umask(mask)
-    path = store.path(store.put(TENSORS, FACTS).digest)
+    path = Path(store.shown(store.put(TENSORS, FACTS).digest))
     assert path.stat().st_mode & 0o777 == 0o666 & ~mask
 
 

@@ -55,8 +55,8 @@ def test_lost_and_damaged_networks_are_trained_again_to_the_same_bits(trial: Tri
     specs = [trial(number=number, seed=number) for number in range(3)]
     digests = [finish(jobs.run_trial(spec, storage, Decimal(1)))[1].artifact.digest for spec in specs]
     store = ArtifactStore(storage)
-    store.path(digests[0]).unlink()
-    store.path(digests[2]).write_bytes(store.path(digests[2]).read_bytes()[:-1])
+    Path(store.shown(digests[0])).unlink()
+    Path(store.shown(digests[2])).write_bytes(Path(store.shown(digests[2])).read_bytes()[:-1])
     assert jobs.restore_trials(list(zip(specs, digests, strict=True)), storage) == (0, 2)
     assert [store.get(digest).metadata["key"] for digest in digests] == [spec.key() for spec in specs]
     with pytest.raises(ArtifactError, match="is missing, and training trial 0 again gave"):
@@ -77,7 +77,7 @@ def test_scanning_a_commit_is_refused(trial: Trials, storage: str) -> None:
 
 def test_a_missing_artifact_is_named(trial: Trials, storage: str) -> None:
     _, result = finish(jobs.run_trial(trial(), storage, Decimal(1)))
-    path = ArtifactStore(storage).path(result.artifact.digest)
+    path = Path(ArtifactStore(storage).shown(result.artifact.digest))
     Path(path).unlink()
     with pytest.raises(ArtifactError, match=str(path)):
         jobs.scan(trial().stage, result.artifact.digest, storage, 1, ThresholdMode.SHARED)

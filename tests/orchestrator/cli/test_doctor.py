@@ -78,7 +78,8 @@ def test_files_that_no_row_speaks_of_are_a_note(copy: Path, clnp: Clnp) -> None:
     checked = clnp("doctor", "--json", folder=copy)
     assert checked.code == 0
     assert [(each["level"], each["text"]) for each in _findings(checked)["artifacts"]][1] == (
-        "note", "1 file that no row speaks of, 4 B: .writing-x; a running trial's, or left by a crash")
+        "note", "1 file that no row speaks of, 4 B: .writing-x; a running trial's, or left by a crash (`clnp gc` clears those "
+        "up)")
 
 
 def test_a_fresh_machine_is_healthy(tmp_path: Path, clnp: Clnp) -> None:
