@@ -26,10 +26,13 @@ method                                      transition
 ``fail_stage`` ``reopen_stage``             stage → FAILED and back
 ``deplete_stage``                           stage → DEPLETED
 ``request`` ``open_requests`` ``answer_request``  what others ask of the driver
+``drop_trial_weights`` ``artifacts_restored``  weights of trials that were not chosen
 ``remove_run`` ``mark_artifacts_removed``   the only deletions
+``database_id``                             what names the database in a shared artifact store
 ==========================================  =====================================================
 """
 
+from db.artifact_writes import ArtifactWrites
 from db.fork import ForkWrites
 from db.reuse_writes import ReuseWrites
 from db.run_writes import RunWrites
@@ -37,5 +40,5 @@ from db.stage_writes import StageWrites
 from db.sweep_writes import SweepWrites
 
 
-class Store(RunWrites, SweepWrites, ReuseWrites, StageWrites, ForkWrites):
+class Store(RunWrites, SweepWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
     """Every write, on the engine that :func:`db.session.open_database` gave."""
