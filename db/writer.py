@@ -26,6 +26,11 @@ class Writer:
         self._reading = engine
         self._engine = engine.execution_options(**{WRITING: True})
 
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self._reading
+
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         """All of it or nothing; committed at the end of the block."""

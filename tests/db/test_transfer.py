@@ -57,7 +57,7 @@ def test_copies_every_row_and_the_copy_works(laptop: str, empty_url: str) -> Non
     copied = copy_database(laptop, empty_url)
     with opened(laptop) as source, opened(empty_url) as target:
         assert contents(target) == contents(source)
-        assert copied == {name: len(rows) for name, rows in contents(source).items()}
+        assert copied == {name: len(rows) for name, rows in contents(source).items() if name != "clnp_database"}
         assert copied["clnp_runs"] == 2 and copied["clnp_threshold_points"] == 12
         store = Store(target)
         assert store.create_run(new_run("next")) == 3
