@@ -72,7 +72,7 @@ def restore(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> None:
     spec = run.spec(stage)
     trials = tuple((plan.trial_spec(spec, run.config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),
                     row.artifact_digest) for row in rows)
-    numbers = run.job(jobs.restore_trials, trials, run.storage)
+    numbers = run.job(jobs.restore_trials, trials, run.storage, run.config.resources.checkpoint_every_seconds)
     if numbers:
         text = f"task {stage.task}: stored networks were lost or damaged and have been trained again: trial " + ", ".join(
             map(str, numbers))
