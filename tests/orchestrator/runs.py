@@ -1,5 +1,6 @@
 """Small real runs: a config in a few lines, a database and a store of their own, and an ear for the driver's steps."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,9 @@ class Heard(Progress):
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         self._hear("stage", (task, trials, finished))
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
+        self._hear("epoch", (number, epoch))
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
         self._hear("finished", number)
@@ -99,3 +103,12 @@ class Laboratory:
 
     def trials(self, run: str, task: int | None = None) -> list[TrialRow]:
         return self.read(lambda reads: reads.trials(run, task))
+
+
+def beat_now(run: str, laboratory: Laboratory) -> None:
+    """Wait until the driver's heartbeat has seen the open request."""
+    for _ in range(200):
+        if all(request.answer for request in laboratory.read(lambda reads: reads.requests(run))):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the driver did not answer")
