@@ -14,7 +14,7 @@ from workers.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
-EPOCHS = 700
+EPOCHS = 400
 """Of the one trial: a few seconds."""
 
 
@@ -26,10 +26,16 @@ def long(folder: Path, every_seconds: float | None = 0.05) -> Config:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> str:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the benchmark, whose parameters are part of a trial's key: one for all runs, so that they train the same trial."""
+    return tmp_path_factory.mktemp("benchmark")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> str:
     """The digest of the trial's network where nothing interrupts it and nothing is written on the way."""
     laboratory = Laboratory(tmp_path_factory.mktemp("undisturbed"))
-    assert laboratory.launch(long(laboratory.folder, every_seconds=None)).state is RunState.COMPLETED
+    assert laboratory.launch(long(folder, every_seconds=None)).state is RunState.COMPLETED
     return str(laboratory.trials("small")[0].artifact_digest)
 
 
@@ -55,17 +61,17 @@ def assert_it_went_on(laboratory: Laboratory, undisturbed: str) -> None:
     assert list(Checkpoints(laboratory.storage).stored()) == []
 
 
-def test_a_trial_whose_worker_was_killed(tmp_path: Path, undisturbed: str) -> None:
-    (tmp_path / "die-after-a-checkpoint").touch()
+def test_a_trial_whose_worker_was_killed(tmp_path: Path, folder: Path, undisturbed: str) -> None:
     laboratory = Laboratory(tmp_path)
-    heard = Heard(when=lambda step, detail: (tmp_path / "reported").touch() if step == "epoch" else None)
-    assert laboratory.launch(long(tmp_path), heard).state is RunState.COMPLETED
-    assert not (tmp_path / "die-after-a-checkpoint").exists()
+    (folder / "die-after-a-checkpoint").write_text(laboratory.storage)
+    heard = Heard(when=lambda step, detail: (folder / "reported").touch() if step == "epoch" else None)
+    assert laboratory.launch(long(folder), heard).state is RunState.COMPLETED
+    assert not (folder / "die-after-a-checkpoint").exists()
     assert_it_went_on(laboratory, undisturbed)
     assert heard.of("notice") == [f"  task 1, trial 0 goes on from epoch {continued_from(laboratory)}"]
 
 
-def test_a_run_that_was_stopped_and_is_resumed(tmp_path: Path, undisturbed: str) -> None:
+def test_a_run_that_was_stopped_and_is_resumed(tmp_path: Path, folder: Path, undisturbed: str) -> None:
     laboratory = Laboratory(tmp_path)
 
     def stop(step: str, detail: Any) -> None:
@@ -73,6 +79,6 @@ def test_a_run_that_was_stopped_and_is_resumed(tmp_path: Path, undisturbed: str)
             api.request_stop("small", url=laboratory.url)
             beat_now("small", laboratory)
 
-    assert laboratory.launch(long(tmp_path), Heard(when=stop)).state is RunState.STOPPED
+    assert laboratory.launch(long(folder), Heard(when=stop)).state is RunState.STOPPED
     assert laboratory.resume("small").state is RunState.COMPLETED
     assert_it_went_on(laboratory, undisturbed)
