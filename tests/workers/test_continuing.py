@@ -247,9 +247,6 @@ class TestWhatACheckpointCosts:
             now[0] += 10.0
         assert [epoch for epoch, there in written if there] == [4, 7, 10]
 
-    def test_it_is_no_part_of_a_trials_key(self, trial: Trials) -> None:
-        assert not {"checkpoint_every_seconds", "every_seconds"} & trial().stage.to_json().keys()
-
 
 def test_a_full_disk_is_told_once_and_the_trial_goes_on(trial: Trials, storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Checkpoints, *arguments: object) -> int:
