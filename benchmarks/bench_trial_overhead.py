@@ -58,7 +58,7 @@ def cold(stage: StageSpec, trials: tuple[TrialSpec, ...], storage: str, config: 
     """The same sweep as Tune runs it by default: a new process for every trial."""
     space = {"point": tune.grid_search([{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate,
                                          "seed": t.seed} for t in trials])}
-    work = StageWork(stage, storage, config.selection.margin_points, None)
+    work = StageWork(stage, storage, config.selection.margin_points, None, None)
     trainable = tune.with_resources(tune.with_parameters(GridPoint, work=work), {"cpu": 1})
     tune.Tuner(trainable, param_space=space, tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=False),
                run_config=tune.RunConfig(name="cold", storage_path=storage, verbose=0, callbacks=[clock])).fit()

@@ -31,7 +31,7 @@ class FreeNetwork(nn.Module):
     [k, k] behind for a convolution) and ``vectors``: ``bias`` [free], or ``scale`` and ``shift`` of BatchNorm; for the output
     ``head_from_active`` (multi-head only), ``head_from_free`` and ``head_bias`` (if it has one). Running statistics of free
     neurons are buffers. In training mode free neurons see the statistics of the batch, frozen ones their own running
-    statistics; dropout falls on what both pass on.
+    statistics; dropout falls on what both pass on, drawn from the generator ``noise`` (None where no layer drops).
     """
 
     def __init__(self, base: Network, generator: torch.Generator, dtype: torch.dtype = torch.float32,
@@ -82,10 +82,10 @@ class FreeNetwork(nn.Module):
         self.head_from_active = nn.Parameter(weight[:, from_active if transfers else from_active[:0]])
         self.head_from_free = nn.Parameter(weight[:, self._free_columns[depth]])
         self.head_bias = None if head.bias is None else nn.Parameter(head.bias.to(device, dtype, copy=True))
-        self._noise = None
+        self.noise = None
         if any(layer.dropout for layer in architecture.layers):
             seed = int(torch.randint(2**62, (), generator=generator))
-            self._noise = torch.Generator(device).manual_seed(seed)
+            self.noise = torch.Generator(device).manual_seed(seed)
 
     def forward(self, inputs: Tensor, frozen: Sequence[Tensor]) -> Tensor:
         """Logits of the task.
@@ -134,7 +134,7 @@ class FreeNetwork(nn.Module):
         """Dropout of single values, scaled to keep their mean; nothing in evaluation mode."""
         if not self.training or not layer.dropout:
             return values
-        kept = torch.empty_like(values, requires_grad=False).uniform_(generator=self._noise) >= layer.dropout
+        kept = torch.empty_like(values, requires_grad=False).uniform_(generator=self.noise) >= layer.dropout
         return values * kept.to(values.dtype).div_(1 - layer.dropout)
 
     def trainable(self) -> list[nn.Parameter]:

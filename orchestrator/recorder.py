@@ -76,10 +76,18 @@ class Recorder(tune.Callback):
             self._store.trial_epochs(self._lease, self._stage.task, number, epochs)
             last = epochs[-1]
             self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+        for news in result.get("news", ()):
+            self._tell(number, news)
         if result.get("failure") is not None:
             self._fail(number, FailureKind(result["failure"]["kind"]), result["failure"]["reason"])
         elif result.get("result") is not None:
             self._finish(number, result["result"])
+
+    def _tell(self, number: int, news: str) -> None:
+        """What happened to a trial that is no end of it, as a predicate of the trial."""
+        text = f"task {self._stage.task}, trial {number} {news}"
+        self._store.event(self._lease, "trial", text, {"task": self._stage.task, "number": number})
+        self._progress.notice(f"  {text}")
 
     def _finish(self, number: int, trained: TrialResult) -> None:
         curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in trained.curve)

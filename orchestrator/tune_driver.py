@@ -68,7 +68,8 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
 def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, stop: Callable[[], bool],
          space: dict[str, Any], samples: int, search: "_NumberedSearch | None") -> None:
     resources = config.resources
-    work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds)
+    work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
+                     resources.checkpoint_every_seconds)
     trainable = tune.with_resources(
         tune.with_parameters(GridPoint, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))

@@ -21,11 +21,13 @@ from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
 from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, threshold_curve
 from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
 from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
+from workers.continuing import NEVER, Checkpoint
 from workers.environment import fingerprint, host_name
+from workers.epochs import Epoch
 from workers.loading import activities_of, base_of, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
 from workers.tasks import load_task, task_count
-from workers.training import Epoch, result_of, train
+from workers.training import result_of, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,16 @@ def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
                      data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark))
 
 
-def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal) -> Generator[Epoch, None, TrialResult]:
+def checkpoint_of(trial: TrialSpec, storage: str, every_seconds: float | None) -> Checkpoint:
+    """Where a trial that is interrupted goes on from."""
+    return Checkpoint(storage, trial.key(), trial.stage.threads, every_seconds)
+
+
+def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
+              checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:
     """Train one grid point, measure activity and curve, store the network; yields every epoch.
+
+    With a checkpoint, an attempt that was interrupted is gone on with, its epochs are yielded again, and its seconds count.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -90,17 +100,18 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal) -> Generat
     device = this_device()
     store = ArtifactStore(storage)
     data = task_on(stage, device)
-    trained = yield from train(trial, base_of(stage, storage).to(device), data)
+    trained = yield from train(trial, base_of(stage, storage).to(device), data, checkpoint)
     activities = mean_activity(trained.network, data.train.inputs, stage.evaluation_batch_size)
     curve = threshold_curve(trained.network, stage.task, activities, data.val.inputs, data.val.labels,
                             stage.curve_points)
     artifact = put_network(store, trained.network, "trial",
                            {f"activity.{layer}": values for layer, values in enumerate(activities, start=1)},
                            key=trial.key(), task=stage.task, base=stage.base_digest)
+    checkpoint.remove()
     required = required_correct(trained.val_correct, len(data.val), margin_points)
     within = [point.free_neurons for point in curve if point.val_correct >= required]
     return TrialResult(trained.val_correct, len(data.val), trained.best_epoch, trained.epochs_run,
-                       trained.train_seconds, time.perf_counter() - began, artifact, curve,
+                       trained.train_seconds, checkpoint.seconds_before + time.perf_counter() - began, artifact, curve,
                        stage.architecture.hidden_total, max(within, default=0), host_name(), str(device))
 
 
@@ -161,18 +172,20 @@ def lost_artifacts(digests: Sequence[str], storage: str) -> frozenset[str]:
     return frozenset(lost)
 
 
-def restore_trial(trial: TrialSpec, digest: str, storage: str) -> None:
+def restore_trial(trial: TrialSpec, digest: str, storage: str, checkpoint_every_seconds: float | None = None) -> None:
     """Train a trial again whose stored network is missing or damaged; the same key gives the same bits.
 
     Args:
         trial: the one that was recorded.
         digest: of the artifact that was recorded for it.
         storage: root of the artifact store.
+        checkpoint_every_seconds: how often a training leaves what an interrupted one goes on from; None for never.
 
     Raises:
         ArtifactError: the new network is another one, so the old one is lost.
     """
-    found = result_of(run_trial(trial, storage, Decimal(0))).artifact.digest
+    checkpoint = checkpoint_of(trial, storage, checkpoint_every_seconds)
+    found = result_of(run_trial(trial, storage, Decimal(0), checkpoint)).artifact.digest
     if found != digest:
         raise ArtifactError(f"the network of trial {trial.number} is lost: artifact {ArtifactStore(storage).shown(digest)} is "
                             f"missing or damaged, and training it again gave {found[:12]}…",

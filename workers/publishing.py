@@ -1,5 +1,6 @@
 """The job that commits a task: prune, fine-tune, publish, re-read, prove, evaluate. No Ray in it."""
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from clnp_core.pruning import prune
 from clnp_core.selection import Thresholds
 from clnp_core.threshold import find_thresholds
 from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
+from workers.continuing import Checkpoint
 from workers.loading import activities_of, task_on, this_device
-from workers.spec import FineTuningSpec, StageSpec, derive_seed
+from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
 from workers.tasks import Samples, TaskData, load_task
 from workers.training import fine_tune, result_of
 
@@ -53,7 +55,8 @@ class OnTask:
 
 @dataclass(frozen=True, slots=True)
 class BuiltCommit:
-    """A published, re-read and proven network; ``rounds`` is None where no fine-tuning was asked for."""
+    """A published, re-read and proven network; ``rounds`` is None where no fine-tuning was asked for. ``news`` is what
+    happened to the checkpoints of its rounds."""
 
     artifact: Artifact
     val_correct: int
@@ -63,11 +66,12 @@ class BuiltCommit:
     evaluations: tuple[OnTask, ...]
     proof: Proof
     seconds: float
+    news: tuple[str, ...]
 
 
 def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds, storage: str,
                  earlier: Sequence[tuple[int, str]], splits: Mapping[int, str],
-                 tuning: FineTuningSpec | None = None) -> BuiltCommit:
+                 tuning: FineTuningSpec | None = None, checkpoint_every_seconds: float | None = None) -> BuiltCommit:
     """Prune the chosen trial, fine-tune it if asked to, publish it, re-read everything from storage, prove zero forgetting,
     measure validation and test accuracy.
 
@@ -79,6 +83,7 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
         earlier: (task, artifact digest) of every earlier commit of the run.
         splits: for every task so far the digest of its data as it was recorded before its sweep.
         tuning: how to fine-tune; None for the paper's default, not at all.
+        checkpoint_every_seconds: how often a round leaves what an interrupted one goes on from; None for never.
 
     Raises:
         DataError: some task's data is no longer what was recorded.
@@ -94,19 +99,35 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     activities, rounds = activities_of(contents), None
     network = prune(unpruned.to(device), stage.task, activities, thresholds)
     data = _recorded(stage, stage.task, splits[stage.task], task_on(stage, device))
+    checkpoints: list[Checkpoint] = []
     if tuning is not None:
-        network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning)
+        checkpoints = _checkpoints(storage, artifact_digest, thresholds, tuning, stage.threads, checkpoint_every_seconds)
+        network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning, checkpoints)
     artifact = put_network(store, network, "commit", task=stage.task, parent=stage.base_digest,
                            benchmark=stage.benchmark.fingerprint(stage.task))
     proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier, splits)
     committed = get_network(store, artifact.digest)[0].to(device)
     val = evaluate(committed, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
+    for checkpoint in checkpoints:
+        checkpoint.remove()
+    news = tuple(f"fine-tuning, round {number}, {what}" for number, checkpoint in enumerate(checkpoints, start=1)
+                 for what in checkpoint.news())
+    seconds = time.perf_counter() - began + sum(checkpoint.seconds_before for checkpoint in checkpoints)
     return BuiltCommit(artifact, val.correct, val.total, rounds, capacity(committed, stage.task, activities, thresholds),
-                       evaluations, proof, time.perf_counter() - began)
+                       evaluations, proof, seconds, news)
+
+
+def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tuning: FineTuningSpec, threads: int,
+                 every_seconds: float | None) -> list[Checkpoint]:
+    """One for each round. A round that has ended keeps its own until the commit is published: the next one stands on it."""
+    what = [artifact_digest, thresholds, dataclasses.asdict(tuning)]
+    return [Checkpoint(storage, digest_of([*what, number]), threads, every_seconds, at_end=number < tuning.rounds)
+            for number in range(1, tuning.rounds + 1)]
 
 
 def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Thresholds, data: TaskData, stage: StageSpec,
-          tuning: FineTuningSpec) -> tuple[Network, tuple[Tensor, ...], Thresholds, tuple[TunedRound, ...]]:
+          tuning: FineTuningSpec, checkpoints: Sequence[Checkpoint]
+          ) -> tuple[Network, tuple[Tensor, ...], Thresholds, tuple[TunedRound, ...]]:
     """Prune + fine-tune rounds (paper §2.2: "one can iterate"), until one prunes nothing more.
 
     Returns:
@@ -123,10 +144,11 @@ def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Threshol
             thresholds = found.thresholds
             network = prune(network, task, activities, thresholds)
         before = evaluate(network, val.inputs, val.labels, task, batch).correct
-        tuned = result_of(fine_tune(network, data, stage, tuning, derive_seed(tuning.seed, "fine-tuning", number)))
+        checkpoint = checkpoints[number - 1]
+        tuned = result_of(fine_tune(network, data, stage, tuning, derive_seed(tuning.seed, "fine-tuning", number), checkpoint))
         network = tuned.network
         rounds.append(TunedRound(number, thresholds, before, free_neurons(network), tuned.best_epoch, tuned.epochs_run,
-                                 tuned.val_correct, time.perf_counter() - began))
+                                 tuned.val_correct, checkpoint.seconds_before + time.perf_counter() - began))
         activities = mean_activity(network, data.train.inputs, batch)
     return network, activities, thresholds, tuple(rounds)
 

@@ -18,8 +18,9 @@ from ray import tune
 from clnp_core.errors import ClnpError, RunFailedError
 from workers import jobs
 from workers.environment import host_name
+from workers.epochs import Epoch
 from workers.spec import StageSpec, TrialSpec
-from workers.training import DivergedError, Epoch
+from workers.training import DivergedError
 
 Result = TypeVar("Result")
 
@@ -38,21 +39,24 @@ class StageWork:
         stage: what the trials share.
         storage: root of the artifact store, the same folder on every worker.
         margin_points: m, for the second objective of samplers; it does not change a trial.
-        time_limit_seconds: after which a trial ends as timed out.
+        time_limit_seconds: after which an attempt at a trial ends as timed out.
+        checkpoint_every_seconds: how often a trial leaves what an interrupted one goes on from; None for never.
     """
 
     stage: StageSpec
     storage: str
     margin_points: Decimal
     time_limit_seconds: float | None
+    checkpoint_every_seconds: float | None
 
 
 class GridPoint(tune.Trainable):
     """One grid point of a stage, in a warm process that serves one after another (``reuse_actors``).
 
     ``config["point"]`` holds ``number``, ``alpha`` (list), ``learning_rate``, ``seed`` and, once a time limit has killed the
-    process, ``timed_out``. Every result holds ``epochs``; the last one also ``result`` (:class:`workers.jobs.TrialResult`) or
-    ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
+    process, ``timed_out``. Every result holds ``epochs``, the first one those of an attempt that it goes on with as well, and
+    ``news`` of its checkpoint (:meth:`workers.continuing.Checkpoint.news`); the last one also ``result``
+    (:class:`workers.jobs.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
     """
 
     def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
@@ -71,7 +75,9 @@ class GridPoint(tune.Trainable):
             # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
             faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True)
         trial = TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"])
-        self._steps: Generator[Epoch, None, jobs.TrialResult] = jobs.run_trial(trial, work.storage, work.margin_points)
+        self._checkpoint = jobs.checkpoint_of(trial, work.storage, work.checkpoint_every_seconds)
+        self._steps: Generator[Epoch, None, jobs.TrialResult] = jobs.run_trial(trial, work.storage, work.margin_points,
+                                                                               self._checkpoint)
 
     def step(self) -> dict[str, Any]:
         epochs: list[dict[str, Any]] = []
@@ -90,8 +96,8 @@ class GridPoint(tune.Trainable):
             return self._ended(epochs, failure={"kind": "error", "reason": str(error)})
         except Exception as error:
             return self._ended(epochs, failure={"kind": "error", "reason": f"{type(error).__name__}: {error}"})
-        return {"epochs": epochs, "host": host_name(), "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"],
-                "sparsity": 0.0}
+        return {"epochs": epochs, "news": self._checkpoint.news(), "host": host_name(), "sparsity": 0.0,
+                "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"]}
 
     def _out_of_time(self) -> bool:
         limit = self._work.time_limit_seconds
@@ -101,7 +107,8 @@ class GridPoint(tune.Trainable):
                failure: dict[str, str] | None = None) -> dict[str, Any]:
         faulthandler.cancel_dump_traceback_later()
         self._steps.close()
-        return {"epochs": epochs, "host": host_name(), "done": True, "result": result, "failure": failure,
+        return {"epochs": epochs, "news": self._checkpoint.news(), "host": host_name(), "done": True, "result": result,
+                "failure": failure,
                 "val_accuracy": 0.0 if result is None else result.val_correct / result.val_total,
                 "sparsity": 0.0 if result is None else result.free_within_margin / result.hidden_total}
 
@@ -110,7 +117,7 @@ class GridPoint(tune.Trainable):
         self._steps.close()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: the artifact is stored by the trial itself, and an interrupted trial runs again."""
+        """Nothing: the trial itself stores its artifact, and on the way to it what an interrupted one goes on from."""
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing to load."""

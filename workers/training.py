@@ -4,7 +4,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -16,6 +15,8 @@ from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import add_l1_gradient, l1_penalty
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
+from workers.continuing import NEVER, Checkpoint, Standing
+from workers.epochs import Epoch, Trained
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.tasks import TaskData
 
@@ -26,30 +27,8 @@ class DivergedError(RunFailedError):
     """The loss became NaN or infinite: this grid point is out of the selection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch: counted from 1; losses are means over the training samples; accuracy is canonical."""
-
-    epoch: int
-    train_loss: float
-    l1_penalty: float
-    val_correct: int
-    val_total: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The network of the best epoch, unpruned: the earliest among those with the highest validation count."""
-
-    network: Network
-    val_correct: int
-    best_epoch: int
-    epochs_run: int
-    train_seconds: float
-
-
-def train(trial: TrialSpec, base: Network, data: TaskData) -> Generator[Epoch, None, Trained]:
+def train(trial: TrialSpec, base: Network, data: TaskData,
+          checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
     """Train one grid point; yields after every epoch and returns the best epoch's network.
 
     Everything stays on the device of ``data``.
@@ -58,6 +37,7 @@ def train(trial: TrialSpec, base: Network, data: TaskData) -> Generator[Epoch, N
         trial: what to train and how.
         base: the committed network, already widened to the trial's architecture, on the device of ``data``.
         data: the task.
+        checkpoint: where an interrupted attempt left off, whose epochs come again first. It changes no bit of the result.
 
     Raises:
         DepletedError: single-head without a free neuron in the last hidden layer.
@@ -66,11 +46,12 @@ def train(trial: TrialSpec, base: Network, data: TaskData) -> Generator[Epoch, N
     generator = torch.Generator().manual_seed(trial.seed)
     free = FreeNetwork(base, generator)
     frozen = frozen_activations(base, data.train.inputs)
-    return (yield from _fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator))
+    return (yield from _fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator,
+                            checkpoint))
 
 
-def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec,
-              seed: int) -> Generator[Epoch, None, Trained]:
+def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec, seed: int,
+              checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
     """Go on training what survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
 
     Only rows that this task activated and its own head columns train; severed entries are not there.
@@ -81,6 +62,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
         stage: of the task.
         tuning: epochs, learning rate and α.
         seed: of the batches and of dropout.
+        checkpoint: as in :func:`train`.
 
     Returns:
         The best epoch's network; the pruned one, as epoch 0, where none is better.
@@ -94,7 +76,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
     frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
     correct = evaluate(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
     return (yield from _fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
-                            Trained(pruned, correct, 0, 0, 0.0)))
+                            checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
 
 
 def result_of(steps: Generator[Epoch, None, Result]) -> Result:
@@ -108,16 +90,20 @@ def result_of(steps: Generator[Epoch, None, Result]) -> Result:
 
 
 def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
-         learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator,
+         learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator, checkpoint: Checkpoint,
          best: Trained | None = None) -> Generator[Epoch, None, Trained]:
     """Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2)."""
     device = data.train.inputs.device
     optimizer = _optimizer(spec, free, learning_rate)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
-    penalised = free.penalised()
-    began = time.perf_counter()
+    penalised, patience = free.penalised(), spec.early_stopping_patience
+    so_far = Standing(free, optimizer, schedule, generator, best)
+    checkpoint.restore(so_far)
+    yield from so_far.epochs
 
-    for epoch in range(1, spec.epochs + 1):
+    for epoch in range(len(so_far.epochs) + 1, spec.epochs + 1):
+        if patience is not None and so_far.best is not None and epoch - so_far.best.best_epoch > patience:
+            break
         epoch_began = time.perf_counter()
         loss_sum = torch.zeros((), device=device, dtype=torch.float64)
         order = torch.randperm(len(data.train), generator=generator).to(device)
@@ -133,19 +119,20 @@ def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: S
 
         train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, alpha)
         if not (math.isfinite(train_loss) and math.isfinite(penalty)):
+            checkpoint.remove()  # a training that goes on from it diverges again
             raise DivergedError(f"the loss became {train_loss} in epoch {epoch}",
                                 "a lower learning rate or a smaller alpha keeps it finite")
         network = free.assemble(stage.task)
         correct = evaluate(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
-        if best is None or correct > best.val_correct:
-            best = Trained(network, correct, epoch, epoch, 0.0)
-        yield Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began)
-        patience = spec.early_stopping_patience
-        if patience is not None and epoch - best.best_epoch >= patience:
-            break
+        if so_far.best is None or correct > so_far.best.val_correct:
+            so_far.best = Trained(network, correct, epoch, epoch, 0.0)
+        so_far.epochs.append(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began))
+        checkpoint.maybe_save(so_far)
+        yield so_far.epochs[-1]
 
-    assert best is not None, "at least one epoch runs"
-    return dataclasses.replace(best, epochs_run=epoch, train_seconds=time.perf_counter() - began)
+    checkpoint.end(so_far)
+    assert so_far.best is not None, "at least one epoch runs"
+    return dataclasses.replace(so_far.best, epochs_run=len(so_far.epochs), train_seconds=time.perf_counter() - so_far.began)
 
 
 def _batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:

@@ -52,6 +52,8 @@ class Resources(Section):
         description="seconds after which a trial is ended and counts as failed, above 0; null is no limit")
     sweep_time_limit_seconds: Positive | None = Field(
         default=None, description="seconds after which a task's sweep is ended, above 0; null is no limit")
+    checkpoint_every_seconds: Positive | None = Field(
+        default=300.0, description="seconds of training between two checkpoints of a trial, above 0; null is no checkpoints")
     retries: Whole = Field(
         default=2,
         description="how often a trial is tried again after its machine was lost, a whole number of at least 0")

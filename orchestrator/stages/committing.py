@@ -50,7 +50,11 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
     earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
     required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
     built: BuiltCommit = run.job(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage,
-                                 earlier, splits, plan.fine_tuning(run.config, task, required))
+                                 earlier, splits, plan.fine_tuning(run.config, task, required),
+                                 run.config.resources.checkpoint_every_seconds)
+    for news in built.news:
+        run.store.event(run.lease, "commit", f"task {task}: {news}", {"task": task})
+        run.progress.notice(f"  task {task}: {news}")
     return built
 
 

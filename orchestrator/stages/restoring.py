@@ -20,7 +20,7 @@ def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -
     spec = run.spec(stage)
     again = [run.submit(jobs.restore_trial,
                         plan.trial_spec(spec, run.config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),
-                        row.artifact_digest, run.storage) for row in gone]
+                        row.artifact_digest, run.storage, run.config.resources.checkpoint_every_seconds) for row in gone]
     for job in again:
         run.fetch(job)
     run.store.artifacts_restored(run.lease, [row.artifact_digest or "" for row in gone])

@@ -50,6 +50,9 @@ class Heard(Progress):
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         self._hear("stage", (task, trials, finished))
 
+    def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
+        self._hear("epoch", (number, epoch))
+
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
         self._hear("finished", number)
 

@@ -57,6 +57,7 @@ def test_keys_depend_on_the_base_and_not_on_the_margin() -> None:
         spec = plan.stage_spec(config, 1, network(), base)
         return [trial.key() for trial in plan.trial_specs(spec, config.seed, plan.points(config, 1, None))]
     assert keys() == keys(selection={"margin_points": 50}) == keys(resources={"retries": 9})
+    assert keys() == keys(resources={"checkpoint_every_seconds": 1.5})
     assert not set(keys()) & set(keys(base="ab" * 32))
     assert not set(keys()) & set(keys(training={"epochs": 3}))
 

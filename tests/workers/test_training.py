@@ -12,9 +12,10 @@ from clnp_core.evaluation import evaluate
 from clnp_core.forgetting import structure_faults
 from clnp_core.network import FREE, Network, empty_network
 from clnp_core.pruning import prune
+from workers.epochs import Epoch, Trained
 from workers.spec import TrialSpec
 from workers.tasks import load_task
-from workers.training import DivergedError, Epoch, Trained, train
+from workers.training import DivergedError, train
 
 Result = TypeVar("Result")
 
