@@ -2,7 +2,7 @@
 
 import click
 
-from orchestrator.cli import driving, keeping, reading, showing
+from orchestrator.cli import driving, keeping, mirroring, reading, showing
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.options import Commands, Settings
 
@@ -32,5 +32,5 @@ def cli(context: click.Context, url: str | None) -> None:
 
 
 for _command in (driving.launch, driving.resume, driving.fork, driving.stop, reading.status, reading.ls, showing.show,
-                 reading.trials, reading.sql, keeping.verify, doctor, keeping.rm, keeping.db):
+                 reading.trials, reading.sql, mirroring.mirror, keeping.verify, doctor, keeping.rm, keeping.db):
     cli.add_command(_command)
