@@ -6,6 +6,9 @@ ENV PIP_NO_CACHE_DIR=1 \
     PYTHONUNBUFFERED=1 \
     RAY_USAGE_STATS_ENABLED=0
 
+# KubeRay asks with wget whether a node is well.
+RUN apt-get update && apt-get install --yes --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /app
 
 # The libraries first: they change seldom, and a layer without the code stays cached when only the code changes.

@@ -66,7 +66,7 @@ for _ in {1..60}; do
 done
 echo "Ray runs on $joined of ${#nodes[@]} nodes"
 
-"${CLNP_DRIVE:-deploy/drive.sh}" "$@" &
+deploy/drive.sh "$@" &
 driver=$!
 code=0
 wait "$driver" || code=$?
