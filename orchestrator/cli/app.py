@@ -2,7 +2,7 @@
 
 import click
 
-from orchestrator.cli import asking, driving, keeping, reading, showing
+from orchestrator.cli import asking, driving, keeping, mirroring, reading, showing
 from orchestrator.cli.collecting import gc
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.options import Commands, Settings
@@ -33,5 +33,6 @@ def cli(context: click.Context, url: str | None) -> None:
 
 
 for _command in (driving.launch, driving.resume, driving.fork, asking.stop, asking.cancel, reading.status, reading.ls,
-                 showing.show, reading.trials, reading.sql, keeping.verify, doctor, gc, keeping.rm, keeping.db):
+                 showing.show, reading.trials, reading.sql, mirroring.mirror, keeping.verify, doctor, gc, keeping.rm,
+                 keeping.db):
     cli.add_command(_command)

@@ -1,13 +1,13 @@
 """SWEEPING → SELECTING: train the trials that have no result yet."""
 
 from clnp_core.errors import DataError, RunFailedError
-from clnp_core.selection import required_correct
 from db.records import TrialFailure
 from db.rows import StageRow, TrialRow
 from db.states import FailureKind, TrialState
 from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
+from orchestrator.sparsity import sparsity_within_margin
 from orchestrator.stages.beginning import kept_choice
 from orchestrator.stages.context import RunContext, StoppedError
 from orchestrator.stages.reusing import take_over
@@ -67,8 +67,7 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Re
 def _sparsity(run: RunContext, row: TrialRow) -> float:
     """The sampler's second objective of a recorded trial, from its curve (see ``workers.jobs.TrialResult``)."""
     curve = run.reads.threshold_curve(run.name, row.task, row.number)
-    required = required_correct(row.val_correct or 0, row.val_total or 1, run.config.selection.margin_points)
-    return max((point.sparsity for point in curve if point.val_correct >= required), default=0.0)
+    return sparsity_within_margin(row, curve, run.config.selection.margin_points)
 
 
 def _end_sweep(run: RunContext, task: int) -> None:
