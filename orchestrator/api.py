@@ -45,7 +45,7 @@ class VerifiedCommit:
 
 
 def storage_root() -> str:
-    """Where artifacts lie: ``CLNP_STORAGE``, a folder or ``s3://BUCKET/PREFIX``, or ``.clnp/artifacts`` below the working folder.
+    """Where artifacts lie: ``CLNP_STORAGE``, a folder or ``s3://BUCKET/PREFIX``, or ``.clnp/artifacts`` in the working folder.
 
     Raises:
         ConfigError: ``CLNP_STORAGE`` is a URL of something else.
@@ -269,14 +269,16 @@ def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progr
 
     with hold(store, run, progress.stopping) as keeper, ExitStack() as connected:
         try:
-            cluster = connected.enter_context(connect(config))
+            cluster = connected.enter_context(connect(config, storage))
         except ClnpError as error:
             raise _NotStartedError(error) from error
         keeper.listen()  # Ray has put a handler of its own over ours
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext
+        from orchestrator.watch import watching
 
-        drive(RunContext(store, reads, keeper, config, storage, cluster, progress), retry_failed, accept_environment)
+        with watching(cluster.head, run, keeper.stop, keeper.let_go):
+            drive(RunContext(store, reads, keeper, config, storage, cluster, progress), retry_failed, accept_environment)
         if keeper.should_stop():
             progress.stopped(keeper.reason)
 

@@ -41,7 +41,8 @@ class Contents:
 
 
 class ArtifactStore:
-    """The artifacts below a root, a folder or ``s3://BUCKET/PREFIX``. Safe for any number of processes: equal content has an equal name."""
+    """The artifacts below a root, a folder or ``s3://BUCKET/PREFIX``. Safe for any number of processes: equal content has an
+    equal name."""
 
     def __init__(self, root: Path | str) -> None:
         self.files = open_files(root)

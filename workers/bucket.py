@@ -1,8 +1,8 @@
 """Files in a bucket of an S3-compatible store, through fsspec's ``s3fs``.
 
-Where and as whom comes from the standard environment: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and
-their like. A PUT is atomic, and so is the end of a large upload in parts; an upload that was interrupted is a leftover. No listing
-is kept: what another machine has written is seen at once.
+Where and as whom comes from the standard environment: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``
+and their like. A PUT is atomic, and so is the end of a large upload in parts; an upload that was interrupted is a leftover. No
+listing is kept: what another machine has written is seen at once.
 """
 
 from collections import deque
@@ -107,7 +107,7 @@ class BucketFiles:
         return size
 
     def _pages(self, method: str, field: str, **arguments: Any) -> Sequence[Mapping[str, Any]]:
-        """The entries of a listing that comes page by page; the fields that lead on are named ``NextX`` for the argument ``X``."""
+        """The entries of a listing that comes page by page; the field ``NextX`` of one page is the argument ``X`` of the next."""
         entries: deque[Mapping[str, Any]] = deque()
         while True:
             page = _asked(partial(self._system.call_s3, method, Bucket=self._bucket, **arguments))

@@ -27,8 +27,8 @@ class Stored:
 class Files(Protocol):
     """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
 
-    A file is whole under its name or not there. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the system
-    refuses, as the beginning of a sentence.
+    A file is whole under its name or not there. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the
+    system refuses, as the beginning of a sentence.
     """
 
     @property

@@ -39,12 +39,14 @@ class StageWork:
         storage: root of the artifact store, the same folder on every worker.
         margin_points: m, for the second objective of samplers; it does not change a trial.
         time_limit_seconds: after which a trial ends as timed out.
+        names_nodes: several nodes take part, so a trial says on which one it ran: machines may share a host name.
     """
 
     stage: StageSpec
     storage: str
     margin_points: Decimal
     time_limit_seconds: float | None
+    names_nodes: bool = False
 
 
 class GridPoint(tune.Trainable):
@@ -90,8 +92,12 @@ class GridPoint(tune.Trainable):
             return self._ended(epochs, failure={"kind": "error", "reason": str(error)})
         except Exception as error:
             return self._ended(epochs, failure={"kind": "error", "reason": f"{type(error).__name__}: {error}"})
-        return {"epochs": epochs, "host": host_name(), "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"],
+        return {"epochs": epochs, "host": self._host(), "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"],
                 "sparsity": 0.0}
+
+    def _host(self) -> str:
+        node = f"/{ray.get_runtime_context().get_node_id()[:8]}" if self._work.names_nodes else ""
+        return f"{host_name()}{node}"
 
     def _out_of_time(self) -> bool:
         limit = self._work.time_limit_seconds
@@ -101,7 +107,7 @@ class GridPoint(tune.Trainable):
                failure: dict[str, str] | None = None) -> dict[str, Any]:
         faulthandler.cancel_dump_traceback_later()
         self._steps.close()
-        return {"epochs": epochs, "host": host_name(), "done": True, "result": result, "failure": failure,
+        return {"epochs": epochs, "host": self._host(), "done": True, "result": result, "failure": failure,
                 "val_accuracy": 0.0 if result is None else result.val_correct / result.val_total,
                 "sparsity": 0.0 if result is None else result.free_within_margin / result.hidden_total}
 

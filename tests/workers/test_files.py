@@ -28,8 +28,8 @@ def files(root: str) -> Files:
 
 def elsewhere(root: str, program: str) -> str:
     """What a program prints that has the files of ``root`` as ``files``, in another process."""
-    answer = subprocess.run([sys.executable, "-c", f"from workers.files import open_files\nfiles = open_files({root!r})\n{program}"],
-                            capture_output=True, text=True, check=True,
+    opening = f"from workers.files import open_files\nfiles = open_files({root!r})\n"
+    answer = subprocess.run([sys.executable, "-c", opening + program], capture_output=True, text=True, check=True,
                             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     return answer.stdout.strip()
 
