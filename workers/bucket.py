@@ -107,7 +107,7 @@ class BucketFiles:
         return size
 
     def _pages(self, method: str, field: str, **arguments: Any) -> Sequence[Mapping[str, Any]]:
-        """The entries of a listing that comes page by page; the field ``NextX`` of one page is the argument ``X`` of the next."""
+        """The entries of a listing that comes page by page; a field ``NextX`` is the argument ``X`` for the next page."""
         entries: deque[Mapping[str, Any]] = deque()
         while True:
             page = _asked(partial(self._system.call_s3, method, Bucket=self._bucket, **arguments))

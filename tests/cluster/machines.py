@@ -7,9 +7,11 @@ of two further nodes, which have one CPU each.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +46,8 @@ class Machines:
 def machines(log: Path, dashboard: bool = False) -> Iterator[Machines]:
     """A cluster for the length of a block; what its processes say goes to ``log``."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
-    environment = plain | TOKEN | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    own = tempfile.mkdtemp(prefix="clnp-")  # Ray notes the newest cluster in it, for whoever asks; and sockets want short paths
+    environment = plain | TOKEN | {"RAY_TMPDIR": own, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     with log.open("w") as file:
         process = subprocess.Popen([sys.executable, "-m", "tests.cluster.machines", str(int(dashboard))], cwd=log.parent,
                                    env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True,
@@ -64,6 +67,7 @@ def machines(log: Path, dashboard: bool = False) -> Iterator[Machines]:
             process.wait()
         process.stdout.close()
         kill_session(process.pid)
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def kill_session(leader: int) -> None:
