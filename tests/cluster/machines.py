@@ -47,7 +47,8 @@ def machines(log: Path, dashboard: bool = False) -> Iterator[Machines]:
     """A cluster for the length of a block; what its processes say goes to ``log``."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
     own = tempfile.mkdtemp(prefix="clnp-")  # Ray notes the newest cluster in it, for whoever asks; and sockets want short paths
-    environment = plain | TOKEN | {"RAY_TMPDIR": own, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = plain | TOKEN | {"RAY_TMPDIR": own, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT),
+                                   "PYTHONWARNINGS": "ignore"}
     with log.open("w") as file:
         process = subprocess.Popen([sys.executable, "-m", "tests.cluster.machines", str(int(dashboard))], cwd=log.parent,
                                    env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True,
