@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from tests.cluster.machines import Machines
 from tests.cluster.runs import Drivers, undisturbed
 from workers.artifacts import ArtifactStore
