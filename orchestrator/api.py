@@ -27,6 +27,7 @@ from orchestrator.forking import forked_config
 from orchestrator.progress import Progress
 from orchestrator.sharing import users_besides
 from workers.environment import code_version, fingerprint, package_versions
+from workers.files import full_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,12 @@ class VerifiedCommit:
 
 
 def storage_root() -> str:
-    """Where artifacts lie: ``CLNP_STORAGE``, or ``.clnp/artifacts`` below the working folder."""
-    return str(Path(os.environ.get("CLNP_STORAGE") or Path(".clnp") / "artifacts").expanduser().absolute())
+    """Where artifacts lie: ``CLNP_STORAGE``, a folder or ``s3://BUCKET/PREFIX``, or ``.clnp/artifacts`` in the working folder.
+
+    Raises:
+        ConfigError: ``CLNP_STORAGE`` is a URL of something else.
+    """
+    return full_root(os.environ.get("CLNP_STORAGE") or Path(".clnp") / "artifacts")
 
 
 def launch(config: Config | str | Path, *, name: str | None = None, overrides: Sequence[str] = (),

@@ -1,7 +1,7 @@
 """A connection to Ray: a cluster of our own on this machine, or the one that ``RAY_ADDRESS`` names.
 
 An existing cluster gets everything a worker needs with the connection: the code of ``clnp_core`` and ``workers`` as it stands
-here, the user's benchmark module, and the data folder's name.
+here, the user's benchmark module, the data folder's name, and what reaches a bucket that the weights lie in.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,23 +20,35 @@ from typing import Any
 
 from clnp_core.errors import ConfigError, RunFailedError
 from orchestrator.configuration.config import Config
+from workers.files import is_bucket
+
+REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
+                    "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
+"""The part of the standard environment that workers are given with a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What the connected cluster has to offer, and how many trials fit on it side by side."""
+    """What the connected cluster has to offer, and how many trials fit on it side by side; ``head`` is the ``HOST:PORT`` of
+    the process that holds it together, ``nodes`` how many machines it has now."""
 
     address: str
+    head: str
+    nodes: int
     cpus: float
     gpus: float
     parallel_trials: int
 
 
 @contextmanager
-def connect(config: Config) -> Iterator[Cluster]:
+def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
     """Connect for the length of a run; a cluster started here ends with it.
 
     A process that is connected already (a notebook, a test) keeps its connection.
+
+    Args:
+        config: the run's.
+        storage: root of the artifact store; workers elsewhere are given the credentials of a bucket.
 
     Raises:
         ConfigError: this machine can never offer what one trial asks for.
@@ -56,7 +68,7 @@ def connect(config: Config) -> Iterator[Cluster]:
             if shipped is not None:
                 _knock(address)
                 _stage_code(shipped, config.benchmark.name)
-                ray.init(address=address, runtime_env=_runtime_environment(shipped), log_to_driver=False,
+                ray.init(address=address, runtime_env=_runtime_environment(shipped, storage), log_to_driver=False,
                          logging_level=logging.ERROR)
             else:
                 ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -96,26 +108,45 @@ def _offer(config: Config, address: str) -> Cluster:
                           "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
     if wanted.max_concurrent_trials is not None:
         parallel = min(parallel, wanted.max_concurrent_trials)
-    return Cluster(address, cpus, gpus, max(1, parallel))
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    return Cluster(address, ray.get_runtime_context().gcs_address, nodes, cpus, gpus, max(1, parallel))
 
 
 def quiet_environment() -> None:
     """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report; and a trial that
-    asks for no GPU sees none, so that ``gpus_per_trial`` decides where it computes."""
+    asks for no GPU sees none, so that ``gpus_per_trial`` decides where it computes. A lost head is noticed by us
+    (:mod:`orchestrator.watch`) before Ray ends the process, and what we ship goes before what a submitted job brought."""
     defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0",
+                "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1"}
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
 
-def _runtime_environment(shipped: Path) -> dict[str, Any]:
+def _runtime_environment(shipped: Path, storage: str) -> dict[str, Any]:
     from workers.tasks import data_folder
 
     variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
-    return {"working_dir": str(shipped), "env_vars": variables}
+    environment: dict[str, Any] = {"working_dir": str(shipped), "env_vars": variables}
+    if is_bucket(storage):
+        environment["worker_process_setup_hook"] = _gives({name: os.environ[name] for name in REACHES_A_BUCKET
+                                                           if os.environ.get(name)})
+    return environment
+
+
+def _gives(secrets: Mapping[str, str]) -> Callable[[], None]:
+    """A function that every worker process calls as it starts. Ray writes ``env_vars`` into its logs and shows them on its
+    dashboard; what a function has enclosed it does neither with."""
+
+    def give_credentials() -> None:
+        import os
+
+        os.environ.update(secrets)
+
+    return give_credentials
 
 
 def _stage_code(folder: Path, benchmark: str) -> None:

@@ -44,16 +44,18 @@ def drive_run(engine: Engine, run: str, config: Config, progress: Progress, stor
     with hold(Store(engine), run, progress.stopping) as keeper, ExitStack() as connected:
         try:
             register(storage, engine)
-            cluster = connected.enter_context(connect(config))
+            cluster = connected.enter_context(connect(config, storage))
         except ClnpError as error:
             raise NotStartedError(error) from error
         keeper.listen()  # Ray has put a handler of its own over ours
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext
+        from orchestrator.watch import watching
 
         patience = Patience(config.resources.database_patience_seconds, keeper.should_stop, progress.notice)
         context = RunContext(PatientStore(engine, patience), PatientReads(engine, patience), keeper, config, storage, cluster,
                              progress)
-        drive(context, retry_failed, accept_environment)
+        with watching(cluster.head, run, keeper.stop, keeper.let_go):
+            drive(context, retry_failed, accept_environment)
         if keeper.should_stop():
             progress.stopped(keeper.reason)

@@ -43,6 +43,10 @@ class Keeper:
         if first:
             self._stopping(reason)
 
+    def let_go(self) -> None:
+        """Give the lease back, from whatever thread, because the process is about to end."""
+        self._store.release_lease(self.lease)
+
     def listen(self) -> "dict[signal.Signals, signal._HANDLER]":
         """Let Ctrl-C, SIGTERM and SIGHUP ask for a clean stop; returns the handlers before.
 

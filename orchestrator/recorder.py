@@ -29,6 +29,7 @@ class Recorder(tune.Callback):
         self._limit = time_limit_seconds
         self._started: dict[int, float] = {}
         self._recorded: set[int] = set()
+        self._hosts: dict[int, str] = {}
         self.error: Exception | None = None
 
     @property
@@ -51,6 +52,8 @@ class Recorder(tune.Callback):
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
         if self._ran_out_of_time(trial):
             trial.set_config({**trial.config, "point": {**trial.config["point"], "timed_out": True}})
+        else:
+            self._guarded(lambda: self._moves(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._guarded(lambda: self._lost(trial))
@@ -67,10 +70,17 @@ class Recorder(tune.Callback):
         self._started[number] = time.monotonic()
         self._store.trial_started(self._lease, self._stage.task, number, str(trial.trial_id), "", "")
 
+    def _moves(self, trial: Trial) -> None:
+        number, task = int(trial.config["point"]["number"]), self._stage.task
+        host = self._hosts.pop(number, "")
+        self._store.event(self._lease, "trial", f"task {task}, trial {number}: its worker{f' on {host}' if host else ''} died, "
+                          "and it is trained again", {"task": task, "number": number, "host": host})
+
     def _result(self, trial: Trial, result: dict[str, Any]) -> None:
         number = int(trial.config["point"]["number"])
         if number in self._recorded:
             return
+        self._hosts[number] = result["host"]
         epochs = [EpochRecord(**epoch) for epoch in result["epochs"]]
         if epochs:
             self._store.trial_epochs(self._lease, self._stage.task, number, epochs)
@@ -93,7 +103,7 @@ class Recorder(tune.Callback):
         curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in trained.curve)
         self._store.trial_finished(self._lease, self._stage.task, number, TrialSuccess(
             trained.val_correct, trained.val_total, trained.best_epoch, trained.epochs_run, trained.train_seconds,
-            trained.total_seconds, trained.artifact.digest, trained.artifact.bytes_written, trained.host, trained.device,
+            trained.total_seconds, trained.artifact.digest, trained.artifact.bytes_written, self._hosts[number], trained.device,
             curve, trained.hidden_total))
         self._recorded.add(number)
         self._progress.trial_finished(number, trained.val_correct / trained.val_total, trained.total_seconds)

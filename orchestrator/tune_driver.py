@@ -1,13 +1,14 @@
 """The only ``ray.tune.Tuner``: a grid, or points that an Optuna sampler draws, on warm workers.
 
-Ray keeps nothing that matters. Its experiment folder is scratch and is removed; what is resumed is read from the database.
+Ray keeps nothing that matters. Its experiment folder is scratch and is removed; what is resumed is read from the database. It
+lies on the driver's own disk, also where trials run on several machines: Tune needs a storage path that all of them share only
+for checkpoints, of which there are none. Nobody but the driver writes there; workers have session folders of their own.
 """
 
 import logging
-import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -69,16 +70,14 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
          space: dict[str, Any], samples: int, search: "_NumberedSearch | None") -> None:
     resources = config.resources
     work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
-                     resources.checkpoint_every_seconds)
+                     resources.checkpoint_every_seconds, cluster.nodes > 1)
     trainable = tune.with_resources(
         tune.with_parameters(GridPoint, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
     # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    scratch = Path(storage) / ".tune" / recorder.run_name
-    shutil.rmtree(scratch, ignore_errors=True)  # of a driver that was killed
-    try:
+    with tempfile.TemporaryDirectory(prefix="clnp-tune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             trainable,
             param_space=space,
@@ -87,12 +86,10 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
                 max_concurrent_trials=cluster.parallel_trials if search else resources.max_concurrent_trials,
                 trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
-                name="sweep", storage_path=str(scratch), verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
+                name="sweep", storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
         ).fit()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     if recorder.error is not None:
         raise recorder.error
 

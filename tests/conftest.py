@@ -1,13 +1,59 @@
 """What every test stands on."""
 
 import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # A developer's own database, storage and cluster are never touched by a test. CLNP_DATA stays: only read.
 for _name in ("CLNP_DB_URL", "CLNP_STORAGE", "CLNP_TOKEN", "RAY_ADDRESS"):
     os.environ.pop(_name, None)
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
 
 # Tests share busy machines: how long one example takes says nothing. And a red build must be red again.
 settings.register_profile("clnp", deadline=None, derandomize=True, database=None)
 settings.load_profile("clnp")
+
+
+@pytest.fixture(scope="session")
+def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A real S3-compatible server, a process of its own from a wheel; yields the environment that names it. It has a bucket
+    ``clnp``. Without that wheel its tests are skipped."""
+    pytest.importorskip("moto", reason="the wheel moto is not installed")
+    pytest.importorskip("s3fs", reason="the wheel s3fs is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("bucket") / "server.log"
+    with log.open("w") as file:
+        server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+                                  stdout=file, stderr=file)
+    environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "a-key-for-tests",
+                   "AWS_SECRET_ACCESS_KEY": "a-secret-for-tests", "AWS_DEFAULT_REGION": "us-east-1"}
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.1)
+        subprocess.run([sys.executable, "-c", "import s3fs; s3fs.S3FileSystem().mkdir('clnp')"],
+                       env={**os.environ, **environment}, check=True)
+        yield environment
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture
+def bucket(bucket_server: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]) -> str:
+    """A fresh root in that bucket, with the environment that reaches it set for this process and those it starts."""
+    for name, value in bucket_server.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://clnp{tmp_path}"

@@ -7,6 +7,7 @@ flipped bit or a truncated file is an error and not a result.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
 from clnp_core.network import Network
-from workers.files import Files, Stored
+from workers.files import Stored, open_files
 
 _METADATA_KEY = "clnp"  # one key holding sorted JSON: safetensors does not keep the order of several keys
 _SUFFIX = ".safetensors"
@@ -40,10 +41,11 @@ class Contents:
 
 
 class ArtifactStore:
-    """The artifacts below a root. Safe for any number of processes: equal content has an equal name."""
+    """The artifacts below a root, a folder or ``s3://BUCKET/PREFIX``. Safe for any number of processes: equal content has an
+    equal name."""
 
     def __init__(self, root: Path | str) -> None:
-        self.files = Files(root)
+        self.files = open_files(root)
 
     @staticmethod
     def name(digest: str) -> str:
@@ -64,14 +66,12 @@ class ArtifactStore:
         on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         content = safetensors.torch.save(on_cpu, metadata={_METADATA_KEY: text})
         digest = _digest(content)
-        try:
-            if self.size(digest) == len(content) and _digest(self.files.read(self.name(digest))) == digest:
-                self.files.touch(self.name(digest))
-                return Artifact(digest, len(content))
-            self.files.write(self.name(digest), content)
-        except OSError as error:
-            raise ArtifactError(f"cannot write artifact {self.shown(digest)}: {error.strerror or error}",
-                                "free some disk space or mend the permissions, then resume the run") from error
+        name = self.name(digest)
+        with self._worded("write", digest, "resume the run"):
+            if self.files.size(name) == len(content) and _digest(self.files.read(name)) == digest:
+                self.files.touch(name)
+            else:
+                self.files.write(name, content)
         return Artifact(digest, len(content))
 
     def get(self, digest: str) -> Contents:
@@ -82,13 +82,11 @@ class ArtifactStore:
         """
         shown = self.shown(digest)
         try:
-            content = self.files.read(self.name(digest))
+            with self._worded("read", digest):
+                content = self.files.read(self.name(digest))
         except FileNotFoundError:
             raise ArtifactError(f"artifact {shown} is missing",
                                 "restore it from a backup, or point CLNP_STORAGE at the folder that holds it") from None
-        except OSError as error:
-            raise ArtifactError(f"artifact {shown} cannot be read: {error.strerror or error}",
-                                "mend the disk or the permissions, then try again") from error
         actual = _digest(content)
         if actual != digest:
             raise ArtifactError(f"artifact {shown} is damaged: its bytes have digest {actual[:12]}…, not {digest[:12]}…",
@@ -99,12 +97,22 @@ class ArtifactStore:
         return Contents(safetensors.torch.load(content), json.loads(metadata[_METADATA_KEY]))
 
     def size(self, digest: str) -> int | None:
-        """Bytes of an artifact, which are not looked at; None where it is missing."""
-        return self.files.size(self.name(digest))
+        """Bytes of an artifact, which are not looked at; None where it is missing.
+
+        Raises:
+            ArtifactError: the store cannot be asked.
+        """
+        with self._worded("look at", digest):
+            return self.files.size(self.name(digest))
 
     def remove(self, digest: str) -> int:
-        """Delete an artifact; returns the bytes freed, 0 when it was not there."""
-        return self.files.remove(self.name(digest))
+        """Delete an artifact; returns the bytes freed, 0 when it was not there.
+
+        Raises:
+            ArtifactError: the store refuses.
+        """
+        with self._worded("remove", digest):
+            return self.files.remove(self.name(digest))
 
     def stored(self) -> Iterator[tuple[str, Stored]]:
         """Every artifact that lies there, recorded or not, as its digest and its file."""
@@ -113,6 +121,17 @@ class ArtifactStore:
             digest = rest.removesuffix(_SUFFIX)
             if len(folder) == 2 and file.name == self.name(digest):
                 yield digest, file
+
+    @contextmanager
+    def _worded(self, doing: str, digest: str, then: str = "try again") -> Iterator[None]:
+        """What the system refuses, as an error of ours; that a file is not there passes through where it is only read."""
+        try:
+            yield
+        except OSError as error:
+            if doing == "read" and isinstance(error, FileNotFoundError):
+                raise
+            raise ArtifactError(f"cannot {doing} artifact {self.shown(digest)}: {error.strerror or error}",
+                                f"{self.files.remedy}, then {then}") from error
 
 
 def _digest(content: bytes) -> str:

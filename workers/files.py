@@ -1,18 +1,18 @@
-"""Bytes under names, in a folder that all machines of a run share: the floor that artifacts and checkpoints stand on.
+"""Bytes under names, where all machines of a run can reach them: the floor that artifacts and checkpoints stand on.
 
-A file appears under its name only whole (temporary file, fsync, rename, fsync of the folder), so that neither a killed process
-nor a power loss ever leaves half of one; what an interrupted write leaves behind is listed by :meth:`Files.leftovers`.
+:func:`open_files` gives the files below a root: a folder that the machines share (:mod:`workers.folder`), or a bucket of an
+S3-compatible store (:mod:`workers.bucket`). Both keep the same promises, so nobody above asks which one it is.
 """
 
-import os
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Protocol
 
-_UNFINISHED = ".writing-"
+from clnp_core.errors import ConfigError
+
+BUCKET = "s3://"
+"""What the root of a bucket begins with; every other root is a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,105 +24,77 @@ class Stored:
     age_seconds: float
 
 
-class Files:
-    """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``."""
+class Files(Protocol):
+    """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
 
-    def __init__(self, root: str | Path) -> None:
-        """Files below ``root``, which need not exist yet; reading makes no folder."""
-        self.root = str(Path(root).expanduser().absolute())
+    A file is whole under its name or not there. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the
+    system refuses, as the beginning of a sentence.
+    """
+
+    @property
+    def root(self) -> str: ...
+
+    @property
+    def remedy(self) -> str: ...
 
     def shown(self, name: str) -> str:
         """Where a file lies, for messages."""
-        return str(self._path(name))
 
     def read(self, name: str) -> bytes:
         """The whole file; ``FileNotFoundError`` where there is none."""
-        return self._path(name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file there, instead of the one that may be there; it survives a power loss from here on."""
-        target = self._path(name)
-        _make_folder_durably(target.parent)
-        _write_durably(target, content)
 
     def size(self, name: str) -> int | None:
         """Its size in bytes; None where there is no such file."""
-        try:
-            return self._path(name).stat().st_size
-        except FileNotFoundError:
-            return None
 
     def touch(self, name: str) -> None:
         """Make a file as young as if it had been written now, so that nobody takes it for forgotten."""
-        os.utime(self._path(name))
 
     def remove(self, name: str) -> int:
-        """Delete a file; returns the bytes freed, 0 where there was none."""
-        size = self.size(name)
-        self._path(name).unlink(missing_ok=True)
-        return size or 0
+        """Delete a file, or a leftover; returns the bytes freed, 0 where there was none."""
 
     def list(self, folder: str = "") -> Iterator[Stored]:
-        """Every whole file below a folder, by name; none where the folder is missing. Names that begin with a dot are left
-        out, as are folders that do."""
-        yield from self._walk(folder, unfinished=False)
+        """Every whole file below a folder, in an order that does not change; none where the folder is missing. Names that
+        begin with a dot are left out, as are folders that do."""
 
     def leftovers(self) -> Iterator[Stored]:
         """Unfinished files: of writes that are going on, or that were interrupted."""
-        yield from self._walk("", unfinished=True)
-
-    def _path(self, name: str) -> Path:
-        return Path(self.root) / name
-
-    def _walk(self, folder: str, unfinished: bool) -> Iterator[Stored]:
-        now, root = time.time(), Path(self.root)
-        for parent, folders, names in os.walk(root / folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                if name.startswith(_UNFINISHED) if unfinished else not name.startswith("."):
-                    path = Path(parent) / name
-                    try:
-                        found = path.stat()
-                    except FileNotFoundError:  # finished or removed meanwhile
-                        continue
-                    yield Stored(path.relative_to(root).as_posix(), found.st_size, max(0.0, now - found.st_mtime))
 
 
-@cache
-def _umask() -> int:
-    """The process's file mode mask; reading it means setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def is_bucket(root: str | Path) -> bool:
+    """Whether a root names a bucket and no folder."""
+    return isinstance(root, str) and root.startswith(BUCKET)
 
 
-def _write_durably(target: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's 0600 would hide a shared store from its other users
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
+def full_root(root: str | Path) -> str:
+    """A root that means the same in every process: the URL of a bucket as it is, a folder as an absolute path.
+
+    Raises:
+        ConfigError: the URL of something that is neither, or of no bucket.
+    """
+    if is_bucket(root):
+        url = str(root).rstrip("/")
+        if url == BUCKET.rstrip("/"):
+            raise ConfigError(f"{root} names no bucket", "write s3://BUCKET or s3://BUCKET/PREFIX")
+        return url
+    scheme, found, _ = str(root).partition("://")
+    if found and isinstance(root, str):
+        raise ConfigError(f"weights cannot be stored under {scheme}://", "name a folder, or s3://BUCKET/PREFIX")
+    return str(Path(root).expanduser().absolute())
 
 
-def _make_folder_durably(folder: Path) -> None:
-    """The folder and those above it; a new one is an entry of the folder above, which must survive a power loss as well."""
-    if folder.is_dir():
-        return
-    _make_folder_durably(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+def open_files(root: str | Path) -> Files:
+    """The files below a root: a path, or ``s3://BUCKET/PREFIX``. Nothing is made or asked for before it is needed.
 
+    Raises:
+        ConfigError: the URL of something else, or of a bucket without the package that reaches one.
+    """
+    if is_bucket(root):
+        from workers.bucket import BucketFiles
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return BucketFiles(full_root(root))
+    from workers.folder import FolderFiles
+
+    return FolderFiles(full_root(root))

@@ -8,7 +8,7 @@ import dataclasses
 import faulthandler
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 REPORT_EVERY_SECONDS = 1.0
 """Epochs shorter than this are reported together, so that short trials do not pay for many messages."""
 
+JOB_RETRIES = 2
+"""How often a job between trials is started again after its worker was lost."""
+
 GRACE_SECONDS = 5.0
 """How long after its time limit a trial that does not come back to us is ended by force."""
 
@@ -41,6 +44,7 @@ class StageWork:
         margin_points: m, for the second objective of samplers; it does not change a trial.
         time_limit_seconds: after which an attempt at a trial ends as timed out.
         checkpoint_every_seconds: how often a trial leaves what an interrupted one goes on from; None for never.
+        names_nodes: several nodes take part, so a trial says on which one it ran: machines may share a host name.
     """
 
     stage: StageSpec
@@ -48,6 +52,7 @@ class StageWork:
     margin_points: Decimal
     time_limit_seconds: float | None
     checkpoint_every_seconds: float | None
+    names_nodes: bool = False
 
 
 class GridPoint(tune.Trainable):
@@ -96,8 +101,12 @@ class GridPoint(tune.Trainable):
             return self._ended(epochs, failure={"kind": "error", "reason": str(error)})
         except Exception as error:
             return self._ended(epochs, failure={"kind": "error", "reason": f"{type(error).__name__}: {error}"})
-        return {"epochs": epochs, "news": self._checkpoint.news(), "host": host_name(), "sparsity": 0.0,
+        return {"epochs": epochs, "news": self._checkpoint.news(), "host": self._host(), "sparsity": 0.0,
                 "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"]}
+
+    def _host(self) -> str:
+        node = f"/{ray.get_runtime_context().get_node_id()[:8]}" if self._work.names_nodes else ""
+        return f"{host_name()}{node}"
 
     def _out_of_time(self) -> bool:
         limit = self._work.time_limit_seconds
@@ -107,7 +116,7 @@ class GridPoint(tune.Trainable):
                failure: dict[str, str] | None = None) -> dict[str, Any]:
         faulthandler.cancel_dump_traceback_later()
         self._steps.close()
-        return {"epochs": epochs, "news": self._checkpoint.news(), "host": host_name(), "done": True, "result": result,
+        return {"epochs": epochs, "news": self._checkpoint.news(), "host": self._host(), "done": True, "result": result,
                 "failure": failure,
                 "val_accuracy": 0.0 if result is None else result.val_correct / result.val_total,
                 "sparsity": 0.0 if result is None else result.free_within_margin / result.hidden_total}
@@ -130,37 +139,77 @@ class Refused:
     error: ClnpError
 
 
-def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float) -> "ray.ObjectRef[Any]":
-    """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result."""
-    remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=2)
-    reference: ray.ObjectRef[Any] = remote.remote(job, *arguments)
-    return reference
+@dataclass(slots=True)
+class Submitted:
+    """A job on a worker. ``start`` starts it, and starts it again after its worker was lost; ``time_limit_seconds`` ends it."""
+
+    name: str
+    start: "Callable[[], ray.ObjectRef[Any]]"
+    time_limit_seconds: float | None
+    reference: "ray.ObjectRef[Any]" = field(init=False)
+    began: float = field(init=False)
+    retries_left: int = JOB_RETRIES
+
+    def __post_init__(self) -> None:
+        self.again()
+
+    def again(self) -> None:
+        """Start it, from the beginning."""
+        self.reference, self.began = self.start(), time.monotonic()
+
+    def ran_out_of_time(self) -> bool:
+        """Whether it is old enough for its time limit to have ended its worker."""
+        return self.time_limit_seconds is not None and time.monotonic() - self.began >= self.time_limit_seconds
 
 
-def fetch(reference: "ray.ObjectRef[Any]", stop: Callable[[], bool]) -> Any:
+def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float,
+           time_limit_seconds: float | None = None) -> Submitted:
+    """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result.
+
+    A timer in C ends the worker of a job that runs longer than the limit, which it is then not given a second time.
+    """
+    remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
+    return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, job, *arguments), time_limit_seconds)
+
+
+def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
     """The job's result, or None when ``stop`` became true first; the job is then cancelled.
 
     Raises:
         ClnpError: whatever error of ours the job raised, as if it had been called here.
-        RunFailedError: its worker died, and so did the workers of its retries.
+        RunFailedError: it took longer than its limit; or its worker died, and so did the workers of its retries.
     """
-    while not ray.wait([reference], timeout=0.2)[0]:
-        if stop():
-            ray.cancel(reference, force=True)
-            return None
-    try:
-        outcome: Any = ray.get(reference)
-    except ray.exceptions.RayError as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise RunFailedError(f"a worker failed: {reason}",
-                             "see Ray's logs on that machine; resume the run to try again") from error
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    return outcome
+    while True:
+        while not ray.wait([submitted.reference], timeout=0.2)[0]:
+            if stop():
+                ray.cancel(submitted.reference, force=True)
+                return None
+        try:
+            outcome: Any = ray.get(submitted.reference)
+        except ray.exceptions.RayError as error:
+            if submitted.ran_out_of_time():
+                raise RunFailedError(
+                    f"the job {submitted.name} was ended: it took longer than {submitted.time_limit_seconds:g} s "
+                    "(resources.job_time_limit_seconds)",
+                    "see why it hangs, or raise the limit in a fork; then resume the run to try again") from error
+            if submitted.retries_left and not isinstance(error, ray.exceptions.RayTaskError):
+                submitted.retries_left -= 1
+                submitted.again()
+                continue
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise RunFailedError(f"a worker failed: {reason}",
+                                 "see Ray's logs on that machine; resume the run to try again") from error
+        if isinstance(outcome, Refused):
+            raise outcome.error
+        return outcome
 
 
-def _guarded(job: Callable[..., Result], *arguments: object) -> "Result | Refused":
+def _guarded(time_limit_seconds: float | None, job: Callable[..., Result], *arguments: object) -> "Result | Refused":
+    if time_limit_seconds is not None:
+        faulthandler.dump_traceback_later(time_limit_seconds, exit=True)  # needs no interpreter lock, as for trials
     try:
         return job(*arguments)
     except ClnpError as error:
         return Refused(error)
+    finally:
+        faulthandler.cancel_dump_traceback_later()

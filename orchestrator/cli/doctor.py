@@ -1,6 +1,5 @@
 """`clnp doctor`: is everything here that a run needs, and is what the database records really on disk?"""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -55,10 +54,10 @@ def _runs(settings: Settings, run: str) -> "list[RunRow]":
 def _examine(settings: Settings, asked: "list[RunRow]") -> tuple[list[Finding], list[DiskUse]]:
     from orchestrator.api import storage_root
 
-    root = Path(storage_root())
-    base = database(settings.url)
-    findings = [*packages(), *torch_and_ray(), base, storage(root), data(), *(environment(row) for row in asked)]
-    if not base.level.is_fine:
+    root = storage_root()
+    base, place = database(settings.url), storage(root)
+    findings = [*packages(), *torch_and_ray(), base, place, data(), *(environment(row) for row in asked)]
+    if not base.level.is_fine or place.level.is_problem:
         return findings, []
     from workers.artifacts import ArtifactStore
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 NAMED_AT_MOST = 3
 """How many files a finding names before it only counts them."""
 
+PROBE = ".written-by-clnp-doctor"
+"""A file for a moment; its dot hides it from every listing."""
+
 
 class Level(StrEnum):
     """How grave a finding is."""
@@ -127,8 +130,29 @@ def data() -> Finding:
     return Finding(Level.NOTE, "data", f"no MNIST in {folder}: it is downloaded when first needed, or set CLNP_DATA")
 
 
-def storage(root: Path) -> Finding:
-    """The artifact store's folder, or the place where it will be made."""
+def storage(root: str) -> Finding:
+    """The artifact store's bucket, written to for a moment; or its folder, or the place where it will be made."""
+    from workers.files import is_bucket
+
+    return _bucket(root) if is_bucket(root) else _folder(Path(root))
+
+
+def _bucket(root: str) -> Finding:
+    from workers.files import open_files
+
+    try:
+        files = open_files(root)
+        files.write(PROBE, b"")
+        files.remove(PROBE)
+    except ClnpError as error:
+        return problem("storage", error)
+    except OSError as error:
+        return problem("storage", ArtifactError(f"{root} cannot be written to: {error.strerror or error}",
+                                                "check the bucket, AWS_ENDPOINT_URL and the credentials in the environment"))
+    return Finding(Level.FINE, "storage", f"{root} can be written to")
+
+
+def _folder(root: Path) -> Finding:
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return problem("storage", ArtifactError(f"{existing} cannot be written to",

@@ -54,6 +54,9 @@ class Resources(Section):
         default=None, description="seconds after which a task's sweep is ended, above 0; null is no limit")
     checkpoint_every_seconds: Positive | None = Field(
         default=300.0, description="seconds of training between two checkpoints of a trial, above 0; null is no checkpoints")
+    job_time_limit_seconds: Positive | None = Field(
+        default=None,
+        description="seconds after which a job between trials ends the stage as failed, above 0; null is no limit")
     retries: Whole = Field(
         default=2,
         description="how often a trial is tried again after its machine was lost, a whole number of at least 0")

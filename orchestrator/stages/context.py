@@ -56,7 +56,8 @@ class RunContext:
     def submit(self, job: Callable[..., Any], *arguments: object) -> Any:
         """Start a job on a worker with the resources of a trial."""
         resources = self.config.resources
-        return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial)
+        return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
+                      time_limit_seconds=resources.job_time_limit_seconds)
 
     def fetch(self, reference: Any) -> Any:
         """The result of a job.

@@ -22,6 +22,13 @@ class Tasks:
 
     def task(self, number: int) -> TaskData:
         in_trial = ray.get_runtime_context().get_actor_id() is not None
+        if not in_trial and (self.folder / "hang-job").exists():
+            with (self.folder / "hung").open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            time.sleep(600)
+        if not in_trial and (self.folder / "die-job").exists():
+            (self.folder / "die-job").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
         if in_trial:
             with (self.folder / "loaded").open("a") as file:
                 file.write(f"{os.getpid()} {ray.get_gpu_ids()}\n")

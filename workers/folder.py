@@ -1,0 +1,113 @@
+"""Files in a folder that all machines of a run share.
+
+A file appears under its name only whole (temporary file, fsync, rename, fsync of the folder), so that neither a killed process
+nor a power loss ever leaves half of one; what an interrupted write leaves behind is listed by :meth:`FolderFiles.leftovers`.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from workers.files import Stored
+
+_UNFINISHED = ".writing-"
+
+
+class FolderFiles:
+    """See :class:`workers.files.Files`."""
+
+    remedy = "free some disk space or mend the permissions"
+
+    def __init__(self, root: str) -> None:
+        """Files below ``root``, an absolute path that need not exist yet; reading makes no folder."""
+        self.root = root
+
+    def shown(self, name: str) -> str:
+        return str(self._path(name))
+
+    def read(self, name: str) -> bytes:
+        return self._path(name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        target = self._path(name)
+        _make_folder_durably(target.parent)
+        _write_durably(target, content)
+
+    def size(self, name: str) -> int | None:
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def touch(self, name: str) -> None:
+        os.utime(self._path(name))
+
+    def remove(self, name: str) -> int:
+        size = self.size(name)
+        self._path(name).unlink(missing_ok=True)
+        return size or 0
+
+    def list(self, folder: str = "") -> Iterator[Stored]:
+        yield from self._walk(folder, unfinished=False)
+
+    def leftovers(self) -> Iterator[Stored]:
+        yield from self._walk("", unfinished=True)
+
+    def _path(self, name: str) -> Path:
+        return Path(self.root) / name
+
+    def _walk(self, folder: str, unfinished: bool) -> Iterator[Stored]:
+        now, root = time.time(), Path(self.root)
+        for parent, folders, names in os.walk(root / folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if name.startswith(_UNFINISHED) if unfinished else not name.startswith("."):
+                    path = Path(parent) / name
+                    try:
+                        found = path.stat()
+                    except FileNotFoundError:  # finished or removed meanwhile
+                        continue
+                    yield Stored(path.relative_to(root).as_posix(), found.st_size, max(0.0, now - found.st_mtime))
+
+
+@cache
+def _umask() -> int:
+    """The process's file mode mask; reading it means setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_durably(target: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's 0600 would hide a shared store from its other users
+            os.fsync(file.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _make_folder_durably(folder: Path) -> None:
+    """The folder and those above it; a new one is an entry of the folder above, which must survive a power loss as well."""
+    if folder.is_dir():
+        return
+    _make_folder_durably(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
