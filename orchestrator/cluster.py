@@ -106,7 +106,9 @@ def quiet_environment() -> None:
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0",
+                "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of a whole sweep, which no one reads: the database is the only truth
+                "TUNE_MAX_PENDING_TRIALS_PG": "16"}  # asked for beyond those that run: what makes a cluster grow
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
