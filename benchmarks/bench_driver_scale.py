@@ -90,6 +90,9 @@ class Ticking(ConsoleProgress):
         super().trial_finished(number, accuracy, seconds)
         self.recorded.append(time.perf_counter())
         self.computed.append(time.process_time())
+        if len(self.recorded) % 500 == 0:
+            print(f"  … {len(self.recorded):,} trials after {self.recorded[-1] - self.recorded[0]:.0f} s, computed "
+                  f"{self.computed[-1] - self.computed[0]:.1f} s, {peak_megabytes():.0f} MB", file=sys.stderr, flush=True)
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_queries.py [TRIALS] [--postgresql] [--plans]
 
-One run of ten tasks with so many trials in all, each with an epoch, a verdict and a curve of 100 points, nine tasks committed, and
-as many events as a task has trials. Medians of five calls. ``--plans`` shows how the database looks for what is asked.
+One run of ten tasks with so many trials in all, each with an epoch, a verdict and a curve of 100 points, nine tasks committed,
+and as many events as a task has trials. Medians of five calls. ``--plans`` shows how the database looks for what is asked.
 """
 
 import argparse
@@ -145,8 +145,8 @@ def library(reads: Reads, last: int) -> dict[str, Callable[[], object]]:
     }
 
 
-COMMANDS = (["status"], ["status", RUN], ["ls"], ["trials", RUN, "--task", "5", "--limit", "50"], ["trials", RUN, "--task", "5"],
-            ["show", RUN], ["show", RUN, "--task", "5", "--trial", "77"], ["show", RUN, "--task", "5"])
+COMMANDS = (["status"], ["status", RUN], ["ls"], ["trials", RUN, "--task", "5", "--limit", "50"],
+            ["trials", RUN, "--task", "5"], ["show", RUN], ["show", RUN, "--task", "5", "--trial", "77"], ["show", RUN, "--task", "5"])
 
 
 def command_seconds(arguments: list[str], url: str) -> float:
