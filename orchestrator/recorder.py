@@ -27,6 +27,9 @@ from workers.spec import StageSpec, TrialSpec
 START_AFTER_SECONDS = 1.0
 """A trial that has not reported so long after its start is recorded as running; a shorter one with its first report."""
 
+KEPT_BY_TUNE = frozenset({"done", "training_iteration", "val_accuracy", "sparsity"})
+"""What stays of a report: Tune keeps the last one of every trial, and the curves of thousands are more than a driver needs."""
+
 
 class Recorder(tune.Callback):
     """Tune's callback into the store.
@@ -60,6 +63,8 @@ class Recorder(tune.Callback):
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any],
                         **info: Any) -> None:
         self._guarded(lambda: self._result(trial, result))
+        for name in result.keys() - KEPT_BY_TUNE:
+            del result[name]
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Several times a second: record the starts of trials that do not report at once."""
@@ -102,9 +107,8 @@ class Recorder(tune.Callback):
         number = int(trial.config["point"]["number"])
         if number in self._recorded:
             return
-        # Taken out, because Tune keeps the last result of every trial: curves of thousands are more than a driver needs.
-        epochs = tuple(EpochRecord(**epoch) for epoch in result.pop("epochs"))
-        failure, trained = result.pop("failure", None), result.pop("result", None)
+        epochs = tuple(EpochRecord(**epoch) for epoch in result["epochs"])
+        failure, trained = result.get("failure"), result.get("result")
         if epochs:
             last = epochs[-1]
             self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
