@@ -146,7 +146,8 @@ def library(reads: Reads, last: int) -> dict[str, Callable[[], object]]:
 
 
 COMMANDS = (["status"], ["status", RUN], ["ls"], ["trials", RUN, "--task", "5", "--limit", "50"],
-            ["trials", RUN, "--task", "5"], ["show", RUN], ["show", RUN, "--task", "5", "--trial", "77"], ["show", RUN, "--task", "5"])
+            ["trials", RUN, "--task", "5"], ["show", RUN], ["show", RUN, "--task", "5", "--trial", "77"],
+            ["show", RUN, "--task", "5"])
 
 
 def command_seconds(arguments: list[str], url: str) -> float:

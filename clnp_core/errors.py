@@ -52,9 +52,16 @@ class NotFoundError(ClnpError):
 
 
 class DatabaseError(ClnpError):
-    """The database is unreachable, locked, foreign, or of another schema."""
+    """The database is unreachable, locked, foreign, or of another schema.
+
+    ``may_pass`` says that it was away or locked, so that the same call may succeed later.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, hint: str = "", may_pass: bool = False) -> None:
+        super().__init__(message, hint)
+        self.may_pass = may_pass
 
 
 class ArtifactError(ClnpError):

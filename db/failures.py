@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from clnp_core.errors import DatabaseError
 from db.urls import is_sqlite, shown, without_secrets
@@ -28,9 +28,13 @@ POSTGRES_SIGNS = (
      "check them in CLNP_DB_URL; special characters are written as %40 for @, %2F for /"),
     ("does not exist", "{url} does not exist: {reason}", "create it first (`createdb NAME`), or correct CLNP_DB_URL"),
     ("permission denied", "{url} refused: {reason}", "let the owner of the database GRANT it"),
+    ("no space left on device", "no space is left for the database {url}", "free some space; nothing half-written was kept"),
     ("read-only transaction", "the database {url} cannot be written to: {reason}",
      "use the primary server and not a replica"),
 )
+LOCKED = ("locked", "lock timeout")
+"""Signs of a lock that another program will let go of."""
+
 REFUSED = ("the database {url} refused: {reason}", "see its log; if clnp itself is at fault, please report it")
 UNREACHABLE = ("the PostgreSQL server of {url} cannot be reached: {reason}",
                "check that it runs, and the host, port and network in CLNP_DB_URL")
@@ -43,11 +47,11 @@ def translate(error: Exception, url: URL) -> DatabaseError:
     reason = " ".join(text.splitlines()[0].split())
     for sign, message, hint in SQLITE_SIGNS if is_sqlite(url) else POSTGRES_SIGNS:
         if sign in text.lower():
-            return DatabaseError(message.format(url=shown(url), reason=reason), hint)
-    unreachable = not is_sqlite(url) and isinstance(error, DBAPIError) and (
-        error.connection_invalidated or type(origin).__name__ in ("OperationalError", "ConnectionTimeout"))
+            return DatabaseError(message.format(url=shown(url), reason=reason), hint, may_pass=sign in LOCKED)
+    unreachable = not is_sqlite(url) and (
+        isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated))
     message, hint = UNREACHABLE if unreachable else REFUSED
-    return DatabaseError(message.format(url=shown(url), reason=reason), hint)
+    return DatabaseError(message.format(url=shown(url), reason=reason), hint, may_pass=unreachable)
 
 
 @contextmanager

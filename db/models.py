@@ -27,6 +27,15 @@ def owned_by(target: str, comment: str) -> Any:
     return mapped_column(ForeignKey(target, ondelete="CASCADE"), comment=comment)
 
 
+class DatabaseIdentity(Base):
+    """One row: what names this database among all that use the same artifact store, so that none takes another's weights."""
+
+    __tablename__ = "clnp_database"
+    __table_args__ = (CheckConstraint("id = 1", "id"),)
+    id: Mapped[int] = column(primary_key=True, autoincrement=False, comment="always 1")
+    database_id: Mapped[str] = column(comment="random name of the database")
+
+
 class RunGroup(Base):
     """Runs that are reported together: one config under several seeds."""
 

@@ -14,6 +14,7 @@ from db.models import (
     Artifact,
     Capacity,
     Commit,
+    DatabaseIdentity,
     Epoch,
     Evaluation,
     Event,
@@ -59,6 +60,11 @@ class Reads:
     def _session(self) -> Iterator[Session]:
         with translated(self._engine.url), Session(self._engine) as session:
             yield session
+
+    def database_id(self) -> str | None:
+        """What names this database in a shared artifact store; None before a driver first needed it."""
+        with self._session() as session:
+            return session.scalars(select(DatabaseIdentity.database_id)).first()
 
     def run(self, name: str) -> RunRow:
         """One run."""

@@ -141,12 +141,13 @@ class TrialSuccess:
 @dataclass(frozen=True, slots=True)
 class ReusableTrial:
     """A recorded result for the trial of this ``number``: the row ``trial_id``, which in words is ``reused_from``
-    (run/task/trial), and the digest of its weights."""
+    (run/task/trial), the digest of its weights, and whether these were removed to save space."""
 
     number: int
     trial_id: int
     reused_from: str
     artifact_digest: str
+    weights_removed: bool = False
 
     @property
     def source_run(self) -> str:

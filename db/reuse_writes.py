@@ -1,7 +1,8 @@
 """Results that are taken over instead of trained again.
 
 A trial's key determines its result in one environment, whatever run it belongs to: runs that differ in their margin, say,
-share the trials of their first task. Here such a result is found and copied; whose bytes are there is for the caller to see.
+share the trials of their first task. Here such a result is found and copied, also where its weights have been removed to save
+space: should it be picked, they are trained again.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from clnp_core.errors import StateError
 from db.failures import translated
 from db.lookup import database_now
+from db.many import among
 from db.models import Artifact, Epoch, Event, Run, Stage, ThresholdCurvePoint, Trial
 from db.records import Lease, ReusableTrial
 from db.states import StageState, TrialState, check_transition
@@ -28,26 +30,27 @@ class ReuseWrites(Writer):
 
     def reusable_trials(self, lease: Lease, task: int) -> tuple[ReusableTrial, ...]:
         """Recorded results for the PENDING trials of a stage: FINISHED trials of other runs with the same key, trained in
-        the environment that is recorded for this run, whose weights have not been removed.
+        the environment that is recorded for this run.
 
         Returns:
-            By number, then the oldest first; there may be several for one number.
+            By number, then those whose weights were not removed first, then the oldest; there may be several for one number.
         """
         with translated(self._reading.url), Session(self._reading) as session:
             stage = stage_in(session, lease, task, "reusable_trials")
             environment = session.get_one(Run, lease.run_id).environment
             missing = aliased(Trial)
             found = session.execute(
-                select(missing.number, Trial, Stage, Run.name)
+                select(missing.number, Trial, Stage, Run.name, Artifact.removed_at)
                 .join(Trial, Trial.key == missing.key).join(Stage, Stage.id == Trial.stage_id)
                 .join(Run, Run.id == Stage.run_id).join(Artifact, Artifact.digest == Trial.artifact_digest)
                 .where(missing.stage_id == stage.id, missing.state == TrialState.PENDING, Stage.run_id != lease.run_id,
-                       Trial.state == TrialState.FINISHED, Artifact.removed_at.is_(None))
-                .order_by(missing.number, Trial.id)).all()
-            changes = _environment_changes(session, {of.run_id for _, _, of, _ in found})
+                       Trial.state == TrialState.FINISHED)
+                .order_by(missing.number, Artifact.removed_at.is_not(None), Trial.id)).all()
+            changes = _environment_changes(session, {of.run_id for _, _, of, _, _ in found})
             return tuple(
-                ReusableTrial(number, trial.id, f"{run}/{of.task}/{trial.number}", trial.artifact_digest or "")
-                for number, trial, of, run in found
+                ReusableTrial(number, trial.id, f"{run}/{of.task}/{trial.number}", trial.artifact_digest or "",
+                              removed_at is not None)
+                for number, trial, of, run, removed_at in found
                 if environment is not None and of.environment == environment
                 and not any(_between(change, of, trial) for change in changes.get(of.run_id, ())))
 
@@ -58,7 +61,7 @@ class ReuseWrites(Writer):
         Args:
             lease: of the run that takes over.
             task: of the stage, which is SWEEPING.
-            chosen: at most one for each number, of those that :meth:`reusable_trials` found; their bytes are there.
+            chosen: at most one for each number, of those that :meth:`reusable_trials` found.
 
         Returns:
             Those that were taken over: a trial that has FINISHED stays as it is, and one whose source has been removed
@@ -73,8 +76,7 @@ class ReuseWrites(Writer):
             # Locked as db.artifacts.unreferenced locks them: whoever removes the other run sees these references, or
             # these rows are gone before they can be referred to.
             there = set(session.scalars(
-                select(Artifact.digest).where(Artifact.digest.in_({source.artifact_digest for source in chosen}),
-                                              Artifact.removed_at.is_(None))
+                select(Artifact.digest).where(among(session, Artifact.digest, {source.artifact_digest for source in chosen}))
                 .order_by(Artifact.digest).with_for_update()))
             taken = tuple(source for source in chosen
                           if source.artifact_digest in there and _take_over(session, lease, stage.task, source))

@@ -1,6 +1,7 @@
 """Writes about a run as a whole: create, lease, requests, events, remove."""
 
-from collections.abc import Collection, Mapping
+import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,8 @@ from db.artifacts import digests_of_run, unreferenced
 from db.columns import storable_json
 from db.failures import translated
 from db.lookup import database_now, driver_lives, find_run, heartbeat_age_seconds, owner_of
-from db.models import Artifact, Request, Run, RunGroup, Stage
+from db.many import among
+from db.models import Artifact, DatabaseIdentity, Request, Run, RunGroup, Stage
 from db.records import Lease, NewRun, Owner
 from db.rows import RequestRow
 from db.states import RequestKind, StageState
@@ -169,14 +171,17 @@ class RunWrites(Writer):
                     select(Run.id).where(Run.group_id == group_id).limit(1)).first() is None:
                 session.execute(delete(RunGroup).where(RunGroup.id == group_id))
             gone = unreferenced(session, candidates)
-            session.execute(delete(Artifact).where(Artifact.digest.in_(gone)))
+            session.execute(delete(Artifact).where(among(session, Artifact.digest, gone)))
             return gone
 
-    def mark_artifacts_removed(self, digests: Collection[str]) -> None:
-        """Record that the bytes of artifacts were deleted to save space. What refers to them keeps their digest."""
+    def database_id(self) -> str:
+        """What names this database among all that use the same artifact store; drawn when first asked for."""
         with self._transaction() as session:
-            session.execute(update(Artifact).where(Artifact.digest.in_(digests), Artifact.removed_at.is_(None))
-                            .values(removed_at=database_now(session)))
+            found = session.get(DatabaseIdentity, 1)
+            if found is None:
+                # Whoever comes first wins, on both databases.
+                upsert(session, DatabaseIdentity, [{"id": 1, "database_id": uuid.uuid4().hex}], ["id"], ["id"])
+            return session.scalars(select(DatabaseIdentity.database_id)).one()
 
 
 def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:

@@ -27,10 +27,13 @@ method                                      transition
 ``fail_stage`` ``reopen_stage``             stage → FAILED and back
 ``deplete_stage``                           stage → DEPLETED
 ``request`` ``open_requests`` ``answer_request``  what others ask of the driver
+``drop_trial_weights`` ``artifacts_restored``  weights of trials that were not chosen
 ``remove_run`` ``mark_artifacts_removed``   the only deletions
+``database_id``                             what names the database in a shared artifact store
 ==========================================  =====================================================
 """
 
+from db.artifact_writes import ArtifactWrites
 from db.fork import ForkWrites
 from db.reuse_writes import ReuseWrites
 from db.run_writes import RunWrites
@@ -39,5 +42,5 @@ from db.sweep_writes import SweepWrites
 from db.trial_writes import TrialWrites
 
 
-class Store(RunWrites, SweepWrites, TrialWrites, ReuseWrites, StageWrites, ForkWrites):
+class Store(RunWrites, SweepWrites, TrialWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
     """Every write, on the engine that :func:`db.session.open_database` gave."""

@@ -5,7 +5,7 @@ from sqlalchemy import URL, Connection, Table, func, insert, select, text
 from clnp_core.errors import BusyError, DatabaseError
 from db.columns import Base
 from db.failures import translated
-from db.models import Run
+from db.models import DatabaseIdentity, Run
 from db.reads import Reads
 from db.session import WRITING, open_database
 from db.urls import resolve_url, shown
@@ -42,7 +42,7 @@ def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
             with (translated(writing.url), writing.execution_options(**{WRITING: True}).begin() as into,
                   translated(reading.url), reading.begin() as out_of):
                 _refuse_runs(into)
-                copied = {table.name: _copy_table(out_of, into, table) for table in Base.metadata.sorted_tables}
+                copied = {table.name: _copy_table(out_of, into, table) for table in _copied_tables()}
                 _number_on(into)
                 return copied
         finally:
@@ -55,6 +55,11 @@ def _refuse_runs(into: Connection) -> None:
     runs = into.scalar(select(func.count()).select_from(Run.__table__))
     if runs:
         raise DatabaseError(f"{shown(into.engine.url)} holds {runs} runs already", "copy into a database without runs")
+
+
+def _copied_tables() -> list[Table]:
+    """All but the name of the database, which the copy has one of its own for."""
+    return [table for table in Base.metadata.sorted_tables if table is not DatabaseIdentity.__table__]
 
 
 def _copy_table(out_of: Connection, into: Connection, table: Table) -> int:
@@ -74,7 +79,7 @@ def _number_on(into: Connection) -> None:
     """PostgreSQL's sequences go on after the highest id that was copied; SQLite does so by itself."""
     if into.dialect.name != "postgresql":
         return
-    for table in Base.metadata.sorted_tables:
+    for table in _copied_tables():
         if "id" in table.c and table.c.id.autoincrement is True:
             into.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "
                               f"(SELECT COALESCE(MAX(id), 0) + 1 FROM {table.name}), false)"))

@@ -9,12 +9,11 @@ For tables as pandas see :mod:`db.queries`.
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from clnp_core.architecture import Architecture
-from clnp_core.errors import ClnpError, EnvironmentChangedError, ForgettingError, NotFoundError, StateError
+from clnp_core.errors import EnvironmentChangedError, ForgettingError, NotFoundError, StateError
 from db.reads import Reads
 from db.records import NewRun
 from db.rows import RunRow
@@ -23,8 +22,10 @@ from db.states import RequestKind, RunState
 from db.store import Store
 from orchestrator import plan
 from orchestrator.configuration.config import MAX_NAME, Config, load
+from orchestrator.driving import NotStartedError, drive_run
 from orchestrator.forking import forked_config
 from orchestrator.progress import Progress
+from orchestrator.sharing import users_besides
 from workers.environment import code_version, fingerprint, package_versions
 
 
@@ -74,8 +75,8 @@ def launch(config: Config | str | Path, *, name: str | None = None, overrides: S
         run = name if name is not None else _free_name(reads, loaded.name)
         store.create_run(_new_run(run, loaded))
         try:
-            _drive(store, reads, run, loaded, progress or Progress(), storage or storage_root())
-        except _NotStartedError as error:
+            drive_run(engine, run, loaded, progress or Progress(), storage or storage_root())
+        except NotStartedError as error:
             store.remove_run(run)  # nothing is recorded under it, and its name stays free
             raise error.cause from None
         return reads.run(run)
@@ -120,8 +121,8 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Seque
         told.notice(f"run {forked} goes on from task {after_task} of run {run}" if after_task else
                     f"run {forked} starts over with the config of run {run}")
         try:
-            _drive(store, reads, forked, loaded, told, storage or storage_root(), accept_environment=accept_environment)
-        except _NotStartedError as error:
+            drive_run(engine, forked, loaded, told, storage or storage_root(), accept_environment=accept_environment)
+        except NotStartedError as error:
             store.remove_run(forked)
             raise error.cause from None
         except EnvironmentChangedError as error:
@@ -136,7 +137,8 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Seque
 
 def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = False,
            progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> RunRow:
-    """Go on with a run where it stands: finished trials are never trained again.
+    """Go on with a run where it stands: finished trials are never trained again. A completed run has nothing left to do, but
+    commits that the store has lost are built again.
 
     Args:
         run: its name.
@@ -152,16 +154,16 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
     """
     engine = open_database(url)
     try:
-        store, reads = Store(engine), Reads(engine)
+        reads, root = Reads(engine), storage or storage_root()
         row = reads.run(run)
         if row.state in (RunState.CANCELLED, RunState.DEPLETED):
             raise StateError(f"run {run!r} is {row.state.value} and cannot go on",
                              f"`clnp show {run}` says why; `clnp fork {run} --task K` goes on from one of its commits")
-        if row.state is not RunState.COMPLETED:
+        if row.state is not RunState.COMPLETED or _has_lost_commits(reads, run, root):
             try:
-                _drive(store, reads, run, Config.from_resolved(row.config), progress or Progress(),
-                       storage or storage_root(), retry_failed, accept_environment)
-            except _NotStartedError as error:
+                drive_run(engine, run, Config.from_resolved(row.config), progress or Progress(), root, retry_failed,
+                       accept_environment)
+            except NotStartedError as error:
                 raise error.cause from None
         return reads.run(run)
     finally:
@@ -187,8 +189,32 @@ def request_stop(run: str, *, url: str | None = None) -> RunRow:
         engine.dispose()
 
 
+def request_cancel(run: str, *, url: str | None = None) -> RunRow:
+    """End a run for good: its driver, wherever it runs, stops within seconds, and no other one takes it up. Commits stay, and
+    can be forked.
+
+    Returns:
+        The run as it was when it was asked; ``driver_lives`` says whether a driver has to obey first.
+
+    Raises:
+        NotFoundError: no such run.
+        StateError: it has ended already.
+    """
+    engine = open_database(url)
+    try:
+        row = Reads(engine).run(run)
+        if row.state in (RunState.COMPLETED, RunState.DEPLETED, RunState.CANCELLED):
+            raise StateError(f"run {run!r} is {row.state.value}: there is nothing to cancel",
+                             f"`clnp show {run}` shows it; `clnp rm {run}` removes it")
+        Store(engine).request(run, RequestKind.CANCEL)
+        return row
+    finally:
+        engine.dispose()
+
+
 def remove(run: str, *, url: str | None = None, storage: str | None = None) -> int:
-    """Remove a run from the database, and the artifacts that no other run refers to.
+    """Remove a run from the database, and the artifacts that no other run refers to; where other databases use the same
+    artifact store, the artifacts stay until :func:`orchestrator.garbage.collect` has asked those.
 
     Returns:
         Bytes freed in the artifact store.
@@ -199,14 +225,14 @@ def remove(run: str, *, url: str | None = None, storage: str | None = None) -> i
     """
     from workers.artifacts import ArtifactStore
 
-    engine = open_database(url)
+    engine, root = open_database(url), storage or storage_root()
     try:
         store = Store(engine)
         digests = store.remove_run(run)
-        artifacts = ArtifactStore(storage or storage_root())
-        freed = sum(artifacts.remove(digest) for digest in digests)
-        store.mark_artifacts_removed(digests)
-        return freed
+        if users_besides(root, {store.database_id()}):
+            return 0
+        artifacts = ArtifactStore(root)
+        return sum(artifacts.remove(digest) for digest in digests)
     finally:
         engine.dispose()
 
@@ -249,31 +275,10 @@ def verify(run: str, *, url: str | None = None, storage: str | None = None) -> t
     return tuple(verified)
 
 
-class _NotStartedError(Exception):
-    """There is no cluster to run on; the run has not been touched."""
+def _has_lost_commits(reads: Reads, run: str, storage: str) -> bool:
+    from workers.jobs import lost_artifacts
 
-    def __init__(self, cause: ClnpError) -> None:
-        super().__init__(cause)
-        self.cause = cause
-
-
-def _drive(store: Store, reads: Reads, run: str, config: Config, progress: Progress, storage: str,
-           retry_failed: bool = False, accept_environment: bool = False) -> None:
-    from orchestrator.cluster import connect
-    from orchestrator.keeper import hold
-
-    with hold(store, run, progress.stopping) as keeper, ExitStack() as connected:
-        try:
-            cluster = connected.enter_context(connect(config))
-        except ClnpError as error:
-            raise _NotStartedError(error) from error
-        keeper.listen()  # Ray has put a handler of its own over ours
-        from orchestrator.sequence import drive
-        from orchestrator.stages.context import RunContext
-
-        drive(RunContext(store, reads, keeper, config, storage, cluster, progress), retry_failed, accept_environment)
-        if keeper.should_stop():
-            progress.stopped(keeper.reason)
+    return bool(lost_artifacts([commit.digest for commit in reads.commits(run)], storage))
 
 
 def _new_run(name: str, config: Config) -> NewRun:

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from clnp_core.errors import BusyError, DatabaseError
@@ -105,4 +105,5 @@ def hold(store: Store, run: str, stopping: Callable[[str], None] = lambda reason
             signal.signal(number, handler)
         keeper._end.set()
         keeper._thread.join()
-        store.release_lease(keeper.lease)
+        with suppress(DatabaseError):  # where it is away, the lease expires by itself
+            store.release_lease(keeper.lease)

@@ -11,8 +11,10 @@ from orchestrator import plan
 from orchestrator.stages.beginning import begin
 from orchestrator.stages.committing import commit
 from orchestrator.stages.context import RunContext, StoppedError
+from orchestrator.stages.rebuilding import restore_commits
 from orchestrator.stages.selecting import choose
 from orchestrator.stages.sweeping import sweep
+from orchestrator.stages.tidying import tidy
 from workers.environment import fingerprint
 
 TRANSITIONS = {
@@ -38,8 +40,10 @@ def drive(run: RunContext, retry_failed: bool = False, accept_environment: bool 
     """
     try:
         _check_environment(run, accept_environment)
+        restore_commits(run)
         _reopen(run, retry_failed)
         _announce(run)
+        _tidy_up(run)
         while not run.keeper.should_stop():
             stage = _current(run)
             if stage is None or stage.state is StageState.DEPLETED:
@@ -68,6 +72,13 @@ def advance(run: RunContext, stage: StageRow) -> None:
 def _current(run: RunContext) -> StageRow | None:
     """The first stage that is not committed."""
     return next((stage for stage in run.reads.stages(run.name) if stage.state is not StageState.COMMITTED), None)
+
+
+def _tidy_up(run: RunContext) -> None:
+    """What a crash between the last commit and the removal of weights has left."""
+    committed = [stage for stage in run.reads.stages(run.name) if stage.state is StageState.COMMITTED]
+    if committed and run.reads.selections(run.name, committed[-1].task):
+        tidy(run, committed[-1])
 
 
 def _announce(run: RunContext) -> None:

@@ -66,6 +66,7 @@ class ArtifactStore:
         digest = _digest(content)
         try:
             if self.size(digest) == len(content) and _digest(self.files.read(self.name(digest))) == digest:
+                self.files.touch(self.name(digest))
                 return Artifact(digest, len(content))
             self.files.write(self.name(digest), content)
         except OSError as error:

@@ -150,30 +150,30 @@ def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, requ
     return best_candidate(exact, recorded, judged_by, required, confirm)
 
 
-def restore_trials(trials: Sequence[tuple[TrialSpec, str]], storage: str) -> tuple[int, ...]:
-    """Train those trials again whose stored networks are missing or damaged; the same key gives the same bits.
+def lost_artifacts(digests: Sequence[str], storage: str) -> frozenset[str]:
+    """Those of the artifacts that are missing or damaged; every byte of all of them is read."""
+    store, lost = ArtifactStore(storage), set()
+    for digest in digests:
+        try:
+            store.get(digest)
+        except ArtifactError:
+            lost.add(digest)
+    return frozenset(lost)
+
+
+def restore_trial(trial: TrialSpec, digest: str, storage: str) -> None:
+    """Train a trial again whose stored network is missing or damaged; the same key gives the same bits.
 
     Args:
-        trials: each with the artifact digest that was recorded for it.
+        trial: the one that was recorded.
+        digest: of the artifact that was recorded for it.
         storage: root of the artifact store.
-
-    Returns:
-        The numbers of the restored ones.
 
     Raises:
         ArtifactError: the new network is another one, so the old one is lost.
     """
-    restored = []
-    store = ArtifactStore(storage)
-    for trial, digest in trials:
-        try:
-            store.get(digest)
-        except ArtifactError as lost:
-            found = result_of(run_trial(trial, storage, Decimal(0))).artifact.digest
-            if found != digest:
-                raise ArtifactError(f"{lost.message}, and training trial {trial.number} again gave {found[:12]}…",
-                                    f"{lost.hint}; another environment trains other bits") from lost
-            restored.append(trial.number)
-    return tuple(restored)
-
-
+    found = result_of(run_trial(trial, storage, Decimal(0))).artifact.digest
+    if found != digest:
+        raise ArtifactError(f"the network of trial {trial.number} is lost: artifact {ArtifactStore(storage).shown(digest)} is "
+                            f"missing or damaged, and training it again gave {found[:12]}…",
+                            "restore it from a backup; another environment trains other bits")

@@ -2,7 +2,8 @@
 
 import click
 
-from orchestrator.cli import driving, keeping, reading, showing
+from orchestrator.cli import asking, driving, keeping, reading, showing
+from orchestrator.cli.collecting import gc
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.options import Commands, Settings
 
@@ -31,6 +32,6 @@ def cli(context: click.Context, url: str | None) -> None:
     context.obj = Settings(url)
 
 
-for _command in (driving.launch, driving.resume, driving.fork, driving.stop, reading.status, reading.ls, showing.show,
-                 reading.trials, reading.sql, keeping.verify, doctor, keeping.rm, keeping.db):
+for _command in (driving.launch, driving.resume, driving.fork, asking.stop, asking.cancel, reading.status, reading.ls,
+                 showing.show, reading.trials, reading.sql, keeping.verify, doctor, gc, keeping.rm, keeping.db):
     cli.add_command(_command)

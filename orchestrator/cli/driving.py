@@ -1,4 +1,4 @@
-"""Commands that drive a run or speak to its driver: launch, resume, fork, stop."""
+"""Commands that drive a run: launch, resume, fork."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -106,25 +106,6 @@ def fork(settings: Settings, run: str, task: int, name: str | None, overrides: t
         row = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
                        progress=_console(ending), url=settings.url)
     return _finish(settings, row, ending, as_json)
-
-
-@click.command()
-@click.argument("run", metavar="RUN")
-@as_json_option
-@click.pass_obj
-def stop(settings: Settings, run: str, as_json: bool) -> None:
-    """Ask the driver of RUN to stop cleanly.
-
-    It may run on any machine, and obeys within seconds; `clnp resume RUN` goes on later.
-    """
-    from orchestrator import api
-
-    row = api.request_stop(run, url=settings.url)
-    if as_json:
-        say_json({"run": run, "requested": "stop", "driver": row.owner})
-        return
-    driver = f" (process {row.owner.pid} on {row.owner.host})" if row.owner else ""
-    say(f"asked the driver of {run}{driver} to stop; `clnp status {run}` shows when it has")
 
 
 def import_from_here() -> None:

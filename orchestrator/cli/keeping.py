@@ -1,4 +1,4 @@
-"""Commands that keep runs and their database in order: verify, rm, db upgrade."""
+"""Commands that keep runs and their database in order: verify, rm, db upgrade, db copy."""
 
 import sys
 
@@ -63,7 +63,8 @@ def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
     if as_json:
         say_json({"run": run, "removed": True, "bytes_freed": freed})
     else:
-        say(f"removed {what}; {bytes_text(freed)} freed")
+        shared = "; other databases use the same artifact store: `clnp gc --also URL` frees the rest" if freed < own else ""
+        say(f"removed {what}; {bytes_text(freed)} freed{shared}")
 
 
 @click.group(cls=Commands, no_args_is_help=False)
@@ -92,3 +93,35 @@ def upgrade(settings: Settings, as_json: bool) -> None:
         say(f"{where} has the newest schema already: {after}")
     else:
         say(f"{where}: schema {before} became {after}")
+
+
+@db.command()
+@click.argument("target", metavar="URL")
+@as_json_option
+@click.pass_obj
+def copy(settings: Settings, target: str, as_json: bool) -> None:
+    """Copy all runs into the empty database at URL.
+
+    For example from a laptop's SQLite to a server's PostgreSQL. Weights are not copied: keep the artifact store, or copy its
+    folder, too. The old database stays as it is.
+    """
+    from db.session import open_database
+    from db.transfer import copy_database
+    from db.urls import resolve_url, shown
+    from orchestrator.api import storage_root
+    from orchestrator.sharing import register
+
+    source = resolve_url(settings.url)
+    copied = copy_database(source, target)
+    for address in (source, target):
+        engine = open_database(address)
+        try:
+            register(storage_root(), engine)  # neither may take weights that the other one refers to
+        finally:
+            engine.dispose()
+    where, rows = shown(resolve_url(target)), sum(copied.values())
+    if as_json:
+        say_json({"from": shown(source), "to": where, "rows": copied})
+    else:
+        say(f"copied {plural(copied['clnp_runs'], 'run')} ({rows:,} rows) from {shown(source)} to {where}; name it in "
+            "CLNP_DB_URL")

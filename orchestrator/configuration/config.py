@@ -25,6 +25,7 @@ from orchestrator.configuration.network import UNREADABLE, WRITTEN_OUT, Network,
 from orchestrator.configuration.own_network import Reading, with_own_network
 from orchestrator.configuration.resources import Evaluation, Resources
 from orchestrator.configuration.selection import Selection
+from orchestrator.configuration.storage import Storage
 from orchestrator.configuration.sweep import GridPoint, LogRange, Section, Sweep, per_layer
 from orchestrator.configuration.training import Training
 from orchestrator.configuration.yaml_text import assignment_path, override, read_mapping
@@ -57,6 +58,8 @@ class Config(Section):
         default_factory=Evaluation, description="the canonical evaluation; leave it out for its defaults")
     resources: Resources = Field(
         default_factory=Resources, description="what a trial may use; leave it out for its defaults")
+    storage: Storage = Field(
+        default_factory=Storage, description="which trained networks stay on disk; leave it out for its defaults")
 
     @field_validator("name")
     @classmethod
@@ -114,12 +117,13 @@ class Config(Section):
 
     @classmethod
     def from_resolved(cls, recorded: Mapping[str, Any]) -> Self:
-        """The configuration that :meth:`resolved` recorded. Nothing is imported.
+        """The configuration that :meth:`resolved` recorded. Nothing is imported; one from before weights could be removed
+        keeps them all.
 
         Raises:
             ConfigError: it was recorded by a version that knew other keys, or was changed since.
         """
-        return cls.parse(recorded, "the recorded config", recorded=True)
+        return cls.parse({"storage": {"keep_trials": "all"}, **recorded}, "the recorded config", recorded=True)
 
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults filled in, as plain JSON values."""

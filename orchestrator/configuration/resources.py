@@ -55,6 +55,9 @@ class Resources(Section):
     retries: Whole = Field(
         default=2,
         description="how often a trial is tried again after its machine was lost, a whole number of at least 0")
+    database_patience_seconds: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = Field(
+        default=600.0,
+        description="seconds that a driver waits for a database that is away before it ends, at least 0")
     threads_per_trial: Count = Field(
         default_factory=_derived_threads, json_schema_extra={"default": "cpus_per_trial rounded down, at least 1"},
         description="CPU threads of a trial's arithmetic, at least 1; null takes cpus_per_trial, rounded down")

@@ -7,7 +7,8 @@ from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTunin
 from db.rows import StageRow
 from orchestrator import plan
 from orchestrator.stages.context import RunContext
-from orchestrator.stages.selecting import restore
+from orchestrator.stages.restoring import restore_trials
+from orchestrator.stages.tidying import tidy
 from workers.publishing import BuiltCommit, TunedRound, build_commit
 
 
@@ -18,15 +19,7 @@ def commit(run: RunContext, stage: StageRow) -> None:
         ForgettingError: the published network would change an earlier task.
         StoppedError: the driver was asked to stop first.
     """
-    task = stage.task
-    selection = run.reads.selections(run.name, task)[0]
-    chosen = next(row for row in run.reads.trials(run.name, task) if row.number == selection.chosen)
-    restore(run, stage, [chosen])
-    splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
-    earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
-    required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
-    built: BuiltCommit = run.job(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage,
-                                 earlier, splits, plan.fine_tuning(run.config, task, required))
+    task, built = stage.task, build(run, stage)
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),
@@ -37,8 +30,28 @@ def commit(run: RunContext, stage: StageRow) -> None:
     for tuned in built.rounds or ():
         run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
-    run.progress.committed(task, selection.chosen, own.test_correct / own.test_total,
+    run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
                            [100 * layer.used / layer.total for layer in built.capacity])
+    tidy(run, stage)
+
+
+def build(run: RunContext, stage: StageRow) -> BuiltCommit:
+    """The commit that follows from the recorded selection, published and proven; nothing is recorded.
+
+    Raises:
+        ForgettingError: the published network would change an earlier task.
+        StoppedError: the driver was asked to stop first.
+    """
+    task = stage.task
+    selection = run.reads.selections(run.name, task)[0]
+    chosen = next(row for row in run.reads.trials(run.name, task) if row.number == selection.chosen)
+    restore_trials(run, stage, [chosen])
+    splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
+    earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
+    required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
+    built: BuiltCommit = run.job(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage,
+                                 earlier, splits, plan.fine_tuning(run.config, task, required))
+    return built
 
 
 def _tuned_text(tuned: TunedRound, val_total: int) -> str:

@@ -6,8 +6,8 @@ from workers.artifacts import ArtifactStore
 
 
 def take_over(run: RunContext, task: int) -> str:
-    """Take over what another run has recorded under the same key, in the same environment, with its weights in this run's
-    store. Where several have, the oldest is taken.
+    """Take over what another run has recorded under the same key, in the same environment. Its weights are in this run's
+    store, or were removed to save space: then they are trained again should the trial be picked.
 
     Returns:
         What was taken over, in words; nothing if nothing was.
@@ -15,7 +15,8 @@ def take_over(run: RunContext, task: int) -> str:
     artifacts = ArtifactStore(run.storage)
     chosen: dict[int, ReusableTrial] = {}
     for trial in run.store.reusable_trials(run.lease, task):
-        if trial.number not in chosen and artifacts.size(trial.artifact_digest) is not None:
+        if trial.number not in chosen and (
+                trial.weights_removed or artifacts.size(trial.artifact_digest) is not None):
             chosen[trial.number] = trial
     taken = run.store.reuse_trials(run.lease, task, tuple(chosen.values()))
     if not taken:

@@ -9,10 +9,9 @@ from clnp_core.tradeoff import TradeOff, select_by_trade_off
 from db.records import SelectionRecord, TrialVerdict
 from db.rows import StageRow, TrialRow
 from db.states import TrialState
-from orchestrator import plan
 from orchestrator.configuration.selection import points_text
-from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
+from orchestrator.stages.restoring import restore_trials
 from workers import jobs
 from workers.spec import StageSpec
 
@@ -29,7 +28,7 @@ def choose(run: RunContext, stage: StageRow) -> None:
     began, spec = time.perf_counter(), run.spec(stage)
     within = set(picked.picked)
     chosen_from = [row for row in rows if row.number in within]
-    restore(run, stage, chosen_from)
+    restore_trials(run, stage, chosen_from)
     weight = run.config.selection.weight_points
     if weight is None:
         selection = select(trained, failed, _sparsest(run, spec, chosen_from, picked), total, margin)
@@ -66,19 +65,6 @@ def _free_before(run: RunContext, spec: StageSpec) -> int:
     """Neurons that no earlier task uses, those of a layer that was widened for this task included."""
     used = sum(row.used_neurons for row in run.reads.capacity(run.name) if row.task == spec.task - 1)
     return spec.architecture.hidden_total - used
-
-
-def restore(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> None:
-    """Train again what was finished and whose stored network has been lost since, and say so."""
-    spec = run.spec(stage)
-    trials = tuple((plan.trial_spec(spec, run.config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),
-                    row.artifact_digest) for row in rows)
-    numbers = run.job(jobs.restore_trials, trials, run.storage)
-    if numbers:
-        text = f"task {stage.task}: stored networks were lost or damaged and have been trained again: trial " + ", ".join(
-            map(str, numbers))
-        run.store.event(run.lease, "restored", text, {"task": stage.task, "trials": list(numbers)})
-        run.progress.notice(f"  {text}")
 
 
 def _selection_record(run: RunContext, selection: Selection, spec: StageSpec, seconds: float) -> SelectionRecord:

@@ -112,7 +112,7 @@ class Driver:
         self.start(number, task)
         self.store.trial_epochs(self.lease, task, number, [epoch(1)])
         self.store.trial_finished(self.lease, task, number,
-                                  success(number, artifact_digest=f"task-{task}-trial-{number}", **changes))
+                                  success(number, **{"artifact_digest": f"task-{task}-trial-{number}", **changes}))
 
     def sweep(self, task: int = 1, trials: int = 3) -> None:
         """The stage is SELECTING, its trials FINISHED."""

@@ -27,6 +27,8 @@ WRITES: dict[str, Callable[[Store, Lease], object]] = {
     "release_trials": lambda store, lease: store.release_trials(lease, 1),
     "retry_trials": lambda store, lease: store.retry_trials(lease, 1, set(FailureKind)),
     "reuse_trials": lambda store, lease: store.reuse_trials(lease, 1, []),
+    "drop_trial_weights": lambda store, lease: store.drop_trial_weights(lease, 1, {0}),
+    "artifacts_restored": lambda store, lease: store.artifacts_restored(lease, ["trial-0"]),
     "end_sweep": lambda store, lease: store.end_sweep(lease, 1),
     "record_selection": lambda store, lease: store.record_selection(lease, 1, selection(), verdicts()),
     "record_commit": lambda store, lease: store.record_commit(lease, 1, commit()),

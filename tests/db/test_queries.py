@@ -18,7 +18,7 @@ PUBLIC = {name for name, function in inspect.getmembers(queries, inspect.isfunct
 
 def test_every_read_has_its_query() -> None:
     reads = {name for name, _ in inspect.getmembers(Reads, inspect.isfunction) if not name.startswith("_")}
-    assert (reads - {"run", "run_state"}) | {"evaluations"} == PUBLIC
+    assert (reads - {"run", "run_state", "database_id"}) | {"evaluations"} == PUBLIC
 
 
 def test_trials_with_units_and_plain_values(driver: Driver, url: str) -> None:

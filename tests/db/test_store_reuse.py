@@ -101,12 +101,17 @@ class TestReuse:
         second.begin()
         assert found(second) == [(0, "first/1/0")]
 
-    def test_leaves_out_weights_that_were_removed(self, store: Store) -> None:
+    def test_says_of_weights_that_they_were_removed_and_prefers_those_that_were_not(self, store: Store) -> None:
         driven(store, "first").sweep()
         store.mark_artifacts_removed(["task-1-trial-1"])
         second = driven(store, "second")
         second.begin()
-        assert [number for number, _ in found(second)] == [0, 2]
+        assert [trial.weights_removed for trial in store.reusable_trials(second.lease, 1)] == [False, True, False]
+        second.finish(0, artifact_digest="elsewhere")
+        store.mark_artifacts_removed(["task-1-trial-0"])
+        third = driven(store, "third")
+        third.begin(trials=1)
+        assert found(third) == [(0, "second/1/0"), (0, "first/1/0")]
 
     def test_the_oldest_comes_first(self, store: Store, reads: Reads) -> None:
         driven(store, "first").sweep()

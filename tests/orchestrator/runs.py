@@ -1,5 +1,6 @@
 """Small real runs: a config in a few lines, a database and a store of their own, and an ear for the driver's steps."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,11 @@ from sqlalchemy import Engine
 from db.reads import Reads
 from db.rows import RunRow, TrialRow
 from db.session import open_database
+from db.states import RunState
 from orchestrator import api
 from orchestrator.configuration.config import Config
 from orchestrator.progress import Progress
+from workers.artifacts import ArtifactStore
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -99,3 +102,24 @@ class Laboratory:
 
     def trials(self, run: str, task: int | None = None) -> list[TrialRow]:
         return self.read(lambda reads: reads.trials(run, task))
+
+    def artifact(self, digest: str | None) -> Path:
+        """Where an artifact lies."""
+        return Path(ArtifactStore(self.storage).shown(str(digest)))
+
+    def commit_one_task(self, config: Config) -> None:
+        """Launch and stop behind the first commit."""
+        def stop(step: str, detail: Any) -> None:
+            if step == "committed":
+                api.request_stop(config.name, url=self.url)
+                beat_now(config.name, self)
+        assert self.launch(config, Heard(when=stop)).state is RunState.STOPPED
+
+
+def beat_now(run: str, laboratory: Laboratory) -> None:
+    """Wait until the driver's heartbeat has seen the open request."""
+    for _ in range(200):
+        if all(request.answer for request in laboratory.read(lambda reads: reads.requests(run))):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the driver did not answer")

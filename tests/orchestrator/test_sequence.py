@@ -7,13 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from clnp_core.architecture import Architecture
-from clnp_core.errors import ArtifactError, BusyError, EnvironmentChangedError, RunFailedError, StateError
+from clnp_core.errors import BusyError, EnvironmentChangedError, RunFailedError, StateError
 from clnp_core.selection import Verdict
 from db.processes import this_owner
 from db.states import FailureKind, RunState, StageState, TrialState
 from orchestrator import api
-from tests.orchestrator.runs import Heard, Laboratory, small
-from workers.artifacts import ArtifactStore
+from tests.orchestrator.runs import Heard, Laboratory, beat_now, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
@@ -107,7 +106,7 @@ class TestStoppingAndResuming:
         def stop_in_the_second_sweep(step: str, detail: Any) -> None:
             if step == "finished" and len(heard.of("committed")) == 1:
                 api.request_stop("cut", url=laboratory.url)
-                _beat_now("cut", laboratory)
+                beat_now("cut", laboratory)
 
         heard = Heard(when=stop_in_the_second_sweep)
         assert laboratory.launch(config, heard, name="cut").state is RunState.STOPPED
@@ -139,7 +138,7 @@ class TestStoppingAndResuming:
 
     def test_a_changed_environment_is_refused_unless_accepted(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
-        self._commit_one_task(laboratory)
+        laboratory.commit_one_task(small(sweep={"learning_rate": [0.01]}))
         engine = laboratory.engine()
         with engine.begin() as connection:
             connection.execute(text("UPDATE clnp_runs SET environment = json_set(environment, '$.torch', '1.0')"))
@@ -148,45 +147,6 @@ class TestStoppingAndResuming:
             laboratory.resume("small")
         assert laboratory.resume("small", accept_environment=True).state is RunState.COMPLETED
         assert any(event.kind == "environment" for event in laboratory.read(lambda reads: reads.events("small")))
-
-    def test_a_damaged_base_is_named_and_mended_by_a_resume(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
-        self._commit_one_task(laboratory)
-        path = Path(ArtifactStore(laboratory.storage).shown(laboratory.digests("small")[0]))
-        content = path.read_bytes()
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        with pytest.raises(RunFailedError, match="is damaged"):
-            laboratory.resume("small")
-        assert laboratory.read(lambda reads: reads.run_state("small")) is RunState.FAILED
-        with pytest.raises(ArtifactError, match=str(path)):
-            api.verify("small", url=laboratory.url, storage=laboratory.storage)
-        path.write_bytes(content)
-        assert laboratory.resume("small").state is RunState.COMPLETED
-
-    def test_a_lost_network_of_a_finished_trial_is_trained_again(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
-
-        def stop_after_one(step: str, detail: Any) -> None:
-            if step == "finished":
-                api.request_stop("small", url=laboratory.url)
-                _beat_now("small", laboratory)
-
-        config = small(benchmark={"tasks": 1}, resources={"max_concurrent_trials": 1}, selection={"margin_points": 100})
-        assert laboratory.launch(config, Heard(when=stop_after_one)).state is RunState.STOPPED
-        (finished,) = (trial for trial in laboratory.trials("small") if trial.state is TrialState.FINISHED)
-        Path(ArtifactStore(laboratory.storage).shown(str(finished.artifact_digest))).unlink()
-        heard = Heard()
-        assert laboratory.resume("small", heard).state is RunState.COMPLETED
-        assert heard.of("notice") == ["  task 1: stored networks were lost or damaged and have been trained again: "
-                                      f"trial {finished.number}"]
-
-    @staticmethod
-    def _commit_one_task(laboratory: Laboratory) -> None:
-        def stop(step: str, detail: Any) -> None:
-            if step == "committed":
-                api.request_stop("small", url=laboratory.url)
-                _beat_now("small", laboratory)
-        assert laboratory.launch(small(sweep={"learning_rate": [0.01]}), Heard(when=stop)).state is RunState.STOPPED
 
 
 class TestTrouble:
@@ -274,7 +234,7 @@ class TestProtocols:
         def stop_after_two(step: str, detail: Any) -> None:
             if len(heard.of("finished")) == 2:
                 api.request_stop("small", url=laboratory.url)
-                _beat_now("small", laboratory)
+                beat_now("small", laboratory)
 
         heard = Heard(when=stop_after_two)
         assert laboratory.launch(config, heard).state is RunState.STOPPED
@@ -286,14 +246,3 @@ class TestProtocols:
         assert all(1e-6 <= trial.alpha[0] <= 1e-3 and len(set(trial.alpha)) == 1 for trial in after)
         for old, new in zip(before, after, strict=False):
             assert (old.key, old.alpha, old.seed) == (new.key, new.alpha, new.seed)
-
-
-def _beat_now(run: str, laboratory: Laboratory) -> None:
-    """Wait until the driver's heartbeat has seen the open request."""
-    import time
-
-    for _ in range(200):
-        if all(request.answer for request in laboratory.read(lambda reads: reads.requests(run))):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the driver did not answer")

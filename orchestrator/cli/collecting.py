@@ -1,0 +1,48 @@
+"""`clnp gc`: clear up what crashes left behind."""
+
+import click
+
+from orchestrator.cli.options import Settings, as_json_option
+from orchestrator.cli.output import say, say_json, terminal_width
+from orchestrator.cli.words import bytes_text, plural, ranges
+from orchestrator.text_table import Column, number, prose, render
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would be cleared up.")
+@click.option("--older-than-hours", "hours", metavar="H", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="Leave files alone that are younger.")
+@click.option("--also", metavar="URL", multiple=True, help="Another database that uses the same artifact store.")
+@as_json_option
+@click.pass_obj
+def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], as_json: bool) -> None:
+    """Clear up what crashes left behind.
+
+    Trials that are recorded as running while nobody drives their run become pending again. Files that no run refers to
+    are removed; a committed network never is.
+    """
+    from orchestrator.api import storage_root
+    from orchestrator.garbage import collect
+
+    found = collect(dry_run=dry_run, older_than_seconds=hours * SECONDS_PER_HOUR, also=also, url=settings.url,
+                    storage=storage_root())
+    freed = sum(file.size_bytes for file in found.files)
+    if as_json:
+        say_json({"dry_run": dry_run, "bytes": freed, "artifacts": found.artifacts, "unfinished": found.unfinished,
+                  "zombies": found.zombies})
+        return
+    rows = [[what, f"{len(files):,}", bytes_text(sum(file.size_bytes for file in files))] for what, files in (
+        ("weights that no run refers to", found.artifacts), ("unfinished files", found.unfinished)) if files]
+    by_stage: dict[tuple[str, int], list[int]] = {}
+    for zombie in found.zombies:
+        by_stage.setdefault((zombie.run, zombie.task), []).append(zombie.number)
+    rows += [[f"run {run}, task {task}: trials {ranges(numbers)} that nobody trains", f"{len(numbers):,}", ""]
+             for (run, task), numbers in by_stage.items()]
+    if not rows:
+        say("nothing to clear up")
+        return
+    say(render([prose("found"), number("count"), Column("size")], rows, terminal_width()))
+    told = f"{plural(len(found.files), 'file')} ({bytes_text(freed)}), {plural(len(found.zombies), 'trial')}"
+    say(f"\nwould clear up {told}; without --dry-run it does" if dry_run else f"\ncleared up {told}")

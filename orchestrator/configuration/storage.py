@@ -1,0 +1,34 @@
+"""What stays of a task's trained networks once it is committed."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator
+
+from orchestrator.configuration.errors import show
+from orchestrator.configuration.sweep import MAX_COUNT, Section
+
+ALL, NONE = "all", "none"
+
+
+def _kept(value: Any) -> int | Literal["all"]:
+    """``all``, or how many; ``none`` is 0."""
+    if value == ALL:
+        return "all"
+    if value == NONE:
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    raise ValueError(f"must be all, none or a whole number of at least 0, not {show(value)}")
+
+
+class Storage(Section):
+    """What stays of a task's trained networks once it is committed. The chosen one always does."""
+
+    keep_trials: Annotated[int | Literal["all"], PlainValidator(_kept)] = Field(
+        default=10,
+        description="trained networks kept of every committed task besides the chosen one: all, none, or so many of the best")
+
+    @property
+    def keeps_all(self) -> bool:
+        """Nothing is removed."""
+        return self.keep_trials == ALL

@@ -1,0 +1,120 @@
+"""What crashes leave behind: trials that count as running while nobody drives them, and files that nothing refers to."""
+
+import contextlib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from clnp_core.errors import ArtifactError, BusyError, StateError
+from db.processes import this_owner
+from db.reads import Reads
+from db.session import open_database
+from db.states import TrialState
+from db.store import Store
+from orchestrator.keeper import LEASE_SECONDS
+from orchestrator.sharing import users_besides
+from workers.artifacts import ArtifactStore
+from workers.files import Files, Stored
+
+GRACE_SECONDS = 3600.0
+"""Files younger than this are left alone: a worker stores a network before its driver records it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zombie:
+    """A trial that is recorded as running, in a run that no driver holds."""
+
+    run: str
+    task: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What was found.
+
+    Attributes:
+        artifacts: whole files that no row refers to.
+        unfinished: what interrupted writes left.
+        zombies: trials that are pending again, or would be.
+    """
+
+    artifacts: tuple[Stored, ...]
+    unfinished: tuple[Stored, ...]
+    zombies: tuple[Zombie, ...]
+
+    @property
+    def files(self) -> tuple[Stored, ...]:
+        """All files of all kinds."""
+        return self.artifacts + self.unfinished
+
+
+def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS, also: Sequence[str] = (),
+            url: str | None = None, storage: str) -> Garbage:
+    """Find what crashes left behind, and clear it up. What a run of any of the databases refers to is never taken.
+
+    Args:
+        dry_run: only look.
+        older_than_seconds: files that were written later are left alone.
+        also: addresses of the other databases that use the same artifact store.
+        url: the database; None means ``CLNP_DB_URL``, or SQLite in the working folder.
+        storage: root of the artifact store.
+
+    Raises:
+        StateError: the store is used by a database that was not named.
+        DatabaseError: one of the databases cannot be read; nothing was removed.
+        ArtifactError: a file cannot be removed.
+    """
+    with ExitStack() as opened:
+        engines = [_opened(address, opened) for address in (url, *also)]
+        identities = {identity for engine in engines if (identity := Reads(engine).database_id()) is not None}
+        strangers = users_besides(storage, identities)
+        if strangers:
+            raise StateError(f"the artifact store is also used by {', '.join(strangers)}",
+                             "name each with --also URL, so that nothing is taken that only it refers to")
+        store = ArtifactStore(storage)
+        # First the files, then what is referred to: what is recorded in between is not among the files.
+        files = [(digest, file) for digest, file in store.stored() if file.age_seconds > older_than_seconds]
+        unfinished = tuple(file for file in store.files.leftovers() if file.age_seconds > older_than_seconds)
+        kept = {row.digest for engine in engines for row in Reads(engine).artifacts() if row.runs and row.removed_at is None}
+        orphaned = tuple(file for digest, file in files if digest not in kept)
+        found = Garbage(orphaned, unfinished, _zombies(Reads(engines[0])))
+        if not dry_run:
+            _remove(store.files, found.files)
+            _release(Store(engines[0]), found.zombies)
+        return found
+
+
+def _opened(address: str | None, opened: ExitStack) -> Engine:
+    engine = open_database(address)
+    opened.callback(engine.dispose)
+    return engine
+
+
+def _zombies(reads: Reads) -> tuple[Zombie, ...]:
+    return tuple(
+        Zombie(run.name, stage.task, trial.number)
+        for run in reads.runs() if not run.driver_lives
+        for stage in reads.stages(run.name) if stage.trials_running
+        for trial in reads.trials(run.name, stage.task) if trial.state is TrialState.RUNNING)
+
+
+def _remove(files: Files, garbage: Sequence[Stored]) -> None:
+    for file in garbage:
+        try:
+            files.remove(file.name)
+        except OSError as error:
+            raise ArtifactError(f"{files.shown(file.name)} cannot be removed: {error.strerror or error}",
+                                "mend its permissions, then run `clnp gc` again") from error
+
+
+def _release(store: Store, zombies: Sequence[Zombie]) -> None:
+    for run, task in sorted({(zombie.run, zombie.task) for zombie in zombies}):
+        with contextlib.suppress(BusyError):  # somebody has resumed it meanwhile, and sees to it
+            lease = store.acquire_lease(run, this_owner(), LEASE_SECONDS)
+            try:
+                store.release_trials(lease, task)
+            finally:
+                store.release_lease(lease)

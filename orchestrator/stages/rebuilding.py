@@ -1,0 +1,38 @@
+"""Commits that the database knows and the store has lost: built again where that gives the recorded bits, or the run halts.
+
+A trial follows from its key, and a commit from the chosen trial and the recorded thresholds.
+"""
+
+from clnp_core.errors import ArtifactError
+from db.states import StageState
+from orchestrator.stages.committing import build
+from orchestrator.stages.context import RunContext
+from workers import jobs
+
+
+def restore_commits(run: RunContext) -> None:
+    """Make sure that every commit of the run is whole in the store; build those again that are not, oldest first.
+
+    Raises:
+        ArtifactError: one came out as another network, so what was built on it cannot be trusted.
+        StoppedError: the driver was asked to stop first.
+    """
+    commits = run.reads.commits(run.name)
+    if not commits:
+        return
+    lost = run.job(jobs.lost_artifacts, tuple(commit.digest for commit in commits), run.storage)
+    if not lost:
+        return
+    stages = {stage.task: stage for stage in run.reads.stages(run.name) if stage.state is StageState.COMMITTED}
+    for commit in commits:
+        if commit.digest not in lost:
+            continue
+        run.progress.notice(f"task {commit.task}: its committed network is missing or damaged and is built again")
+        built = build(run, stages[commit.task])
+        if built.artifact.digest != commit.digest:
+            raise ArtifactError(
+                f"the commit of task {commit.task} is lost: built again it is {built.artifact.digest[:12]}…, "
+                f"not {commit.digest[:12]}…",
+                "restore it from a backup of the artifact store; another environment builds other bits")
+        run.store.event(run.lease, "restored", f"task {commit.task}: its committed network was lost or damaged, and has been "
+                        "built again to the same bits", {"task": commit.task, "digest": commit.digest})

@@ -1,0 +1,104 @@
+"""What can be made to fail, where, and the driver's side of it: a process that ends itself at a named boundary."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from db.store import Store
+
+WRITES = ("create_run", "acquire_lease", "record_environment", "begin_sweep", "trial_started", "trial_epochs",
+          "trial_finished", "end_sweep", "record_selection", "record_commit", "drop_trial_weights", "release_lease")
+"""Every write that an undisturbed run makes, in the order of its life. A trial that starts, reports and ends at once may be
+recorded by fewer of them."""
+
+STATEMENT = "inside a transaction"
+"""The boundary that is counted in SQL statements of writing transactions."""
+
+AT_RANDOM = "at a random moment"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing to kill.
+
+    Attributes:
+        boundary: its name. ``record_commit: committing`` (before the COMMIT), ``record_commit: done`` (after it),
+            ``trial artifact: renamed`` and its like on the workers, :data:`STATEMENT`, or :data:`AT_RANDOM`.
+        occurrence: which time it is reached, from 1.
+        victims: ``driver``, ``worker``.
+        after_seconds: for :data:`AT_RANDOM`.
+    """
+
+    boundary: str
+    occurrence: int = 1
+    victims: tuple[str, ...] = ("driver",)
+    after_seconds: float = 0.0
+
+    @property
+    def on_worker(self) -> bool:
+        """A worker has to notice it."""
+        return "artifact" in self.boundary
+
+    def order(self, folder: Path) -> None:
+        """Tell the workers of the driver that is this process."""
+        for old in folder.glob("reached-*"):
+            old.unlink()
+        (folder / "obeyed").unlink(missing_ok=True)
+        text = json.dumps({**asdict(self), "driver": os.getpid()})
+        (folder / "orders.new").write_text(text)
+        (folder / "orders.new").replace(folder / "orders.json")
+
+
+class Trap:
+    """Counts the boundaries that this process, a driver, reaches, and kills it at one of them."""
+
+    def __init__(self, fault: Fault | None, folder: Path) -> None:
+        self._fault, self._folder = fault, folder
+        self._counts: dict[str, int] = {}
+        self._inside = threading.local()
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """Lie in wait around every write of the store."""
+        for name in WRITES:
+            setattr(Store, name, self._watched(name, getattr(Store, name)))
+        event.listen(Engine, "commit", lambda connection: self._named("committing"))
+        event.listen(Engine, "after_cursor_execute", lambda *about: self._statement())
+
+    def _watched(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any, **named: Any) -> Any:
+            self._inside.name = name
+            try:
+                result = write(*arguments, **named)
+                self._named("done")
+                return result
+            finally:
+                self._inside.name = ""
+        return watched
+
+    def _named(self, step: str) -> None:
+        name = getattr(self._inside, "name", "")
+        if name:
+            self.reach(f"{name}: {step}")
+
+    def _statement(self) -> None:
+        if getattr(self._inside, "name", ""):
+            self.reach(STATEMENT)
+
+    def reach(self, boundary: str) -> None:
+        """Count it; die if it is the one."""
+        with self._lock:
+            count = self._counts[boundary] = self._counts.get(boundary, 0) + 1
+        if self._fault is None:
+            with (self._folder / "trace").open("a") as file:
+                file.write(f"{boundary}\n")
+        elif (self._fault.boundary, self._fault.occurrence) == (boundary, count):
+            (self._folder / "obeyed").write_text(boundary)
+            os.kill(os.getpid(), signal.SIGKILL)
