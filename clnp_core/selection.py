@@ -178,7 +178,8 @@ def require_pruned(picked: Pick, pruned: Mapping[int, PrunedTrial]) -> None:
 def sorted_verdicts(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], picked: Pick,
                     of_picked: Callable[[int], TrialVerdict]) -> tuple[TrialVerdict, ...]:
     """A verdict for every trial of a stage, by number; ``of_picked`` gives those within the margin."""
-    verdicts = [of_picked(trial.number) if trial.number in picked.picked else _outside(trial, picked) for trial in trained]
+    within = set(picked.picked)
+    verdicts = [of_picked(trial.number) if trial.number in within else _outside(trial, picked) for trial in trained]
     verdicts += [TrialVerdict(trial.number, Verdict.FAILED, trial.reason) for trial in failed]
     return tuple(sorted(verdicts, key=lambda verdict: verdict.number))
 

@@ -6,6 +6,7 @@ from sqlalchemy import CompoundSelect, select, union, update
 from sqlalchemy.orm import Session
 
 from db.lookup import database_now
+from db.many import among
 from db.models import Artifact, Commit, Stage, Trial
 from db.records import Lease
 from db.states import StageState, TrialState
@@ -36,7 +37,7 @@ class ArtifactWrites(Writer):
             found = session.execute(select(Trial.number, Trial.artifact_digest).where(
                 Trial.stage_id == stage.id, Trial.state == TrialState.FINISHED)).all()
             gone = sorted({digest for number, digest in found if number not in keep and digest is not None})
-            rows = session.scalars(select(Artifact).where(Artifact.digest.in_(gone)).order_by(Artifact.digest)
+            rows = session.scalars(select(Artifact).where(among(session, Artifact.digest, gone)).order_by(Artifact.digest)
                                    .with_for_update()).all()  # before the look at who else refers to them
             still = _referred_to_elsewhere(session, stage, gone, keep)
             fresh = [row for row in rows if row.digest not in still and row.removed_at is None]
@@ -52,20 +53,20 @@ class ArtifactWrites(Writer):
     def artifacts_restored(self, lease: Lease, digests: Collection[str]) -> None:
         """Record that bytes are in the store again."""
         with self._driving(lease) as session:
-            session.execute(update(Artifact).where(Artifact.digest.in_(digests)).values(removed_at=None))
+            session.execute(update(Artifact).where(among(session, Artifact.digest, digests)).values(removed_at=None))
 
     def mark_artifacts_removed(self, digests: Collection[str]) -> None:
         """Record that the bytes of artifacts were deleted to save space. What refers to them keeps their digest."""
         with self._transaction() as session:
-            session.execute(update(Artifact).where(Artifact.digest.in_(digests), Artifact.removed_at.is_(None))
+            session.execute(update(Artifact).where(among(session, Artifact.digest, digests), Artifact.removed_at.is_(None))
                             .values(removed_at=database_now(session)))
 
 
 def _referred_to_elsewhere(session: Session, stage: Stage, digests: Collection[str], keep: Collection[int]) -> set[str]:
     """Those that a commit, a base, another stage's trial, or a trial to keep refers to."""
     other_trials = select(Trial.artifact_digest).where(
-        Trial.artifact_digest.in_(digests), (Trial.stage_id != stage.id) | Trial.number.in_(keep))
+        among(session, Trial.artifact_digest, digests), (Trial.stage_id != stage.id) | Trial.number.in_(keep))
     every: CompoundSelect[tuple[str | None]] = union(
-        other_trials, select(Commit.digest).where(Commit.digest.in_(digests)),
-                  select(Stage.base_digest).where(Stage.base_digest.in_(digests)))
+        other_trials, select(Commit.digest).where(among(session, Commit.digest, digests)),
+                  select(Stage.base_digest).where(among(session, Stage.base_digest, digests)))
     return {str(row[0]) for row in session.execute(every) if row[0] is not None}

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, select, union
 from sqlalchemy.orm import Session
 
+from db.many import among
 from db.models import Artifact, Commit, Stage, Trial
 
 
@@ -30,8 +31,8 @@ def digests_of_run(session: Session, run_id: int) -> tuple[str, ...]:
 def unreferenced(session: Session, digests: Collection[str]) -> tuple[str, ...]:
     """Those of the digests that no run refers to, sorted. Their rows stay locked until the transaction ends, so that
     no other run can begin to refer to them meanwhile."""
-    session.execute(select(Artifact.digest).where(Artifact.digest.in_(digests)).order_by(Artifact.digest)
+    session.execute(select(Artifact.digest).where(among(session, Artifact.digest, digests)).order_by(Artifact.digest)
                     .with_for_update())
     digest = union(*references()).subquery().c[0]
-    still = set(session.scalars(select(digest).where(digest.in_(digests))))
+    still = set(session.scalars(select(digest).where(among(session, digest, digests))))
     return tuple(sorted(set(digests) - still))

@@ -1,6 +1,6 @@
 """A new run that continues another one from a commit on, with everything that led there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,9 @@ from db.writer import Writer, record_event
 
 Ids = Mapping[int, int]
 """Old row id → new row id."""
+
+TRIALS_AT_ONCE = 500
+"""Whose epochs and curves are copied together: those of a large sweep are more than memory should hold."""
 
 
 class ForkWrites(Writer):
@@ -76,14 +79,19 @@ class ForkWrites(Writer):
 def _copy_stages(session: Session, stage_ids: list[int], source_id: int, target_id: int) -> None:
     stages = _copy(session, Stage, Stage.id.in_(stage_ids), run_id={source_id: target_id})
     trials = _copy(session, Trial, Trial.stage_id.in_(stages), stage_id=stages)
-    _copy(session, Epoch, Epoch.trial_id.in_(trials), trial_id=trials)
-    _copy(session, ThresholdCurvePoint, ThresholdCurvePoint.trial_id.in_(trials), trial_id=trials)
     choices = _copy(session, SelectionOutcome, SelectionOutcome.stage_id.in_(stages),
                     stage_id=stages, chosen_trial_id=trials)
-    _copy(session, TrialJudgement, TrialJudgement.trial_id.in_(trials), trial_id=trials, selection_id=choices)
+    for some in _portions(sorted(trials)):
+        _copy(session, Epoch, Epoch.trial_id.in_(some), trial_id=trials)
+        _copy(session, ThresholdCurvePoint, ThresholdCurvePoint.trial_id.in_(some), trial_id=trials)
+        _copy(session, TrialJudgement, TrialJudgement.trial_id.in_(some), trial_id=trials, selection_id=choices)
     commits = _copy(session, Commit, Commit.stage_id.in_(stages), stage_id=stages)
     _copy(session, Capacity, Capacity.commit_id.in_(commits), commit_id=commits)
     _copy(session, Evaluation, Evaluation.commit_id.in_(commits), commit_id=commits)
+
+
+def _portions(trials: list[int]) -> Iterator[list[int]]:
+    yield from (trials[start:start + TRIALS_AT_ONCE] for start in range(0, len(trials), TRIALS_AT_ONCE))
 
 
 def _copy_environment(session: Session, source: Run, run: Run, until: datetime) -> None:

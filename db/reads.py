@@ -114,6 +114,12 @@ class Reads:
                      .order_by(Stage.task, Trial.number).limit(limit).offset(offset))
             return [_trial_row(run, of_task, trial, judgement) for trial, of_task, judgement in session.execute(query)]
 
+    def trial(self, run: str, task: int, number: int) -> TrialRow:
+        """One trial."""
+        with self._session() as session:
+            trial = _trial(session, run, task, number)
+            return _trial_row(run, task, trial, session.get(TrialJudgement, trial.id))
+
     def trial_history(self, run: str, task: int, number: int, attempt: int | None = None) -> list[EpochRow]:
         """The epochs of a trial: of one attempt, or of the last that recorded any."""
         with self._session() as session:
@@ -186,7 +192,13 @@ class Reads:
             found = find_run(session, run)
             query = (select(Event).where(Event.run_id == found.id, Event.id > after_id)
                      .order_by(Event.id).limit(limit))
-            return [EventRow(e.id, e.at, e.kind, e.message, e.details) for e in session.scalars(query)]
+            return list(map(_event_row, session.scalars(query)))
+
+    def last_event(self, run: str) -> EventRow | None:
+        """The latest that happened to a run."""
+        with self._session() as session:
+            query = select(Event).where(Event.run_id == find_run(session, run).id).order_by(Event.id.desc()).limit(1)
+            return next(map(_event_row, session.scalars(query)), None)
 
     def requests(self, run: str) -> list[RequestRow]:
         """Everything that was asked of a run's drivers, oldest first."""
@@ -253,6 +265,10 @@ def _run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
             run.code_version, run.package_versions, run.environment, origin, run.forked_after_task, run.created_at,
             owner_of(run), lives, run.heartbeat_at))
     return rows
+
+
+def _event_row(event: Event) -> EventRow:
+    return EventRow(event.id, event.at, event.kind, event.message, event.details)
 
 
 def _stage_row(run: str, stage: Stage, counts: dict[TrialState, int]) -> StageRow:

@@ -164,6 +164,23 @@ class TrialFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptStart:
+    """An attempt of a trial that began ``seconds_ago``, under Ray Tune's id."""
+
+    ray_trial_id: str
+    seconds_ago: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReport:
+    """The last that a worker reports of a trial. ``start`` is None where the start of the attempt has been recorded."""
+
+    epochs: tuple[EpochRecord, ...]
+    outcome: TrialSuccess | TrialFailure
+    start: AttemptStart | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrialVerdict:
     """The selector's answer for one trial; the last three are None where the trial was not pruned."""
 

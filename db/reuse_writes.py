@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from clnp_core.errors import StateError
 from db.failures import translated
 from db.lookup import database_now
+from db.many import among
 from db.models import Artifact, Epoch, Event, Run, Stage, ThresholdCurvePoint, Trial
 from db.records import Lease, ReusableTrial
 from db.states import StageState, TrialState, check_transition
@@ -75,7 +76,7 @@ class ReuseWrites(Writer):
             # Locked as db.artifacts.unreferenced locks them: whoever removes the other run sees these references, or
             # these rows are gone before they can be referred to.
             there = set(session.scalars(
-                select(Artifact.digest).where(Artifact.digest.in_({source.artifact_digest for source in chosen}))
+                select(Artifact.digest).where(among(session, Artifact.digest, {source.artifact_digest for source in chosen}))
                 .order_by(Artifact.digest).with_for_update()))
             taken = tuple(source for source in chosen
                           if source.artifact_digest in there and _take_over(session, lease, stage.task, source))

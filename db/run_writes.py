@@ -14,6 +14,7 @@ from db.artifacts import digests_of_run, unreferenced
 from db.columns import storable_json
 from db.failures import translated
 from db.lookup import database_now, driver_lives, find_run, heartbeat_age_seconds, owner_of
+from db.many import among
 from db.models import Artifact, DatabaseIdentity, Request, Run, RunGroup, Stage
 from db.records import Lease, NewRun, Owner
 from db.rows import RequestRow
@@ -170,7 +171,7 @@ class RunWrites(Writer):
                     select(Run.id).where(Run.group_id == group_id).limit(1)).first() is None:
                 session.execute(delete(RunGroup).where(RunGroup.id == group_id))
             gone = unreferenced(session, candidates)
-            session.execute(delete(Artifact).where(Artifact.digest.in_(gone)))
+            session.execute(delete(Artifact).where(among(session, Artifact.digest, gone)))
             return gone
 
     def database_id(self) -> str:

@@ -18,6 +18,7 @@ method                                      transition
 ``begin_sweep`` ``add_trials``              stage PENDING → SWEEPING, trials PENDING
 ``trial_started`` ``trial_epochs``          trial → RUNNING
 ``trial_finished`` ``trial_failed``         trial → FINISHED, FAILED
+``trial_reported``                          trial → RUNNING → FINISHED, FAILED: its last report at once
 ``reusable_trials`` ``reuse_trials``        trial PENDING → FINISHED with the result of another run
 ``release_trials`` ``retry_trials``         trial RUNNING, FAILED → PENDING
 ``end_sweep``                               stage SWEEPING → SELECTING
@@ -38,7 +39,8 @@ from db.reuse_writes import ReuseWrites
 from db.run_writes import RunWrites
 from db.stage_writes import StageWrites
 from db.sweep_writes import SweepWrites
+from db.trial_writes import TrialWrites
 
 
-class Store(RunWrites, SweepWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
+class Store(RunWrites, SweepWrites, TrialWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
     """Every write, on the engine that :func:`db.session.open_database` gave."""

@@ -1,4 +1,4 @@
-"""Writes about the trials of a stage, from its plan to the end of its sweep."""
+"""Writes about the trials of a stage together, from its plan to the end of its sweep."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -7,15 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
-from db.columns import finite, storable_json
+from db.columns import storable_json
 from db.lookup import database_now
-from db.models import Artifact, Epoch, Stage, ThresholdCurvePoint, Trial
-from db.records import EpochRecord, Lease, PlannedTrial, StageFacts, TrialFailure, TrialSuccess
-from db.states import FailureKind, StageState, TrialState, check_transition
-from db.writer import Writer, move_stage, name_of, record_event, stage_in, trial_in, upsert
-
-RESULT = ("val_correct", "val_total", "best_epoch", "epochs_run", "hidden_total", "artifact_digest")
-"""What the key of a trial determines. Durations, host and device it does not."""
+from db.models import Stage, Trial
+from db.records import Lease, PlannedTrial, StageFacts
+from db.states import FailureKind, StageState, TrialState
+from db.writer import Writer, move_stage, name_of, record_event, stage_in
 
 
 class SweepWrites(Writer):
@@ -63,105 +60,12 @@ class SweepWrites(Writer):
         """
         with self._driving(lease) as session:
             stage = stage_in(session, lease, task, "add_trials", StageState.SWEEPING)
-            keys = _keys(session, stage)
+            keys = _keys(session, stage, [trial.number for trial in planned])
             for trial in planned:
                 if keys.get(trial.number, trial.key) != trial.key:
                     raise StateError(f"add_trials: {name_of(lease, task, trial.number)} is another grid point already",
                                      "a number belongs to one grid point for good: go on after the highest")
             _insert_trials(session, stage, [trial for trial in planned if trial.number not in keys])
-
-    def trial_started(self, lease: Lease, task: int, number: int, ray_trial_id: str, host: str, device: str) -> bool:
-        """PENDING → RUNNING, or RUNNING again after its worker was lost; counts the attempt.
-
-        Returns:
-            Whether that was recorded: False for a trial that has FINISHED, which a pack that is re-run brings along.
-
-        Raises:
-            StateError: the stage is not SWEEPING, or the trial has failed and is not retried.
-        """
-        with self._driving(lease) as session:
-            trial = _sweeping_trial(session, lease, task, number, "trial_started", TrialState.RUNNING)
-            if trial is None:
-                return False
-            trial.state, trial.attempts, trial.started_at = TrialState.RUNNING, trial.attempts + 1, database_now(session)
-            trial.ray_trial_id, trial.host, trial.device = ray_trial_id, host, device
-            return True
-
-    def trial_epochs(self, lease: Lease, task: int, number: int, epochs: Sequence[EpochRecord]) -> bool:
-        """Record epochs of the running attempt; an epoch that was recorded before is written again.
-
-        Returns:
-            Whether they were recorded: False for a trial that has FINISHED, whose history never changes.
-
-        Raises:
-            StateError: the trial is not RUNNING, or the stage not SWEEPING.
-        """
-        with self._driving(lease) as session:
-            trial = _sweeping_trial(session, lease, task, number, "trial_epochs", TrialState.RUNNING)
-            if trial is None:
-                return False
-            _require_running(lease, task, trial, "trial_epochs")
-            _record_epochs(session, trial, epochs)
-            return True
-
-    def trial_finished(self, lease: Lease, task: int, number: int, success: TrialSuccess) -> bool:
-        """RUNNING → FINISHED with its result and its curve; its artifact must be safe in the store already.
-
-        Returns:
-            Whether it was recorded now: False if the same result was there.
-
-        Raises:
-            StateError: the trial is not RUNNING, or has FINISHED with another result.
-        """
-        caller = "trial_finished"
-        with self._driving(lease) as session:
-            trial = _sweeping_trial(session, lease, task, number, caller, TrialState.FINISHED)
-            if trial is None:
-                _compare_result(session, lease, task, number, success)
-                return False
-            _require_running(lease, task, trial, caller)
-            now = database_now(session)
-            upsert(session, Artifact, [{"digest": success.artifact_digest, "artifact_bytes": success.artifact_bytes,
-                                        "created_at": now, "removed_at": None}], ["digest"], ["removed_at"])
-            for name in RESULT:
-                setattr(trial, name, getattr(success, name))
-            trial.state, trial.finished_at = TrialState.FINISHED, now
-            trial.val_accuracy = success.val_correct / success.val_total
-            trial.train_seconds, trial.total_seconds = success.train_seconds, success.total_seconds
-            trial.host, trial.device = success.host, success.device
-            session.add_all(
-                ThresholdCurvePoint(trial_id=trial.id, position=position, threshold=point.threshold,
-                                    val_correct=point.val_correct, free_neurons=point.free_neurons)
-                for position, point in enumerate(success.curve))
-            return True
-
-    def trial_failed(self, lease: Lease, task: int, number: int, failure: TrialFailure) -> bool:
-        """RUNNING → FAILED, or PENDING → FAILED for a trial that was never started (the sweep's time ran out).
-
-        Returns:
-            Whether it was recorded now: False if it had failed, or had FINISHED: a result outlives its worker. That
-            the failure was set aside is then in the events.
-
-        Raises:
-            StateError: the stage is not SWEEPING.
-        """
-        caller = "trial_failed"
-        with self._driving(lease) as session:
-            stage, trial = trial_in(session, lease, task, number)
-            details = {"task": task, "number": number, "kind": failure.kind.value, "attempts": trial.attempts}
-            if trial.state is TrialState.FINISHED:
-                record_event(session, lease.run_id, "trial", f"task {task}, trial {number}: a failure after its result "
-                             f"was set aside: {failure.reason}", details)
-                return False
-            if trial.state is TrialState.FAILED:
-                return False
-            stage_in(session, lease, stage.task, caller, StageState.SWEEPING)
-            check_transition(caller, name_of(lease, task, number), trial.state, TrialState.FAILED)
-            trial.state, trial.finished_at = TrialState.FAILED, database_now(session)
-            trial.failure_kind, trial.failure_reason = failure.kind, failure.reason
-            record_event(session, lease.run_id, "trial",
-                         f"task {task}, trial {number} {failure.kind.value}: {failure.reason}", details)
-            return True
 
     def release_trials(self, lease: Lease, task: int) -> tuple[int, ...]:
         """RUNNING → PENDING for every trial that no worker trains any more, after a stop or a crash.
@@ -221,31 +125,12 @@ def release_running(session: Session, stage: Stage) -> tuple[int, ...]:
     return tuple(trial.number for trial in running)
 
 
-def _sweeping_trial(session: Session, lease: Lease, task: int, number: int, caller: str,
-                    to: TrialState) -> Trial | None:
-    """The trial if it may become ``to`` now; None if it has FINISHED.
-
-    Raises:
-        StateError: it may not, or its stage is not SWEEPING.
-    """
-    stage, trial = trial_in(session, lease, task, number)
-    if trial.state is TrialState.FINISHED:
-        return None
-    stage_in(session, lease, stage.task, caller, StageState.SWEEPING)
-    check_transition(caller, name_of(lease, task, number), trial.state, to)
-    return trial
-
-
-def _require_running(lease: Lease, task: int, trial: Trial, caller: str) -> None:
-    """What a worker reports belongs to an attempt; only a result that is taken over comes without one."""
-    if trial.state is not TrialState.RUNNING:
-        raise StateError(f"{caller}: {name_of(lease, task, trial.number)} is {trial.state.value}, expected running",
-                         "record its start first")
-
-
-def _keys(session: Session, stage: Stage) -> dict[int, str]:
-    found = session.execute(select(Trial.number, Trial.key).where(Trial.stage_id == stage.id))
-    return {number: key for number, key in found}
+def _keys(session: Session, stage: Stage, numbers: Sequence[int] | None = None) -> dict[int, str]:
+    """The keys of all trials, or of those between the lowest and the highest of these numbers."""
+    query = select(Trial.number, Trial.key).where(Trial.stage_id == stage.id)
+    if numbers is not None:
+        query = query.where(Trial.number.between(min(numbers, default=0), max(numbers, default=0)))
+    return {number: key for number, key in session.execute(query)}
 
 
 def _insert_trials(session: Session, stage: Stage, planned: Sequence[PlannedTrial]) -> None:
@@ -265,25 +150,6 @@ def _compare_plan(session: Session, lease: Lease, stage: Stage, planned: Sequenc
             f"begin_sweep: another plan is recorded for {name_of(lease, stage.task)}: "
             f"{len(recorded)} trials against {len(wanted)}, first different at trial {different[0]}",
             "data, code or config changed since the sweep began: undo that, or `clnp fork` from the task before")
-
-
-def _record_epochs(session: Session, trial: Trial, epochs: Sequence[EpochRecord]) -> None:
-    values = [{"trial_id": trial.id, "attempt": trial.attempts, "epoch": epoch.epoch,
-               "train_loss": finite(epoch.train_loss), "l1_penalty": finite(epoch.l1_penalty),
-               "val_correct": epoch.val_correct, "val_total": epoch.val_total, "seconds": epoch.seconds}
-              for epoch in epochs]
-    upsert(session, Epoch, values, ["trial_id", "attempt", "epoch"],
-           ["train_loss", "l1_penalty", "val_correct", "val_total", "seconds"])
-
-
-def _compare_result(session: Session, lease: Lease, task: int, number: int, success: TrialSuccess) -> None:
-    trial = trial_in(session, lease, task, number)[1]
-    different = [f"{name} {getattr(trial, name)} recorded, {getattr(success, name)} now"
-                 for name in RESULT if getattr(trial, name) != getattr(success, name)]
-    if different:
-        raise StateError(f"trial_finished: {name_of(lease, task, number)} has finished with another result: "
-                         f"{'; '.join(different)}",
-                         "the same key must give the same result: the training is not reproducible on this machine")
 
 
 def _check_ended(lease: Lease, task: int, trials: Sequence[Trial]) -> None:

@@ -121,7 +121,9 @@ def quiet_environment() -> None:
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
                 "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0",
-                "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1"}
+                "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
+                "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of a whole sweep, which no one reads: the database is the only truth
+                "TUNE_MAX_PENDING_TRIALS_PG": "16"}  # asked for beyond those that run: what makes a cluster grow
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 

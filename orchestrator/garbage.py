@@ -11,11 +11,12 @@ from clnp_core.errors import ArtifactError, BusyError, StateError
 from db.processes import this_owner
 from db.reads import Reads
 from db.session import open_database
-from db.states import TrialState
+from db.states import StageState, TrialState
 from db.store import Store
 from orchestrator.keeper import LEASE_SECONDS
 from orchestrator.sharing import users_besides
 from workers.artifacts import ArtifactStore
+from workers.checkpoints import Checkpoints
 from workers.files import Files, Stored
 
 GRACE_SECONDS = 3600.0
@@ -37,18 +38,20 @@ class Garbage:
 
     Attributes:
         artifacts: whole files that no row refers to.
+        checkpoints: of trainings that nobody will go on with.
         unfinished: what interrupted writes left.
         zombies: trials that are pending again, or would be.
     """
 
     artifacts: tuple[Stored, ...]
+    checkpoints: tuple[Stored, ...]
     unfinished: tuple[Stored, ...]
     zombies: tuple[Zombie, ...]
 
     @property
     def files(self) -> tuple[Stored, ...]:
         """All files of all kinds."""
-        return self.artifacts + self.unfinished
+        return self.artifacts + self.checkpoints + self.unfinished
 
 
 def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS, also: Sequence[str] = (),
@@ -80,7 +83,8 @@ def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS,
         unfinished = tuple(file for file in store.files.leftovers() if file.age_seconds > older_than_seconds)
         kept = {row.digest for engine in engines for row in Reads(engine).artifacts() if row.runs and row.removed_at is None}
         orphaned = tuple(file for digest, file in files if digest not in kept)
-        found = Garbage(orphaned, unfinished, _zombies(Reads(engines[0])))
+        found = Garbage(orphaned, _idle_checkpoints(storage, engines, older_than_seconds), unfinished,
+                        _zombies(Reads(engines[0])))
         if not dry_run:
             _remove(store.files, found.files)
             _release(Store(engines[0]), found.zombies)
@@ -91,6 +95,23 @@ def _opened(address: str | None, opened: ExitStack) -> Engine:
     engine = open_database(address)
     opened.callback(engine.dispose)
     return engine
+
+
+def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_seconds: float) -> tuple[Stored, ...]:
+    """Those of no trial that is still to be trained; while any run commits a task, the fine-tuning of that may go on, too."""
+    idle = [(key, file) for key, file in Checkpoints(storage).stored() if file.age_seconds > older_than_seconds]
+    if not idle:
+        return ()
+    wanted: set[str] = set()
+    for reads in map(Reads, engines):
+        for run in reads.runs():
+            for stage in reads.stages(run.name):
+                if stage.state is StageState.COMMITTING or stage.failed_from is StageState.COMMITTING:
+                    return ()
+                if stage.trials_pending + stage.trials_running + stage.trials_failed:
+                    wanted |= {trial.key for trial in reads.trials(run.name, stage.task)
+                               if trial.state is not TrialState.FINISHED}
+    return tuple(file for key, file in idle if key not in wanted)
 
 
 def _zombies(reads: Reads) -> tuple[Zombie, ...]:

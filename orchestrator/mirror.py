@@ -46,7 +46,7 @@ MIRROR_LOCK = 0x6D6972726F72
 """PostgreSQL's advisory lock under which one process at a time fills a mirror ("mirror" in ASCII)."""
 
 Identity = tuple[int, str, int, str]
-"""What makes a trial of a stage enter the mirror once: number, key, attempt, state. A failed one that is trained again is new."""
+"""What makes a trial of a stage enter the mirror once: number, key, attempt, state. A failed one, trained again, is new."""
 
 
 @dataclass(frozen=True, slots=True)

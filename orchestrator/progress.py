@@ -81,7 +81,8 @@ class ConsoleProgress(Progress):
     _task: int = 0
     _best: float = 0.0
     _running: dict[int, "_Running"] = field(default_factory=dict)
-    _trial_seconds: list[float] = field(default_factory=list)
+    _trials_timed: int = 0
+    _trial_seconds: float = 0.0
     _stage_began: float = 0.0
     _stage_trial_seconds: float = 0.0
     _stage_costs: list[float] = field(default_factory=list)
@@ -119,7 +120,8 @@ class ConsoleProgress(Progress):
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
         self._best = max(self._best, accuracy)
-        self._trial_seconds.append(seconds)
+        self._trials_timed += 1
+        self._trial_seconds += seconds
         self._stage_trial_seconds += seconds
         self._ended(number, f"{accuracy:.2%} in {seconds:.1f} s")
 
@@ -162,9 +164,9 @@ class ConsoleProgress(Progress):
 
     def _time_left(self) -> str:
         """An estimate: the trials that are left at their mean length, side by side, and what stages cost beside them."""
-        if not self._trial_seconds:
+        if not self._trials_timed:
             return ""
-        training = fmean(self._trial_seconds) * sum(self._left) / self._parallel
+        training = self._trial_seconds / self._trials_timed * sum(self._left) / self._parallel
         stage = fmean(self._stage_costs) if self._stage_costs else STAGE_SECONDS
         return f", about {_duration(training + stage * (len(self._tasks) - self._task + 1))} left"
 

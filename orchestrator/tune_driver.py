@@ -13,6 +13,7 @@ from typing import Any
 
 import optuna
 from ray import tune
+from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from orchestrator.cluster import Cluster
@@ -36,7 +37,7 @@ class SampledTrial:
 
 
 def run_grid(config: Config, stage: StageSpec, missing: Sequence[TrialSpec], storage: str, cluster: Cluster,
-             recorder: Recorder, stop: Callable[[], bool]) -> None:
+             recorder: Recorder, stop: Callable[[], bool], trainable: type[tune.Trainable] = GridPoint) -> None:
     """Train the grid points of a stage that have no result yet.
 
     Args:
@@ -47,11 +48,10 @@ def run_grid(config: Config, stage: StageSpec, missing: Sequence[TrialSpec], sto
         cluster: the connected one.
         recorder: writes every report into the database.
         stop: asked between reports; True ends the sweep and leaves the rest for a resume.
+        trainable: what a worker runs for a point; a measurement of the driver puts one there that does not train.
     """
-    points = [{"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
-               "seed": trial.seed} for trial in missing]
-    space = {"point": tune.grid_search(points)}
-    _fit(config, stage, storage, cluster, recorder, stop, space, samples=1, search=None)
+    _fit(config, stage, storage, cluster, recorder, stop, _PlannedSearch(missing), len(missing),
+         config.resources.max_concurrent_trials, trainable)
 
 
 def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
@@ -63,16 +63,16 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
     """
     search = _NumberedSearch(config, stage.task, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
-    _fit(config, stage, storage, cluster, recorder, stop, space={}, samples=left, search=search)
+    _fit(config, stage, storage, cluster, recorder, stop, search, left, cluster.parallel_trials, GridPoint)
 
 
 def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, stop: Callable[[], bool],
-         space: dict[str, Any], samples: int, search: "_NumberedSearch | None") -> None:
+         search: Searcher, samples: int, side_by_side: int | None, trained_by: type[tune.Trainable]) -> None:
     resources = config.resources
     work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
                      resources.checkpoint_every_seconds, cluster.nodes > 1)
     trainable = tune.with_resources(
-        tune.with_parameters(GridPoint, work=work),
+        tune.with_parameters(trained_by, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
     # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
     for name in ("ray", "ray.tune"):
@@ -80,11 +80,9 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
     with tempfile.TemporaryDirectory(prefix="clnp-tune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             trainable,
-            param_space=space,
             tune_config=tune.TuneConfig(
-                num_samples=samples, search_alg=search, reuse_actors=True, time_budget_s=resources.sweep_time_limit_seconds,
-                max_concurrent_trials=cluster.parallel_trials if search else resources.max_concurrent_trials,
-                trial_dirname_creator=_trial_folder),
+                num_samples=samples, search_alg=search, max_concurrent_trials=side_by_side, reuse_actors=True,
+                time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
                 name="sweep", storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
@@ -113,6 +111,30 @@ class _Stopper(tune.Stopper):
 
     def stop_all(self) -> bool:
         return self._recorder.error is not None or self._stop()
+
+
+class _PlannedSearch(Searcher):
+    """The points of a plan, one after another. Tune's own grid copies the whole of it for every trial that it makes."""
+
+    def __init__(self, trials: Sequence[TrialSpec]) -> None:
+        super().__init__()
+        self._trials = iter(trials)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        trial = next(self._trials, None)
+        if trial is None:
+            return None
+        return {"point": {"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
+                          "seed": trial.seed}}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: no point depends on a result."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing, as in :class:`orchestrator.recorder.Recorder`."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""
 
 
 class _NumberedSearch(OptunaSearch):

@@ -30,11 +30,13 @@ def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], a
                     storage=storage_root())
     freed = sum(file.size_bytes for file in found.files)
     if as_json:
-        say_json({"dry_run": dry_run, "bytes": freed, "artifacts": found.artifacts, "unfinished": found.unfinished,
+        say_json({"dry_run": dry_run, "bytes": freed, "artifacts": found.artifacts,
+                  "checkpoints": found.checkpoints, "unfinished": found.unfinished,
                   "zombies": found.zombies})
         return
     rows = [[what, f"{len(files):,}", bytes_text(sum(file.size_bytes for file in files))] for what, files in (
-        ("weights that no run refers to", found.artifacts), ("unfinished files", found.unfinished)) if files]
+        ("weights that no run refers to", found.artifacts), ("checkpoints of trainings that nobody goes on with",
+        found.checkpoints), ("unfinished files", found.unfinished)) if files]
     by_stage: dict[tuple[str, int], list[int]] = {}
     for zombie in found.zombies:
         by_stage.setdefault((zombie.run, zombie.task), []).append(zombie.number)

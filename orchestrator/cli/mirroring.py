@@ -39,7 +39,8 @@ def mirror(settings: Settings, run: str, to: str | None, follow: bool, as_json: 
         return
     if stages:
         say(render([prose("study"), number("added"), number("trials")],
-                   [[stage.study, f"{stage.trials_added:,}", f"{stage.trials:,}"] for stage in stages], terminal_width()) + "\n")
+                   [[stage.study, f"{stage.trials_added:,}", f"{stage.trials:,}"] for stage in stages], terminal_width()))
+        say()
     added = sum(stage.trials_added for stage in stages)
     say(f"{plural(added, 'trial')} added; `optuna-dashboard {where}` shows them" if added or stages else
         f"run {run} has no trials yet")

@@ -23,7 +23,7 @@ from orchestrator.text_table import Column, number, prose, render
 
 if TYPE_CHECKING:
     from db.reads import Reads
-    from db.rows import EventRow, RunRow
+    from db.rows import RunRow
 
 
 @click.command()
@@ -38,7 +38,8 @@ def status(settings: Settings, run: str | None, as_json: bool) -> None:
     with reading(settings) as reads:
         rows = [reads.run(run)] if run else [row for row in reads.runs() if row.tasks_committed < row.tasks]
         if as_json:
-            documents = [{"run": row, "stages": reads.stages(row.name), "last_event": _last_event(reads, row)} for row in rows]
+            documents = [{"run": row, "stages": reads.stages(row.name), "last_event": reads.last_event(row.name)}
+                         for row in rows]
             say_json(documents[0] if run else documents)
             return
         if not rows:
@@ -113,15 +114,11 @@ def _status_text(reads: "Reads", run: "RunRow") -> str:
     facts = origin_facts(run)
     if run.driver_lives and run.owner is not None:
         facts.append(("driver", f"process {run.owner.pid} on {run.owner.host}, last heartbeat {time_text(run.heartbeat_at)}"))
-    event = _last_event(reads, run)
+    event = reads.last_event(run.name)
     if event is not None:
         facts.append(("last event", f"{time_text(event.at)}: {event.message}"))
     head = standing(run) + ("\n" + facts_text(facts) if facts else "")
     return "\n\n".join([head, task_table(reads, run), *ways_on(reads, run)])
-
-
-def _last_event(reads: "Reads", run: "RunRow") -> "EventRow | None":
-    return next(reversed(reads.events(run.name)), None)
 
 
 def _sql_table(frame: Frame, width: int | None) -> str:

@@ -94,13 +94,13 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
 def trial_document(reads: "Reads", run: str, task: int, trial: int) -> dict[str, Any]:
     """One trial, for ``--json``."""
     epochs, curve = reads.trial_history(run, task, trial), reads.threshold_curve(run, task, trial)
-    return {"trial": _trial(reads, run, task, trial), "epochs": epochs, "threshold_curve": curve}
+    return {"trial": reads.trial(run, task, trial), "epochs": epochs, "threshold_curve": curve}
 
 
 def trial_text(reads: "Reads", run: str, task: int, trial: int) -> str:
     """One trial in words: its values, how it trained, its threshold curve, and the verdict on it."""
     epochs, curve = reads.trial_history(run, task, trial), reads.threshold_curve(run, task, trial)
-    row = _trial(reads, run, task, trial)
+    row = reads.trial(run, task, trial)
     parts = [f"Trial {trial} of task {task} of run {run} is {row.state.value}.", facts_text(_trial_facts(row))]
     if epochs:
         parts.append(_epoch_table(epochs))
@@ -111,10 +111,6 @@ def trial_text(reads: "Reads", run: str, task: int, trial: int) -> str:
 
 def _stage(reads: "Reads", run: str, task: int) -> "StageRow":
     return next(stage for stage in reads.stages(run) if stage.task == task)
-
-
-def _trial(reads: "Reads", run: str, task: int, trial: int) -> "TrialRow":
-    return next(row for row in reads.trials(run, task) if row.number == trial)
 
 
 def _selection_text(selection: "SelectionRow", trials: int) -> str:

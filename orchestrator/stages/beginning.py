@@ -89,6 +89,5 @@ def kept_choice(run: RunContext, task: int) -> GridPoint | None:
     last = run.config.sweep.last_swept_task
     if last is None or task <= last:
         return None
-    chosen = run.reads.selections(run.name, last)[0].chosen
-    trial = next(row for row in run.reads.trials(run.name, last) if row.number == chosen)
+    trial = run.reads.trial(run.name, last, run.reads.selections(run.name, last)[0].chosen)
     return GridPoint(trial.alpha, trial.learning_rate)

@@ -22,7 +22,7 @@ def take_over(run: RunContext, task: int) -> str:
     if not taken:
         return ""
     runs = sorted({trial.source_run for trial in taken})
-    planned = len(run.reads.trials(run.name, task))
+    planned = run.reads.stages(run.name)[task - 1].trials_total
     return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
             f"trial{'' if planned == 1 else 's'} taken over from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
             "none trained again")

@@ -26,7 +26,8 @@ def choose(run: RunContext, stage: StageRow) -> None:
     picked = pick(trained, total, margin)
     run.progress.selecting(picked.picked, picked.best_val_correct / total)
     began, spec = time.perf_counter(), run.spec(stage)
-    chosen_from = [row for row in rows if row.number in picked.picked]
+    within = set(picked.picked)
+    chosen_from = [row for row in rows if row.number in within]
     restore_trials(run, stage, chosen_from)
     weight = run.config.selection.weight_points
     if weight is None:

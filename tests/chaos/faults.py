@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 from db.store import Store
 
 WRITES = ("create_run", "acquire_lease", "record_environment", "begin_sweep", "trial_started", "trial_epochs",
-          "trial_finished", "end_sweep", "record_selection", "record_commit", "drop_trial_weights", "release_lease")
+          "trial_reported", "end_sweep", "record_selection", "record_commit", "drop_trial_weights", "release_lease")
 """Every write that an undisturbed run makes, in the order of its life. A trial that starts, reports and ends at once may be
 recorded by fewer of them."""
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from clnp_core.errors import BusyError
 from db.columns import Base
-from db.records import Lease, TrialFailure
+from db.records import Lease, TrialFailure, TrialReport
 from db.states import FailureKind, StageState
 from db.store import Store
 from tests.db.builders import ARCHITECTURE, ELSEWHERE, Driver, commit, epoch, facts, grid, selection, success, verdicts
@@ -23,6 +23,7 @@ WRITES: dict[str, Callable[[Store, Lease], object]] = {
     "trial_epochs": lambda store, lease: store.trial_epochs(lease, 1, 0, [epoch(1)]),
     "trial_finished": lambda store, lease: store.trial_finished(lease, 1, 0, success(0)),
     "trial_failed": lambda store, lease: store.trial_failed(lease, 1, 0, TrialFailure(FailureKind.LOST, "gone")),
+    "trial_reported": lambda store, lease: store.trial_reported(lease, 1, 0, TrialReport((epoch(1),), success(0))),
     "release_trials": lambda store, lease: store.release_trials(lease, 1),
     "retry_trials": lambda store, lease: store.retry_trials(lease, 1, set(FailureKind)),
     "reuse_trials": lambda store, lease: store.reuse_trials(lease, 1, []),

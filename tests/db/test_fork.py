@@ -24,7 +24,8 @@ def recorded(reads: Reads, run: str, task: int) -> list[Any]:
         [row for row in reads.accuracy_matrix(run) if row.after_task == task]]
 
 
-def test_takes_over_all_up_to_a_task_and_goes_on_alone(driver: Driver, reads: Reads) -> None:
+def test_takes_over_all_up_to_a_task_and_goes_on_alone(driver: Driver, reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.fork.TRIALS_AT_ONCE", 2)
     driver.commit(1)
     driver.commit(2)
     run_id = driver.store.fork_run("demo", 1, new_run("forked", margin_points="2", tasks=4))

@@ -46,6 +46,12 @@ class TestTrials:
         assert reads.trials("demo", offset=3) == every[3:]
         assert reads.trials("demo", task=3) == []
 
+    def test_one_of_them_with_its_verdict(self, driver: Driver, reads: Reads) -> None:
+        driver.commit(1)
+        driver.begin(2)
+        assert [reads.trial("demo", row.task, row.number) for row in reads.trials("demo")] == reads.trials("demo")
+        assert reads.trial("demo", 1, 1).verdict is not None and reads.trial("demo", 2, 1).verdict is None
+
     def test_of_one_run_only(self, driver: Driver, reads: Reads) -> None:
         driver.begin()
         other = Driver.of_new_run(driver.store, name="other")
@@ -66,9 +72,15 @@ def test_everything_of_one_task(driver: Driver, reads: Reads) -> None:
     assert [c.digest for c in reads.commits("demo", 1)] == ["commit-1"]
 
 
+def test_the_last_event_is_the_last_of_all(driver: Driver, reads: Reads) -> None:
+    driver.begin()
+    Driver.of_new_run(driver.store, name="other")
+    assert reads.last_event("demo") == reads.events("demo")[-1]
+
+
 def test_of_a_run_that_is_not_there(driver: Driver, reads: Reads) -> None:
     for read in (reads.run, reads.run_state, reads.stages, reads.trials, reads.verdicts, reads.selections, reads.commits,
-                 reads.capacity, reads.accuracy_matrix, reads.events, reads.requests):
+                 reads.capacity, reads.accuracy_matrix, reads.events, reads.last_event, reads.requests):
         with pytest.raises(NotFoundError) as caught:
             read("demi")
         assert str(caught.value) == "there is no run 'demi'\ndid you mean demo?"
@@ -82,7 +94,7 @@ def test_of_a_task_or_trial_that_is_not_there(driver: Driver, reads: Reads) -> N
     for read in (reads.trials, reads.verdicts, reads.selections, reads.commits):
         with pytest.raises(NotFoundError, match="run 'demo' has no task 9"):
             read("demo", 9)
-    for of_trial in (reads.trial_history, reads.threshold_curve):
+    for of_trial in (reads.trial, reads.trial_history, reads.threshold_curve):
         with pytest.raises(NotFoundError, match="task 1 of run 'demo' has no trial 9"):
             of_trial("demo", 1, 9)
 

@@ -18,8 +18,7 @@ from typing import Any
 
 import torch
 
-from workers.artifacts import ArtifactStore
-from workers.files import Files
+from workers.folder import FolderFiles
 from workers.tasks import Samples, TaskData
 
 STEPS = ("written", "synced", "renamed", "done")
@@ -112,10 +111,9 @@ def _reach(folder: Path, boundary: str) -> None:
 
 def _write_late() -> None:
     """Sabotage: say that an artifact is stored, and store it seconds later."""
-    write: Callable[[Files, str, bytes], None] = Files.write
+    write: Callable[[FolderFiles, str, bytes], None] = FolderFiles.write
 
-    def late(self: Files, name: str, content: bytes) -> None:
+    def late(self: FolderFiles, name: str, content: bytes) -> None:
         threading.Timer(LATE_SECONDS, write, (self, name, content)).start()
 
-    Files.write = late  # type: ignore[method-assign]
-    assert ArtifactStore  # which stands on it
+    FolderFiles.write = late  # type: ignore[method-assign]

@@ -1,0 +1,214 @@
+"""How long the reads take when a database has grown: as calls of the library, and as commands in a process of their own.
+
+    python benchmarks/bench_queries.py [TRIALS] [--postgresql] [--plans]
+
+One run of ten tasks with so many trials in all, each with an epoch, a verdict and a curve of 100 points, nine tasks committed,
+and as many events as a task has trials. Medians of five calls. ``--plans`` shows how the database looks for what is asked.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, event, insert, text
+
+from benchmarks.databases import database
+from clnp_core.selection import Verdict
+from db.models import Artifact, Event, Trial, TrialJudgement
+from db.processes import this_owner
+from db.reads import Reads
+from db.records import (
+    AttemptStart,
+    CapacityRecord,
+    CommitRecord,
+    EpochRecord,
+    EvaluationRecord,
+    Lease,
+    NewRun,
+    PlannedTrial,
+    SelectionRecord,
+    StageFacts,
+    ThresholdPoint,
+    TrialReport,
+    TrialSuccess,
+    TrialVerdict,
+)
+from db.session import open_database
+from db.states import TrialState
+from db.store import Store
+from orchestrator.configuration.config import Config
+from orchestrator.plan import architecture
+
+TRIALS = 2_000
+"""Of `make bench`; the figures of the README come from 100,000."""
+
+TASKS, CURVE_POINTS, VAL_TOTAL = 10, 100, 10_000
+RUN = "big"
+
+POINTS = """
+WITH RECURSIVE position(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM position WHERE i + 1 < {points})
+INSERT INTO clnp_threshold_points (trial_id, position, threshold, val_correct, free_neurons)
+SELECT t.id, p.i, p.i * 0.01, t.val_correct - p.i, p.i FROM clnp_trials t CROSS JOIN position p
+WHERE t.number > 0 AND t.val_correct IS NOT NULL ORDER BY t.id, p.i
+"""
+EPOCHS = """
+INSERT INTO clnp_epochs (trial_id, attempt, epoch, train_loss, l1_penalty, val_correct, val_total, seconds)
+SELECT id, 1, 1, 0.1, 0.2, val_correct, val_total, 2.5 FROM clnp_trials WHERE number > 0 AND val_correct IS NOT NULL
+"""
+
+
+def fill(engine: Engine, trials_per_task: int) -> None:
+    """A run by way of the store with one trial a task, then the other trials in bulk."""
+    config = Config.parse({
+        "name": RUN, "benchmark": {"name": "permuted-digits", "tasks": TASKS}, "network": {"hidden": [60, 40]},
+        "training": {"epochs": 1}, "sweep": {"alpha": [1e-5], "learning_rate": [0.01]}, "selection": {"margin_points": 1}})
+    network = architecture(config, (1, 8, 8), 10).to_json()
+    store = Store(engine)
+    store.create_run(NewRun(RUN, config.resolved(), config.digest(), 0, "permuted-digits", TASKS, "1", "0", {}))
+    lease = store.acquire_lease(RUN, this_owner(), 3600)
+    store.record_environment(lease, {"device": "cpu"})
+    for task in range(1, TASKS + 1):
+        _task(store, lease, task, network)
+    with engine.begin() as connection:
+        stages = dict(connection.execute(text("SELECT id, task FROM clnp_stages ORDER BY task")).all())
+        selections = dict(connection.execute(text("SELECT stage_id, id FROM clnp_selections")).all())
+        now = datetime.now(UTC)
+        connection.execute(insert(Event), [
+            {"run_id": lease.run_id, "at": now, "kind": "trial", "message": f"event {n}", "details": {"number": n}}
+            for n in range(trials_per_task)])
+        for stage, task in stages.items():
+            numbers = range(1, trials_per_task)
+            connection.execute(insert(Artifact), [
+                {"digest": f"{task:08}{n:056}", "artifact_bytes": 4096, "created_at": now} for n in numbers])
+            connection.execute(insert(Trial), [
+                {"stage_id": stage, "number": n, "key": f"{task:08}{n:056}", "alpha": [1e-5, 1e-5, 1e-5], "seed": n,
+                 "learning_rate": 1e-4 * n, "state": TrialState.FINISHED, "attempts": 1, "ray_trial_id": f"{n:08}",
+                 "host": "here", "device": "cpu", "val_correct": 9_000 + n * 7919 % 900, "val_total": VAL_TOTAL,
+                 "val_accuracy": 0.9, "hidden_total": 100, "best_epoch": 1, "epochs_run": 1, "train_seconds": 1.0,
+                 "total_seconds": 1.0, "artifact_digest": f"{task:08}{n:056}", "created_at": now, "started_at": now,
+                 "finished_at": now} for n in numbers])
+            if stage in selections:
+                ids = connection.execute(text(f"SELECT id FROM clnp_trials WHERE stage_id = {stage} AND number > 0")).scalars()
+                connection.execute(insert(TrialJudgement), [
+                    {"trial_id": trial, "selection_id": selections[stage], "verdict": Verdict.OUTSIDE_MARGIN,
+                     "reason": "9100 of 10000 correct, 100 short of the 9200 that the margin asks for"} for trial in ids])
+        connection.execute(text(EPOCHS))
+        connection.execute(text(POINTS.format(points=CURVE_POINTS)))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE" if engine.dialect.name == "postgresql" else "PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+def _task(store: Store, lease: Lease, task: int, network: dict[str, object]) -> None:
+    """One task with its trial 0; all but the last are committed."""
+    base = f"commit-{task - 1}" if task > 1 else None
+    facts = StageFacts(1000, VAL_TOTAL, 300, (1, 8, 8), 10, "split", "task", {"device": "cpu"})
+    store.begin_sweep(lease, task, facts, network, base, [PlannedTrial(0, f"key-{task}", (1e-5,) * 3, 0.01, 7)])
+    curve = tuple(ThresholdPoint(0.01 * i, 9_500 - i, i) for i in range(CURVE_POINTS))
+    success = TrialSuccess(9_500, VAL_TOTAL, 1, 1, 1.0, 1.0, f"trial-{task}", 4096, "here", "cpu", curve, 100)
+    report = TrialReport((EpochRecord(1, 0.1, 0.2, 9_500, VAL_TOTAL, 2.5),), success, AttemptStart("ray", 1.0))
+    store.trial_reported(lease, task, 0, report)
+    if task == TASKS:
+        return
+    store.end_sweep(lease, task)
+    store.record_selection(
+        lease, task, SelectionRecord(9_500, VAL_TOTAL, "1", (0,), 0, (0.1, 0.1), 9_450, 50, 100, "sparsest", 1.0),
+        [TrialVerdict(0, Verdict.CHOSEN, "sparsest within the margin", (0.1, 0.1), 9_450, 50)])
+    capacity = (CapacityRecord(1, 60, 3 * task, 3, 0, 60 - 3 * task), CapacityRecord(2, 40, 2 * task, 2, 0, 40 - 2 * task))
+    tested = tuple(EvaluationRecord(on, 290, 300, f"logits-{on}") for on in range(1, task + 1))
+    proof = {"task": task, "tasks_compared": list(range(1, task)), "samples_compared": 300 * (task - 1)}
+    store.record_commit(lease, task, CommitRecord(f"commit-{task}", 4096, base, capacity, tested, proof, 1.0))
+
+
+def library(reads: Reads, last: int) -> dict[str, Callable[[], object]]:
+    """Calls of the reads by name; ``last`` is the highest trial number."""
+    return {
+        "run": lambda: reads.run(RUN),
+        "stages": lambda: reads.stages(RUN),
+        "trials of a task, the first 50": lambda: reads.trials(RUN, 5, 50),
+        "trials of a task, the last 50": lambda: reads.trials(RUN, 5, 50, max(0, last - 49)),
+        "trials of the run, the first 50": lambda: reads.trials(RUN, None, 50),
+        "all trials of a task": lambda: reads.trials(RUN, 5),
+        "one trial": lambda: reads.trial(RUN, 5, last),
+        "threshold_curve": lambda: reads.threshold_curve(RUN, 5, last),
+        "trial_history": lambda: reads.trial_history(RUN, 5, last),
+        "verdicts of a task": lambda: reads.verdicts(RUN, 5),
+        "selections": lambda: reads.selections(RUN),
+        "last_event": lambda: reads.last_event(RUN),
+        "artifacts": reads.artifacts,
+    }
+
+
+COMMANDS = (["status"], ["status", RUN], ["ls"], ["trials", RUN, "--task", "5", "--limit", "50"],
+            ["trials", RUN, "--task", "5"], ["show", RUN], ["show", RUN, "--task", "5", "--trial", "77"],
+            ["show", RUN, "--task", "5"])
+
+
+def command_seconds(arguments: list[str], url: str) -> float:
+    """One command in a process of its own."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "orchestrator.cli", *arguments], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "CLNP_DB_URL": url})
+    return time.perf_counter() - began
+
+
+def median_seconds(work: Callable[[], object]) -> float:
+    """Of five."""
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+@contextmanager
+def plans(engine: Engine) -> Iterator[None]:
+    """Shows the plan of every statement of the block."""
+    def explain(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if not statement.startswith("SELECT"):
+            return
+        with engine.connect() as asking:
+            prefix = "EXPLAIN " if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
+            raw = asking.connection.cursor()
+            raw.execute(prefix + statement, parameters)
+            for row in raw.fetchall():
+                print("      ", row[-1])
+
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("trials", metavar="TRIALS", type=int, nargs="?", default=TRIALS, help="in all, over ten tasks")
+    parser.add_argument("--postgresql", action="store_true", help="a PostgreSQL server instead of SQLite")
+    parser.add_argument("--plans", action="store_true", help="show the plans of the statements, too")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, database(asked.postgresql, folder) as url:
+        engine = open_database(url, create=True)
+        began, each = time.perf_counter(), asked.trials // TASKS
+        fill(engine, each)
+        print(f"{asked.trials:,} trials, {asked.trials * CURVE_POINTS:,} points, filled in {time.perf_counter() - began:.0f} s")
+        for name, call in library(Reads(engine), each - 1).items():
+            print(f"  {name:<34} {1000 * median_seconds(call):>9.1f} ms", flush=True)
+            if asked.plans:
+                with plans(engine):
+                    call()
+        for arguments in COMMANDS:
+            seconds = median_seconds(lambda arguments=arguments: command_seconds(arguments, url))
+            print(f"  clnp {' '.join(arguments):<34} {seconds:>6.2f} s", flush=True)
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    main()
