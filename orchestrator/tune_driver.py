@@ -13,10 +13,11 @@ from typing import Any
 
 import optuna
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from orchestrator.cluster import Cluster
+from orchestrator.cluster import REACHES_A_BUCKET, Cluster
 from orchestrator.configuration.choices import SamplerKind
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.sweep import LogRange
@@ -77,6 +78,8 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
     # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # Tune would pass a bucket's credentials on as variables of its actors, which Ray logs; the workers have them from us.
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(REACHES_A_BUCKET)
     with tempfile.TemporaryDirectory(prefix="clnp-tune-", ignore_cleanup_errors=True) as scratch:
         tune.Tuner(
             trainable,

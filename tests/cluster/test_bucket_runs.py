@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.machines import Machines
 from tests.cluster.runs import Drivers, undisturbed
 from workers.artifacts import ArtifactStore
 
 
+@pytest.mark.slow
 def test_a_run_with_postgresql_and_a_bucket_equals_one_with_sqlite_and_a_folder(
         drivers: Drivers, cluster: Machines, bucket: str, bucket_server: dict[str, str], tmp_path: Path) -> None:
     """Launch on nodes that were started without the credentials, then verify, doctor, resume and rm, all with the bucket."""
