@@ -213,7 +213,7 @@ class Reads:
             names = {run_id: name for run_id, name in session.execute(select(Run.id, Run.name))}
             runs: dict[str, set[str]] = {}
             for query in references():
-                for digest, run_id in map(tuple, session.execute(query.distinct())):
+                for digest, run_id in map(tuple, session.execute(query)):
                     if digest is not None:
                         runs.setdefault(digest, set()).add(names[run_id])
             commits = set(session.scalars(select(Commit.digest)))

@@ -43,7 +43,7 @@ class Drivers:
         self.started.append(driver)
         return driver
 
-    def finish(self, driver: "subprocess.Popen[str]", seconds: float = 240) -> int:
+    def finish(self, driver: "subprocess.Popen[str]", seconds: float = 480) -> int:
         """Its exit code; a driver that takes longer is a failure."""
         try:
             return driver.wait(timeout=seconds)
