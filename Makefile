@@ -3,6 +3,7 @@
 #   make demo        a whole run on scikit-learn's digits, in a few minutes on a laptop
 #   make test        linters, types, and every test that needs neither a GPU nor patience
 #   make test-slow   the tests that train on real data sets (set CLNP_DATA)
+#   make chaos       kill drivers and workers hundreds of times, and hold what remains against an undisturbed run (hours)
 #   make test-gpu    the tests that need an NVIDIA GPU
 #   make lint        ruff, mypy and nothing else
 #   make bench       the measurements that the README quotes
@@ -16,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-slow test-gpu lint bench clean
+.PHONY: help install demo test test-slow test-gpu chaos lint bench clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -48,6 +49,9 @@ test-slow: $(READY)
 
 test-gpu: $(READY)
 	$(PYTEST) -m gpu
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos.campaign $(CHAOS)
 
 bench: $(READY)
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done

@@ -38,6 +38,15 @@ def users_besides(storage: str, ids: Collection[str]) -> tuple[str, ...]:
     """Addresses, without passwords, of the databases that use a store and are none of these."""
     files, found = ArtifactStore(storage).files, []
     for file in list(files.list(FOLDER)):
-        if file.name.removeprefix(f"{FOLDER}/").removesuffix(".json") not in ids:
-            found.append(str(json.loads(files.read(file.name))["address"]))
+        name = file.name.removeprefix(f"{FOLDER}/").removesuffix(".json")
+        if name not in ids:
+            found.append(_address(files.read(file.name)) or f"a database with the id {name}")
     return tuple(sorted(found))
+
+
+def _address(content: bytes) -> str:
+    """What a database wrote about itself; empty where that cannot be read."""
+    try:
+        return str(json.loads(content)["address"])
+    except (ValueError, KeyError, TypeError):
+        return ""

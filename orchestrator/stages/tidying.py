@@ -1,5 +1,6 @@
 """After a commit: the weights of trials that were not chosen go, as far as the config lets them."""
 
+from clnp_core.errors import ArtifactError
 from db.rows import StageRow
 from db.states import TrialState
 from orchestrator.stages.context import RunContext
@@ -19,5 +20,8 @@ def tidy(run: RunContext, stage: StageRow) -> None:
     others = [row.number for row in best if row.number != chosen][:run.config.storage.keep_trials]
     gone = run.store.drop_trial_weights(run.lease, stage.task, {chosen, *others})
     artifacts = ArtifactStore(run.storage)
-    for digest in gone:
-        artifacts.remove(digest)
+    try:
+        for digest in gone:
+            artifacts.remove(digest)
+    except ArtifactError as error:  # the task is committed all the same, and `clnp gc` takes what is left
+        run.progress.notice(f"  {error.message}; `clnp gc` removes it later")

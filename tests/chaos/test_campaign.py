@@ -1,0 +1,62 @@
+"""A short campaign of kills that must come out clean, and sabotage that must not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(program: str, folder: Path) -> str:
+    """A campaign in a process of its own: it forks, and Ray reads its token only once in a process."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CLNP_", "RAY_"))}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True, capture_output=True, timeout=1500,
+                          env=environment | {"PYTHONPATH": str(ROOT), "CHAOS_LAB": str(folder)})
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout.splitlines()[-1]
+
+
+BEGIN = """
+import json, os, time
+from pathlib import Path
+from tests.chaos.campaign import begun
+from tests.chaos.faults import AT_RANDOM, STATEMENT, Fault
+from tests.chaos.judge import Snapshot
+folder = Path(os.environ["CHAOS_LAB"])
+with begun(f"sqlite:///{folder / 'clnp.db'}", folder) as campaign:
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    faults = """
+    left = campaign.fire([
+        Fault("begin_sweep: committing"), Fault("trial artifact: renamed", 1, ("driver",)),
+        Fault("trial artifact: synced", 1, ("worker",)), Fault(STATEMENT, 40), Fault("record_selection: done"),
+        Fault("commit artifact: renamed", 1, ("driver", "worker")), Fault("record_commit: committing"),
+        Fault(AT_RANDOM, after_seconds=6.0)])
+    outcomes = {kind: [outcome.injected, [damage.all() for damage in outcome.damage]]
+                for kind, outcome in campaign.outcomes.items()}
+    print(json.dumps({"outcomes": outcomes, "left": len(left)}))
+"""
+    told = json.loads(run(BEGIN + faults, tmp_path))
+    assert told["left"] <= 1, "all but perhaps the last came to pass"
+    assert sum(injected for injected, _ in told["outcomes"].values()) >= 7
+    assert [damage for _, damage in told["outcomes"].values() if damage] == []
+
+
+@pytest.mark.slow
+def test_rows_that_are_written_before_their_artifacts_are_found(tmp_path: Path) -> None:
+    """The sabotage: workers say that an artifact is stored, and store it seconds later."""
+    sabotage = """
+    (folder / "orders" / "rows-before-artifacts").touch()
+    campaign.laboratory.drive("late", Fault("trial_reported: done", 1))
+    time.sleep(1)
+    snapshot = campaign.laboratory.ask(lambda reads: Snapshot.of(reads, "late", campaign.laboratory.storage("late")))
+    print(json.dumps(len(snapshot.missing)))
+"""
+    assert json.loads(run(BEGIN + sabotage, tmp_path)) >= 1
