@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from clnp_core.errors import ArtifactError
 from db.store import Store
 from db.urls import shown
-from workers.artifacts import ArtifactStore
+from workers.files import open_files
 
 FOLDER = "databases"
 
@@ -23,7 +23,7 @@ def register(storage: str, engine: Engine) -> str:
         ArtifactError: the store cannot be written.
         DatabaseError: as every write of the store.
     """
-    files, identity = ArtifactStore(storage).files, Store(engine).database_id()
+    files, identity = open_files(storage), Store(engine).database_id()
     name = f"{FOLDER}/{identity}.json"
     try:
         if files.size(name) is None:
@@ -36,7 +36,7 @@ def register(storage: str, engine: Engine) -> str:
 
 def users_besides(storage: str, ids: Collection[str]) -> tuple[str, ...]:
     """Addresses, without passwords, of the databases that use a store and are none of these."""
-    files, found = ArtifactStore(storage).files, []
+    files, found = open_files(storage), []
     for file in list(files.list(FOLDER)):
         name = file.name.removeprefix(f"{FOLDER}/").removesuffix(".json")
         if name not in ids:
