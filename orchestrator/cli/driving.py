@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clnp_core.errors import BusyError, ClnpError
+from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading
@@ -125,7 +125,7 @@ def _told_how_to_go_on(ending: Ending) -> Iterator[None]:
                               f"`clnp resume {ending.run}` goes on; what is recorded is safe") from None
         raise
     except ClnpError as error:
-        if ending.run and not isinstance(error, BusyError) and "clnp resume" not in error.hint:
+        if ending.run and not isinstance(error, BusyError | StateError) and "clnp resume" not in error.hint:
             note(f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is mended:")
         raise
 
