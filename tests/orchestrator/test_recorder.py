@@ -110,7 +110,7 @@ def test_every_lost_attempt_is_counted(recorder: Recorder, store: Remembering, c
     recorder.on_trial_recover(1, [], trial())
     recorder.on_trial_start(2, [], trial())
     recorder.on_trial_error(2, [], trial())
-    assert store.methods == ["trial_started", "trial_reported"]
+    assert store.methods == ["trial_started", "event", "trial_reported"]
     lost = store.writes[-1][1][0]
     assert lost.start is not None and lost.outcome == TrialFailure(
         FailureKind.LOST, "its worker died, and so did the workers of its retries")
