@@ -172,7 +172,7 @@ def lost_artifacts(digests: Sequence[str], storage: str) -> frozenset[str]:
     return frozenset(lost)
 
 
-def restore_trial(trial: TrialSpec, digest: str, storage: str, checkpoint_every_seconds: float | None = None) -> None:
+def restore_trial(trial: TrialSpec, digest: str, storage: str, checkpoint_every_seconds: float | None = None) -> Artifact:
     """Train a trial again whose stored network is missing or damaged; the same key gives the same bits.
 
     Args:
@@ -185,8 +185,9 @@ def restore_trial(trial: TrialSpec, digest: str, storage: str, checkpoint_every_
         ArtifactError: the new network is another one, so the old one is lost.
     """
     checkpoint = checkpoint_of(trial, storage, checkpoint_every_seconds)
-    found = result_of(run_trial(trial, storage, Decimal(0), checkpoint)).artifact.digest
-    if found != digest:
+    artifact = result_of(run_trial(trial, storage, Decimal(0), checkpoint)).artifact
+    if artifact.digest != digest:
         raise ArtifactError(f"the network of trial {trial.number} is lost: artifact {ArtifactStore(storage).shown(digest)} is "
-                            f"missing or damaged, and training it again gave {found[:12]}…",
+                            f"missing or damaged, and training it again gave {artifact.digest[:12]}…",
                             "restore it from a backup; another environment trains other bits")
+    return artifact
