@@ -167,7 +167,7 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
         if row.state is not RunState.COMPLETED or _has_lost_commits(reads, run, root):
             try:
                 drive_run(engine, run, Config.from_resolved(row.config), progress or Progress(), root, retry_failed,
-                       accept_environment)
+                          accept_environment)
             except NotStartedError as error:
                 raise error.cause from None
         return reads.run(run)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ray import tune
@@ -71,7 +72,7 @@ class Recorder(tune.Callback):
         """Several times a second: record the starts of trials that do not report at once."""
         now = time.monotonic()
         for number in [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]:
-            self._guarded(lambda number=number: self._record_start(number))  # type: ignore[misc]
+            self._guarded(partial(self._record_start, number))
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
