@@ -10,12 +10,13 @@ from db.states import FailureKind, StageState, TrialState
 from orchestrator import plan
 from orchestrator.stages.beginning import begin
 from orchestrator.stages.committing import commit
-from orchestrator.stages.context import RunContext, StoppedError
+from orchestrator.stages.context import RunContext
 from orchestrator.stages.rebuilding import restore_commits
 from orchestrator.stages.selecting import choose
 from orchestrator.stages.sweeping import sweep
 from orchestrator.stages.tidying import tidy
 from workers.environment import fingerprint
+from workers.remote import StoppedError
 
 TRANSITIONS = {
     StageState.PENDING: begin,

@@ -24,6 +24,7 @@ class FolderFiles:
     def __init__(self, root: str) -> None:
         """Files below ``root``, an absolute path that need not exist yet; reading makes no folder."""
         self.root = root
+        self._durable: set[Path] = set()
 
     def shown(self, name: str) -> str:
         return str(self._path(name))
@@ -33,7 +34,7 @@ class FolderFiles:
 
     def write(self, name: str, content: bytes) -> None:
         target = self._path(name)
-        _make_folder_durably(target.parent)
+        self._make_durable(target.parent)
         _write_durably(target, content)
 
     def size(self, name: str) -> int | None:
@@ -61,6 +62,19 @@ class FolderFiles:
 
     def _path(self, name: str) -> Path:
         return Path(self.root) / name
+
+    def _make_durable(self, folder: Path) -> None:
+        """The folder, and those above it, as entries that survive a power loss. One that is there already may be another
+        process's, which has not synced it yet, so this process does so once."""
+        if folder in self._durable and folder.is_dir():
+            return
+        if folder != Path(self.root):
+            self._make_durable(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _sync_folder(folder.parent)
+        elif not folder.is_dir():
+            _make_root(folder)
+        self._durable.add(folder)
 
     def _walk(self, folder: str, unfinished: bool) -> Iterator[Stored]:
         now, root = time.time(), Path(self.root)
@@ -99,13 +113,12 @@ def _write_durably(target: Path, content: bytes) -> None:
     _sync_folder(target.parent)
 
 
-def _make_folder_durably(folder: Path) -> None:
-    """The folder and those above it; a new one is an entry of the folder above, which must survive a power loss as well."""
-    if folder.is_dir():
-        return
-    _make_folder_durably(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+def _make_root(folder: Path) -> None:
+    """A folder and those above it, as far as they are new."""
+    if not folder.is_dir():
+        _make_root(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The only file here that imports Ray: the jobs of ``workers.jobs`` as a reusable Tune trainable and as Ray tasks.
+"""A grid point as a reusable Tune trainable.
 
 An error that the project foresees travels back as a value, not as a Ray traceback, and does not count as a lost machine: Ray
 retries only a process that died.
@@ -7,28 +7,23 @@ retries only a process that died.
 import dataclasses
 import faulthandler
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import ray
 from ray import tune
 
-from clnp_core.errors import ClnpError, RunFailedError
+from clnp_core.errors import ClnpError
 from workers import jobs
 from workers.environment import host_name
 from workers.epochs import Epoch
 from workers.spec import StageSpec, TrialSpec
 from workers.training import DivergedError
 
-Result = TypeVar("Result")
-
 REPORT_EVERY_SECONDS = 1.0
 """Epochs shorter than this are reported together, so that short trials do not pay for many messages."""
-
-JOB_RETRIES = 2
-"""How often a job between trials is started again after its worker was lost."""
 
 GRACE_SECONDS = 5.0
 """How long after its time limit a trial that does not come back to us is ended by force."""
@@ -130,86 +125,3 @@ class GridPoint(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing to load."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An error of ours on its way back to the driver."""
-
-    error: ClnpError
-
-
-@dataclass(slots=True)
-class Submitted:
-    """A job on a worker. ``start`` starts it, and starts it again after its worker was lost; ``time_limit_seconds`` ends it."""
-
-    name: str
-    start: "Callable[[], ray.ObjectRef[Any]]"
-    time_limit_seconds: float | None
-    reference: "ray.ObjectRef[Any]" = field(init=False)
-    began: float = field(init=False)
-    retries_left: int = JOB_RETRIES
-
-    def __post_init__(self) -> None:
-        self.again()
-
-    def again(self) -> None:
-        """Start it, from the beginning."""
-        self.reference, self.began = self.start(), time.monotonic()
-
-    def ran_out_of_time(self) -> bool:
-        """Whether it is old enough for its time limit to have ended its worker."""
-        return self.time_limit_seconds is not None and time.monotonic() - self.began >= self.time_limit_seconds
-
-
-def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float,
-           time_limit_seconds: float | None = None) -> Submitted:
-    """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result.
-
-    A timer in C ends the worker of a job that runs longer than the limit, which it is then not given a second time.
-    """
-    remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
-    return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, job, *arguments), time_limit_seconds)
-
-
-def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
-    """The job's result, or None when ``stop`` became true first; the job is then cancelled.
-
-    Raises:
-        ClnpError: whatever error of ours the job raised, as if it had been called here.
-        RunFailedError: it took longer than its limit; or its worker died, and so did the workers of its retries.
-    """
-    while True:
-        while not ray.wait([submitted.reference], timeout=0.2)[0]:
-            if stop():
-                ray.cancel(submitted.reference, force=True)
-                return None
-        try:
-            outcome: Any = ray.get(submitted.reference)
-        except ray.exceptions.RayError as error:
-            if submitted.ran_out_of_time():
-                raise RunFailedError(
-                    f"the job {submitted.name} was ended: it took longer than {submitted.time_limit_seconds:g} s "
-                    "(resources.job_time_limit_seconds)",
-                    "see why it hangs, or raise the limit in a fork; then resume the run to try again") from error
-            if submitted.retries_left and not isinstance(error, ray.exceptions.RayTaskError):
-                submitted.retries_left -= 1
-                submitted.again()
-                continue
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            raise RunFailedError(f"a worker failed: {reason}",
-                                 "see Ray's logs on that machine; resume the run to try again") from error
-        if isinstance(outcome, Refused):
-            raise outcome.error
-        return outcome
-
-
-def _guarded(time_limit_seconds: float | None, job: Callable[..., Result], *arguments: object) -> "Result | Refused":
-    if time_limit_seconds is not None:
-        faulthandler.dump_traceback_later(time_limit_seconds, exit=True)  # needs no interpreter lock, as for trials
-    try:
-        return job(*arguments)
-    except ClnpError as error:
-        return Refused(error)
-    finally:
-        faulthandler.cancel_dump_traceback_later()

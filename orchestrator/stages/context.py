@@ -14,12 +14,8 @@ from orchestrator.cluster import Cluster
 from orchestrator.configuration.config import Config
 from orchestrator.keeper import Keeper
 from orchestrator.progress import Progress
+from workers.remote import fetch, submit
 from workers.spec import StageSpec
-from workers.trainable import fetch, submit
-
-
-class StoppedError(Exception):
-    """The driver was asked to stop in the middle of a transition; the transition has not happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +59,7 @@ class RunContext:
         """The result of a job.
 
         Raises:
-            StoppedError: the driver was asked to stop first.
+            workers.remote.StoppedError: the driver was asked to stop first.
             ClnpError: what the job raised.
         """
-        result = fetch(reference, self.keeper.should_stop)
-        if result is None:
-            raise StoppedError
-        return result
+        return fetch(reference, self.keeper.should_stop)

@@ -9,10 +9,11 @@ from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
 from orchestrator.sparsity import sparsity_within_margin
 from orchestrator.stages.beginning import kept_choice
-from orchestrator.stages.context import RunContext, StoppedError
+from orchestrator.stages.context import RunContext
 from orchestrator.stages.reusing import take_over
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
 from workers import jobs
+from workers.remote import StoppedError
 from workers.spec import StageSpec
 
 

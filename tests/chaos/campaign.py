@@ -27,7 +27,7 @@ from tests.chaos.judge import Damage, Snapshot, compare, judge, merged
 from tests.chaos.laboratory import KILLED, Laboratory, cluster, warm
 from tests.chaos.worker.chaos_tasks import KINDS, STEPS
 
-MOST_DRIVERS = 60
+MOST_DRIVERS = 150
 """Of one run, before it counts as stuck."""
 
 
@@ -49,7 +49,6 @@ class Campaign:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     runs: int = 0
     drivers: int = 0
-    resume_seconds: list[float] = field(default_factory=list)
 
     def fire(self, faults: Sequence[Fault]) -> list[Fault]:
         """One run that is killed by each fault in turn, as far as it reaches them.
@@ -62,15 +61,15 @@ class Campaign:
         seen: list[Snapshot] = []
         damage: list[Damage] = []
         for _ in range(MOST_DRIVERS):
-            fault = waiting.pop(0) if waiting else None
-            status = self.laboratory.drive(run, fault)
+            faults = _for_one_driver(waiting)
+            status = self.laboratory.drive(run, *faults)
             self.drivers += 1
             now = self._look(run)
-            struck = fault is not None and (status == KILLED or self.laboratory.obeyed())
-            if struck and fault is not None:
-                came.append(fault)
-            elif fault is not None:
-                waiting.append(fault)  # not reached this time: perhaps by the next driver, or the next run
+            obeyed = self.laboratory.obeyed()
+            struck = [fault for fault in faults
+                      if fault.boundary in obeyed or (fault.boundary == AT_RANDOM and status == KILLED)]
+            came += struck
+            waiting += [fault for fault in faults if fault not in struck]  # perhaps by the next driver, or in the next run
             if now is not None:
                 if seen:
                     damage.append(compare(seen[-1], now))
@@ -102,16 +101,22 @@ class Campaign:
     def _last_words(self, run: str) -> str:
         return (self.laboratory.folder / f"{run}.log").read_text(errors="replace").strip().splitlines()[-1][:300]
 
-    def fire_all(self, faults: Sequence[Fault], at_once: int, patience: int = 3) -> list[Fault]:
-        """All faults, so many to a run; those that no run reaches after a few tries are returned."""
-        waiting = list(faults)
+    def fire_all(self, lives: Sequence[Sequence[Fault]], patience: int = 2) -> list[Fault]:
+        """Each list of faults on a run of its own; what a run does not reach goes to further ones, and is returned at last."""
+        left = [fault for faults in lives for fault in self.fire(faults)]
         for _ in range(patience):
-            again: list[Fault] = []
-            while waiting:
-                some, waiting = waiting[:at_once], waiting[at_once:]
-                again += self.fire(some)
-            waiting = again
-        return waiting
+            left = self.fire(left) if left else []
+        return left
+
+
+def _for_one_driver(waiting: list[Fault]) -> list[Fault]:
+    """Take the next faults that one driver can meet: those that end workers, and the first that ends the driver itself."""
+    taken: list[Fault] = []
+    while waiting:
+        taken.append(waiting.pop(0))
+        if taken[-1].ends_the_driver:
+            break
+    return taken
 
 
 def _kind(fault: Fault) -> str:
@@ -119,22 +124,32 @@ def _kind(fault: Fault) -> str:
     return f"{victims} killed {fault.boundary if fault.boundary in (AT_RANDOM, STATEMENT) else f'at {fault.boundary}'}"
 
 
-def named_faults(trace: Sequence[str], each: int, dice: random.Random) -> list[Fault]:
-    """Every boundary that an undisturbed run reaches, so many times each, in the order of a run's life; the occurrence is
-    drawn among those that it has."""
-    counts = Counter(trace)
-    counts.pop(STATEMENT, None)
-    driver = [Fault(boundary, dice.randint(1, count)) for boundary, count in counts.items() for _ in range(each)]
-    workers = [Fault(f"{kind} artifact: {step}", 1, victims) for kind in KINDS for step in STEPS
-               for victims in (("worker",), ("driver",)) for _ in range(each)]
-    return driver + workers
+def named_faults(trace: Sequence[str], each: int, dice: random.Random) -> list[list[Fault]]:
+    """Every boundary that an undisturbed run reaches, once in each of so many runs.
+
+    A run meets them in the order of its life, some in its first task and the others in its second, as the dice fall: so each
+    driver lives only as long as it takes to reach the next one.
+    """
+    driver = [Fault(boundary) for boundary in dict.fromkeys(trace) if boundary != STATEMENT]
+    lives = []
+    for _ in range(each):
+        life = list(driver)
+        for kind, before in (("trial", "trial_reported: committing"), ("commit", "record_commit: committing")):
+            place = life.index(Fault(before))
+            life[place:place] = [Fault(f"{kind} artifact: {step}", 1, (victim,)) for step in STEPS
+                                 for victim in ("driver", "worker")]  # so that no driver meets two at one boundary
+        once = life.index(next(fault for fault in life if fault.boundary.startswith("begin_sweep")))
+        first = [place < once or dice.random() < 0.5 for place in range(len(life))]
+        lives.append([fault for fault, now in zip(life, first, strict=True) if now]
+                     + [fault for fault, now in zip(life, first, strict=True) if not now])
+    return lives
 
 
 def inside_faults(trace: Sequence[str], count: int, dice: random.Random) -> list[Fault]:
     """Between two statements of a transaction, and with driver and worker dying together around a rename."""
     statements = Counter(trace)[STATEMENT]
     both = ("driver", "worker")
-    return [Fault(STATEMENT, dice.randint(1, statements)) if dice.random() < 0.6 else
+    return [Fault(STATEMENT, dice.randint(1, statements // 2)) if dice.random() < 0.6 else
             Fault(f"{dice.choice(KINDS)} artifact: {dice.choice(('synced', 'renamed'))}", 1, both) for _ in range(count)]
 
 
@@ -143,10 +158,15 @@ def random_faults(seconds: float, count: int, dice: random.Random) -> list[Fault
     return [Fault(AT_RANDOM, after_seconds=dice.uniform(0.05, seconds)) for _ in range(count)]
 
 
+def in_lots(faults: Sequence[Fault], size: int) -> list[Sequence[Fault]]:
+    """So many to a run."""
+    return [faults[place:place + size] for place in range(0, len(faults), size)]
+
+
 @contextmanager
-def begun(url: str, folder: Path) -> Iterator[Campaign]:
+def begun(url: str, folder: Path, cpus: int = 2) -> Iterator[Campaign]:
     """A laboratory with a cluster, and what a run comes to there when nobody disturbs it."""
-    with cluster(folder):
+    with cluster(folder, cpus):
         warm()
         laboratory = Laboratory(url, folder)
         (folder / "orders" / "trace").unlink(missing_ok=True)
@@ -170,8 +190,9 @@ def table(campaigns: dict[str, Campaign]) -> str:
             counts = [sum(bool(getattr(damage, column)) for damage in outcome.damage)
                       for column in ("lost_results", "double_records", "wrong_commits", "other")]
             lines.append(f"| {name} | {kind} | {outcome.injected} | {' | '.join(map(str, counts))} |")
+    for name, campaign in campaigns.items():
         total = sum(outcome.injected for outcome in campaign.outcomes.values())
-        lines.append(f"| {name} | all, in {campaign.runs} runs and {campaign.drivers} drivers | {total} | | | | |")
+        lines += ["", f"{name}: {total} kills in {campaign.runs} runs, {campaign.drivers} drivers."]
     return "\n".join(lines) + "\n"
 
 
@@ -201,20 +222,21 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=3, help="kills at every named boundary")
     parser.add_argument("--inside", type=int, default=30, help="kills inside transactions and renames")
     parser.add_argument("--random", type=int, default=100, help="kills at random moments")
+    parser.add_argument("--cpus", type=int, default=2, help="trials side by side; one makes a campaign half as dear")
     parser.add_argument("--table", type=Path, help="write the outcomes there, in Markdown")
     asked = parser.parse_args()
     campaigns: dict[str, Campaign] = {}
     unreached: list[Fault] = []
     for kind in asked.database or ["sqlite", "postgresql"]:
         folder, dice = Path(tempfile.mkdtemp(prefix="clnp-chaos-")), random.Random(asked.seed)
-        with database(kind, folder) as url, begun(url, folder) as campaign:
+        with database(kind, folder) as url, begun(url, folder, asked.cpus) as campaign:
             campaigns[kind] = campaign
             print(f"{kind}: an undisturbed run takes {campaign.seconds:.1f} s", flush=True)
             trace = campaign.laboratory.trace()
             began = time.monotonic()
-            for faults, at_once in ((named_faults(trace, asked.each, dice), 12), (inside_faults(trace, asked.inside, dice), 8),
-                                    (random_faults(0.8 * campaign.seconds, asked.random, dice), 10)):
-                unreached += campaign.fire_all(faults, at_once)
+            for lives in (named_faults(trace, asked.each, dice), in_lots(inside_faults(trace, asked.inside, dice), 15),
+                          in_lots(random_faults(0.8 * campaign.seconds, asked.random, dice), 10)):
+                unreached += campaign.fire_all(lives)
                 if asked.table:
                     asked.table.write_text(table(campaigns))
             print(f"{kind}: {(time.monotonic() - began) / 60:.0f} min", flush=True)

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
 
+from db.records import Lease
 from db.store import Store
 
 WRITES = ("create_run", "acquire_lease", "record_environment", "begin_sweep", "trial_started", "trial_epochs",
@@ -33,6 +34,7 @@ class Fault:
             ``trial artifact: renamed`` and its like on the workers, :data:`STATEMENT`, or :data:`AT_RANDOM`.
         occurrence: which time it is reached, from 1.
         victims: ``driver``, ``worker``.
+        how: the signal for a driver that ends itself; one that is stopped can wake up again.
         after_seconds: for :data:`AT_RANDOM`.
     """
 
@@ -40,26 +42,33 @@ class Fault:
     occurrence: int = 1
     victims: tuple[str, ...] = ("driver",)
     after_seconds: float = 0.0
+    how: signal.Signals = signal.SIGKILL
 
     @property
     def on_worker(self) -> bool:
         """A worker has to notice it."""
         return "artifact" in self.boundary
 
-    def order(self, folder: Path) -> None:
-        """Tell the workers of the driver that is this process."""
-        for old in folder.glob("reached-*"):
-            old.unlink()
-        (folder / "obeyed").unlink(missing_ok=True)
-        text = json.dumps({**asdict(self), "driver": os.getpid()})
-        (folder / "orders.new").write_text(text)
-        (folder / "orders.new").replace(folder / "orders.json")
+    @property
+    def ends_the_driver(self) -> bool:
+        """No other fault can come after it in the same driver."""
+        return "driver" in self.victims
+
+
+def order(faults: Sequence[Fault], folder: Path) -> None:
+    """Tell the workers of the driver that is this process what to wait for; at most one fault a boundary."""
+    for old in (*folder.glob("reached-*"), folder / "obeyed"):
+        old.unlink(missing_ok=True)
+    text = json.dumps([{**asdict(fault), "driver": os.getpid()} for fault in faults if fault.on_worker])
+    (folder / "orders.new").write_text(text)
+    (folder / "orders.new").replace(folder / "orders.json")
 
 
 class Trap:
     """Counts the boundaries that this process, a driver, reaches, and kills it at one of them."""
 
     def __init__(self, fault: Fault | None, folder: Path) -> None:
+        """``None`` kills nothing, and leaves a trace of the boundaries."""
         self._fault, self._folder = fault, folder
         self._counts: dict[str, int] = {}
         self._inside = threading.local()
@@ -73,15 +82,22 @@ class Trap:
         event.listen(Engine, "after_cursor_execute", lambda *about: self._statement())
 
     def _watched(self, name: str, write: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*arguments: Any, **named: Any) -> Any:
+        def watched(store: Store, *arguments: Any, **named: Any) -> Any:
             self._inside.name = name
             try:
-                result = write(*arguments, **named)
+                result = write(store, *arguments, **named)
+                self._log(name, result if isinstance(result, Lease) else arguments[0])
                 self._named("done")
                 return result
             finally:
                 self._inside.name = ""
         return watched
+
+    def _log(self, name: str, lease: object) -> None:
+        """That a write was accepted, and under which fencing number."""
+        if isinstance(lease, Lease):
+            with (self._folder / "accepted").open("a") as file:
+                file.write(f"{lease.run_name} {lease.fence} {name}\n")
 
     def _named(self, step: str) -> None:
         name = getattr(self._inside, "name", "")
@@ -100,5 +116,6 @@ class Trap:
             with (self._folder / "trace").open("a") as file:
                 file.write(f"{boundary}\n")
         elif (self._fault.boundary, self._fault.occurrence) == (boundary, count):
-            (self._folder / "obeyed").write_text(boundary)
-            os.kill(os.getpid(), signal.SIGKILL)
+            with (self._folder / "obeyed").open("a") as file:
+                file.write(f"{boundary}\n")
+            os.kill(os.getpid(), self._fault.how)

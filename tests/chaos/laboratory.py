@@ -7,17 +7,18 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clnp_core.errors import ClnpError
 from db.reads import Reads
 from db.session import open_database
 from orchestrator import api
 from orchestrator.configuration.config import Config
-from tests.chaos.faults import AT_RANDOM, Fault, Trap
+from tests.chaos.faults import AT_RANDOM, Fault, Trap, order
 
 WORKER = Path(__file__).parent / "worker"
 KILLED = -signal.SIGKILL
@@ -43,15 +44,16 @@ class Laboratory:
         """A store of its own for every run, so that no artifact is there before it is written."""
         return str(self.folder / "stores" / run)
 
-    def drive(self, run: str, fault: Fault | None = None) -> int:
-        """Launch the run, or resume it if it is there, in a new process; kill what the fault says.
+    def drive(self, run: str, *faults: Fault) -> int:
+        """Launch the run, or resume it if it is there, in a new process; kill what the faults say.
 
         Returns:
             The exit status; negative for a signal.
         """
-        pid = self.start(run, fault)
-        if fault is not None and fault.boundary == AT_RANDOM:
-            deadline = time.monotonic() + fault.after_seconds
+        pid = self.start(run, *faults)
+        after = next((fault.after_seconds for fault in faults if fault.boundary == AT_RANDOM), None)
+        if after is not None:
+            deadline = time.monotonic() + after
             while time.monotonic() < deadline:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
@@ -64,20 +66,23 @@ class Laboratory:
         """Wait for a driver."""
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def start(self, run: str, fault: Fault | None = None, sabotage: Any = None) -> int:
+    def start(self, run: str, *faults: Fault, sabotage: Any = None) -> int:
         """Fork a driver; returns its process id. ``sabotage`` is called in it first."""
         pid = os.fork()
         if pid:
             return pid
         code = 70
         try:
-            code = self._be_driver(run, fault, sabotage)
+            code = self._be_driver(run, faults, sabotage)
+        except ClnpError as error:
+            traceback.print_exc()
+            code = error.exit_code
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
 
-    def _be_driver(self, run: str, fault: Fault | None, sabotage: Any) -> int:
+    def _be_driver(self, run: str, faults: Sequence[Fault], sabotage: Any) -> int:
         os.setsid()
         log = os.open(self.folder / f"{run}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
@@ -85,15 +90,13 @@ class Laboratory:
         os.chdir(WORKER)
         sys.path.insert(0, str(WORKER))
         orders = self.folder / "orders"
-        for old in ("orders.json", "obeyed"):
-            (orders / old).unlink(missing_ok=True)
+        order(faults, orders)
         if sabotage is not None:
             sabotage()
-        if fault is not None and fault.on_worker:
-            fault.order(orders)
-        elif fault is None or fault.boundary != AT_RANDOM:
-            Trap(fault, orders).set()
-        print(f"--- driver {os.getpid()}: {fault}", flush=True)
+        mine = next((fault for fault in faults if not fault.on_worker and fault.boundary != AT_RANDOM), None)
+        if mine is not None or not faults:
+            Trap(mine, orders).set()
+        print(f"--- driver {os.getpid()}: {'; '.join(map(str, faults))}", flush=True)
         if self.exists(run):
             api.resume(run, url=self.url, storage=self.storage(run))
         else:
@@ -102,7 +105,7 @@ class Laboratory:
 
     def exists(self, run: str) -> bool:
         """Whether the run is recorded."""
-        return self.ask(lambda reads: run in {row.name for row in reads.runs()})
+        return bool(self.ask(lambda reads: run in {row.name for row in reads.runs()}))
 
     def ask(self, question: Any) -> Any:
         """Something of the database."""
@@ -112,9 +115,20 @@ class Laboratory:
         finally:
             engine.dispose()
 
-    def obeyed(self) -> bool:
-        """Whether the last fault came to pass."""
-        return (self.folder / "orders" / "obeyed").exists()
+    def stale_writes(self, run: str) -> list[str]:
+        """What the database accepted from a driver of the run after it had accepted something from a later one."""
+        latest, stale = 0, []
+        for line in (self.folder / "orders" / "accepted").read_text().splitlines():
+            name, fence, write = line.split()
+            if name == run:
+                latest = max(latest, int(fence))
+                stale += [write] if int(fence) < latest else []
+        return stale
+
+    def obeyed(self) -> list[str]:
+        """The boundaries at which the last driver or its workers were killed."""
+        file = self.folder / "orders" / "obeyed"
+        return file.read_text().splitlines() if file.exists() else []
 
     def trace(self) -> list[str]:
         """The boundaries that an undisturbed driver reached, in order."""

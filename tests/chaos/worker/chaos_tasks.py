@@ -2,7 +2,7 @@
 
 What is to die, and where, stands in ``orders.json`` in the folder that ``CHAOS_FOLDER`` names::
 
-    {"boundary": "trial artifact: renamed", "occurrence": 2, "victims": ["worker", "driver"], "driver": 4711}
+    [{"boundary": "trial artifact: renamed", "occurrence": 2, "victims": ["worker", "driver"], "driver": 4711}]
 
 The boundaries of an artifact are ``written`` (not yet fsynced), ``synced`` (not yet renamed), ``renamed`` (its folder not yet
 fsynced) and ``done``. They are counted over all workers, by files, and obeyed once.
@@ -74,7 +74,7 @@ def lie_in_wait(folder: Path) -> None:
         return moved
 
     os.fsync = watched_fsync
-    Path.replace = watched_replace  # type: ignore[method-assign]
+    Path.replace = watched_replace  # type: ignore[method-assign, assignment]
     if (folder / "rows-before-artifacts").exists():
         _write_late()
 
@@ -85,24 +85,25 @@ def _kind(path: Path) -> str:
 
 
 def _reach(folder: Path, boundary: str) -> None:
-    """Count, and obey the order if this is what it waits for."""
-    orders = folder / "orders.json"
+    """Count, and obey the order that waits for this, if any."""
     try:
-        order = json.loads(orders.read_text())
+        orders = json.loads((folder / "orders.json").read_text())
     except (OSError, ValueError):
         return
-    if order["boundary"] != boundary:
+    order = next((order for order in orders if order["boundary"] == boundary), None)
+    if order is None:
         return
-    count = 1
+    name, count = boundary.replace(" ", "-"), 1
     while True:  # the first free number is this one's, whatever other workers do meanwhile
         try:
-            os.close(os.open(folder / f"reached-{count}", os.O_CREAT | os.O_EXCL))
+            os.close(os.open(folder / f"reached-{name}-{count}", os.O_CREAT | os.O_EXCL))
             break
         except FileExistsError:
             count += 1
     if count != order["occurrence"]:
         return
-    (folder / "obeyed").write_text(boundary)
+    with (folder / "obeyed").open("a") as file:
+        file.write(f"{boundary}\n")
     if "driver" in order["victims"]:
         os.kill(order["driver"], signal.SIGKILL)
     if "worker" in order["victims"]:
