@@ -73,7 +73,7 @@ def lie_in_wait(folder: Path) -> None:
             _reach(folder, f"{kind} artifact: renamed")
         return moved
 
-    os.fsync = watched_fsync
+    os.fsync = watched_fsync  # type: ignore[assignment]
     Path.replace = watched_replace  # type: ignore[method-assign, assignment]
     if (folder / "rows-before-artifacts").exists():
         _write_late()
