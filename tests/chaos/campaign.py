@@ -24,9 +24,11 @@ from db.reads import Reads
 from db.states import RunState
 from tests.chaos.faults import AT_RANDOM, STATEMENT, Fault
 from tests.chaos.judge import Damage, Snapshot, compare, judge, merged
-from tests.chaos.laboratory import KILLED, Laboratory, cluster, warm
+from tests.chaos.laboratory import CONFIG, KILLED, Laboratory, cluster, warm
 from tests.chaos.worker.chaos_tasks import KINDS, STEPS
 
+TASKS = CONFIG["benchmark"]["tasks"]
+FIRST_COMMIT = "record_commit: done"
 MOST_DRIVERS = 150
 """Of one run, before it counts as stuck."""
 
@@ -50,8 +52,13 @@ class Campaign:
     runs: int = 0
     drivers: int = 0
 
-    def fire(self, faults: Sequence[Fault]) -> list[Fault]:
-        """One run that is killed by each fault in turn, as far as it reaches them.
+    def fire(self, faults: Sequence[Fault], together: bool = False, late: bool = False) -> list[Fault]:
+        """One run that is killed by each fault, as far as it reaches them.
+
+        Args:
+            faults: in the order in which they are tried.
+            together: lie in wait with all of them at once, and take whichever comes first.
+            late: with all but one of them only after the first commit.
 
         Returns:
             The faults that it completed without.
@@ -61,15 +68,19 @@ class Campaign:
         seen: list[Snapshot] = []
         damage: list[Damage] = []
         for _ in range(MOST_DRIVERS):
-            faults = _for_one_driver(waiting)
-            status = self.laboratory.drive(run, *faults)
+            given = _for_one_driver(waiting) if together else waiting[:1]
+            if late and not seen:
+                given = [fault for fault in given if fault.boundary == FIRST_COMMIT]
+            status = self.laboratory.drive(run, *given)
             self.drivers += 1
             now = self._look(run)
             obeyed = self.laboratory.obeyed()
-            struck = [fault for fault in faults
-                      if fault.boundary in obeyed or (fault.boundary == AT_RANDOM and status == KILLED)]
+            struck = [fault for fault in given if fault.name in obeyed or (fault.boundary == AT_RANDOM and status == KILLED)]
             came += struck
-            waiting += [fault for fault in faults if fault not in struck]  # perhaps by the next driver, or in the next run
+            for fault in struck if together else given:
+                waiting.remove(fault)
+            if not together:
+                waiting += [fault for fault in given if fault not in struck]  # perhaps by the next driver, or in the next run
             if now is not None:
                 if seen:
                     damage.append(compare(seen[-1], now))
@@ -101,22 +112,25 @@ class Campaign:
     def _last_words(self, run: str) -> str:
         return (self.laboratory.folder / f"{run}.log").read_text(errors="replace").strip().splitlines()[-1][:300]
 
-    def fire_all(self, lives: Sequence[Sequence[Fault]], patience: int = 2) -> list[Fault]:
-        """Each list of faults on a run of its own; what a run does not reach goes to further ones, and is returned at last."""
-        left = [fault for faults in lives for fault in self.fire(faults)]
-        for _ in range(patience):
-            left = self.fire(left) if left else []
+    def fire_all(self, lives: Sequence[Sequence[Fault]], together: bool = False, patience: int = 3) -> list[Fault]:
+        """Each list of faults on a run of its own. What a run does not reach goes to further ones, until so many of them have
+        reached none, and is returned then."""
+        left: list[Fault] = []
+        for number, faults in enumerate(lives):
+            left += self.fire(faults, together, late=together and number % 2 == 1)
+        while left and patience:
+            before = len(left)
+            left = self.fire(left, together)
+            patience -= len(left) == before
         return left
 
 
-def _for_one_driver(waiting: list[Fault]) -> list[Fault]:
-    """Take the next faults that one driver can meet: those that end workers, and the first that ends the driver itself."""
-    taken: list[Fault] = []
-    while waiting:
-        taken.append(waiting.pop(0))
-        if taken[-1].ends_the_driver:
-            break
-    return taken
+def _for_one_driver(waiting: Sequence[Fault]) -> list[Fault]:
+    """All that end the driver, and one that ends a worker: too many of those, and the trial counts as lost."""
+    once = {fault.name: fault for fault in reversed(waiting)}.values()
+    worker = [fault for fault in once if not fault.ends_the_driver]
+    places = {fault.boundary for fault in worker[:1]}
+    return worker[:1] + [fault for fault in once if fault.ends_the_driver and fault.boundary not in places]
 
 
 def _kind(fault: Fault) -> str:
@@ -125,24 +139,15 @@ def _kind(fault: Fault) -> str:
 
 
 def named_faults(trace: Sequence[str], each: int, dice: random.Random) -> list[list[Fault]]:
-    """Every boundary that an undisturbed run reaches, once in each of so many runs.
+    """Every boundary that an undisturbed run reaches, once in each of so many runs; what the trials of a task reach several
+    times, at the first or second time."""
+    def drawn(boundary: str) -> int:
+        return dice.choice((1, 2)) if boundary.startswith("trial") and Counter(trace)[boundary] > TASKS else 1
 
-    A run meets them in the order of its life, some in its first task and the others in its second, as the dice fall: so each
-    driver lives only as long as it takes to reach the next one.
-    """
-    driver = [Fault(boundary) for boundary in dict.fromkeys(trace) if boundary != STATEMENT]
-    lives = []
-    for _ in range(each):
-        life = list(driver)
-        for kind, before in (("trial", "trial_reported: committing"), ("commit", "record_commit: committing")):
-            place = life.index(Fault(before))
-            life[place:place] = [Fault(f"{kind} artifact: {step}", 1, (victim,)) for step in STEPS
-                                 for victim in ("driver", "worker")]  # so that no driver meets two at one boundary
-        once = life.index(next(fault for fault in life if fault.boundary.startswith("begin_sweep")))
-        first = [place < once or dice.random() < 0.5 for place in range(len(life))]
-        lives.append([fault for fault, now in zip(life, first, strict=True) if now]
-                     + [fault for fault, now in zip(life, first, strict=True) if not now])
-    return lives
+    boundaries = [boundary for boundary in dict.fromkeys(trace) if boundary != STATEMENT]
+    stored = [Fault(f"{kind} artifact: {step}", 1, (victim,))
+              for kind in KINDS for step in STEPS for victim in ("driver", "worker")]
+    return [[*(Fault(boundary, drawn(boundary)) for boundary in boundaries), *stored] for _ in range(each)]
 
 
 def inside_faults(trace: Sequence[str], count: int, dice: random.Random) -> list[Fault]:
@@ -234,9 +239,10 @@ def main() -> int:
             print(f"{kind}: an undisturbed run takes {campaign.seconds:.1f} s", flush=True)
             trace = campaign.laboratory.trace()
             began = time.monotonic()
-            for lives in (named_faults(trace, asked.each, dice), in_lots(inside_faults(trace, asked.inside, dice), 15),
-                          in_lots(random_faults(0.8 * campaign.seconds, asked.random, dice), 10)):
-                unreached += campaign.fire_all(lives)
+            for lives, together in ((named_faults(trace, asked.each, dice), True),
+                                    (in_lots(inside_faults(trace, asked.inside, dice), 15), False),
+                                    (in_lots(random_faults(0.8 * campaign.seconds, asked.random, dice), 10), False)):
+                unreached += campaign.fire_all(lives, together)
                 if asked.table:
                     asked.table.write_text(table(campaigns))
             print(f"{kind}: {(time.monotonic() - began) / 60:.0f} min", flush=True)

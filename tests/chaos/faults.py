@@ -50,26 +50,31 @@ class Fault:
         return "artifact" in self.boundary
 
     @property
+    def name(self) -> str:
+        """What is written down where it came to pass."""
+        return f"{self.boundary}, time {self.occurrence}, {' and '.join(self.victims)}"
+
+    @property
     def ends_the_driver(self) -> bool:
         """No other fault can come after it in the same driver."""
         return "driver" in self.victims
 
 
 def order(faults: Sequence[Fault], folder: Path) -> None:
-    """Tell the workers of the driver that is this process what to wait for; at most one fault a boundary."""
+    """Tell the workers of the driver that is this process what to wait for."""
     for old in (*folder.glob("reached-*"), folder / "obeyed"):
         old.unlink(missing_ok=True)
-    text = json.dumps([{**asdict(fault), "driver": os.getpid()} for fault in faults if fault.on_worker])
+    text = json.dumps([{**asdict(fault), "name": fault.name, "driver": os.getpid()} for fault in faults if fault.on_worker])
     (folder / "orders.new").write_text(text)
     (folder / "orders.new").replace(folder / "orders.json")
 
 
 class Trap:
-    """Counts the boundaries that this process, a driver, reaches, and kills it at one of them."""
+    """Counts the boundaries that this process, a driver, reaches, and ends it at the first where a fault waits."""
 
-    def __init__(self, fault: Fault | None, folder: Path) -> None:
-        """``None`` kills nothing, and leaves a trace of the boundaries."""
-        self._fault, self._folder = fault, folder
+    def __init__(self, faults: Sequence[Fault], folder: Path) -> None:
+        """Without faults it leaves a trace of the boundaries."""
+        self._faults, self._folder = faults, folder
         self._counts: dict[str, int] = {}
         self._inside = threading.local()
         self._lock = threading.Lock()
@@ -112,10 +117,11 @@ class Trap:
         """Count it; die if it is the one."""
         with self._lock:
             count = self._counts[boundary] = self._counts.get(boundary, 0) + 1
-        if self._fault is None:
+        if not self._faults:
             with (self._folder / "trace").open("a") as file:
                 file.write(f"{boundary}\n")
-        elif (self._fault.boundary, self._fault.occurrence) == (boundary, count):
-            with (self._folder / "obeyed").open("a") as file:
-                file.write(f"{boundary}\n")
-            os.kill(os.getpid(), self._fault.how)
+        for fault in self._faults:
+            if (fault.boundary, fault.occurrence) == (boundary, count):
+                with (self._folder / "obeyed").open("a") as file:
+                    file.write(f"{fault.name}\n")
+                os.kill(os.getpid(), fault.how)

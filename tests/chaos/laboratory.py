@@ -93,10 +93,10 @@ class Laboratory:
         order(faults, orders)
         if sabotage is not None:
             sabotage()
-        mine = next((fault for fault in faults if not fault.on_worker and fault.boundary != AT_RANDOM), None)
-        if mine is not None or not faults:
+        mine = [fault for fault in faults if not fault.on_worker and fault.boundary != AT_RANDOM]
+        if mine or not faults:
             Trap(mine, orders).set()
-        print(f"--- driver {os.getpid()}: {'; '.join(map(str, faults))}", flush=True)
+        print(f"--- driver {os.getpid()}: {'; '.join(fault.name for fault in faults)}", flush=True)
         if self.exists(run):
             api.resume(run, url=self.url, storage=self.storage(run))
         else:
@@ -126,7 +126,7 @@ class Laboratory:
         return stale
 
     def obeyed(self) -> list[str]:
-        """The boundaries at which the last driver or its workers were killed."""
+        """The names of the faults that the last driver and its workers have met."""
         file = self.folder / "orders" / "obeyed"
         return file.read_text().splitlines() if file.exists() else []
 

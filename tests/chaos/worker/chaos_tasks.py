@@ -2,7 +2,8 @@
 
 What is to die, and where, stands in ``orders.json`` in the folder that ``CHAOS_FOLDER`` names::
 
-    [{"boundary": "trial artifact: renamed", "occurrence": 2, "victims": ["worker", "driver"], "driver": 4711}]
+    [{"boundary": "trial artifact: renamed", "occurrence": 2, "victims": ["worker", "driver"], "driver": 4711,
+      "name": "what to write down"}]
 
 The boundaries of an artifact are ``written`` (not yet fsynced), ``synced`` (not yet renamed), ``renamed`` (its folder not yet
 fsynced) and ``done``. They are counted over all workers, by files, and obeyed once.
@@ -90,8 +91,7 @@ def _reach(folder: Path, boundary: str) -> None:
         orders = json.loads((folder / "orders.json").read_text())
     except (OSError, ValueError):
         return
-    order = next((order for order in orders if order["boundary"] == boundary), None)
-    if order is None:
+    if not any(order["boundary"] == boundary for order in orders):
         return
     name, count = boundary.replace(" ", "-"), 1
     while True:  # the first free number is this one's, whatever other workers do meanwhile
@@ -100,10 +100,11 @@ def _reach(folder: Path, boundary: str) -> None:
             break
         except FileExistsError:
             count += 1
-    if count != order["occurrence"]:
+    order = next((order for order in orders if (order["boundary"], order["occurrence"]) == (boundary, count)), None)
+    if order is None:
         return
     with (folder / "obeyed").open("a") as file:
-        file.write(f"{boundary}\n")
+        file.write(f"{order['name']}\n")
     if "driver" in order["victims"]:
         os.kill(order["driver"], signal.SIGKILL)
     if "worker" in order["victims"]:

@@ -16,10 +16,12 @@ from tests.orchestrator.cli.conftest import TINY, Recorded
 FORESEEN = {kind.exit_code for kind in errors.ClnpError.__subclasses__()}
 
 WORDS = st.sampled_from([
-    "launch", "resume", "stop", "status", "ls", "show", "trials", "sql", "verify", "rm", "db", "upgrade", "tiny", "tiny.yaml",
-    "--json", "--task", "--trial", "--format", "csv", "parquet", "--limit", "--offset", "--set", "seed=1", "--dry-run",
-    "--name", "--db", "--yes", "--output", "-h", "--version", "--", "-", "", "0", "1", "-1", "99999999999999999999",
-    "SELECT 1", "DROP TABLE x", "sqlite://", "postgresql://nobody@127.0.0.1:1/x", "=", "a.b.c=[", "../..", "/", "%s", "é"])
+    "launch", "resume", "fork", "stop", "cancel", "gc", "doctor", "mirror", "copy", "status", "ls", "show", "trials", "sql",
+    "verify", "rm", "db", "upgrade", "tiny", "tiny.yaml", "--json", "--task", "--trial", "--format", "csv", "parquet",
+    "--limit", "--offset", "--set", "seed=1", "--dry-run", "--name", "--db", "--yes", "--output", "--older-than-hours",
+    "--also", "--to", "--follow", "--retry-failed", "--accept-environment", "-h", "--version", "--", "-", "", "0", "1", "-1",
+    "99999999999999999999", "SELECT 1", "DROP TABLE x", "sqlite://", "sqlite:///other.db", "postgresql://nobody@127.0.0.1:1/x",
+    "=", "a.b.c=[", "../..", "/", "%s", "é"])
 ANYTHING = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.text(max_size=4)
 
 
@@ -42,7 +44,7 @@ def _would_start(words: list[str]) -> bool:
     return "launch" in words and "--dry-run" not in words and "tiny.yaml" in words
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORDS | ANYTHING, max_size=6))
 def test_any_command_line(copied: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     if _would_start(words):
