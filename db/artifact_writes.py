@@ -55,12 +55,6 @@ class ArtifactWrites(Writer):
         with self._driving(lease) as session:
             session.execute(update(Artifact).where(among(session, Artifact.digest, digests)).values(removed_at=None))
 
-    def mark_artifacts_removed(self, digests: Collection[str]) -> None:
-        """Record that the bytes of artifacts were deleted to save space. What refers to them keeps their digest."""
-        with self._transaction() as session:
-            session.execute(update(Artifact).where(among(session, Artifact.digest, digests), Artifact.removed_at.is_(None))
-                            .values(removed_at=database_now(session)))
-
 
 def _referred_to_elsewhere(session: Session, stage: Stage, digests: Collection[str], keep: Collection[int]) -> set[str]:
     """Those that a commit, a base, another stage's trial, or a trial to keep refers to."""

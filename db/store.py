@@ -28,7 +28,7 @@ method                                      transition
 ``deplete_stage``                           stage → DEPLETED
 ``request`` ``open_requests`` ``answer_request``  what others ask of the driver
 ``drop_trial_weights`` ``artifacts_restored``  weights of trials that were not chosen
-``remove_run`` ``mark_artifacts_removed``   the only deletions
+``remove_run``                              the only deletion
 ``database_id``                             what names the database in a shared artifact store
 ==========================================  =====================================================
 """

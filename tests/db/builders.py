@@ -3,9 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import update
+
 from clnp_core.selection import Verdict
+from db.models import Artifact
 from db.processes import this_owner
 from db.records import (
     CapacityRecord,
@@ -27,6 +31,12 @@ from db.store import Store
 TTL_SECONDS = 60.0
 ELSEWHERE = Owner("another-host", 4711, 1_700_000_000.0, "driver-elsewhere")
 ARCHITECTURE = {"inputs": 64, "hidden": [12, 8], "classes": 10}
+
+
+def bytes_removed(store: Store, *digests: str) -> None:
+    """Say that the bytes of artifacts were deleted to save space."""
+    with store.engine.begin() as connection:
+        connection.execute(update(Artifact).where(Artifact.digest.in_(digests)).values(removed_at=datetime.now(UTC)))
 
 
 def new_run(name: str = "demo", **changes: Any) -> NewRun:

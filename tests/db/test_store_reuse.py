@@ -12,7 +12,7 @@ from db.records import Lease, ReusableTrial, TrialFailure
 from db.rows import TrialRow
 from db.states import FailureKind, TrialState
 from db.store import Store
-from tests.db.builders import Driver, commit, epoch, new_run, selection, verdicts
+from tests.db.builders import Driver, bytes_removed, commit, epoch, new_run, selection, verdicts
 
 HERE, ELSEWHERE = {"device": "cpu"}, {"device": "cuda"}
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,12 +103,12 @@ class TestReuse:
 
     def test_says_of_weights_that_they_were_removed_and_prefers_those_that_were_not(self, store: Store) -> None:
         driven(store, "first").sweep()
-        store.mark_artifacts_removed(["task-1-trial-1"])
+        bytes_removed(store, "task-1-trial-1")
         second = driven(store, "second")
         second.begin()
         assert [trial.weights_removed for trial in store.reusable_trials(second.lease, 1)] == [False, True, False]
         second.finish(0, artifact_digest="elsewhere")
-        store.mark_artifacts_removed(["task-1-trial-0"])
+        bytes_removed(store, "task-1-trial-0")
         third = driven(store, "third")
         third.begin(trials=1)
         assert found(third) == [(0, "second/1/0"), (0, "first/1/0")]

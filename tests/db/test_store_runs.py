@@ -312,11 +312,3 @@ class TestRemoveRun:
         store.remove_run("demo")
         with pytest.raises(BusyError, match="may no longer write to run 'demo': it has been removed"):
             store.heartbeat(lease)
-
-
-def test_artifacts_whose_bytes_were_deleted_stay_known(driver: Driver, reads: Reads) -> None:
-    driver.commit(1)
-    driver.store.mark_artifacts_removed(["task-1-trial-0", "task-1-trial-2", "never seen"])
-    assert {a.digest: (a.removed_at is not None, a.is_commit) for a in reads.artifacts()} == {
-        "commit-1": (False, True), "task-1-trial-0": (True, False), "task-1-trial-1": (False, False),
-        "task-1-trial-2": (True, False)}

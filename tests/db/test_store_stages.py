@@ -10,7 +10,7 @@ from db import queries
 from db.reads import Reads
 from db.records import EvaluationRecord, FineTuningRound, TrialFailure, TrialVerdict
 from db.states import FailureKind, RunState, StageState
-from tests.db.builders import Driver, commit, selection, verdicts
+from tests.db.builders import Driver, bytes_removed, commit, selection, verdicts
 
 
 class TestRecordSelection:
@@ -149,7 +149,7 @@ class TestRecordCommit:
 
     def test_an_artifact_that_was_deleted_is_there_again(self, driver: Driver, reads: Reads) -> None:
         driver.commit()
-        driver.store.mark_artifacts_removed(["commit-1"])
+        bytes_removed(driver.store, "commit-1")
         other = Driver.of_new_run(driver.store, name="other")
         other.commit()
         assert next(a for a in reads.artifacts() if a.digest == "commit-1").removed_at is None
