@@ -4,6 +4,7 @@
 #   make test        linters, types, and every test that needs neither a GPU nor patience
 #   make test-slow   the tests that train on real data sets (set CLNP_DATA)
 #   make chaos       kill drivers and workers hundreds of times, and hold what remains against an undisturbed run (hours)
+#   make power-loss  let the power go after every system call of a recorded run, and resume from what is left (a quarter of an hour)
 #   make test-gpu    the tests that need an NVIDIA GPU
 #   make lint        ruff, mypy and nothing else
 #   make bench       the measurements that the README quotes
@@ -17,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-slow test-gpu chaos lint bench clean
+.PHONY: help install demo test test-slow test-gpu chaos power-loss lint bench clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -52,6 +53,9 @@ test-gpu: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos.campaign $(CHAOS)
+
+power-loss: $(READY)
+	$(BIN)/python -m tests.chaos.power $(POWER)
 
 bench: $(READY)
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done

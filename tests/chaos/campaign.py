@@ -127,11 +127,11 @@ class Campaign:
 
 
 def _for_one_driver(waiting: Sequence[Fault]) -> list[Fault]:
-    """All that end the driver, and one that ends a worker: too many of those, and the trial counts as lost."""
+    """All that end the driver, and one that ends a worker for each kind of artifact: with more, a trial would count as lost."""
     once = {fault.name: fault for fault in reversed(waiting)}.values()
-    worker = [fault for fault in once if not fault.ends_the_driver]
-    places = {fault.boundary for fault in worker[:1]}
-    return worker[:1] + [fault for fault in once if fault.ends_the_driver and fault.boundary not in places]
+    worker = list({fault.boundary.split()[0]: fault for fault in once if not fault.ends_the_driver}.values())
+    taken = {fault.boundary for fault in worker}
+    return worker + [fault for fault in once if fault.ends_the_driver and fault.boundary not in taken]
 
 
 def _kind(fault: Fault) -> str:
