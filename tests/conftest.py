@@ -21,14 +21,6 @@ settings.register_profile("clnp", deadline=None, derandomize=True, database=None
 settings.load_profile("clnp")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side run whole files (``make test``); those that share a recorded run stay together, so that it is made once."""
-    for item in items:
-        shared = "recorded" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("recorded" if shared else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A real S3-compatible server, a process of its own from a wheel; yields the environment that names it. It has a bucket

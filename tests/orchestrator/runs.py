@@ -24,6 +24,7 @@ SMALL: dict[str, Any] = {
     "training": {"batch_size": 64, "epochs": 2},
     "sweep": {"alpha": [1e-4], "learning_rate": [0.01, 0.02]},
     "selection": {"margin_points": 2, "curve_points": 10},
+    "resources": {"max_concurrent_trials": 1},  # a worker's start costs more than all trials together
 }
 
 

@@ -13,7 +13,7 @@ from db.states import RunState
 from orchestrator.cli.showing import task_text
 from tests.orchestrator.runs import Laboratory, small
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
+pytestmark = [pytest.mark.usefixtures("ray_with_logical_gpus"), pytest.mark.slow]
 
 HIDDEN = 32 + 24
 

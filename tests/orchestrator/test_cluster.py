@@ -71,6 +71,7 @@ def _kill_session(leader: int) -> None:
             os.kill(int(folder.name), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_the_cluster_of_ray_address_gets_code_and_the_users_module(tmp_path: Path,
                                                                    cluster_elsewhere: dict[str, str]) -> None:
     (tmp_path / "my_lab.py").write_text(OWN_BENCHMARK)
@@ -115,7 +116,7 @@ def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> Non
     ({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 0.5}, 4), ({"cpus_per_trial": 0.25, "gpus_per_trial": 0.5}, 4),
     ({"cpus_per_trial": 0.1, "gpus_per_trial": 1}, 2), ({"cpus_per_trial": 0.1, "max_concurrent_trials": 3}, 3)])
 def test_how_many_trials_fit(resources: dict[str, float], parallel: int) -> None:
-    with connect(small(resources=resources)) as cluster:
+    with connect(small(resources={"max_concurrent_trials": None} | resources)) as cluster:
         assert cluster.parallel_trials == parallel
 
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 SHARED = {"learning_rate": [0.01, 0.02], "reuse_trials": True}
 
 
+@pytest.mark.slow
 def test_three_margins_train_the_first_task_once(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.launch(small(sweep=SHARED, selection={"margin_points": 1}), name="m1")

@@ -184,6 +184,7 @@ class TestTrouble:
         assert [Architecture.from_json(stage.architecture).hidden[1] for stage in stages] == [1, 6]
         assert laboratory.read(lambda reads: reads.commits("small"))[1].verification["widened"] is True
 
+    @pytest.mark.slow
     def test_a_layer_that_is_nearly_full_can_be_widened_too(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         config = small(capacity={"on_depletion": "widen", "widen_by": 5, "widen_below": 0.99})
@@ -214,6 +215,7 @@ class TestProtocols:
         expected = (first.alpha, first.learning_rate) if later is None else ((1e-6, 1e-5, 1e-4), 0.004)
         assert (only.alpha, only.learning_rate) == expected
 
+    @pytest.mark.slow
     def test_first_k_keeps_what_the_last_swept_task_chose(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         laboratory.launch(small(benchmark={"tasks": 3}, training={"epochs": 1},

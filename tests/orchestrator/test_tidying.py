@@ -31,6 +31,7 @@ def test_what_the_config_keeps(tmp_path: Path, keep: str | int, others: int) -> 
     assert len(api.verify("small", url=laboratory.url, storage=laboratory.storage)) == 1
 
 
+@pytest.mark.slow
 def test_a_run_with_another_margin_trains_again_only_what_it_picks_and_lacks(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     one_task = {"benchmark": {"tasks": 1}, "storage": {"keep_trials": "none"}}

@@ -28,20 +28,20 @@ def loadings(folder: Path) -> list[tuple[int, list[int]]]:
 
 def test_warm_workers_serve_one_trial_after_another(tmp_path: Path) -> None:
     rates = [0.001 * step for step in range(1, 7)]
-    run = Laboratory(tmp_path).launch(config(tmp_path, sweep={"learning_rate": rates}))
+    run = Laboratory(tmp_path).launch(config(tmp_path, sweep={"learning_rate": rates}, resources={"max_concurrent_trials": 2}))
     assert run.state is RunState.COMPLETED
     assert len(loadings(tmp_path)) == 2, "six trials, two processes, one loading of the task in each"
 
 
 def test_fractions_of_gpus_are_placed(tmp_path: Path) -> None:
-    resources = {"gpus_per_trial": 1, "cpus_per_trial": 0.5}
+    resources = {"gpus_per_trial": 1, "cpus_per_trial": 0.5, "max_concurrent_trials": None}
     run = Laboratory(tmp_path).launch(config(tmp_path, resources=resources, sweep={"learning_rate": [0.01, 0.02, 0.03]}))
     assert run.state is RunState.COMPLETED
     assert sorted(gpus for _, gpus in loadings(tmp_path)) == [[0], [1]], "a whole GPU each, and there are two"
 
 
 def test_half_a_gpu_each_lets_trials_share_one(tmp_path: Path) -> None:
-    resources = {"gpus_per_trial": 0.5, "cpus_per_trial": 0.5}
+    resources = {"gpus_per_trial": 0.5, "cpus_per_trial": 0.5, "max_concurrent_trials": None}
     run = Laboratory(tmp_path).launch(config(
         tmp_path, resources=resources, sweep={"learning_rate": [0.01, 0.02, 0.03, 0.04]}))
     assert run.state is RunState.COMPLETED

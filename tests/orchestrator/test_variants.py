@@ -60,6 +60,7 @@ def test_a_convolutional_sequence_with_fine_tuning(lab: Laboratory) -> None:
     assert [commit.task for commit in verified] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_fully_convolutional_single_head_and_a_widened_layer(lab: Laboratory) -> None:
     """Table 3 in small; the last layer is too narrow for a second task and is widened under a bound."""
     layers = [{"kind": "conv", "neurons": 12, "kernel": 3, "padding": 1, "batch_norm": True},
@@ -76,6 +77,7 @@ def test_a_fully_convolutional_single_head_and_a_widened_layer(lab: Laboratory) 
     assert lab.read(lambda reads: reads.commits(run.name, 2))[0].verification["widened"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_convolutional_run_ends_in_the_same_bits(lab: Laboratory, tmp_path: Path) -> None:
     """Dropout and BatchNorm included: everything random is derived from the run's seed."""
     whole = config(benchmark={"name": "split-digits", "tasks": 1},
@@ -100,6 +102,7 @@ def test_a_network_that_cannot_read_the_samples_is_refused_before_anything_runs(
     assert not (lab.folder / "artifacts").exists()
 
 
+@pytest.mark.slow
 def test_every_margin_is_chosen_from_the_same_trials(lab: Laboratory) -> None:
     """m = 1, 2 and 4 share the trials of task 1: their keys do not hold the margin."""
     one = config(benchmark={"name": "split-digits", "tasks": 1}, sweep={"alpha": [1e-4, 3e-4], "learning_rate": [0.003]},

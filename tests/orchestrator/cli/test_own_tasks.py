@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_example_runs(folder: Path) -> None:
     """As from a shell, in a process of its own, with a Ray of its own."""
     outcome = run(folder, "launch", "stripes.yaml")
