@@ -91,7 +91,8 @@ class Trap:
             self._inside.name = name
             try:
                 result = write(store, *arguments, **named)
-                self._log(name, result if isinstance(result, Lease) else arguments[0])
+                if result is not False:  # nothing to let go of
+                    self._log(name, result if isinstance(result, Lease) else arguments[0])
                 self._named("done")
                 return result
             finally:

@@ -28,7 +28,10 @@ from tests.chaos.laboratory import CONFIG, Laboratory, cluster, warm
 
 RUN = "undisturbed"
 KEPT = ("clnp.db", "clnp.db-wal", "clnp.db-journal", "stores")
-"""What a laboratory keeps on disk; the index of a write-ahead log (-shm) is made anew after a loss of power."""
+"""What a laboratory keeps on disk."""
+
+INDEX = "clnp.db-shm"
+"""Of the write-ahead log: made anew by whoever opens the database first."""
 
 TRIALS = len(CONFIG["sweep"]["alpha"]) * len(CONFIG["sweep"]["learning_rate"])
 """Of a task."""
@@ -96,7 +99,7 @@ def examine(done: Iterable[Operation], folder: Path) -> Losses:
         if not operation.path.startswith(KEPT):
             continue
         for name, everything in disk.after_power_loss():
-            left = {path: content for path, content in everything.items() if path.startswith(KEPT)}
+            left = {path: content for path, content in everything.items() if path.startswith(KEPT) and path != INDEX}
             mark = _mark(left)
             if mark not in looked:
                 found = looked[mark] = look(folder, left)
@@ -124,7 +127,7 @@ def _mark(left: Left) -> str:
 
 def put(folder: Path, left: Left) -> None:
     """Make the laboratory's database and stores what a disk held."""
-    for name in (*KEPT, "clnp.db-shm"):
+    for name in (*KEPT, INDEX):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for name, content in sorted(left.items()):
@@ -159,7 +162,7 @@ def _no_tables(database: Path) -> bool:
     connection = sqlite3.connect(database)
     try:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        return not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'clnp_runs'").fetchone()
     finally:
         connection.close()
 
