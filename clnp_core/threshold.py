@@ -1,22 +1,22 @@
 """The highest activation threshold θ* that stays within the margin (paper §2.2), exactly.
 
 Candidates are all distinct activities of the free neurons, and 0. They are tried from the top: accuracy need not fall
-monotonically in θ, so bisection can miss the highest one that passes. Screening rejects most candidates cheaply
-(:mod:`clnp_core.screening`); what it does not reject is decided by the canonical evaluation, so the answer equals brute force
-over every candidate.
+monotonically in θ, so bisection can miss the highest one that passes. Screening decides most candidates cheaply
+(:mod:`clnp_core.screening`); what it does not decide, the canonical evaluation does, and that has the last word on the answer,
+which equals brute force over every candidate.
 """
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from clnp_core.evaluation import CANONICAL_BATCH, count_correct, logit_batches
+from clnp_core.evaluation import CANONICAL_BATCH, count_correct, exact_float32, logit_batches
 from clnp_core.network import Network
-from clnp_core.pruning import keep, survivors
-from clnp_core.screening import Screen
+from clnp_core.pruning import prune
+from clnp_core.ranking import Ranking
+from clnp_core.screening import Screen, counts_correct
 from clnp_core.selection import ThresholdMode, Thresholds
 
 
@@ -29,7 +29,7 @@ class ThresholdResult:
         val_correct: correct validation samples of the pruned network, canonical.
         free_neurons: neurons free after pruning, over all hidden layers.
         candidates_tried: how many pruned networks were looked at.
-        confirmed: how many of them needed the canonical evaluation.
+        confirmed: canonical evaluations, of the batches with samples in doubt, and one of the answer as a whole.
     """
 
     thresholds: Thresholds
@@ -46,20 +46,6 @@ class CurvePoint:
     threshold: float
     val_correct: int
     free_neurons: int
-
-
-def candidates(activities: Sequence[Tensor], owners: Sequence[Tensor], task: int) -> list[float]:
-    """All distinct activities of the neurons that ``task`` could free, and 0, highest first.
-
-    Args:
-        activities: float64 [width] per layer looked at.
-        owners: int16 [width] per layer looked at, unpruned.
-        task: counted from 1.
-    """
-    values = {0.0}
-    for activity, owner in zip(activities, owners, strict=True):
-        values.update(activity[(owner == task).cpu()].tolist())
-    return sorted(values, reverse=True)
 
 
 def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], inputs: Tensor, labels: Tensor,
@@ -81,12 +67,12 @@ def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], i
         batch_size: of the canonical evaluation.
     """
     scan = _Scan(network, task, activities, inputs, labels, required_correct, batch_size)
-    depth = network.architecture.depth
-    best = scan.highest((theta,) * depth for theta in scan.all_candidates())
-    if mode is ThresholdMode.PER_LAYER:
-        best = _raise_each_layer(scan, best or scan.unpruned())
-    found = best or scan.unpruned()
-    return dataclasses.replace(found, candidates_tried=scan.tried, confirmed=scan.confirmed)
+    best = scan.search(mode)
+    if scan.canonical_correct(best) < required_correct and best != scan.nothing:
+        scan.trusts_the_screen = False  # a sample stood on the edge after all
+        best = scan.search(mode)
+    return ThresholdResult(best, scan.canonical_correct(best), scan.ranking.free(scan.ranking.lengths(best)), scan.tried,
+                           scan.confirmed)
 
 
 def threshold_curve(network: Network, task: int, activities: Sequence[Tensor], inputs: Tensor, labels: Tensor,
@@ -99,84 +85,91 @@ def threshold_curve(network: Network, task: int, activities: Sequence[Tensor], i
     Returns:
         Ascending in θ.
     """
-    thetas = candidates(activities, network.activated_by, task)
+    ranking, depth = Ranking(network.activated_by, task, activities), network.architecture.depth
+    thetas = ranking.candidates(range(depth))
     if len(thetas) > points:
         positions = torch.linspace(0, len(thetas) - 1, points, dtype=torch.float64).round().to(torch.int64)
         thetas = [thetas[position] for position in sorted(set(positions.tolist()))]
-    screen = Screen(network, task, inputs, labels, allowed_wrong=len(labels))
-    kept = [survivors(network, task, activities, (theta,) * network.architecture.depth) for theta in thetas]
-    counts = screen.counts_correct(kept)
-    return tuple(CurvePoint(theta, correct, _freed(stays))
-                 for theta, correct, stays in reversed(list(zip(thetas, counts, kept, strict=True))))
+    kept = [ranking.lengths((theta,) * depth) for theta in thetas]
+    counts = counts_correct(network, task, ranking, inputs, labels, kept)
+    return tuple(CurvePoint(theta, correct, ranking.free(lengths))
+                 for theta, correct, lengths in reversed(list(zip(thetas, counts, kept, strict=True))))
 
 
 class _Scan:
-    """Which thresholds pass, counting the work."""
+    """Which thresholds pass, counting the work.
+
+    Attributes:
+        trusts_the_screen: what it calls certain to pass passes; or the canonical evaluation is asked there as well.
+        nothing: the thresholds that prune nothing.
+    """
 
     def __init__(self, network: Network, task: int, activities: Sequence[Tensor], inputs: Tensor, labels: Tensor,
                  required_correct: int, batch_size: int) -> None:
         self._network, self._task, self._activities = network, task, activities
         self._inputs, self._labels, self._batch_size = inputs, labels, batch_size
-        self._allowed_wrong = len(labels) - required_correct
-        self._screen = Screen(network, task, inputs, labels, self._allowed_wrong)
-        self.tried = 0
-        self.confirmed = 0
+        self._required = required_correct
+        self._counts: dict[Thresholds, int] = {}
+        self.ranking = Ranking(network.activated_by, task, activities)
+        self._screen = Screen(network, task, self.ranking, inputs, labels, len(labels) - required_correct)
+        self.trusts_the_screen = True
+        self.nothing: Thresholds = (None,) * network.architecture.depth
+        self.tried = self.confirmed = 0
 
-    def all_candidates(self) -> list[float]:
-        return candidates(self._activities, self._network.activated_by, self._task)
+    def search(self, mode: ThresholdMode) -> Thresholds:
+        """The highest shared threshold that passes; per layer, raised from there. Without one, nothing is pruned."""
+        layers = range(len(self.nothing))
+        best = self._highest((theta,) * len(layers) for theta in self.ranking.candidates(layers)) or self.nothing
+        changed = mode is ThresholdMode.PER_LAYER
+        while changed:
+            changed = False
+            for layer in reversed(layers):
+                now = best[layer]
+                above = [theta for theta in self.ranking.candidates([layer]) if now is None or theta > now]
+                higher = self._highest((*best[:layer], theta, *best[layer + 1:]) for theta in above)
+                if higher is not None:
+                    best, changed = higher, True
+        return best
 
-    def layer_candidates(self, layer: int, above: float | None) -> list[float]:
-        owners = self._network.activated_by[layer:layer + 1]
-        values = candidates(self._activities[layer:layer + 1], owners, self._task)
-        return [value for value in values if above is None or value > above]
-
-    def highest(self, descending: Iterable[Thresholds]) -> ThresholdResult | None:
+    def _highest(self, descending: Iterable[Thresholds]) -> Thresholds | None:
         """The first that passes."""
-        return next((found for found in map(self._passing, descending) if found is not None), None)
+        with torch.no_grad(), exact_float32():
+            return next(filter(self._passes, descending), None)
 
-    def unpruned(self) -> ThresholdResult:
-        """θ* = none: nothing is pruned."""
-        nothing: Thresholds = (None,) * self._network.architecture.depth
-        kept = survivors(self._network, self._task, self._activities, nothing)
-        correct = self._canonical_correct(kept, allowed_wrong=len(self._labels))
-        return ThresholdResult(nothing, correct, _freed(kept), self.tried, self.confirmed)
-
-    def _passing(self, thresholds: Thresholds) -> ThresholdResult | None:
+    def _passes(self, thresholds: Thresholds) -> bool:
         self.tried += 1
-        kept = survivors(self._network, self._task, self._activities, thresholds)
-        if self._screen.certainly_fails(kept):
-            return None
+        judged = self._screen.judge(self.ranking.lengths(thresholds))
+        if judged.uncertain is None:
+            return False
+        if not self.trusts_the_screen:
+            return self.canonical_correct(thresholds) >= self._required
+        if not len(judged.uncertain):
+            return True
         self.confirmed += 1
-        correct = self._canonical_correct(kept, self._allowed_wrong)
-        if len(self._labels) - correct > self._allowed_wrong:
-            return None
-        return ThresholdResult(thresholds, correct, _freed(kept), self.tried, self.confirmed)
+        return self._correct_of(thresholds, judged.uncertain, judged.right) >= self._required
 
-    def _canonical_correct(self, kept: Sequence[Tensor], allowed_wrong: int) -> int:
-        """Correct samples, canonical; stops early, with a count that is too low, once the budget is exceeded."""
-        pruned = keep(self._network, self._task, kept)
-        correct = seen = 0
-        for logits in logit_batches(pruned, self._inputs, self._task, self._batch_size):
-            correct += count_correct(logits, self._labels[seen:seen + len(logits)])
-            seen += len(logits)
-            if seen - correct > allowed_wrong:
-                break
+    def canonical_correct(self, thresholds: Thresholds) -> int:
+        """Correct samples of the canonical evaluation; too low a count, found early, where they are not enough."""
+        if thresholds not in self._counts:
+            self.confirmed += 1
+            everything = torch.arange(len(self._labels), device=self._labels.device)
+            self._counts[thresholds] = self._correct_of(thresholds, everything, 0)
+        return self._counts[thresholds]
+
+    def _correct_of(self, thresholds: Thresholds, samples: Tensor, correct: int) -> int:
+        """Add the correct ones of some samples, canonical: only batches that hold one are evaluated. The others are not looked
+        at any more when the required count is out of reach."""
+        pruned = prune(self._network, self._task, self._activities, thresholds)
+        chosen = torch.zeros_like(self._labels, dtype=torch.bool)
+        chosen[samples] = True
+        left = len(samples)
+        for start in range(0, len(self._labels), self._batch_size):
+            batch = slice(start, start + self._batch_size)
+            own = chosen[batch]
+            if own.any():
+                logits = next(logit_batches(pruned, self._inputs[batch], self._task, self._batch_size))
+                correct += count_correct(logits[own], self._labels[batch][own])
+                left -= int(own.sum())
+                if correct + left < self._required and thresholds != self.nothing:
+                    break
         return correct
-
-
-def _raise_each_layer(scan: _Scan, start: ThresholdResult) -> ThresholdResult:
-    """Coordinate ascent from the last hidden layer to the first, until nothing changes."""
-    best, changed = start, True
-    while changed:
-        changed = False
-        for layer in reversed(range(len(best.thresholds))):
-            below, above = best.thresholds[:layer], best.thresholds[layer + 1:]
-            higher = scan.highest((*below, theta, *above)
-                                  for theta in scan.layer_candidates(layer, best.thresholds[layer]))
-            if higher is not None:
-                best, changed = higher, True
-    return best
-
-
-def _freed(kept: Sequence[Tensor]) -> int:
-    return sum(int((~stays).sum()) for stays in kept)

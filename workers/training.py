@@ -12,11 +12,12 @@ from torch import Tensor
 from clnp_core.errors import RunFailedError
 from clnp_core.evaluation import evaluate
 from clnp_core.frozen import frozen_activations
-from clnp_core.l1 import add_l1_gradient, l1_penalty
+from clnp_core.l1 import l1_penalty
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
 from workers.continuing import NEVER, Checkpoint, Standing
 from workers.epochs import Epoch, Trained
+from workers.optimizers import optimizer_of
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.tasks import TaskData
 
@@ -94,7 +95,8 @@ def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: S
          best: Trained | None = None) -> Generator[Epoch, None, Trained]:
     """Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2)."""
     device = data.train.inputs.device
-    optimizer = _optimizer(spec, free, learning_rate)
+    steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
+    optimizer = optimizer_of(spec, free, learning_rate, alpha, steps)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
     penalised, patience = free.penalised(), spec.early_stopping_patience
     so_far = Standing(free, optimizer, schedule, generator, best)
@@ -112,8 +114,7 @@ def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: S
             loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
             optimizer.zero_grad()
             loss.backward()
-            add_l1_gradient(penalised, alpha)
-            optimizer.step()
+            optimizer.step()  # the gradient of the L1 term is added in the same pass
             loss_sum += loss.detach() * len(batch)
         schedule.step()
 
@@ -142,13 +143,3 @@ def _batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:
     if has_batch_norm and len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
-
-
-def _optimizer(spec: TrainingSpec, free: FreeNetwork, learning_rate: float) -> torch.optim.Optimizer:
-    """A fresh optimizer over the free rows, fused where torch has a fused kernel."""
-    parameters = free.trainable()
-    if spec.optimizer == "sgd":
-        return torch.optim.SGD(parameters, learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay,
-                               fused=True)
-    kind = torch.optim.AdamW if spec.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, learning_rate, weight_decay=spec.weight_decay, fused=True)

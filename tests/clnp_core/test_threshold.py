@@ -14,9 +14,10 @@ from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE
 from clnp_core.networks import mlp
 from clnp_core.pruning import prune
-from clnp_core.screening import RELATIVE_TOLERANCE
+from clnp_core.ranking import Lengths
+from clnp_core.screening import RELATIVE_TOLERANCE, Judgement, Screen
 from clnp_core.selection import ThresholdMode, Thresholds, required_correct
-from clnp_core.threshold import ThresholdResult, candidates, find_thresholds, threshold_curve
+from clnp_core.threshold import ThresholdResult, find_thresholds, threshold_curve
 from tests.clnp_core.brute import (
     BATCH,
     bisected,
@@ -67,7 +68,7 @@ def test_the_answer_is_that_of_brute_force(scan: Scan) -> None:
             assert result.thresholds == expected, (margin, mode)
             assert result.val_correct == correct_at(scan, expected) >= required
             assert result.free_neurons == freed_at(scan, expected)
-            assert result.confirmed <= result.candidates_tried
+            assert result.confirmed <= result.candidates_tried + 1  # those in doubt, and the answer
 
 
 def test_the_cases_are_not_monotone_and_bisection_would_answer_otherwise() -> None:
@@ -92,6 +93,20 @@ def test_the_search_saves_evaluations_and_not_candidates() -> None:
         assert result.candidates_tried == sum(theta is None or value >= theta for value in values)
         tried, confirmed = tried + result.candidates_tried, confirmed + result.confirmed
     assert confirmed < 0.5 * tried
+
+
+@pytest.mark.parametrize("mode", list(ThresholdMode))
+def test_a_screen_that_is_wrong_about_what_passes_is_found_out(mode: ThresholdMode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canonical evaluation has the last word: the search is made again without trust."""
+    def flattering(self: Screen, lengths: Lengths) -> Judgement:
+        return Judgement(0, 290, torch.empty(0, dtype=torch.int64))
+
+    monkeypatch.setattr(Screen, "judge", flattering)
+    for scan in SCANS[::4]:
+        required = required_of(scan, "3")
+        expected = (brute_shared if mode is ThresholdMode.SHARED else brute_per_layer)(scan, required)
+        result = found(scan, required, mode)
+        assert (result.thresholds, result.val_correct) == (expected, correct_at(scan, expected))
 
 
 def test_no_number_between_two_candidates_does_better() -> None:
@@ -215,18 +230,11 @@ def test_dead_neurons_go_at_zero_and_cost_nothing() -> None:
 def test_equal_activities_are_one_candidate() -> None:
     scan = written_scan([5.0, -2.0, 1.0, 1.0])
     equal = dataclasses.replace(scan, activities=(torch.tensor([1.0, 2.0, 2.0, 3.0], dtype=torch.float64),))
-    assert candidates(equal.activities, equal.network.activated_by, 1) == [3.0, 2.0, 1.0, 0.0]
     for required in (0, 4):
         assert found(equal, required).thresholds == brute_shared(equal, required)
     same = dataclasses.replace(scan, activities=(torch.full((4,), 0.7, dtype=torch.float64),))
-    assert candidates(same.activities, same.network.activated_by, 1) == [0.7, 0.0]
-
-
-def test_candidates_are_the_task_s_own_activities_and_zero() -> None:
-    owners = [torch.tensor([1, 2, 0, 2], dtype=torch.int16), torch.tensor([2, 1], dtype=torch.int16)]
-    activities = [torch.tensor([9.0, 0.5, 8.0, 0.25]).double(), torch.tensor([0.5, 7.0]).double()]
-    assert candidates(activities, owners, 2) == [0.5, 0.25, 0.0]
-    assert candidates(activities, owners, 3) == [0.0]
+    for required in (0, 4):
+        assert found(same, required).thresholds == brute_shared(same, required)
 
 
 @pytest.mark.parametrize("mode", list(ThresholdMode))

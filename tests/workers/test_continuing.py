@@ -153,13 +153,16 @@ from workers.spec import StageSpec, TrialSpec
 torch.set_num_threads(1)
 spec = TrialSpec(StageSpec.from_json({spec.stage.to_json()!r}), 0, {spec.alpha!r}, {spec.learning_rate!r}, {spec.seed!r})
 assert spec.key() == {spec.key()!r}
-penalise, steps = workers.training.add_l1_gradient, [0]
+make, steps = workers.training.optimizer_of, [0]
 def die(*arguments):
     steps[0] += 1
     if steps[0] == 12:
         os.kill(os.getpid(), signal.SIGKILL)
-    penalise(*arguments)
-workers.training.add_l1_gradient = die
+def deadly(*arguments):
+    optimizer = make(*arguments)
+    optimizer.register_step_pre_hook(die)
+    return optimizer
+workers.training.optimizer_of = deadly
 for _ in jobs.run_trial(spec, {storage!r}, MARGIN, jobs.checkpoint_of(spec, {storage!r}, ALWAYS)):
     pass
 """
