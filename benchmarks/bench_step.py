@@ -24,7 +24,6 @@ from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import prune
 from workers import optimizers
-from workers.memory import keep_freed_memory
 from workers.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.training import train
@@ -73,11 +72,8 @@ def plain() -> Iterator[None]:
         yield
 
 
-def ours(network: Network | None = None, kept_memory: bool = True, one_pass: bool = True,
-         compiled: bool = True) -> Iterator[None]:
+def ours(network: Network | None = None, one_pass: bool = True, compiled: bool = True) -> Iterator[None]:
     """Epochs of a trial."""
-    if kept_memory:
-        keep_freed_memory()
     if not one_pass:
         optimizers.WORTH_COMPILING = float("inf")
     if not compiled:
@@ -103,8 +99,7 @@ def peak() -> Iterator[None]:
 VARIANTS: dict[str, Callable[[], Iterator[None]]] = {
     "matrix product 2048³": peak,
     "plain loop": plain,
-    "sign-L1, fused Adam, data as tensors": lambda: ours(kept_memory=False, one_pass=False),
-    "+ freed memory is kept": lambda: ours(one_pass=False),
+    "sign-L1, fused Adam, data as tensors": lambda: ours(one_pass=False),
     "+ Adam and L1 in one pass, in blocks": lambda: ours(compiled=False),
     "+ the pass compiled (what runs)": ours,
     "18 % / 40 % frozen": lambda: ours(base(0.18, 0.4)),

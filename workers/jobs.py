@@ -25,7 +25,6 @@ from workers.continuing import NEVER, Checkpoint
 from workers.environment import fingerprint, host_name
 from workers.epochs import Epoch
 from workers.loading import activities_of, base_of, task_on, this_device
-from workers.memory import keep_freed_memory
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
 from workers.tasks import load_task, task_count
 from workers.training import result_of, train
@@ -98,7 +97,6 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
     began = time.perf_counter()
     stage = trial.stage
     torch.set_num_threads(stage.threads)
-    keep_freed_memory()
     device = this_device()
     store = ArtifactStore(storage)
     data = task_on(stage, device)
