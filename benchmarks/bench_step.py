@@ -23,6 +23,7 @@ from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import prune
+from orchestrator.cluster import FOR_WORKERS
 from workers import optimizers
 from workers.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
@@ -101,11 +102,14 @@ VARIANTS: dict[str, Callable[[], Iterator[None]]] = {
     "plain loop": plain,
     "sign-L1, fused Adam, data as tensors": lambda: ours(one_pass=False),
     "+ Adam and L1 in one pass, in blocks": lambda: ours(compiled=False),
-    "+ the pass compiled (what runs)": ours,
+    "+ the pass compiled": ours,
+    "+ huge pages (what runs)": ours,
     "18 % / 40 % frozen": lambda: ours(base(0.18, 0.4)),
     "30 % / 85 % frozen": lambda: ours(base(0.3, 0.85)),
     "60 % / 95 % frozen": lambda: ours(base(0.6, 0.95)),
 }
+
+AS_WORKERS = {name for name in VARIANTS if "what runs" in name or "frozen" in name}
 
 
 def child(name: str) -> None:
@@ -125,7 +129,8 @@ def main() -> None:
     """Measure and print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    children = {name: subprocess.Popen([sys.executable, __file__, "--variant", name], stdin=subprocess.PIPE, env=environment,
+    children = {name: subprocess.Popen([sys.executable, __file__, "--variant", name], stdin=subprocess.PIPE,
+                                       env=environment | (FOR_WORKERS if name in AS_WORKERS else {}),
                                        stdout=subprocess.PIPE, text=True) for name in VARIANTS}
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
     for number in range(count + 1):

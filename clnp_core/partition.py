@@ -113,14 +113,10 @@ class FreeNetwork(nn.Module):
     def _sums(self, window: Window | None, first: Tensor, second: Tensor, of_first: Tensor, of_second: Tensor,
               bias: Tensor | None) -> Tensor:
         """What arrives from two groups of neurons; either may be empty."""
-        if window is not None and not of_first.numel():
+        if not of_first.numel():
             return weigh(window, second, of_second, bias)
         sums = weigh(window, first, of_first, bias)
-        if not of_second.numel():
-            return sums
-        if window is None:
-            return torch.addmm(sums, second.flatten(1), of_second.t())
-        return sums + weigh(window, second, of_second)
+        return sums + weigh(window, second, of_second) if of_second.numel() else sums
 
     def _normalised(self, index: int, sums: Tensor) -> Tensor:
         if f"scale_{index}" not in self.vectors or not sums.numel():

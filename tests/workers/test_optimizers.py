@@ -81,7 +81,7 @@ def test_compiled_and_in_blocks_give_the_same_bits(numbers: tuple[float, bool]) 
         tensors[0][::5] = 0.0
         again = [values.clone() for values in tensors]
         for step in range(1, 6):
-            constants = optimizers._numbers(torch.float32, step, 0.002, 1e-4, *numbers)
+            constants = optimizers._numbers(torch.float32, step, 1e-4, 0.002, *numbers)
             compiled(*tensors, *constants)
             optimizers._in_blocks(*again, *constants)
         assert all(torch.equal(one, other) for one, other in zip(tensors, again, strict=True)), size
