@@ -4,8 +4,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, any_, column, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, column, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 

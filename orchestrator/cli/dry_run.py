@@ -62,7 +62,7 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) ->
     say(f"run {config.name}: {plural(len(tasks), 'task')} of {config.benchmark.name}, {plural(trials, 'trial')}, "
         f"seed {config.seed}")
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
-    say(f"training  {training_text(config)}")
+    say(f"training  {training_text(config.training.model_dump(mode='json'))}")
     say(f"pruning   margin {points_text(str(config.selection.margin_points))}, {config.selection.threshold.value} threshold")
     if len(network.input_shape) > 1:
         say(f"\n{network_table(network, terminal_width())}")

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.architecture import Architecture
-from clnp_core.errors import ConfigError
 from db.states import RunState, StageState
 from orchestrator.cli.output import paragraph, terminal_width
 from orchestrator.cli.words import (
@@ -73,11 +72,9 @@ def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
 
 def _training(run: "RunRow") -> str:
     """How its trials trained; a run of an older version may have been recorded with keys that this one does not know."""
-    from orchestrator.configuration.config import Config
-
     try:
-        return training_text(Config.from_resolved(run.config))
-    except ConfigError:
+        return training_text(run.config["training"])
+    except (KeyError, TypeError):
         return "recorded by another version of clnp; `--json` shows the config as it is"
 
 

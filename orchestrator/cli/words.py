@@ -1,14 +1,11 @@
 """How values of a run read in a sentence or a cell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
 from orchestrator.report import percent
-
-if TYPE_CHECKING:
-    from orchestrator.configuration.config import Config
 
 NOTHING = "-"
 """What stands in a cell whose value is not known yet, or does not apply."""
@@ -110,15 +107,21 @@ def _layer_text(layer: Layer) -> str:
     return ", ".join(parts)
 
 
-def training_text(config: "Config") -> str:
-    """Optimizer, batches and epochs."""
-    training = config.training
-    parts = [training.optimizer.value, f"batches of {training.batch_size}", plural(training.epochs, "epoch")]
-    if training.milestones:
-        after = ", ".join(map(str, training.milestones))
-        parts.append(f"learning rate x {number_text(training.gamma)} after epoch {after}")
-    if training.early_stopping_patience is not None:
-        parts.append(f"early stopping after {plural(training.early_stopping_patience, 'epoch')} without progress")
+def training_text(training: Mapping[str, Any]) -> str:
+    """Optimizer, batches and epochs.
+
+    Args:
+        training: the section of a config, as it is recorded. It is not read as a config, which takes a quarter of a second.
+
+    Raises:
+        KeyError, TypeError: it was recorded by a version that knew other keys.
+    """
+    parts = [str(training["optimizer"]), f"batches of {training['batch_size']}", plural(training["epochs"], "epoch")]
+    if training["milestones"]:
+        after = ", ".join(map(str, training["milestones"]))
+        parts.append(f"learning rate x {number_text(training['gamma'])} after epoch {after}")
+    if training["early_stopping_patience"] is not None:
+        parts.append(f"early stopping after {plural(training['early_stopping_patience'], 'epoch')} without progress")
     return ", ".join(parts)
 
 
