@@ -79,7 +79,8 @@ def heartbeat_age_seconds(run: Run, now: datetime) -> float:
 
 
 def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
-    """Somebody holds the run, its heartbeat has not expired, and it is no dead process of this host.
+    """Somebody holds the run, its heartbeat has not expired, and it is no dead process of this host. A heartbeat from the
+    future, by more than that, is of a clock that has been set back: it has expired as well.
 
     Args:
         run: the run.
@@ -88,4 +89,4 @@ def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> b
     """
     owner = owner_of(run)
     ttl = run.lease_ttl_seconds or 0.0 if ttl_seconds is None else ttl_seconds
-    return owner is not None and heartbeat_age_seconds(run, now) < ttl and not is_gone(owner)
+    return owner is not None and abs(heartbeat_age_seconds(run, now)) < ttl and not is_gone(owner)

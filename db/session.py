@@ -1,5 +1,7 @@
 """Opening a database: SQLite or PostgreSQL by the same code, at the right revision of the schema or not at all."""
 
+import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -103,13 +105,27 @@ def _prepare_file(address: URL, create: bool) -> None:
         raise DatabaseError(f"{shown(address)} is a folder", f"name a file in it: {shown(address)}/clnp.db")
     if create:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_durable(path.parent)
         except OSError as error:
             raise DatabaseError(f"the folder of {shown(address)} cannot be made: {error.strerror}",
                                 "name another place in CLNP_DB_URL") from error
     elif not path.exists():
         raise DatabaseError(f"there is no database at {shown(address)} yet",
                             "launch a run first, or say in CLNP_DB_URL where the database is")
+
+
+def _make_durable(folder: Path) -> None:
+    """The folder and those above it, as entries that survive a power loss: SQLite syncs the names in it, not its own."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for above in folder.absolute().parents:
+        with contextlib.suppress(PermissionError):
+            handle = os.open(above, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def _ready(engine: Engine, create: bool) -> None:

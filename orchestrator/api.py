@@ -25,7 +25,7 @@ from orchestrator.configuration.config import MAX_NAME, Config, load
 from orchestrator.driving import NotStartedError, drive_run
 from orchestrator.forking import forked_config
 from orchestrator.progress import Progress
-from orchestrator.sharing import users_besides
+from orchestrator.sharing import refuse_strangers
 from workers.environment import code_version, fingerprint, package_versions
 from workers.files import full_root
 
@@ -232,12 +232,15 @@ def remove(run: str, *, url: str | None = None, storage: str | None = None) -> i
 
     engine, root = open_database(url), storage or storage_root()
     try:
-        store = Store(engine)
-        digests = store.remove_run(run)
-        if users_besides(root, {store.database_id()}):
-            return 0
-        artifacts = ArtifactStore(root)
-        return sum(artifacts.remove(digest) for digest in digests)
+        artifacts, alone = ArtifactStore(root), True
+        try:
+            refuse_strangers(root, [engine])
+        except StateError:
+            alone = False
+        before = {row.digest: artifacts.changed_at(row.digest) for row in Reads(engine).artifacts()
+                  if row.runs == (run,)} if alone else {}
+        digests = Store(engine).remove_run(run)
+        return sum(artifacts.remove(digest, before.get(digest)) for digest in digests if before.get(digest) is not None)
     finally:
         engine.dispose()
 

@@ -1,6 +1,7 @@
 """What crashes leave behind: trials that count as running while nobody drives them, and files that nothing refers to."""
 
 import contextlib
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from db.session import open_database
 from db.states import StageState, TrialState
 from db.store import Store
 from orchestrator.keeper import LEASE_SECONDS
-from orchestrator.sharing import users_besides
+from orchestrator.sharing import refuse_strangers
 from workers.artifacts import ArtifactStore
 from workers.checkpoints import Checkpoints
 from workers.files import Files, Stored
@@ -66,17 +67,16 @@ def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS,
         storage: root of the artifact store.
 
     Raises:
-        StateError: the store is used by a database that was not named.
+        StateError: the store is used by a database that was not named, or does not know one that was; or a driver lives, and
+            what it has not recorded yet might be taken.
         DatabaseError: one of the databases cannot be read; nothing was removed.
         ArtifactError: a file cannot be removed.
     """
     with ExitStack() as opened:
         engines = [_opened(address, opened) for address in (url, *also)]
-        identities = {identity for engine in engines if (identity := Reads(engine).database_id()) is not None}
-        strangers = users_besides(storage, identities)
-        if strangers:
-            raise StateError(f"the artifact store is also used by {', '.join(strangers)}",
-                             "name each with --also URL, so that nothing is taken that only it refers to")
+        refuse_strangers(storage, engines)
+        if older_than_seconds < GRACE_SECONDS and not dry_run:
+            _refuse_drivers(engines, older_than_seconds)
         store = ArtifactStore(storage)
         # First the files, then what is referred to: what is recorded in between is not among the files.
         files = [(digest, file) for digest, file in store.stored() if file.age_seconds > older_than_seconds]
@@ -86,7 +86,7 @@ def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS,
         found = Garbage(orphaned, _idle_checkpoints(storage, engines, older_than_seconds), unfinished,
                         _zombies(Reads(engines[0])))
         if not dry_run:
-            _remove(store.files, found.files)
+            _remove(store.files, found.files, older_than_seconds)
             _release(Store(engines[0]), found.zombies)
         return found
 
@@ -122,10 +122,22 @@ def _zombies(reads: Reads) -> tuple[Zombie, ...]:
         for trial in reads.trials(run.name, stage.task) if trial.state is TrialState.RUNNING)
 
 
-def _remove(files: Files, garbage: Sequence[Stored]) -> None:
+def _refuse_drivers(engines: Sequence[Engine], older_than_seconds: float) -> None:
+    """A driver's workers store what it records later, after minutes perhaps."""
+    driven = sorted(run.name for engine in engines for run in Reads(engine).runs() if run.driver_lives)
+    if driven:
+        raise StateError(f"a driver is at work on {', '.join(driven)}, and what its workers have just stored is not recorded "
+                         f"yet: nothing younger than {GRACE_SECONDS / 3600:g} hour may be taken",
+                         f"stop it first, or leave out the age of {older_than_seconds / 3600:g} hours")
+
+
+def _remove(files: Files, garbage: Sequence[Stored], older_than_seconds: float) -> None:
+    """But for what has been stored again since it was found: that is in use."""
     for file in garbage:
         try:
-            files.remove(file.name)
+            changed = files.changed_at(file.name)
+            if changed is not None and time.time() - changed > older_than_seconds:
+                files.remove(file.name)
         except OSError as error:
             raise ArtifactError(f"{files.shown(file.name)} cannot be removed: {error.strerror or error}",
                                 "mend its permissions, then run `clnp gc` again") from error

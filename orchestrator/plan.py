@@ -40,7 +40,8 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
     """What all trials of ``task`` share, on top of the commit ``base_digest`` (None for the first task)."""
     training = config.training
     spec = TrainingSpec(training.optimizer.value, training.momentum, training.weight_decay, training.batch_size,
-                        training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience)
+                        training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
+                        training.precision.value)
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
                      config.resources.threads_per_trial, config.selection.curve_points)
 

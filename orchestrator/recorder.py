@@ -22,6 +22,7 @@ from db.states import FailureKind
 from db.store import Store
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.progress import Progress
+from orchestrator.stages.ahead import ScansAhead
 from workers.jobs import TrialResult
 from workers.spec import StageSpec, TrialSpec
 
@@ -33,7 +34,7 @@ KEPT_BY_TUNE = frozenset({"done", "training_iteration", "val_accuracy", "sparsit
 
 
 class Recorder(tune.Callback):
-    """Tune's callback into the store.
+    """Tune's callback into the store; it also tells ``ahead`` which scans may begin.
 
     What arrives together is one transaction: a trial that ends with its first report costs one, its start included. A worker
     that dies is started again by Tune under the same trial; its records are upserts, so nothing is counted twice. An error in
@@ -41,7 +42,8 @@ class Recorder(tune.Callback):
     """
 
     def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress,
-                 time_limit_seconds: float | None) -> None:
+                 time_limit_seconds: float | None, ahead: ScansAhead | None = None) -> None:
+        self._ahead = ahead
         self._store, self._lease, self._stage, self._progress = store, lease, stage, progress
         self._limit = time_limit_seconds
         self._started: dict[int, float] = {}
@@ -73,6 +75,8 @@ class Recorder(tune.Callback):
         now = time.monotonic()
         for number in [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]:
             self._guarded(partial(self._record_start, number))
+        if self._ahead is not None:
+            self._guarded(self._ahead.begin)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
@@ -146,6 +150,8 @@ class Recorder(tune.Callback):
             trained.total_seconds, trained.artifact.digest, trained.artifact.bytes_written, self._hosts[number], trained.device,
             curve, trained.hidden_total)
         self._report(number, epochs, success)
+        if self._ahead is not None:
+            self._ahead.trained(number, trained.val_correct, trained.artifact.digest)
         self._progress.trial_finished(number, trained.val_correct / trained.val_total, trained.total_seconds)
 
     def _lost(self, trial: Trial) -> None:
@@ -165,6 +171,8 @@ class Recorder(tune.Callback):
         self._store.trial_reported(self._lease, self._stage.task, number,
                                    TrialReport(epochs, outcome, self._unrecorded_start(number)))
         self._recorded.add(number)
+        if self._ahead is not None:
+            self._ahead.ended()
 
     def _ran_out_of_time(self, trial: Trial) -> bool:
         began = self._started.get(int(trial.config["point"]["number"]))

@@ -105,13 +105,33 @@ class ArtifactStore:
         with self._worded("look at", digest):
             return self.files.size(self.name(digest))
 
-    def remove(self, digest: str) -> int:
-        """Delete an artifact; returns the bytes freed, 0 when it was not there.
+    def touch(self, digest: str) -> None:
+        """Make sure that an artifact is there, and as young and as safe as if it had been stored now.
+
+        Raises:
+            ArtifactError: it is missing, or the store refuses.
+        """
+        with self._worded("look after", digest, "resume the run"):
+            self.files.touch(self.name(digest))
+
+    def changed_at(self, digest: str) -> float | None:
+        """When an artifact was stored last, or stored again; None where it is missing.
+
+        Raises:
+            ArtifactError: the store cannot be asked.
+        """
+        with self._worded("look at", digest):
+            return self.files.changed_at(self.name(digest))
+
+    def remove(self, digest: str, last_changed_at: float | None = None) -> int:
+        """Delete an artifact; returns the bytes freed, 0 when it was not there, or has been stored again since that moment.
 
         Raises:
             ArtifactError: the store refuses.
         """
         with self._worded("remove", digest):
+            if last_changed_at is not None and self.files.changed_at(self.name(digest)) != last_changed_at:
+                return 0
             return self.files.remove(self.name(digest))
 
     def stored(self) -> Iterator[tuple[str, Stored]]:

@@ -61,6 +61,13 @@ class BucketFiles:
     def touch(self, name: str) -> None:
         self.write(name, self.read(name))
 
+    def changed_at(self, name: str) -> float | None:
+        try:
+            facts = _asked(partial(self._system.info, self._path(name), refresh=True))
+        except FileNotFoundError:
+            return None
+        return float(facts["LastModified"].timestamp())
+
     def remove(self, name: str) -> int:
         folder, _, last = name.rpartition("/")
         if last.startswith(_UNFINISHED) and "?" in last:

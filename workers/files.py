@@ -50,7 +50,11 @@ class Files(Protocol):
         """Its size in bytes; None where there is no such file."""
 
     def touch(self, name: str) -> None:
-        """Make a file as young as if it had been written now, so that nobody takes it for forgotten."""
+        """Make a file as young and as safe as if it had been written now: nobody takes it for forgotten, and it survives a
+        power loss, whoever wrote it and however far they came."""
+
+    def changed_at(self, name: str) -> float | None:
+        """When it was written or touched last, in seconds since 1970 by the store's clock; None where there is no such file."""
 
     def remove(self, name: str) -> int:
         """Delete a file, or a leftover; returns the bytes freed, 0 where there was none."""

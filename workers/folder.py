@@ -4,6 +4,7 @@ A file appears under its name only whole (temporary file, fsync, rename, fsync o
 nor a power loss ever leaves half of one; what an interrupted write leaves behind is listed by :meth:`FolderFiles.leftovers`.
 """
 
+import contextlib
 import os
 import tempfile
 import time
@@ -44,10 +45,21 @@ class FolderFiles:
             return None
 
     def touch(self, name: str) -> None:
+        path = self._path(name)
         try:
-            os.utime(self._path(name))
+            os.utime(path)
         except PermissionError:  # another user's file; a new one in its place is as young
             self.write(name, self.read(name))
+        else:
+            _sync(path)
+            self._make_durable(path.parent)
+            _sync(path.parent)
+
+    def changed_at(self, name: str) -> float | None:
+        try:
+            return self._path(name).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def remove(self, name: str) -> int:
         size = self.size(name)
@@ -71,8 +83,8 @@ class FolderFiles:
         if folder != Path(self.root):
             self._make_durable(folder.parent)
             folder.mkdir(exist_ok=True)
-            _sync_folder(folder.parent)
-        elif not folder.is_dir():
+            _sync(folder.parent)
+        else:
             _make_root(folder)
         self._durable.add(folder)
 
@@ -110,19 +122,21 @@ def _write_durably(target: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    _sync(target.parent)
 
 
 def _make_root(folder: Path) -> None:
-    """A folder and those above it, as far as they are new."""
-    if not folder.is_dir():
-        _make_root(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+    """A folder and those above it. Those that are there may be as new, and whoever made them may have died before they were
+    safe; those that cannot be opened are not ours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for above in folder.parents:
+        with contextlib.suppress(PermissionError):
+            _sync(above)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """A file's content, or a folder's names."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -105,7 +105,11 @@ class BenchmarkSpec:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """How one trial trains. Epochs are counted from 1; the rate is multiplied by ``gamma`` after each milestone."""
+    """How one trial trains. Epochs are counted from 1; the rate is multiplied by ``gamma`` after each milestone.
+
+    With the precision ``bfloat16`` a step's products are computed in it (autocast); weights, gradients of weights and the
+    optimizer's memory stay float32, and so does everything that is measured.
+    """
 
     optimizer: str
     momentum: float
@@ -115,6 +119,14 @@ class TrainingSpec:
     milestones: tuple[int, ...]
     gamma: float
     early_stopping_patience: int | None
+    precision: str = "float32"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dictionary. ``precision`` is left out at its default: keys from before it existed stay what they were."""
+        data = dataclasses.asdict(self) | {"milestones": list(self.milestones)}
+        if self.precision == "float32":
+            del data["precision"]
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,7 @@ class StageSpec:
         data = dataclasses.asdict(self)
         data["benchmark"] = self.benchmark.to_json()
         data["architecture"] = self.architecture.to_json()
-        data["training"]["milestones"] = list(self.training.milestones)
+        data["training"] = self.training.to_json()
         return data
 
     @classmethod

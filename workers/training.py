@@ -110,8 +110,9 @@ def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: S
         loss_sum = torch.zeros((), device=device, dtype=torch.float64)
         order = torch.randperm(len(data.train), generator=generator).to(device)
         for batch in _batches(order, spec.batch_size, stage.architecture.has_batch_norm):
-            logits = free(data.train.inputs[batch], [layer[batch] for layer in frozen])  # [batch, classes]
-            loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
+            with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
+                logits = free(data.train.inputs[batch], [layer[batch] for layer in frozen])  # [batch, classes]
+                loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()  # the gradient of the L1 term is added in the same pass

@@ -1,5 +1,8 @@
 """`clnp gc`: clear up what crashes left behind."""
 
+import math
+from typing import Any
+
 import click
 
 from orchestrator.cli.options import Settings, as_json_option
@@ -10,9 +13,19 @@ from orchestrator.text_table import Column, number, prose, render
 SECONDS_PER_HOUR = 3600.0
 
 
+class Hours(click.FloatRange):
+    """A time, which an endless or an undefined one is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        hours = float(super().convert(value, param, ctx))
+        if not math.isfinite(hours):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return hours
+
+
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only show what would be cleared up.")
-@click.option("--older-than-hours", "hours", metavar="H", type=click.FloatRange(min=0), default=1.0, show_default=True,
+@click.option("--older-than-hours", "hours", metavar="H", type=Hours(min=0), default=1.0, show_default=True,
               help="Leave files alone that are younger.")
 @click.option("--also", metavar="URL", multiple=True, help="Another database that uses the same artifact store.")
 @as_json_option

@@ -36,7 +36,7 @@ def doctor(settings: Settings, run: str | None, as_json: bool) -> int:
     With RUN: only its own weights, but every byte of them, and whether it can be resumed here. The exit code is 0 if all is
     well, else that of the first problem.
     """
-    rows = _runs(settings, run) if run else []
+    rows = [] if run is None else _runs(settings, run)
     findings, uses = _examine(settings, rows)
     problems = [finding for finding in findings if finding.level.is_problem]
     if as_json:

@@ -19,6 +19,7 @@ BROKEN_PIPE = 141
 """What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
 
 DEBUG_VARIABLE = "CLNP_DEBUG"
+ADDRESS_VARIABLES = ("CLNP_DB_URL", "CLNP_STORAGE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,29 @@ def of_click(error: click.ClickException, command: str) -> Failure:
 def of_os(error: OSError) -> Failure:
     """What the operating system refused, in its own words."""
     where = f": {error.filename}" if error.filename else ""
-    return Failure(f"{error.strerror or type(error).__name__}{where}",
+    return Failure(f"{error.strerror or ' '.join(str(error).split()) or type(error).__name__}{where}",
                    "check the path, its permissions and the space on the disk", INTERNAL)
 
 
-def of_anything(error: BaseException) -> Failure:
-    """What nobody foresaw: one line, and where the traceback is."""
+def without_passwords(text: str, arguments: Iterable[str]) -> str:
+    """The text with the passwords of addresses masked.
+
+    Args:
+        text: a message, a hint or a traceback.
+        arguments: of the command line; the environment's addresses are known without being named.
+    """
+    words = [*arguments, *(os.environ.get(name, "") for name in ADDRESS_VARIABLES)]
+    if "password" not in text.lower() and not any(":/" in part for part in (text, *words)):
+        return text
+    from db.urls import masked  # a fifth of a second, for texts that need it
+
+    return masked(text, words)
+
+
+def of_anything(error: BaseException, arguments: Iterable[str] = ()) -> Failure:
+    """What nobody foresaw: one line, and where the traceback is, which holds no password of the command line either."""
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    text = "".join(traceback.format_exception(error))
+    text = without_passwords("".join(traceback.format_exception(error)), arguments)
     if os.environ.get(DEBUG_VARIABLE):
         print(text, end="", file=sys.stderr)
         return Failure(f"an unforeseen {what}", "please report it with the traceback above", INTERNAL)

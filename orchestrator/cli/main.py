@@ -12,12 +12,15 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import click
 
 from clnp_core.errors import ClnpError
 from orchestrator.cli.failures import (
     BROKEN_PIPE,
+    INTERNAL,
     INTERRUPTED,
     USAGE,
     Failure,
@@ -25,6 +28,7 @@ from orchestrator.cli.failures import (
     of_click,
     of_clnp,
     of_os,
+    without_passwords,
 )
 from orchestrator.cli.output import note, say_json
 
@@ -39,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code. Nothing is raised.
     """
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Greek still gets its table
@@ -49,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go_of_stdout()
         return BROKEN_PIPE
+    except OSError as error:  # the output cannot be written: a full disk, most likely
+        _let_go_of_stdout()
+        with suppress(OSError):
+            _tell(of_os(error), ())
+        return INTERNAL
 
 
 def _run(argv: list[str]) -> int:
@@ -77,7 +87,7 @@ def _run(argv: list[str]) -> int:
     except OSError as error:
         return _tell(of_os(error), argv)
     except Exception as error:
-        return _tell(of_anything(error), argv)
+        return _tell(of_anything(error, argv), argv)
 
 
 def _commands() -> click.Group:
@@ -100,7 +110,8 @@ def _unreadable(word: str) -> bool:
 
 
 def _tell(failure: Failure, argv: Sequence[str]) -> int:
-    """The error, as the command line asked for it: ``--json`` may stand anywhere before a ``--``."""
+    """The error, as the command line asked for it: ``--json`` may stand anywhere before a ``--``. A password is never told."""
+    failure = replace(failure, message=without_passwords(failure.message, argv), hint=without_passwords(failure.hint, argv))
     words = argv[:argv.index("--")] if "--" in argv else argv
     if "--json" in words:
         say_json({"error": failure})
@@ -109,6 +120,19 @@ def _tell(failure: Failure, argv: Sequence[str]) -> int:
         if failure.hint:
             note(f"hint: {failure.hint}")
     return failure.exit_code
+
+
+def _open_what_is_closed() -> None:
+    """Whoever started us may have closed a stream (``>&-``). What goes there is lost; but its number must not go to a file
+    that is opened later, or prints would end up in a database."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _let_go_of_stdout() -> None:

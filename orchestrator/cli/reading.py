@@ -36,11 +36,11 @@ def status(settings: Settings, run: str | None, as_json: bool) -> None:
     Without RUN: every run that has not completed.
     """
     with reading(settings) as reads:
-        rows = [reads.run(run)] if run else [row for row in reads.runs() if row.tasks_committed < row.tasks]
+        rows = [reads.run(run)] if run is not None else [row for row in reads.runs() if row.tasks_committed < row.tasks]
         if as_json:
             documents = [{"run": row, "stages": reads.stages(row.name), "last_event": reads.last_event(row.name)}
                          for row in rows]
-            say_json(documents[0] if run else documents)
+            say_json(documents if run is None else documents[0])
             return
         if not rows:
             say(f"every run is complete: {plural(len(reads.runs()), 'run')}, listed by `clnp ls`")

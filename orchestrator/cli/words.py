@@ -122,6 +122,8 @@ def training_text(training: Mapping[str, Any]) -> str:
         parts.append(f"learning rate x {number_text(training['gamma'])} after epoch {after}")
     if training["early_stopping_patience"] is not None:
         parts.append(f"early stopping after {plural(training['early_stopping_patience'], 'epoch')} without progress")
+    if training.get("precision", "float32") != "float32":
+        parts.append(f"products in {training['precision']}")
     return ", ".join(parts)
 
 

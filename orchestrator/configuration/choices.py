@@ -16,6 +16,13 @@ class OptimizerKind(StrEnum):
         return self is OptimizerKind.SGD
 
 
+class Precision(StrEnum):
+    """In which numbers a trial computes its forward and backward passes."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class Normalization(StrEnum):
     """What happens to input values before training."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from orchestrator.configuration.choices import Normalization, OptimizerKind
+from orchestrator.configuration.choices import Normalization, OptimizerKind, Precision
 from orchestrator.configuration.errors import show
 from orchestrator.configuration.sweep import Count, Section
 
@@ -36,6 +36,9 @@ class Training(Section):
     early_stopping_patience: Count | None = Field(
         default=None,
         description="epochs without a better validation accuracy after which a trial ends, at least 1; null for never")
+    precision: Precision = Field(
+        default=Precision.FLOAT32,
+        description="of a step's products: float32, or bfloat16 with weights and optimizer in float32")
     normalize: Normalization = Field(
         default=Normalization.UNIT,
         description="unit scales inputs to 0..1, standard to mean 0 and deviation 1 over the training data")

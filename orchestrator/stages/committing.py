@@ -9,6 +9,7 @@ from orchestrator import plan
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.restoring import restore_trials
 from orchestrator.stages.tidying import tidy
+from workers.artifacts import ArtifactStore
 from workers.publishing import BuiltCommit, TunedRound, build_commit
 
 
@@ -20,6 +21,7 @@ def commit(run: RunContext, stage: StageRow) -> None:
         StoppedError: the driver was asked to stop first.
     """
     task, built = stage.task, build(run, stage)
+    ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may have taken longer than what `clnp gc` waits
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),

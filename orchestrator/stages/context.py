@@ -1,7 +1,7 @@
 """What every transition of a run is given: where to write, where to read, what to run on, and whom to tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from clnp_core.architecture import Architecture
@@ -14,13 +14,15 @@ from orchestrator.cluster import Cluster
 from orchestrator.configuration.config import Config
 from orchestrator.keeper import Keeper
 from orchestrator.progress import Progress
-from workers.remote import fetch, submit
+from orchestrator.stages.ahead import ScansAhead
+from workers.remote import Submitted, fetch, submit
 from workers.spec import StageSpec
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store."""
+    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` holds, by
+    task, the scans that began before their sweep had ended."""
 
     store: Store
     reads: Reads
@@ -29,6 +31,7 @@ class RunContext:
     storage: str
     cluster: Cluster
     progress: Progress
+    ahead: dict[int, ScansAhead] = field(default_factory=dict)
 
     @property
     def lease(self) -> Lease:
@@ -49,17 +52,17 @@ class RunContext:
         """Run one of :mod:`workers.jobs` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
         return self.fetch(self.submit(job, *arguments))
 
-    def submit(self, job: Callable[..., Any], *arguments: object) -> Any:
+    def submit(self, job: Callable[..., Any], *arguments: object) -> Submitted:
         """Start a job on a worker with the resources of a trial."""
         resources = self.config.resources
         return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
                       time_limit_seconds=resources.job_time_limit_seconds)
 
-    def fetch(self, reference: Any) -> Any:
+    def fetch(self, job: Submitted) -> Any:
         """The result of a job.
 
         Raises:
             workers.remote.StoppedError: the driver was asked to stop first.
             ClnpError: what the job raised.
         """
-        return fetch(reference, self.keeper.should_stop)
+        return fetch(job, self.keeper.should_stop)

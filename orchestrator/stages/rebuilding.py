@@ -3,8 +3,11 @@
 A trial follows from its key, and a commit from the chosen trial and the recorded thresholds.
 """
 
+import dataclasses
+
 from clnp_core.errors import ArtifactError
 from db.states import StageState
+from orchestrator.configuration.config import Config
 from orchestrator.stages.committing import build
 from orchestrator.stages.context import RunContext
 from workers import jobs
@@ -28,7 +31,7 @@ def restore_commits(run: RunContext) -> None:
         if commit.digest not in lost:
             continue
         run.progress.notice(f"task {commit.task}: its committed network is missing or damaged and is built again")
-        built = build(run, stages[commit.task])
+        built = build(_as_learnt(run, commit.task), stages[commit.task])
         if built.artifact.digest != commit.digest:
             raise ArtifactError(
                 f"the commit of task {commit.task} is lost: built again it is {built.artifact.digest[:12]}…, "
@@ -36,3 +39,13 @@ def restore_commits(run: RunContext) -> None:
                 "restore it from a backup of the artifact store; another environment builds other bits")
         run.store.event(run.lease, "restored", f"task {commit.task}: its committed network was lost or damaged, and has been "
                         "built again to the same bits", {"task": commit.task, "digest": commit.digest})
+
+
+def _as_learnt(run: RunContext, task: int) -> RunContext:
+    """The run under the config that the task was learnt with: of a fork's inherited tasks, that of the run it comes from, if
+    that is still there."""
+    row, config = run.reads.run(run.name), run.config
+    while row.forked_from is not None and task <= (row.forked_after_task or 0):
+        row = run.reads.run(row.forked_from)
+        config = Config.from_resolved(row.config)
+    return dataclasses.replace(run, config=config)

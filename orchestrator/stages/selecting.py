@@ -28,7 +28,8 @@ def choose(run: RunContext, stage: StageRow) -> None:
     began, spec = time.perf_counter(), run.spec(stage)
     within = set(picked.picked)
     chosen_from = [row for row in rows if row.number in within]
-    restore_trials(run, stage, chosen_from)
+    if restore_trials(run, stage, chosen_from):
+        run.ahead.pop(task, None)
     weight = run.config.selection.weight_points
     if weight is None:
         selection = select(trained, failed, _sparsest(run, spec, chosen_from, picked), total, margin)
@@ -42,8 +43,10 @@ def choose(run: RunContext, stage: StageRow) -> None:
 
 def _sparsest(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked: Pick) -> dict[int, PrunedTrial]:
     """Every picked trial at its exact θ*."""
-    scans = {row.number: run.submit(jobs.scan, spec, row.artifact_digest, run.storage, picked.required_val_correct,
-                                    run.config.selection.threshold) for row in rows}
+    ahead = run.ahead.pop(spec.task, None)
+    scans = {} if ahead is None else ahead.take(picked.required_val_correct)
+    scans |= {row.number: run.submit(jobs.scan, spec, row.artifact_digest, run.storage, picked.required_val_correct,
+                                     run.config.selection.threshold) for row in rows if row.number not in scans}
     found = {number: run.fetch(scan) for number, scan in scans.items()}
     return {number: PrunedTrial(number, result.thresholds, result.val_correct, result.free_neurons)
             for number, result in found.items()}

@@ -8,12 +8,13 @@ from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
 from orchestrator.sparsity import sparsity_within_margin
+from orchestrator.stages.ahead import ScansAhead
 from orchestrator.stages.beginning import kept_choice
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.reusing import take_over
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
 from workers import jobs
-from workers.remote import StoppedError
+from workers.remote import StoppedError, Submitted
 from workers.spec import StageSpec
 
 
@@ -37,7 +38,8 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     run.progress.stage_started(task, plan.trial_count(config, task), len(ended))
     if taken_over:
         run.progress.notice(f"  {taken_over}")
-    recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds)
+    recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds,
+                        _ahead(run, spec, rows, facts.val_total))
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
     else:
@@ -47,6 +49,24 @@ def sweep(run: RunContext, stage: StageRow) -> None:
         if missing:
             run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
     _end_sweep(run, task)
+
+
+def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: int) -> ScansAhead | None:
+    """Scans may begin before the sweep has ended; what a trade-off weighs follows from all of its trials."""
+    if run.config.selection.weight_points is not None:
+        return None
+
+    def scan(digest: str, required: int) -> Submitted:
+        return run.submit(jobs.scan, spec, digest, run.storage, required, run.config.selection.threshold)
+
+    ended = sum(row.state.has_ended for row in rows)
+    ahead = ScansAhead(scan, run.cluster.parallel_trials, plan.trial_count(run.config, spec.task) - ended, val_total,
+                       run.config.selection.margin_points)
+    for row in rows:
+        if row.state is TrialState.FINISHED and row.artifact_digest is not None:
+            ahead.trained(row.number, row.val_correct or 0, row.artifact_digest)
+    run.ahead[spec.task] = ahead
+    return ahead
 
 
 def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Recorder) -> None:

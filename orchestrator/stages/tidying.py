@@ -18,10 +18,11 @@ def tidy(run: RunContext, stage: StageRow) -> None:
     rows = [row for row in run.reads.trials(run.name, stage.task) if row.state is TrialState.FINISHED]
     best = sorted(rows, key=lambda row: (-(row.val_correct or 0), row.number))
     others = [row.number for row in best if row.number != chosen][:run.config.storage.keep_trials]
-    gone = run.store.drop_trial_weights(run.lease, stage.task, {chosen, *others})
     artifacts = ArtifactStore(run.storage)
     try:
-        for digest in gone:
-            artifacts.remove(digest)
+        before = {digest: artifacts.changed_at(digest) for row in best if (digest := row.artifact_digest) is not None}
+        for digest in run.store.drop_trial_weights(run.lease, stage.task, {chosen, *others}):
+            if before[digest] is not None:
+                artifacts.remove(digest, before[digest])  # another run's worker may have stored the same meanwhile
     except ArtifactError as error:  # the task is committed all the same, and `clnp gc` takes what is left
         run.progress.notice(f"  {error.message}; `clnp gc` removes it later")

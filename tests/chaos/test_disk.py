@@ -84,15 +84,38 @@ connection.close()
 """
 
 
-def rows_without_their_file(folder: Path, sabotage: str = "") -> tuple[int, int]:
+STORED_AGAIN = """
+import os, sqlite3, torch, workers.folder
+from pathlib import Path
+from workers.artifacts import ArtifactStore
+{sabotage}
+def put():
+    return ArtifactStore("new/store").put({{"weight": torch.arange(2000.0)}}, {{}}).digest
+sync, child = workers.folder._sync, os.fork()
+if not child:
+    workers.folder._sync = lambda path: os._exit(9) if list(Path("new/store").glob("*/*.safetensors")) else sync(path)
+    put()
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9, "it died between the rename and the sync of the folder"
+digest = put()
+connection = sqlite3.connect("d.db")
+connection.execute("PRAGMA journal_mode = WAL"); connection.execute("PRAGMA synchronous = FULL")
+connection.execute("CREATE TABLE artifacts (name TEXT)"); connection.commit()
+connection.execute("INSERT INTO artifacts VALUES (?)", (f"new/store/{{digest[:2]}}/{{digest}}.safetensors",))
+connection.commit()
+connection.close()
+"""
+
+
+def rows_without_their_file(folder: Path, sabotage: str = "", program: str = PROGRAM) -> tuple[int, int]:
     """A program that stores files, each with a row after it, is recorded; returns the rows at all moments, and how many of them
     point at nothing then."""
     lab = folder / "lab"
     lab.mkdir()
     log = folder / "calls"
-    subprocess.run([*STRACE, "-o", str(log), sys.executable, "-c", PROGRAM.format(sabotage=sabotage)], check=True, cwd=lab,
+    subprocess.run([*STRACE, "-o", str(log), sys.executable, "-c", program.format(sabotage=sabotage)], check=True, cwd=lab,
                    env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"})
     disk, rows, bad, restart = Disk(), 0, 0, folder / "restart"
+    whole = {path.relative_to(lab).as_posix(): path.read_bytes() for path in lab.rglob("*") if path.is_file()}
     with log.open() as lines:
         for operation in operations(lines, str(lab)):
             disk.apply(operation)
@@ -106,10 +129,10 @@ def rows_without_their_file(folder: Path, sabotage: str = "") -> tuple[int, int]
                 if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                     for (path,) in connection.execute("SELECT name FROM artifacts").fetchall():
                         rows += 1
-                        bad += left.get(path) != bytes([int(path.split("/")[1])]) * 5000
+                        bad += left.get(path) != whole[path]
                 connection.close()
-    whole = {path: content for path, content in dict(disk.after_power_loss())["everything"].items() if content is not None}
-    assert {path: (lab / path).read_bytes() for path in whole} == whole, "the model ends like the real disk"
+    assert {path: content for path, content in dict(disk.after_power_loss())["everything"].items()
+            if content is not None} == whole, "the model ends like the real disk"
     return rows, bad
 
 
@@ -123,8 +146,34 @@ def test_a_row_never_points_at_bytes_that_a_power_loss_took(tmp_path: Path) -> N
 
 
 @needs_strace
+def test_what_a_killed_worker_had_renamed_is_safe_once_it_is_stored_again(tmp_path: Path) -> None:
+    rows, bad = rows_without_their_file(tmp_path, program=STORED_AGAIN)
+    assert rows > 2 and bad == 0
+
+
+@needs_strace
+def test_equal_content_that_is_not_synced_again_is_caught(tmp_path: Path) -> None:
+    sabotage = "workers.folder.FolderFiles.touch = lambda self, name: os.utime(self._path(name))"
+    assert rows_without_their_file(tmp_path, sabotage, STORED_AGAIN)[1] > 0
+
+
+@needs_strace
+def test_a_new_folder_around_the_database_survives(tmp_path: Path) -> None:
+    lab, log = tmp_path / "lab", tmp_path / "calls"
+    lab.mkdir()
+    program = "from db.session import open_database; open_database('sqlite:///.clnp/deep/clnp.db', create=True).dispose()"
+    subprocess.run([*STRACE, "-o", str(log), sys.executable, "-c", program], check=True, cwd=lab,
+                   env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"})
+    disk = Disk()
+    with log.open() as lines:
+        for operation in operations(lines, str(lab)):
+            disk.apply(operation)
+    assert dict(disk.after_power_loss())["only what was synced"][".clnp/deep/clnp.db"]
+
+
+@needs_strace
 @pytest.mark.parametrize("sabotage", [
-    "import workers.folder; workers.folder._sync_folder = lambda folder: None",
+    "import workers.folder; workers.folder._sync = lambda path: None",
     "os.fsync = lambda descriptor: None",
 ], ids=["folders are not synced", "nothing is synced"])
 def test_an_artifact_store_that_does_not_sync_is_caught(tmp_path: Path, sabotage: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import DatabaseError
-from db.urls import FORMS, resolve_url, shown, without_secrets
+from db.urls import FORMS, masked, resolve_url, shown, without_secrets
 
 
 def test_without_anything_it_is_sqlite_in_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -46,6 +46,8 @@ def test_a_relative_path_and_a_home_folder_are_spelled_out(monkeypatch: pytest.M
     ("sqlite:///file:x.db?mode=ro", "SQLite's own file: addresses are not understood", FORMS),
     ("postgresql://u:sec@ret@host/d", "the database address has an @ too many",
      "write an @ inside the user name or the password as %40"),
+    ("postgresql:///u:secret@host/d", "the database address has a slash too many", FORMS),
+    ("postgresql:///u%3Asecret%40host/d", "the database address has a slash too many", FORMS),
 ])
 def test_an_address_that_means_nothing(url: str, message: str, hint: str) -> None:
     with pytest.raises(DatabaseError) as caught:
@@ -60,3 +62,31 @@ def test_a_password_is_never_shown() -> None:
     address = resolve_url("postgresql://anna:s3cret@h/d?sslpassword=k3y")
     assert without_secrets("login s3cret with k3y failed", address) == "login *** with *** failed"
     assert without_secrets("nothing to hide", resolve_url("postgresql://anna@h/d")) == "nothing to hide"
+
+
+def test_of_a_query_only_what_is_harmless_is_shown() -> None:
+    assert shown("postgresql://h/d?sslmode=require&connect_timeout=3&sslpassword=k3y&passfile=/f&oauth_client_secret=k3y") == (
+        "postgresql://h/d?connect_timeout=3&oauth_client_secret=***&passfile=***&sslmode=require&sslpassword=***")
+    assert shown("postgresql:///d?host=/run/postgresql") == "postgresql:///d?host=%2Frun%2Fpostgresql"
+    assert without_secrets("k3y is wrong", resolve_url("postgresql://h/d?api_key=k3y")) == "*** is wrong"
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("no run 'postgresql://ada:S3cret@h/db'", "no run 'postgresql://ada:***@h/db'"),
+    ("extra (postgres+x://ada:S3@cr/et@h/db)", "extra (postgres+x://ada:***@h/db)"),
+    ("`clnp postgresql:///ada:S3cret@h/db`", "`clnp postgresql:///ada:***@h/db`"),
+    ("--db=postgresql://:S3cret@h", "--db=postgresql://:***@h"),
+    ("two: s3://a:S3cret@b, s3://c:S3cret@d", "two: s3://a:***@b, s3://c:***@d"),
+    ("'postgresql://h/d?password=S3cret&sslmode=require&token=S3cret'", "'postgresql://h/d?password=***&sslmode=require&token=***'"),
+    ("host=h password='S3 cret' user=u", "host=h password=*** user=u"),
+    ("sqlite:////home/ada/clnp.db, ada@h, http://h:80/x, a: b", "sqlite:////home/ada/clnp.db, ada@h, http://h:80/x, a: b"),
+    ("postgresql://ada:***@h/db?password=***", "postgresql://ada:***@h/db?password=***"),
+])
+def test_passwords_in_any_text(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+def test_passwords_of_known_words_are_found_in_part_and_with_spaces() -> None:
+    word = "postgresql://ada:S3 c'ret@h/db"
+    assert masked(f"there is no run {word!r}", [word]) == "there is no run \"postgresql://ada:***@h/db\""
+    assert masked("the bucket u:S3cret@b is none", ["s3://u:S3cret@b/x"]) == "the bucket u:***@b is none"

@@ -29,8 +29,9 @@ def stage() -> Callable[..., StageSpec]:
     """A stage of permuted digits; keywords change its parts."""
     def build(task: int = 1, base: str | None = None, hidden: tuple[int, ...] = (24, 16), head: HeadKind = HeadKind.SINGLE,
               epochs: int = 3, patience: int | None = None, optimizer: str = "adam", milestones: tuple[int, ...] = (),
-              benchmark: BenchmarkSpec = DIGITS, inputs: int = 64) -> StageSpec:
-        training = TrainingSpec(optimizer, 0.9 if optimizer == "sgd" else 0.0, 0.0, 64, epochs, milestones, 0.1, patience)
+              benchmark: BenchmarkSpec = DIGITS, inputs: int = 64, precision: str = "float32") -> StageSpec:
+        training = TrainingSpec(optimizer, 0.9 if optimizer == "sgd" else 0.0, 0.0, 64, epochs, milestones, 0.1, patience,
+                                precision)
         return StageSpec(benchmark, task, mlp(inputs, hidden, 10, head=head), base, training, 100, 1, 20)
     return build
 

@@ -20,7 +20,7 @@ def test_a_key_is_the_same_in_every_process(trial: Callable[..., TrialSpec]) -> 
 
 @pytest.mark.parametrize("change", [
     {"alpha": (1e-4, 1e-4, 2e-4)}, {"learning_rate": 0.02}, {"seed": 8}, {"task": 2}, {"base": "cd" * 32},
-    {"hidden": (24, 17)}, {"epochs": 4}, {"patience": 2}, {"optimizer": "sgd"},
+    {"hidden": (24, 17)}, {"epochs": 4}, {"patience": 2}, {"optimizer": "sgd"}, {"precision": "bfloat16"},
     {"benchmark": BenchmarkSpec("permuted-digits", 1, {}, None, "unit")},
     {"benchmark": BenchmarkSpec("permuted-digits", 0, {}, 0.1, "unit")},
     {"benchmark": BenchmarkSpec("permuted-digits", 0, {}, None, "unit", ClassOrder.SEED)},

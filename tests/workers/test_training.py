@@ -54,6 +54,15 @@ def test_the_same_trial_gives_the_same_bits(trial: Callable[..., TrialSpec], opt
     assert not same_bits(run(spec)[1].network, run(dataclasses.replace(spec, seed=8))[1].network)
 
 
+def test_bfloat16_learns_in_coarser_steps_and_keeps_float32_weights(trial: Callable[..., TrialSpec]) -> None:
+    fine, coarse = run(trial(epochs=6)), run(trial(epochs=6, precision="bfloat16"))
+    assert fine[0][0].train_loss != coarse[0][0].train_loss == pytest.approx(fine[0][0].train_loss, rel=0.05)
+    assert abs(fine[1].val_correct - coarse[1].val_correct) < 25
+    assert all(tensor.dtype != torch.bfloat16 for tensor in coarse[1].network.to_tensors().values())
+    val = load_task(trial().stage.benchmark, 1).val
+    assert evaluate(coarse[1].network, val.inputs, val.labels, 1, 100).correct == coarse[1].val_correct
+
+
 def test_the_earliest_best_epoch_is_kept_and_its_count_is_canonical(trial: Callable[..., TrialSpec]) -> None:
     spec = trial(epochs=6, learning_rate=0.05)
     epochs, trained = run(spec)

@@ -109,3 +109,15 @@ def test_cancel_without_a_driver(tmp_path: Path, clnp: Clnp) -> None:
 def test_a_completed_run_cannot_be_cancelled(copy: Path, clnp: Clnp) -> None:
     code, message, hint = clnp("cancel", "tiny", folder=copy).error
     assert (code, message) == (9, "run 'tiny' is completed: there is nothing to cancel") and "`clnp rm tiny`" in hint
+
+
+def test_gc_takes_nothing_young_while_a_driver_lives(tmp_path: Path, clnp: Clnp) -> None:
+    with written(tmp_path) as run:
+        run.begin()
+        told = clnp("gc", "--older-than-hours", "0", folder=tmp_path)
+        assert told.error == (
+            9, "a driver is at work on demo, and what its workers have just stored is not recorded yet: nothing younger than 1 "
+               "hour may be taken", "stop it first, or leave out the age of 0 hours")
+        assert clnp("gc", "--older-than-hours", "0", "--dry-run", folder=tmp_path).code == 0
+        run.let_go()
+    assert clnp("gc", "--older-than-hours", "0", folder=tmp_path).code == 0
