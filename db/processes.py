@@ -1,7 +1,8 @@
 """Which process is this, and does that one still live: so that a run whose driver was killed need not wait.
 
-A pid alone does not name a process, since it is given away again; with its start time it does. A container has pids of
-its own under a host name that it may share, so that its process namespace belongs to the host's name here.
+A pid alone does not name a process, since it is given away again; with its start it does: the boot of the machine and the clock
+ticks since then, which a clock that is set does not move. They are a part of the driver's id. A container has pids of its own under
+a host name that it may share, so that its process namespace belongs to the host's name here.
 """
 
 import os
@@ -16,7 +17,10 @@ FIRST_PID_NAMESPACE = "pid:[4026531836]"
 """What every Linux machine calls the process namespace outside all containers."""
 
 START_TOLERANCE_SECONDS = 2.0
-"""The kernel's idea of when it booted moves a little when the clock is set."""
+"""The kernel's idea of when it booted moves when the clock is set. It counts only for drivers whose id does not hold their start."""
+
+BORN = "@"
+"""What stands in a driver's id before its start."""
 
 IMPORTED_AT = time.time()
 
@@ -43,10 +47,21 @@ def process_started(pid: int) -> float | None:
     return int(boot.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
+def _born(pid: int) -> str | None:
+    """What only this process of this boot has: ``BOOT.TICKS``. None where that cannot be known, or it is dead."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in ("Z", "X") else f"{boot}.{fields[19]}"
+
+
 def this_owner() -> Owner:
     """A new driver in this process."""
-    started = process_started(os.getpid())
-    return Owner(this_host(), os.getpid(), IMPORTED_AT if started is None else started, uuid.uuid4().hex)
+    started, born = process_started(os.getpid()), _born(os.getpid())
+    driver_id = uuid.uuid4().hex + (f"{BORN}{born}" if born else "")
+    return Owner(this_host(), os.getpid(), IMPORTED_AT if started is None else started, driver_id)
 
 
 def is_gone(owner: Owner) -> bool:
@@ -61,7 +76,9 @@ def is_gone(owner: Owner) -> bool:
         return False
     except PermissionError:
         pass  # it exists and belongs to somebody else
-    started = process_started(owner.pid)
+    recorded, born, started = owner.driver_id.partition(BORN)[2], _born(owner.pid), process_started(owner.pid)
+    if recorded and born:
+        return recorded != born
     if started is None:
         return _is_zombie(owner.pid)
     return abs(started - owner.process_started) > START_TOLERANCE_SECONDS

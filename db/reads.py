@@ -43,6 +43,7 @@ from db.rows import (
     TrialRow,
     VerdictRow,
 )
+from db.session import of_one_moment
 from db.states import RequestKind, RunState, StageState, TrialState, derive_run_state
 
 
@@ -54,7 +55,7 @@ class Reads:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = of_one_moment(engine)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

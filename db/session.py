@@ -88,6 +88,11 @@ def new_engine(address: URL, busy_timeout_seconds: float = 30.0) -> Engine:
                          connect_args={key: value for key, value in settings.items() if key not in address.query})
 
 
+def of_one_moment(engine: Engine) -> Engine:
+    """The same database, every transaction of which reads what was there when it began. SQLite reads so anyway."""
+    return engine if is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
+
+
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where _begin_sqlite says so
     connection.execute("PRAGMA foreign_keys = ON")

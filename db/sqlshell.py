@@ -1,9 +1,11 @@
 """SQL that can only read: what ``clnp sql "SELECT …"`` runs.
 
-SQLite opens the file read-only and allows nothing that reaches another file; PostgreSQL runs one statement in a
-transaction that is READ ONLY. Neither trusts a look at the text of the statement.
+SQLite opens the file read-only and allows nothing that reaches another file or changes a setting; PostgreSQL runs one statement
+in a transaction that is READ ONLY. Neither trusts a look at the text of the statement; a look refuses, beyond that, what such a
+transaction of PostgreSQL lets pass and what reaches the server's own files and programs. Ctrl-C ends a statement at once.
 """
 
+import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,20 @@ from db.session import open_database
 from db.urls import is_sqlite, resolve_url, without_secrets
 
 TABLES = "docs/schema.md lists the tables, the views clnp_v_… and their columns"
+READS_ONLY = "`clnp sql` only reads; a run is changed by clnp's own commands"
+
+BEYOND_THE_DATABASE = frozenset({"COPY", "DO", "CALL", "LOAD"})
+"""Statements that write a file or start a program on PostgreSQL's server, or can: READ ONLY does not forbid it."""
+
+TELLING_PRAGMAS = frozenset({"foreign_key_check", "foreign_key_list", "index_info", "index_list", "index_xinfo",
+                             "integrity_check", "quick_check", "table_info", "table_list", "table_xinfo"})
+"""Those whose argument says what to tell of; every other one sets something by it."""
+
+ACTING_PRAGMAS = frozenset({"incremental_vacuum", "optimize", "shrink_memory", "wal_checkpoint"})
+"""Those that act even without an argument."""
+
+STEPS_BETWEEN_LOOKS = 100_000
+"""After so many steps of SQLite's machine, a millisecond's worth, Python gets to see whether Ctrl-C was pressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,9 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
         DatabaseError: the statement is wrong, would write, or is more than one; or the database cannot be read.
     """
     address = resolve_url(url)
+    word = first_word(statement)
+    if not is_sqlite(address) and word in BEYOND_THE_DATABASE:
+        raise DatabaseError(f"the statement was refused: {word} can reach files and programs of the server", READS_ONLY)
     engine = open_database(address)
     try:
         if is_sqlite(address):
@@ -47,6 +66,24 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
             return _on_postgresql(statement, connection, max_rows)
     finally:
         engine.dispose()
+
+
+def first_word(statement: str) -> str:
+    """The keyword that a statement begins with, behind blanks and comments (PostgreSQL's may hold others), in capitals."""
+    at, depth = 0, 0
+    while at < len(statement):
+        if statement.startswith("/*", at):
+            at, depth = at + 2, depth + 1
+        elif depth:
+            depth, at = (depth - 1, at + 2) if statement.startswith("*/", at) else (depth, at + 1)
+        elif statement.startswith("--", at):
+            at = min(end for end in (statement.find("\n", at), statement.find("\r", at), len(statement)) if end >= 0)
+        elif statement[at].isspace() or statement[at] == ";":
+            at += 1
+        else:
+            break
+    found = re.match(r"[A-Za-z]+", statement[at:])
+    return found[0].upper() if found else ""
 
 
 def _on_postgresql(statement: str, connection: Connection, max_rows: int | None) -> SqlResult:
@@ -67,17 +104,26 @@ def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:
     connection = sqlite3.connect(f"{file}?mode=ro", uri=True, timeout=30.0)
     try:
         connection.execute("PRAGMA query_only = ON")
-        connection.set_authorizer(_only_this_file)
+        connection.set_authorizer(_only_reads_this_file)
+        connection.set_progress_handler(lambda: None, STEPS_BETWEEN_LOOKS)
         return _result(connection.execute(statement), max_rows)
     except (sqlite3.Error, sqlite3.Warning) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:  # what became of it in the handler
+            raise KeyboardInterrupt from None
         raise _refused(error, address) from error
     finally:
         connection.close()
 
 
-def _only_this_file(action: int, *_about: str | None) -> int:
-    """ATTACH (which VACUUM INTO uses, too) would reach other files: the one thing that mode=ro does not forbid."""
-    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
+def _only_reads_this_file(action: int, about: str | None, value: str | None, *_where: str | None) -> int:
+    """ATTACH (which VACUUM INTO uses, too) would reach other files, and a PRAGMA may set something: mode=ro forbids neither."""
+    if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA:
+        name = (about or "").lower()
+        if name in ACTING_PRAGMAS or (value is not None and name not in TELLING_PRAGMAS):
+            return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
 
 
 def _result(cursor: Any, max_rows: int | None) -> SqlResult:
@@ -90,5 +136,4 @@ def _result(cursor: Any, max_rows: int | None) -> SqlResult:
 def _refused(error: Exception, address: URL) -> DatabaseError:
     reason = without_secrets(" ".join(str(error).split("\n")[0].split()), address)
     writes = any(sign in reason.lower() for sign in ("read-only", "readonly", "not authorized"))
-    hint = "`clnp sql` only reads; a run is changed by clnp's own commands" if writes else TABLES
-    return DatabaseError(f"the statement was refused: {reason}", hint)
+    return DatabaseError(f"the statement was refused: {reason}", READS_ONLY if writes else TABLES)

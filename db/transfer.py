@@ -7,7 +7,7 @@ from db.columns import Base
 from db.failures import translated
 from db.models import DatabaseIdentity, Run
 from db.reads import Reads
-from db.session import WRITING, open_database
+from db.session import WRITING, of_one_moment, open_database
 from db.urls import resolve_url, shown
 
 ROWS_AT_ONCE = 1000
@@ -40,7 +40,7 @@ def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
         writing = open_database(target, create=True)
         try:
             with (translated(writing.url), writing.execution_options(**{WRITING: True}).begin() as into,
-                  translated(reading.url), reading.begin() as out_of):
+                  translated(reading.url), of_one_moment(reading).begin() as out_of):
                 _refuse_runs(into)
                 copied = {table.name: _copy_table(out_of, into, table) for table in _copied_tables()}
                 _number_on(into)

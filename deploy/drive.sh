@@ -3,41 +3,53 @@
 #
 #   drive.sh CONFIG RUN [option of `clnp launch` …]
 #
-# SIGTERM and SIGINT stop the driver cleanly. Exit codes are those of clnp (docs/cli.md).
+# SIGTERM and SIGINT stop the driver cleanly; where none runs at the moment, none is started any more. A database that cannot be
+# reached is asked again for two minutes. Exit codes are those of clnp (docs/cli.md).
 set -eu
 config=$1
 run=$2
 shift 2
-driver=
+child=
+asked=
+told=
 
 stop() {
   asked=yes
-  [ -z "$driver" ] || kill -TERM "$driver" 2>/dev/null || true
+  [ -z "$child" ] || { told=yes; kill -TERM "$child" 2>/dev/null || true; }
 }
-asked=
 trap stop TERM INT
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 
 # In the background, because a shell hears no signal while it waits for a command in the foreground.
-drive() {
-  clnp "$@" &
-  driver=$!
+wait_for() {
+  [ -z "$asked" ] || exit 130
+  "$@" &
+  child=$!
+  [ -z "$asked" ] || [ -n "$told" ] || stop  # it came between the two lines above
   code=0
-  wait "$driver" || code=$?
-  while kill -0 "$driver" 2>/dev/null; do  # a signal ended the wait and not the driver
+  wait "$child" || code=$?
+  while kill -0 "$child" 2>/dev/null; do  # a signal ended the wait and not the command
     code=0
-    wait "$driver" || code=$?
+    wait "$child" || code=$?
   done
-  driver=
+  child=
+  [ -z "$asked" ] || [ "$code" != 143 ] || code=130  # it had not come as far as to hear the signal
 }
 
-# A driver that died on another machine holds its run for another minute (exit code 8).
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-  if clnp status "$run" >/dev/null 2>&1; then
-    drive resume "$run"
-  else
-    drive launch "$config" --name "$run" "$@"
+  again=8  # a driver that died on another machine holds its run for another minute
+  wait_for clnp status "$run" >/dev/null 2>"$said"
+  if [ "$code" = 5 ] && grep -q -e '^error: there is no database at ' -e '^error: .* holds no runs yet$' "$said"; then
+    code=4
   fi
-  [ "$code" = 8 ] && [ -z "$asked" ] || exit "$code"
-  sleep 10
+  case $code in
+    0) wait_for clnp resume "$run" ;;
+    4) wait_for clnp launch "$config" --name "$run" "$@" ;;
+    5) again=5; cat "$said" >&2 ;;
+    *) cat "$said" >&2; exit "$code" ;;
+  esac
+  [ "$code" = "$again" ] || exit "$code"
+  wait_for sleep 10
 done
-exit "$code"
+exit "$again"

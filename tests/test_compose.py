@@ -109,3 +109,10 @@ def test_a_gpu_worker_reserves_as_many_gpus_as_it_offers() -> None:
 
 def test_the_dashboard_reads_what_the_mirror_writes() -> None:
     assert SERVICES["mirror"]["entrypoint"][-1] == SERVICES["dashboard"]["entrypoint"][-1] == "sqlite:////mirror/optuna.db"
+
+
+def test_the_image_has_what_the_dashboard_and_a_bucket_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    recipe = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    installed = re.search(r"pip install -c constraints\.txt '\.\[([\w,]+)\]'", recipe)
+    assert installed and set(installed[1].split(",")) == set(project["optional-dependencies"]) - {"dev"}

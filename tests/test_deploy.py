@@ -111,10 +111,16 @@ class TestClusterLauncher:
         assert "--num-cpus=0" in starts[0]
 
 
+NO_DATABASE = "echo 'error: there is no database at sqlite:////x/clnp.db yet' >&2; exit 5"
+NO_RUNS = "echo 'error: postgresql://ada:***@h/clnp holds no runs yet' >&2; exit 5"
+AWAY = "echo 'error: the PostgreSQL server of h cannot be reached' >&2; exit 5"
+
+
 class TestDrive:
     """deploy/drive.sh, with a clnp that only tells how it was called."""
 
     def drive(self, folder: Path, clnp: str, *arguments: str) -> tuple[int, list[str]]:
+        folder.mkdir(exist_ok=True)
         command(folder / "bin", "clnp", f'echo "$*" >> "{folder}/calls"\n{clnp}')
         command(folder / "bin", "sleep", "exit 0")
         done = subprocess.run([DEPLOY / "drive.sh", *arguments], cwd=folder, env=environment(folder / "bin"), timeout=60)
@@ -138,6 +144,44 @@ class TestDrive:
 
     def test_it_gives_up_on_a_driver_that_lives(self, tmp_path: Path) -> None:
         assert self.drive(tmp_path, '[ "$1" = status ] || exit 8', "a.yaml", "mine") == (8, ["status mine", "resume mine"] * 12)
+
+    @pytest.mark.parametrize("refusal", [NO_DATABASE, NO_RUNS])
+    def test_the_first_launch_makes_the_database(self, tmp_path: Path, refusal: str) -> None:
+        clnp = f'[ "$1" != status ] || {{ {refusal}; }}'
+        assert self.drive(tmp_path, clnp, "a.yaml", "mine") == (0, ["status mine", "launch a.yaml --name mine"])
+        assert self.drive(tmp_path / "2", f"{clnp}; exit 5", "a.yaml", "mine") == (
+            5, ["status mine", "launch a.yaml --name mine"]), "a driver has waited for its database itself"
+
+    def test_clnp_says_so_itself(self, tmp_path: Path) -> None:
+        command(tmp_path / "bin", "clnp", f'[ "$1" = launch ] || exec "{sys.executable}" -m orchestrator.cli "$@"\n'
+                f'echo "$*" >> "{tmp_path}/calls"')
+        for url in (f"sqlite:///{tmp_path}/nowhere.db", f"sqlite:///{tmp_path}/empty.db"):
+            (tmp_path / "empty.db").touch()
+            subprocess.run([DEPLOY / "drive.sh", "a.yaml", "mine"], cwd=tmp_path, timeout=60, check=True,
+                           env=environment(tmp_path / "bin", CLNP_DB_URL=url))
+        assert (tmp_path / "calls").read_text() == "launch a.yaml --name mine\n" * 2
+
+    def test_a_database_that_is_away_is_asked_again_and_nothing_is_launched(self, tmp_path: Path) -> None:
+        clnp = f'[ "$1" = resume ] || [ $(wc -l < "{tmp_path}/calls") -ge 3 ] || {{ {AWAY}; }}'
+        assert self.drive(tmp_path, clnp, "a.yaml", "mine") == (0, ["status mine"] * 3 + ["resume mine"])
+        assert self.drive(tmp_path / "2", AWAY, "a.yaml", "mine") == (5, ["status mine"] * 12)
+
+    def test_another_refusal_is_passed_on(self, tmp_path: Path) -> None:
+        assert self.drive(tmp_path, "exit 2", "a.yaml", "mine") == (2, ["status mine"])
+
+    @pytest.mark.parametrize("during", ["status", "sleep"])
+    def test_whoever_asked_to_stop_gets_no_driver(self, tmp_path: Path, during: str) -> None:
+        calls, slow = tmp_path / "calls", f"touch {tmp_path}/begun; exec /bin/sleep 30"
+        command(tmp_path / "bin", "clnp", f'echo "$1" >> "{calls}"\n[ "$1" != status ] || {{ [ {during} != status ] || '
+                f"{{ {slow}; }}; exit 0; }}\nexit 8")
+        command(tmp_path / "bin", "sleep", slow)
+        script = subprocess.Popen([DEPLOY / "drive.sh", "a.yaml", "mine"], cwd=tmp_path, env=environment(tmp_path / "bin"))
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        time.sleep(0.2)
+        script.send_signal(signal.SIGTERM)
+        assert script.wait(timeout=10) == 130
+        assert calls.read_text().split() == (["status"] if during == "status" else ["status", "resume"])
 
     def test_a_signal_reaches_the_driver_which_ends_in_its_own_time(self, tmp_path: Path) -> None:
         command(tmp_path / "bin", "clnp", '[ "$1" != status ] || exit 0\n'

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option
+from orchestrator.cli.options import Settings, as_json_option, check_storage
 from orchestrator.cli.output import say, say_json, terminal_width
 from orchestrator.cli.words import bytes_text, plural, ranges
 from orchestrator.text_table import Column, number, prose, render
@@ -36,6 +36,7 @@ def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], a
     Trials that are recorded as running while nobody drives their run become pending again. Files that no run refers to
     are removed; a committed network never is.
     """
+    check_storage()
     from orchestrator.api import storage_root
     from orchestrator.garbage import collect
 

@@ -17,7 +17,7 @@ from orchestrator.cli.examination import (
     torch_and_ray,
     unrecorded_files,
 )
-from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.cli.options import Settings, as_json_option, check_storage, reading
 from orchestrator.cli.output import say, say_json, terminal_width
 from orchestrator.cli.words import bytes_text, plural
 from orchestrator.text_table import Column, number, prose, render
@@ -52,6 +52,7 @@ def _runs(settings: Settings, run: str) -> "list[RunRow]":
 
 
 def _examine(settings: Settings, asked: "list[RunRow]") -> tuple[list[Finding], list[DiskUse]]:
+    check_storage()
     from orchestrator.api import storage_root
 
     root = storage_root()

@@ -12,7 +12,7 @@ import click
 from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
 from orchestrator.cli.output import note, say, say_json
 from orchestrator.cli.words import plural, ranges
 
@@ -50,6 +50,7 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
 
         plan_of.show(config, overrides, name, as_json)
         return 0
+    check_storage()
     from orchestrator import api
 
     ending = Ending()
@@ -71,6 +72,7 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
     Finished trials are never trained again. Progress goes to standard error, the results to standard output.
     """
     import_from_here()
+    check_storage()
     from orchestrator import api
 
     tell_what_is_found(settings, run, retry_failed)
@@ -99,8 +101,11 @@ def fork(settings: Settings, run: str, task: int, name: str | None, overrides: t
     RUN itself is left as it is. What was trained already for the same trials is taken over and not trained again.
     """
     import_from_here()
+    check_storage()
     from orchestrator import api
 
+    with reading(settings) as reads:
+        recorded_config(reads.run(run))
     ending = Ending()
     with _told_how_to_go_on(ending):
         row = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,

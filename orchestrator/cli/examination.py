@@ -168,11 +168,14 @@ def database(url: str | None) -> Finding:
     from db.columns import REVISIONS
     from db.failures import translated
     from db.session import current_revision, new_engine
-    from db.urls import is_sqlite, resolve_url, shown
+    from db.urls import URL_VARIABLE, is_sqlite, resolve_url, shown
 
     try:
         address = resolve_url(url)
         if is_sqlite(address) and not Path(str(address.database)).exists():
+            if url or os.environ.get(URL_VARIABLE):
+                return problem("database", DatabaseError(
+                    f"there is no database at {shown(address)} yet", "launch a run first, or correct CLNP_DB_URL"))
             return Finding(Level.NOTE, "database", f"{shown(address)} is made by the first launch")
         engine = new_engine(address)
         try:

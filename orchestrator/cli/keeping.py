@@ -5,7 +5,7 @@ import sys
 import click
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.options import Commands, Settings, as_json_option, reading
+from orchestrator.cli.options import Commands, Settings, as_json_option, check_storage, reading
 from orchestrator.cli.output import note, paragraph, say, say_json, terminal_width
 from orchestrator.cli.words import bytes_text, plural
 from orchestrator.text_table import Column, number, render
@@ -20,6 +20,7 @@ def verify(settings: Settings, run: str, as_json: bool) -> None:
 
     Every commit is read from storage and held against all earlier ones on the earlier tasks' test data.
     """
+    check_storage()
     from orchestrator import api
     from orchestrator.cli.driving import import_from_here
 
@@ -46,6 +47,7 @@ def verify(settings: Settings, run: str, as_json: bool) -> None:
 @click.pass_obj
 def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
     """Remove RUN, with weights that no other run uses."""
+    check_storage()
     from orchestrator import api
 
     with reading(settings) as reads:
@@ -105,6 +107,7 @@ def copy(settings: Settings, target: str, as_json: bool) -> None:
     For example from a laptop's SQLite to a server's PostgreSQL. Weights are not copied: keep the artifact store, or copy its
     folder, too. The old database stays as it is.
     """
+    check_storage()
     from db.session import open_database
     from db.transfer import copy_database
     from db.urls import resolve_url, shown

@@ -1,5 +1,7 @@
 """What commands share: the settings said before them, options that several have, and groups that help with a typo."""
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,14 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from clnp_core.errors import ConfigError, DatabaseError
 from orchestrator.cli.failures import UsageProblem, nearest
 from orchestrator.cli.formats import Format
 
 if TYPE_CHECKING:
     from db.reads import Reads
+    from db.rows import RunRow
 
 MAX_COUNT = 2**31 - 1
 """The largest task, trial or limit that any database column holds."""
+
+BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[^/@]+")
+"""What the libraries take for the name of a bucket, or of an access point."""
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -74,3 +81,32 @@ def reading(settings: Settings) -> "Iterator[Reads]":
         yield Reads(engine)
     finally:
         engine.dispose()
+
+
+def check_storage() -> None:
+    """Look at ``CLNP_STORAGE`` before a command needs it.
+
+    Raises:
+        ConfigError: it names a bucket that cannot be. It is not repeated, since it may hold a password.
+    """
+    scheme, _, rest = os.environ.get("CLNP_STORAGE", "").partition("://")
+    bucket = rest.partition("/")[0]
+    if scheme != "s3" or not bucket or BUCKET_NAME.fullmatch(bucket):
+        return
+    if "@" in rest:
+        raise ConfigError("CLNP_STORAGE holds a user name or a password where the bucket's name should stand",
+                          "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    raise ConfigError(f"CLNP_STORAGE names the bucket {bucket!r}, and no bucket can be named so", "write s3://BUCKET/PREFIX")
+
+
+def recorded_config(run: "RunRow") -> dict[str, Any]:
+    """The config that is recorded for a run, as it is.
+
+    Raises:
+        DatabaseError: nothing that any version of clnp records.
+    """
+    config: Any = run.config
+    if isinstance(config, dict) and all(isinstance(config.get(part), dict) for part in ("benchmark", "network", "sweep")):
+        return config
+    raise DatabaseError(f"the database holds what clnp did not write: the config of run {run.name!r} is none",
+                        "restore the database from a backup, or remove the run with `clnp rm`")

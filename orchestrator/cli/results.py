@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from clnp_core.architecture import Architecture
 from db.states import RunState, StageState
+from orchestrator.cli.options import recorded_config
 from orchestrator.cli.output import paragraph, terminal_width
 from orchestrator.cli.words import (
     NOTHING,
@@ -50,7 +51,7 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
     """The whole of `clnp show RUN`: what it is, its tasks, its results."""
     stages = reads.stages(run.name)
     known = next((stage.architecture for stage in reversed(stages) if stage.architecture), None)
-    hidden = run.config.get("network", {}).get("hidden", [])
+    hidden = recorded_config(run)["network"].get("hidden", [])
     network = (architecture_text(Architecture.from_json(known)) if known else
                f"hidden layers of {' and '.join(map(str, hidden))} neurons")
     facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"),

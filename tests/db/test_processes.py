@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
-from db.processes import START_TOLERANCE_SECONDS, is_gone, process_started, this_host, this_owner
+import pytest
+
+from db.processes import BORN, START_TOLERANCE_SECONDS, is_gone, process_started, this_host, this_owner
 from db.records import Owner
 
 
@@ -37,6 +40,27 @@ def test_another_process_under_the_same_pid_is_not_it() -> None:
     assert started is not None
     assert is_gone(Owner(this_host(), os.getpid(), started - START_TOLERANCE_SECONDS - 1, "d"))
     assert not is_gone(Owner(this_host(), os.getpid(), started - START_TOLERANCE_SECONDS / 2, "d"))
+
+
+def test_a_clock_that_is_set_kills_nobody() -> None:
+    owner = this_owner()
+    assert BORN in owner.driver_id
+    assert not is_gone(replace(owner, process_started=owner.process_started - 3600))
+    assert not is_gone(replace(owner, process_started=owner.process_started + 3600))
+
+
+def test_another_start_or_another_boot_is_another_process() -> None:
+    owner = this_owner()
+    before, _, ticks = owner.driver_id.rpartition(".")
+    assert is_gone(replace(owner, driver_id=f"{before}.{int(ticks) - 1}"))
+    assert is_gone(replace(owner, driver_id=f"d{BORN}00000000-0000-4000-8000-000000000000.{ticks}"))
+
+
+def test_where_the_boot_has_no_name_the_time_of_the_start_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = this_owner()
+    monkeypatch.setattr("db.processes._born", lambda pid: None)
+    assert BORN not in this_owner().driver_id and not is_gone(this_owner()) and not is_gone(owner)
+    assert is_gone(replace(owner, process_started=owner.process_started - 3600))
 
 
 def test_a_process_elsewhere_may_always_live() -> None:

@@ -1,6 +1,7 @@
 """Reads that the contract of the store does not cover: lists, pages, what is not there."""
 
 import pytest
+from sqlalchemy import text
 
 from clnp_core.errors import NotFoundError
 from db.reads import Reads
@@ -103,3 +104,12 @@ def test_unknown_json_is_null_for_sql_too(driver: Driver, url: str) -> None:
     driver.begin()
     found = run_sql("SELECT count(*) FROM clnp_stages WHERE environment IS NULL", url).rows
     assert found == ((2,),) and run_sql("SELECT count(*) FROM clnp_runs WHERE environment IS NULL", url).rows == ((1,),)
+
+
+def test_what_is_read_together_is_of_one_moment(reads: Reads, store: Store) -> None:
+    """A run that appears between two statements of one transaction is in neither."""
+    with reads._session() as session:
+        before = session.scalar(text("SELECT count(*) FROM clnp_runs"))
+        store.create_run(new_run("meanwhile"))
+        assert session.scalar(text("SELECT count(*) FROM clnp_runs")) == before
+    assert [row.name for row in reads.runs()][-1] == "meanwhile"

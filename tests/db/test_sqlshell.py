@@ -1,12 +1,17 @@
 """SQL that can only read, whatever it tries."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from clnp_core.errors import DatabaseError
 from db.reads import Reads
-from db.sqlshell import TABLES, run_sql
+from db.sqlshell import READS_ONLY, TABLES, first_word, run_sql
 from tests.db.builders import Driver
 
 WRITES = [
@@ -40,14 +45,15 @@ def test_writes_nothing(driver: Driver, reads: Reads, url: str, statement: str) 
 def test_a_write_is_told_what_writes(driver: Driver, url: str) -> None:
     with pytest.raises(DatabaseError) as caught:
         run_sql("DELETE FROM clnp_runs", url)
-    assert caught.value.hint == "`clnp sql` only reads; a run is changed by clnp's own commands"
+    assert caught.value.hint == READS_ONLY
 
 
 def test_a_setting_that_would_allow_writes_is_gone_with_its_statement(driver: Driver, url: str, kind: str) -> None:
     if kind == "postgresql":
         run_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", url)
     else:
-        run_sql("PRAGMA query_only = OFF", url)
+        with pytest.raises(DatabaseError, match="not authorized"):
+            run_sql("PRAGMA query_only = OFF", url)
     with pytest.raises(DatabaseError, match=r"read-only|readonly"):
         run_sql("DELETE FROM clnp_runs", url)
 
@@ -69,3 +75,48 @@ def test_a_mistake_is_said_in_one_line(url: str) -> None:
 
 def test_a_statement_without_a_result(url: str) -> None:
     assert run_sql("  -- only a comment", url).rows == ()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_pragma_tells_and_sets_nothing(driver: Driver, url: str) -> None:
+    for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA journal_mode(DELETE)", "PRAGMA user_version = 3",
+                      "PRAGMA wal_checkpoint", "PRAGMA optimize", "PRAGMA main.WRITABLE_SCHEMA = 1"):
+        with pytest.raises(DatabaseError, match="the statement was refused: not authorized") as caught:
+            run_sql(statement, url)
+        assert caught.value.hint == READS_ONLY
+    assert run_sql("PRAGMA journal_mode", url).rows == (("wal",),)
+    assert run_sql("PRAGMA integrity_check", url).rows == (("ok",),)
+    columns = {row[1] for row in run_sql("PRAGMA table_info(clnp_runs)", url).rows}
+    assert columns == {row[0] for row in run_sql("SELECT name FROM pragma_table_info('clnp_runs')", url).rows} > {"name"}
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_no_file_and_no_program_of_the_server_is_reached(driver: Driver, url: str, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for statement in (f"COPY (SELECT 1) TO PROGRAM 'touch {made}'", f"/* a /* b */ */ -- c\n ; copy (SELECT 1) TO '{made}'",
+                      f"DO $$ BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM $p$touch {made}$p$'; END $$"):
+        with pytest.raises(DatabaseError, match="can reach files and programs of the server") as caught:
+            run_sql(statement, url)
+        assert caught.value.hint == READS_ONLY
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(("statement", "word"), [
+    ("SELECT 1", "SELECT"), ("  \n\tcopy(SELECT 1) TO STDOUT", "COPY"), ("-- COPY\rselect 1", "SELECT"), ("/* COPY", ""),
+    ("/**/COPY", "COPY"), ("/*/ COPY */with x", "WITH"), ("(SELECT 1)", ""), ("", ""), ("-- a comment", ""), ("- - x", "")])
+def test_the_word_that_a_statement_begins_with(statement: str, word: str) -> None:
+    assert first_word(statement) == word
+
+
+def test_ctrl_c_ends_a_long_statement(driver: Driver, url: str, kind: str) -> None:
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    endless = rows if kind == "sqlite" else "SELECT pg_sleep(600)"
+    script = "import sys, db.session\nfrom db.sqlshell import run_sql\nprint('ready', flush=True)\nrun_sql(*sys.argv[1:])"
+    shell = subprocess.Popen([sys.executable, "-c", script, endless, url], cwd=Path(__file__).parents[2], text=True,
+                             env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert shell.stdout is not None and shell.stdout.readline() == "ready\n"
+    time.sleep(1.5)
+    began = time.monotonic()
+    shell.send_signal(signal.SIGINT)
+    _, err = shell.communicate(timeout=60)
+    assert err.rstrip().endswith("KeyboardInterrupt") and time.monotonic() - began < 10

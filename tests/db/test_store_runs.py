@@ -116,6 +116,16 @@ class TestLease:
         assert "taken over from process 4711 on another-host, which died or fell silent" in [
             event.message for event in reads.events("demo")]
 
+    def test_a_heartbeat_from_the_future_locks_nobody_out(self, store: Store, reads: Reads) -> None:
+        """A clock that was years ahead has been set back; a little ahead is what clocks are."""
+        store.create_run(new_run())
+        store.acquire_lease("demo", ELSEWHERE, TTL_SECONDS)
+        beat = reads.run("demo").heartbeat_at
+        assert beat is not None
+        with pytest.raises(BusyError):
+            store.acquire_lease("demo", this_owner(), TTL_SECONDS, now=beat - timedelta(seconds=TTL_SECONDS / 2))
+        assert store.acquire_lease("demo", this_owner(), TTL_SECONDS, now=beat - timedelta(days=2000)).fence == 2
+
     def test_the_same_driver_may_take_it_again(self, store: Store) -> None:
         store.create_run(new_run())
         store.acquire_lease("demo", ELSEWHERE, TTL_SECONDS)

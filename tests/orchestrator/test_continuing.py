@@ -71,6 +71,7 @@ def test_a_trial_whose_worker_was_killed(tmp_path: Path, folder: Path, undisturb
     assert heard.of("notice") == [f"  task 1, trial 0 goes on from epoch {continued_from(laboratory)}"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_and_is_resumed(tmp_path: Path, folder: Path, undisturbed: str) -> None:
     laboratory = Laboratory(tmp_path)
 

@@ -81,8 +81,22 @@ def test_an_interrupted_fork_ends_like_another_one(parent: Laboratory) -> None:
     assert heard.of("finished") == [1], "what was finished is not trained again"
     assert parent.digests("broken-off") == parent.digests(whole.name)
     assert parent.digests("broken-off")[0] == parent.digests("m1")[0]
+    _lost_and_built_again(parent, "broken-off")
 
 
+def _lost_and_built_again(parent: Laboratory, name: str) -> None:
+    """What a fork took over was learnt under another config, which its rebuilding must know."""
+    inherited = parent.digests(name)[0]
+    chosen = parent.read(lambda reads: reads.selections(name, 1)[0].chosen)
+    for digest in (inherited, next(trial.artifact_digest for trial in parent.trials(name, 1) if trial.number == chosen)):
+        parent.artifact(digest).unlink()
+    heard = Heard()
+    assert parent.resume(name, heard).state is RunState.COMPLETED
+    assert "task 1: its committed network is missing or damaged and is built again" in heard.of("notice")
+    assert parent.artifact(inherited).exists()
+
+
+@pytest.mark.slow
 def test_a_depleted_run_goes_on_with_wider_layers_or_a_larger_margin(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     full = small(network={"hidden": [12, 1]}, sweep={"learning_rate": [0.01]}, selection={"margin_points": 0},

@@ -36,6 +36,7 @@ def test_a_damaged_base_is_named_by_verify_and_built_again_by_resume(tmp_path: P
     assert any(event.kind == "restored" for event in laboratory.read(lambda reads: reads.events("small")))
 
 
+@pytest.mark.slow
 def test_a_completed_run_that_lost_everything_is_whole_again_after_a_resume(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     assert laboratory.launch(small(sweep=ONE_TRIAL)).state is RunState.COMPLETED
@@ -66,6 +67,7 @@ def test_a_commit_that_comes_out_otherwise_halts_the_run(tmp_path: Path) -> None
     assert laboratory.read(lambda reads: reads.run_state("small")) is RunState.STOPPED
 
 
+@pytest.mark.slow
 def test_lost_networks_of_picked_trials_are_trained_again_side_by_side(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
 

@@ -226,7 +226,7 @@ class TestProtocols:
         assert (only.alpha, only.learning_rate) == (last.alpha, last.learning_rate)
         assert len(laboratory.trials("small", 2)) == 2
 
-    @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+    @pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsga2", marks=pytest.mark.slow)])
     def test_samplers_number_their_points_and_go_on_after_a_stop(self, tmp_path: Path, sampler: str) -> None:
         laboratory = Laboratory(tmp_path)
         config = small(benchmark={"tasks": 1}, resources={"max_concurrent_trials": 1},

@@ -17,7 +17,8 @@ def kept(laboratory: Laboratory, run: str, task: int) -> set[int]:
     return {trial.number for trial in laboratory.trials(run, task) if laboratory.artifact(trial.artifact_digest).exists()}
 
 
-@pytest.mark.parametrize(("keep", "others"), [("none", 0), (1, 1), ("all", 3)])
+@pytest.mark.parametrize(("keep", "others"), [
+    pytest.param("none", 0, marks=pytest.mark.slow), (1, 1), pytest.param("all", 3, marks=pytest.mark.slow)])
 def test_what_the_config_keeps(tmp_path: Path, keep: str | int, others: int) -> None:
     laboratory = Laboratory(tmp_path)
     run = laboratory.launch(small(benchmark={"tasks": 1}, sweep=FOUR, storage={"keep_trials": keep}))

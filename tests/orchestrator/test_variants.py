@@ -32,6 +32,7 @@ def lab(tmp_path: Path) -> Laboratory:
     return Laboratory(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_convolutional_sequence_with_fine_tuning(lab: Laboratory) -> None:
     """Channels as neurons, BatchNorm, pooling, flattening, dropout; α and θ per layer; two prune + fine-tune rounds."""
     heard = Heard()

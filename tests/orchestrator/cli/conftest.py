@@ -6,12 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from db.processes import this_owner
 from db.records import Lease, NewRun, PlannedTrial, StageFacts, TrialFailure
@@ -83,10 +84,16 @@ class Recorded:
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """A real run of two tasks and two trials each, launched by the real command."""
-    folder = tmp_path_factory.mktemp("recorded")
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    return Recorded(folder, run(folder, "launch", "tiny.yaml"))
+    """A real run of two tasks and two trials each, launched by the real command; once for all processes that test."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "recorded"
+    ended = folder / "launch.json"
+    with FileLock(f"{folder}.lock"):
+        if not ended.exists():
+            folder.mkdir()
+            (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+            ended.write_text(json.dumps(asdict(run(folder, "launch", "tiny.yaml"))))
+    return Recorded(folder, Outcome(**json.loads(ended.read_text())))
 
 
 @pytest.fixture

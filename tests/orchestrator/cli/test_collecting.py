@@ -87,6 +87,13 @@ def test_a_copied_database_guards_its_weights(copy: Path, clnp: Clnp, tmp_path: 
     assert clnp("--db", other, "verify", "tiny", folder=copy).code == 0
 
 
+def test_an_age_is_a_finite_number(tmp_path: Path, clnp: Clnp) -> None:
+    for hours in ("nan", "inf", "1e999"):
+        assert clnp("gc", "--older-than-hours", hours, folder=tmp_path).error == (
+            2, f"invalid value for '--older-than-hours': '{hours}' is not a finite number", "`clnp gc -h` shows how it is used")
+    assert clnp("gc", "--older-than-hours", "-1", folder=tmp_path).error[1].endswith("-1.0 is not in the range x>=0")
+
+
 def test_cancel_ends_a_run_for_good(tmp_path: Path, clnp: Clnp) -> None:
     with written(tmp_path) as run:
         run.begin()

@@ -89,6 +89,15 @@ def test_a_fresh_machine_is_healthy(tmp_path: Path, clnp: Clnp) -> None:
     assert not list(tmp_path.iterdir()), "looking makes nothing"
 
 
+def test_a_database_that_is_named_and_not_there_is_a_problem(tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/nowhere.db"
+    assert clnp("--db", url, "doctor", folder=tmp_path).code == 5
+    monkeypatch.setenv("CLNP_DB_URL", url)
+    sick = clnp("doctor", "--json", folder=tmp_path)
+    assert sick.code == 5 and _findings(sick)["database"][0]["text"] == f"there is no database at {url} yet"
+    assert not list(tmp_path.iterdir()), "looking makes nothing"
+
+
 def test_what_is_wrong_decides_the_exit_code(tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "notes.txt").write_text("these are no tables\n" * 100)
     sick = clnp("--db", f"sqlite:///{tmp_path}/notes.txt", "doctor", "--json", folder=tmp_path)

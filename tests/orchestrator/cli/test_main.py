@@ -1,5 +1,6 @@
 """How commands end: exit codes, errors in two lines or as JSON, and never a traceback."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from clnp_core import errors
 from clnp_core.errors import ClnpError
 from orchestrator.cli.app import cli
 from orchestrator.cli.failures import of_clnp
-from tests.orchestrator.cli.conftest import TINY, Outcome, environment
+from tests.orchestrator.cli.conftest import TINY, Outcome, environment, written
 
 Clnp = Callable[..., Outcome]
 
@@ -98,10 +99,86 @@ def test_every_error_of_ours_keeps_its_exit_code() -> None:
         assert (failure.message, failure.hint, failure.exit_code) == ("what", "how", kind.exit_code)
 
 
+ADDRESS = "postgresql://ada:S3cretpw@127.0.0.1:1/db"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["db", "upgrade", ADDRESS], ["ls", ADDRESS], ["status", ADDRESS], [ADDRESS], [f"--{ADDRESS}"], ["trials", "x", "--task", ADDRESS],
+    ["launch", ADDRESS], ["--db", ADDRESS, "ls"], ["--db", ADDRESS + "?sslpassword=S3cretpw", "ls"], ["gc", "--also", ADDRESS],
+    ["--db", "postgresql:///ada:S3cretpw@h/db", "ls"], ["status", "postgresql://ada:S3cretpw with 'blanks'@h"]])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_no_error_tells_a_password(clnp: Clnp, tmp_path: Path, arguments: list[str], form: list[str]) -> None:
+    with written(tmp_path):
+        outcome = clnp(*arguments, *form, folder=tmp_path)
+    assert outcome.code and "S3cretpw" not in outcome.out + outcome.err
+    assert "***" in outcome.out + outcome.err or "a slash too many" in outcome.out + outcome.err
+
+
+def test_our_own_example_of_an_address_is_told_as_it_is(clnp: Clnp) -> None:
+    assert clnp("--db", "x", "ls").error[2].endswith(" or postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+
+
+def test_a_bucket_that_cannot_be_is_told_without_its_password(clnp: Clnp, monkeypatch: pytest.MonkeyPatch,
+                                                              tmp_path: Path) -> None:
+    monkeypatch.setenv("CLNP_STORAGE", "s3://ada:S3cretpw@b/x")
+    with written(tmp_path):
+        for command in (["doctor"], ["gc"], ["verify", "demo"], ["resume", "demo"], ["rm", "demo", "--yes"],
+                        ["fork", "demo", "--task", "0"], ["db", "copy", "sqlite:////x.db"], ["launch", "x.yaml"]):
+            assert clnp(*command, folder=tmp_path).error == (
+                2, "CLNP_STORAGE holds a user name or a password where the bucket's name should stand",
+                "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        monkeypatch.setenv("CLNP_STORAGE", "s3://no bucket/x")
+        assert clnp("gc", folder=tmp_path).error[1] == "CLNP_STORAGE names the bucket 'no bucket', and no bucket can be named so"
+        assert clnp("ls", folder=tmp_path).code == 0
+
+
+@pytest.mark.parametrize(("setting", "commands"), [
+    ("config = '{'", ["ls", "status demo", "show demo", "trials demo", "verify demo", "gc", "rm demo --yes", "stop demo",
+                      "resume demo", "fork demo --task 0"]),
+    ("created_at = 'yesterday'", ["ls", "status", "show demo", "gc --dry-run", "fork demo --task 0"]),
+    ("config = '{}'", ["show demo", "fork demo --task 0"]),
+    ("config = '[]'", ["show demo", "fork demo --task 0"]),
+])
+def test_a_row_that_clnp_did_not_write(clnp: Clnp, tmp_path: Path, setting: str, commands: list[str]) -> None:
+    with written(tmp_path) as driver:
+        driver.let_go()
+    theirs = sqlite3.connect(tmp_path / ".clnp" / "clnp.db")
+    with theirs:
+        theirs.execute(f"UPDATE clnp_runs SET {setting}")
+    theirs.close()
+    for command in commands:
+        code, message, hint = clnp(*command.split(), folder=tmp_path).error
+        assert code == 5 and "holds what clnp did not write: " in message and hint.startswith("restore "), command
+
+
+def _shell(folder: Path, command: str) -> "subprocess.CompletedProcess[str]":
+    """A command line of `clnp` as a shell understands it."""
+    return subprocess.run(["sh", "-c", f'"{sys.executable}" -m orchestrator.cli {command}'], cwd=folder, env=environment(),
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_a_stream_that_is_closed_is_no_error(tmp_path: Path) -> None:
+    with written(tmp_path):
+        pass
+    for command in ("ls >&-", "ls --json <&- >&-", "-h >&-", "ls <&- >&- 2>&-"):
+        done = _shell(tmp_path, command)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), command
+    done = _shell(tmp_path, "show nobody 2>&-")
+    assert (done.returncode, done.stdout, done.stderr) == (4, "", "")
+    done = _shell(tmp_path, "rm demo <&-")
+    assert done.returncode == 2 and done.stderr.startswith("error: run demo ")
+
+
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    done = _shell(tmp_path, "-h >/dev/full")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: No space left on device")
+    assert _shell(tmp_path, "-h >/dev/full 2>&1").returncode == 1
+
+
 def _broken(tmp_path: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """`clnp status` with a fault in our own code."""
     script = ("import sys, db.reads\nfrom orchestrator.cli.main import main\n"
-              "def fault(self, group=None): raise ZeroDivisionError('by\\nzero')\n"
+              "def fault(self, group=None): raise ZeroDivisionError('by\\nzero, s3://ada:S3cretpw@b')\n"
               "db.reads.Reads.runs = fault\nsys.exit(main(['status']))")
     run = [sys.executable, "-m", "orchestrator.cli", "db", "upgrade"]
     subprocess.run(run, cwd=tmp_path, env=environment(), check=True, capture_output=True)
@@ -113,16 +190,17 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(tmp_path: Path) -> None:
     done = _broken(tmp_path)
     message, hint = done.stderr.splitlines()
     assert done.returncode == 1 and done.stdout == ""
-    assert message == "error: an unforeseen ZeroDivisionError: by zero"
+    assert message == "error: an unforeseen ZeroDivisionError: by zero, s3://ada:***@b"
     saved = Path(hint.removeprefix("hint: please report it with the traceback in "))
     assert saved.parent == tmp_path and "in fault" in saved.read_text()
+    assert "zero, s3://ada:***@b" in saved.read_text() and "S3cretpw" not in saved.read_text()
 
 
 def test_what_nobody_foresaw_can_be_seen_at_once(tmp_path: Path) -> None:
     done = _broken(tmp_path, CLNP_DEBUG="1")
     assert done.returncode == 1 and "Traceback (most recent call last)" in done.stderr
-    assert done.stderr.endswith("error: an unforeseen ZeroDivisionError: by zero\nhint: please report it with the traceback "
-                                "above\n")
+    assert done.stderr.endswith("error: an unforeseen ZeroDivisionError: by zero, s3://ada:***@b\nhint: please report it "
+                                "with the traceback above\n")
 
 
 def test_what_the_system_refuses_is_told_in_its_words(clnp: Clnp, tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 
 from db.session import open_database
 from db.states import FailureKind
-from tests.orchestrator.cli.conftest import Outcome, Recorded, environment, run, written
+from tests.orchestrator.cli.conftest import Outcome, Recorded, environment, run, start, written
 
 Clnp = Callable[..., Outcome]
 
@@ -173,6 +175,31 @@ def test_sql_that_is_wrong(on_tiny: Clnp) -> None:
     assert on_tiny("sql", "SELECT nonsense").error == (
         5, "the statement was refused: no such column: nonsense",
         "docs/schema.md lists the tables, the views clnp_v_… and their columns")
+
+
+def test_ctrl_c_ends_sql(tmp_path: Path) -> None:
+    with written(tmp_path):
+        pass
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    shell = start(tmp_path, "sql", rows)
+    while (tmp_path / ".clnp" / "clnp.db").as_posix() not in _open_files(shell.pid):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    began = time.monotonic()
+    shell.send_signal(signal.SIGINT)
+    out, err = shell.communicate(timeout=60)
+    assert (shell.returncode, out, err.splitlines()[0]) == (130, "", "error: interrupted") and time.monotonic() - began < 10
+
+
+def _open_files(pid: int) -> list[str]:
+    return [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+
+
+def test_no_name_is_not_an_empty_one(tmp_path: Path, clnp: Clnp) -> None:
+    with written(tmp_path):
+        pass
+    for command in ("status", "doctor", "show", "trials"):
+        assert clnp(command, "", folder=tmp_path).error == (4, "there is no run ''", "`clnp ls` lists the runs")
 
 
 def test_an_unknown_run_names_the_nearest(on_tiny: Clnp) -> None:
