@@ -1,8 +1,8 @@
 """Which process is this, and does that one still live: so that a run whose driver was killed need not wait.
 
-A pid alone does not name a process, since it is given away again; with its start it does: the boot of the machine and the clock
-ticks since then, which a clock that is set does not move. They are a part of the driver's id. A container has pids of its own under
-a host name that it may share, so that its process namespace belongs to the host's name here.
+A pid alone does not name a process, since it is given away again; with its start it does: the boot of the machine and the
+ticks since then, which a clock that is set does not move. They are a part of the driver's id. A container has pids of its own
+under a host name that it may share, so that its process namespace belongs to the host's name here.
 """
 
 import os
@@ -17,7 +17,7 @@ FIRST_PID_NAMESPACE = "pid:[4026531836]"
 """What every Linux machine calls the process namespace outside all containers."""
 
 START_TOLERANCE_SECONDS = 2.0
-"""The kernel's idea of when it booted moves when the clock is set. It counts only for drivers whose id does not hold their start."""
+"""The kernel's idea of when it booted moves when the clock is set. It counts only where a driver's id holds no start."""
 
 BORN = "@"
 """What stands in a driver's id before its start."""

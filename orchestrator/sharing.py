@@ -43,6 +43,17 @@ def register(storage: str, engine: Engine) -> str:
     return identity
 
 
+def register_where_used(storage: str, url: str | None) -> None:
+    """Enter a database, if there is anything in the store: whoever clears that up must know of it. Raises as :func:`register`."""
+    if next(ArtifactStore(storage).stored(), None) is None:
+        return
+    engine = open_database(url)
+    try:
+        register(storage, engine)
+    finally:
+        engine.dispose()
+
+
 def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
     """Before anything is taken from a store: that these databases use it, and no others.
 

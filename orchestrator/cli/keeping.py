@@ -84,8 +84,11 @@ def upgrade(settings: Settings, as_json: bool) -> None:
     """
     from db.session import upgrade as bring_up
     from db.urls import resolve_url, shown
+    from orchestrator.api import storage_root
+    from orchestrator.sharing import register_where_used
 
     before, after = bring_up(settings.url)
+    register_where_used(storage_root(), settings.url)
     where = shown(resolve_url(settings.url))
     if as_json:
         say_json({"database": where, "revision_before": before, "revision_after": after})

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from clnp_core.errors import StateError
 from db.session import open_database
-from orchestrator.sharing import refuse_strangers, register
+from orchestrator.sharing import refuse_strangers, register, register_where_used
 from workers.artifacts import ArtifactStore
 
 
@@ -43,6 +43,16 @@ def test_one_that_the_store_does_not_know_may_take_nothing(tmp_path: Path) -> No
     something_in(tmp_path / "store")
     with pytest.raises(StateError, match="does not know the database sqlite:///"):
         refuse_strangers(store, [engine])
+
+
+def test_a_database_is_entered_where_there_is_something(tmp_path: Path) -> None:
+    engine, store = database(tmp_path / "one.db"), str(tmp_path / "store")
+    url = f"sqlite:///{tmp_path / 'one.db'}"
+    register_where_used(store, url)
+    assert not (tmp_path / "store").exists()
+    something_in(tmp_path / "store")
+    register_where_used(store, url)
+    refuse_strangers(store, [engine])
 
 
 def test_a_copy_of_the_file_is_not_taken_for_the_original(tmp_path: Path) -> None:

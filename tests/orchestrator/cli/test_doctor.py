@@ -89,7 +89,8 @@ def test_a_fresh_machine_is_healthy(tmp_path: Path, clnp: Clnp) -> None:
     assert not list(tmp_path.iterdir()), "looking makes nothing"
 
 
-def test_a_database_that_is_named_and_not_there_is_a_problem(tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_named_and_not_there_is_a_problem(tmp_path: Path, clnp: Clnp,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"sqlite:///{tmp_path}/nowhere.db"
     assert clnp("--db", url, "doctor", folder=tmp_path).code == 5
     monkeypatch.setenv("CLNP_DB_URL", url)

@@ -103,9 +103,10 @@ ADDRESS = "postgresql://ada:S3cretpw@127.0.0.1:1/db"
 
 
 @pytest.mark.parametrize("arguments", [
-    ["db", "upgrade", ADDRESS], ["ls", ADDRESS], ["status", ADDRESS], [ADDRESS], [f"--{ADDRESS}"], ["trials", "x", "--task", ADDRESS],
-    ["launch", ADDRESS], ["--db", ADDRESS, "ls"], ["--db", ADDRESS + "?sslpassword=S3cretpw", "ls"], ["gc", "--also", ADDRESS],
-    ["--db", "postgresql:///ada:S3cretpw@h/db", "ls"], ["status", "postgresql://ada:S3cretpw with 'blanks'@h"]])
+    ["db", "upgrade", ADDRESS], ["ls", ADDRESS], ["status", ADDRESS], [ADDRESS], [f"--{ADDRESS}"], ["launch", ADDRESS],
+    ["trials", "x", "--task", ADDRESS], ["--db", ADDRESS, "ls"], ["--db", ADDRESS + "?sslpassword=S3cretpw", "ls"],
+    ["gc", "--also", ADDRESS], ["--db", "postgresql:///ada:S3cretpw@h/db", "ls"],
+    ["status", "postgresql://ada:S3cretpw with 'blanks'@h"]])
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_no_error_tells_a_password(clnp: Clnp, tmp_path: Path, arguments: list[str], form: list[str]) -> None:
     with written(tmp_path):
@@ -128,7 +129,8 @@ def test_a_bucket_that_cannot_be_is_told_without_its_password(clnp: Clnp, monkey
                 2, "CLNP_STORAGE holds a user name or a password where the bucket's name should stand",
                 "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         monkeypatch.setenv("CLNP_STORAGE", "s3://no bucket/x")
-        assert clnp("gc", folder=tmp_path).error[1] == "CLNP_STORAGE names the bucket 'no bucket', and no bucket can be named so"
+        message = clnp("gc", folder=tmp_path).error[1]
+        assert message == "CLNP_STORAGE names the bucket 'no bucket', and no bucket can be named so"
         assert clnp("ls", folder=tmp_path).code == 0
 
 

@@ -182,7 +182,7 @@ def test_ctrl_c_ends_sql(tmp_path: Path) -> None:
         pass
     rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     shell = start(tmp_path, "sql", rows)
-    while (tmp_path / ".clnp" / "clnp.db").as_posix() not in _open_files(shell.pid):
+    while tmp_path / ".clnp" / "clnp.db" not in _open_files(shell.pid):
         time.sleep(0.05)
     time.sleep(0.5)
     began = time.monotonic()
@@ -191,8 +191,8 @@ def test_ctrl_c_ends_sql(tmp_path: Path) -> None:
     assert (shell.returncode, out, err.splitlines()[0]) == (130, "", "error: interrupted") and time.monotonic() - began < 10
 
 
-def _open_files(pid: int) -> list[str]:
-    return [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+def _open_files(pid: int) -> list[Path]:
+    return [file.readlink() for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
 
 
 def test_no_name_is_not_an_empty_one(tmp_path: Path, clnp: Clnp) -> None:
