@@ -44,7 +44,7 @@ def register(storage: str, engine: Engine) -> str:
 
 
 def register_where_used(storage: str, url: str | None) -> None:
-    """Enter a database if there is anything in the store: whoever clears that up must know of it. Raises as :func:`register`."""
+    """Enter a database if anything lies in the store: whoever clears that up must know of it. Raises as :func:`register`."""
     if next(ArtifactStore(storage).stored(), None) is None:
         return
     engine = open_database(url)
