@@ -23,7 +23,8 @@ class TrialWrites(Writer):
 
     def trial_started(self, lease: Lease, task: int, number: int, ray_trial_id: str, host: str, device: str,
                       seconds_ago: float = 0.0) -> bool:
-        """PENDING → RUNNING, or RUNNING again after its worker was lost; counts the attempt, which began so long ago.
+        """PENDING → RUNNING, or RUNNING again after its worker was lost; counts the attempt, which began so long ago. Each has
+        an id of its own, so that one that is told twice counts once.
 
         Returns:
             Whether that was recorded: False for a trial that has FINISHED, which a pack that is re-run brings along.
@@ -123,7 +124,9 @@ class TrialWrites(Writer):
 
 
 def _start_attempt(session: Session, trial: Trial, ray_trial_id: str, seconds_ago: float) -> None:
-    """The trial is RUNNING since so many seconds, once more than before."""
+    """The trial is RUNNING since so many seconds, once more than before; unless that is recorded and the answer was lost."""
+    if trial.state is TrialState.RUNNING and trial.ray_trial_id == ray_trial_id:
+        return
     trial.state, trial.attempts, trial.ray_trial_id = TrialState.RUNNING, trial.attempts + 1, ray_trial_id
     trial.started_at = database_now(session) - timedelta(seconds=seconds_ago)
 

@@ -47,7 +47,8 @@ class Recorder(tune.Callback):
         self._store, self._lease, self._stage, self._progress = store, lease, stage, progress
         self._limit = time_limit_seconds
         self._started: dict[int, float] = {}
-        self._unrecorded: dict[int, str] = {}  # starts, by number: Ray's id of the trial
+        self._attempts: dict[int, int] = {}
+        self._unrecorded: dict[int, str] = {}  # starts, by number: Ray's id of the attempt
         self._recorded: set[int] = set()
         self._hosts: dict[int, str] = {}
         self.error: Exception | None = None
@@ -99,7 +100,9 @@ class Recorder(tune.Callback):
         if number not in self._started:
             self._progress.trial_started(number, GridPoint(spec.alpha, spec.learning_rate))
         self._started[number] = time.monotonic()
-        self._unrecorded[number] = str(trial.trial_id)
+        self._attempts[number] = self._attempts.get(number, 0) + 1
+        again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
+        self._unrecorded[number] = f"{trial.trial_id}{again}"
 
     def _record_start(self, number: int) -> None:
         start = self._unrecorded_start(number)

@@ -1,6 +1,7 @@
 """Small, valid records, and a driver that brings a run to the state that a test is about."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ from db.records import (
 from db.store import Store
 
 TTL_SECONDS = 60.0
+STARTS = itertools.count()
+
 ELSEWHERE = Owner("another-host", 4711, 1_700_000_000.0, "driver-elsewhere")
 ARCHITECTURE = {"inputs": 64, "hidden": [12, 8], "classes": 10}
 
@@ -114,8 +117,8 @@ class Driver:
         self.store.begin_sweep(self.lease, task, facts(), ARCHITECTURE, base, grid(trials, f"task {task} key"))
 
     def start(self, number: int, task: int = 1) -> None:
-        """A trial is RUNNING."""
-        self.store.trial_started(self.lease, task, number, f"ray-{number}", "gpu1", "cuda:0")
+        """A trial is RUNNING, once more."""
+        self.store.trial_started(self.lease, task, number, f"ray-{number}.{next(STARTS)}", "gpu1", "cuda:0")
 
     def finish(self, number: int, task: int = 1, **changes: Any) -> None:
         """A trial is FINISHED, with one epoch recorded."""

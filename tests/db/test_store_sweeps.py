@@ -162,6 +162,15 @@ class TestTrials:
         with pytest.raises(StateError, match="trial_epochs: trial 0 of task 1 of run 'demo' is pending, expected running"):
             driver.store.trial_epochs(driver.lease, 1, 0, [epoch(1)])
 
+    def test_a_start_that_is_told_twice_counts_once(self, driver: Driver, reads: Reads) -> None:
+        """As after an answer that was lost on its way."""
+        driver.begin()
+        for seconds_ago in (0.0, 1.0):
+            assert driver.store.trial_started(driver.lease, 1, 0, "ray-a", "gpu1", "cuda:0", seconds_ago)
+        assert reads.trials("demo")[0].attempts == 1
+        assert driver.store.trial_started(driver.lease, 1, 0, "ray-a.2", "gpu1", "cuda:0")
+        assert reads.trials("demo")[0].attempts == 2
+
     def test_a_lost_worker_starts_another_attempt_with_its_own_history(self, driver: Driver, reads: Reads) -> None:
         driver.begin()
         driver.start(0)
