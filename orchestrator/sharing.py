@@ -12,7 +12,6 @@ from db.reads import Reads
 from db.session import open_database
 from db.store import Store
 from db.urls import is_sqlite, shown
-from workers.artifacts import ArtifactStore
 from workers.files import Files, open_files
 
 FOLDER = "databases"
@@ -45,7 +44,7 @@ def register(storage: str, engine: Engine) -> str:
 
 def register_where_used(storage: str, url: str | None) -> None:
     """Enter a database if anything lies in the store: whoever clears that up must know of it. Raises as :func:`register`."""
-    if next(ArtifactStore(storage).stored(), None) is None:
+    if not _holds_anything(storage):
         return
     engine = open_database(url)
     try:
@@ -67,7 +66,7 @@ def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
         if identity is not None and entry is not None:
             own.add(identity)
             _refuse_copy(files, identity, entry, engine)
-        elif next(ArtifactStore(storage).stored(), None) is not None:
+        elif _holds_anything(storage):
             raise StateError(f"the artifact store {storage} does not know the database {shown(engine.url)}: what lies in it "
                              "may be another's", "correct CLNP_STORAGE or the database, or resume a run of this one first")
     others = []
@@ -78,6 +77,12 @@ def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
     if others:
         raise StateError(f"the artifact store is also used by {', '.join(sorted(others))}",
                          "name each with --also URL, so that nothing is taken that only it refers to")
+
+
+def _holds_anything(storage: str) -> bool:
+    from workers.artifacts import ArtifactStore  # with torch, which commands that only ask need not wait for
+
+    return next(ArtifactStore(storage).stored(), None) is not None
 
 
 def _name(identity: str) -> str:

@@ -38,6 +38,7 @@ def test_three_margins_train_the_first_task_once(tmp_path: Path) -> None:
     assert [trial.reused_from for trial in laboratory.trials("m9")] == ["m2/1/0", "m2/1/1"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taken_over_is_trained(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     one_task = {"benchmark": {"tasks": 1}}

@@ -194,6 +194,7 @@ class TestTrouble:
         assert any(count > 0 for count in free), "neither layer had to be widened for want of a free neuron"
         assert event.details == {"task": 2, "from": [32, 24], "to": [37, 29], "free": free}
 
+    @pytest.mark.slow
     def test_a_full_multi_head_network_goes_on_with_its_head_alone(self, tmp_path: Path) -> None:
         laboratory, heard = Laboratory(tmp_path), Heard()
         config = small(network={"hidden": [4, 1], "head": "multi"}, sweep={"learning_rate": [0.01]},

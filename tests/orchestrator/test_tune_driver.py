@@ -40,6 +40,7 @@ def test_fractions_of_gpus_are_placed(tmp_path: Path) -> None:
     assert sorted(gpus for _, gpus in loadings(tmp_path)) == [[0], [1]], "a whole GPU each, and there are two"
 
 
+@pytest.mark.slow
 def test_half_a_gpu_each_lets_trials_share_one(tmp_path: Path) -> None:
     resources = {"gpus_per_trial": 0.5, "cpus_per_trial": 0.5, "max_concurrent_trials": None}
     run = Laboratory(tmp_path).launch(config(
