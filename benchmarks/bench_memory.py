@@ -38,7 +38,7 @@ def main() -> None:
         if sys.argv[2]:
             trial(sys.argv[2])
         else:
-            import torch  # noqa: F401
+            import torch  # noqa: F401  what it takes by itself
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return
     print("| experiment | peak of a worker, MB |\n|---|---|")

@@ -83,7 +83,7 @@ def kill_session(leader: int) -> None:
 
 
 def _process(node: object, kind: str) -> int:
-    return int(node.all_processes[kind][0].process.pid)  # type: ignore[attr-defined]
+    return int(node.all_processes[kind][0].process.pid)  # type: ignore[attr-defined]  # Ray's test cluster is not typed
 
 
 def main(dashboard: bool) -> None:

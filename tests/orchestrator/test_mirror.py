@@ -199,7 +199,7 @@ def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     assert refused.value.message == f"{address(tmp_path)} is not a SQLite database"
 
 
-def test_one_postgresql_database_may_hold_both(postgres_url: str) -> None:  # noqa: F811
+def test_one_postgresql_database_may_hold_both(postgres_url: str) -> None:  # noqa: F811  the fixture above
     server = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text("CREATE DATABASE mirrored"))

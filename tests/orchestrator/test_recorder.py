@@ -63,7 +63,7 @@ def store() -> Remembering:
 @pytest.fixture
 def recorder(store: Remembering, stage: StageSpec) -> Recorder:
     lease = Lease(1, "small", 1, this_owner())
-    return Recorder(store, lease, stage, Progress(), 60.0)  # type: ignore[arg-type]
+    return Recorder(store, lease, stage, Progress(), 60.0)  # type: ignore[arg-type]  # a store that notes what it is told
 
 
 def trial(number: int = 0) -> Any:

@@ -51,7 +51,7 @@ def lie_in_wait(folder: Path) -> None:
     """Watch every write of an artifact in this process, from now on."""
     if getattr(os, "_chaos", False):
         return
-    os._chaos = True  # type: ignore[attr-defined]
+    os._chaos = True  # type: ignore[attr-defined]  # a mark that this process is watched
     fsync, replace = os.fsync, Path.replace
     kind_of: dict[str, str] = {}  # folder of the file that was renamed last, until that folder is synced
 
@@ -74,8 +74,8 @@ def lie_in_wait(folder: Path) -> None:
             _reach(folder, f"{kind} artifact: renamed")
         return moved
 
-    os.fsync = watched_fsync  # type: ignore[assignment]
-    Path.replace = watched_replace  # type: ignore[method-assign, assignment]
+    os.fsync = watched_fsync  # type: ignore[assignment]  # watching replaces it
+    Path.replace = watched_replace  # type: ignore[method-assign, assignment]  # likewise
     if (folder / "rows-before-artifacts").exists():
         _write_late()
 
@@ -118,4 +118,4 @@ def _write_late() -> None:
     def late(self: FolderFiles, name: str, content: bytes) -> None:
         threading.Timer(LATE_SECONDS, write, (self, name, content)).start()
 
-    FolderFiles.write = late  # type: ignore[method-assign]
+    FolderFiles.write = late  # type: ignore[method-assign]  # the sabotage
