@@ -120,9 +120,8 @@ def _prepare_file(address: URL, create: bool) -> None:
 
 
 def _make_durable(folder: Path) -> None:
-    """The folder and those above it, as entries that survive a power loss: SQLite syncs the names in it, not its own."""
-    if folder.is_dir():
-        return
+    """The folder and those above it, as entries that survive a power loss: SQLite syncs the names in it, not its own. One that
+    is there may be of a process that died before it came so far."""
     folder.mkdir(parents=True, exist_ok=True)
     for above in folder.absolute().parents:
         with contextlib.suppress(PermissionError):

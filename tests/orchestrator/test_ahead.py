@@ -1,6 +1,7 @@
 """Scans begin when there is a place for them, against the best so far, and are used only where that stays the best."""
 
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,8 +30,12 @@ def _scan(digest: str, required: int, seconds: float) -> tuple[str, int]:
     return digest, required
 
 
-def sweep(scan: Begun, unfinished: int, places: int = 2) -> ScansAhead:
-    return ScansAhead(scan, places, unfinished, val_total=1000, margin_points=Decimal("1"))
+def sweep(scan: Begun, unfinished: int, places: int = 2, correct: Sequence[int] = ()) -> ScansAhead:
+    """A sweep of which trials with so many correct samples have ended, their artifacts named a, b, c, …"""
+    ahead = ScansAhead(scan, places, unfinished, val_total=1000, margin_points=Decimal("1"))
+    for number, (count, digest) in enumerate(zip(correct, "abcd", strict=False)):
+        ahead.trained(number, count, digest)
+    return ahead
 
 
 def result(scan: Submitted) -> Any:
@@ -53,20 +58,16 @@ def test_nothing_begins_while_trials_wait_for_every_place() -> None:
 
 def test_no_more_begin_than_there_are_places() -> None:
     scan = Begun(seconds=60)
-    ahead = sweep(scan, unfinished=1, places=3)
-    for number in range(4):
-        ahead.trained(number, 900 - number, str(number))
+    ahead = sweep(scan, unfinished=1, places=3, correct=[900, 899, 898, 897])
     for _ in range(3):
         ahead.begin()
-    assert scan.begun == [("0", 890), ("1", 890)]
+    assert scan.begun == [("a", 890), ("b", 890)]
     ahead.take(0)
 
 
 def test_a_scan_that_has_ended_gives_its_place_to_the_next() -> None:
     scan = Begun()
-    ahead = sweep(scan, unfinished=1)
-    ahead.trained(0, 900, "a")
-    ahead.trained(1, 899, "b")
+    ahead = sweep(scan, unfinished=1, correct=[900, 899])
     ahead.begin()
     ray.wait([ahead.take(890)[0].reference], timeout=60)
     ahead.begin()
@@ -76,9 +77,7 @@ def test_a_scan_that_has_ended_gives_its_place_to_the_next() -> None:
 
 def test_what_is_outside_the_margin_of_the_best_so_far_is_not_begun() -> None:
     scan = Begun()
-    ahead = sweep(scan, unfinished=0)
-    ahead.trained(0, 900, "a")
-    ahead.trained(1, 880, "b")
+    ahead = sweep(scan, unfinished=0, correct=[900, 880])
     ahead.begin()
     assert scan.begun == [("a", 890)]
 
