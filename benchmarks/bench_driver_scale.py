@@ -36,7 +36,7 @@ from db.states import TrialState
 from db.store import Store
 from orchestrator.cluster import connect
 from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture, points, stage_spec, trial_specs
+from orchestrator.plan import architecture, packs, points, stage_spec, trial_specs
 from orchestrator.progress import ConsoleProgress
 from orchestrator.recorder import Recorder
 from orchestrator.tune_driver import run_grid
@@ -57,10 +57,10 @@ class OnlyReports(tune.Trainable):
     """A trial that ends with its first report: one epoch, and a curve that follows from its number."""
 
     def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
-        self._point = config["point"]
+        self._point = config["points"][0]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._point = new_config["point"]
+        self._point = new_config["points"][0]
         return True
 
     def step(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class OnlyReports(tune.Trainable):
             CURVE_POINTS, 10, "here", "cpu")
         epoch = {"epoch": 1, "train_loss": 0.1, "l1_penalty": 0.2, "val_correct": correct, "val_total": VAL_TOTAL,
                  "seconds": 0.001}
-        return {"epochs": [epoch], "host": "here", "done": True, "result": result, "failure": None,
+        return {"members": [{"number": number, "epochs": [epoch], "result": result}], "host": "here", "done": True,
                 "val_accuracy": correct / VAL_TOTAL, "sparsity": 0.1}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -143,7 +143,8 @@ def sweep(size: int, url: str, folder: str) -> Figures:
         recorder = Recorder(store, lease, stage, progress, None)
         figures.before_mb = peak_megabytes()
         began = time.perf_counter()
-        figures.timed("sweep", lambda: run_grid(config, stage, specs, folder, cluster, recorder, lambda: False, OnlyReports))
+        figures.timed("sweep", lambda: run_grid(config, stage, packs(specs), folder, cluster, recorder, lambda: False,
+                                                OnlyReports))
     figures.peak_mb = peak_megabytes()
     ticks = progress.recorded
     figures.seconds["first result"] = ticks[0] - began

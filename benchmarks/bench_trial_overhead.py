@@ -17,10 +17,10 @@ from ray import tune
 
 from orchestrator.cluster import connect
 from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture, points, stage_spec, trial_specs
+from orchestrator.plan import architecture, packs, points, stage_spec, trial_specs
 from orchestrator.tune_driver import run_grid
 from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec
-from workers.trainable import GridPoint, StageWork
+from workers.trainable import Pack, StageWork
 
 
 class Clock(tune.Callback):
@@ -37,9 +37,9 @@ class Clock(tune.Callback):
         return {}
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
-        if result.get("result") is not None:
+        for trained in (member["result"] for member in result["members"] if "result" in member):
             self.arrived.append(time.perf_counter())
-            self.computed.append(result["result"].total_seconds)
+            self.computed.append(trained.total_seconds)
 
     def overheads(self) -> list[float]:
         """Seconds beside the computation, for every trial after the first."""
@@ -56,10 +56,10 @@ def measure(run: Callable[[Clock], None]) -> tuple[float, list[float]]:
 
 def cold(stage: StageSpec, trials: tuple[TrialSpec, ...], storage: str, config: Config, clock: Clock) -> None:
     """The same sweep as Tune runs it by default: a new process for every trial."""
-    space = {"point": tune.grid_search([{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate,
-                                         "seed": t.seed} for t in trials])}
+    space = {"points": tune.grid_search([[{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate,
+                                           "seed": t.seed}] for t in trials])}
     work = StageWork(stage, storage, config.selection.margin_points, None, None)
-    trainable = tune.with_resources(tune.with_parameters(GridPoint, work=work), {"cpu": 1})
+    trainable = tune.with_resources(tune.with_parameters(Pack, work=work), {"cpu": 1})
     tune.Tuner(trainable, param_space=space, tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=False),
                run_config=tune.RunConfig(name="cold", storage_path=storage, verbose=0, callbacks=[clock])).fit()
 
@@ -77,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as storage, connect(config) as cluster:
         for _ in range(2):
             rows["reused"].append(measure(
-                lambda clock: run_grid(config, stage, trials, storage, cluster, clock, lambda: False)))
+                lambda clock: run_grid(config, stage, packs(trials), storage, cluster, clock, lambda: False)))
             rows["new process"].append(measure(lambda clock: cold(stage, trials, storage, config, clock)))
     print(f"{count} trials, one after another, two rounds by turns")
     print(f"{'worker':<12} {'first result':>13} {'overhead a trial: median':>25} {'min':>8} {'max':>8}")

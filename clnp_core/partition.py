@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clnp_core.architecture import Architecture, HeadKind, Layer, Window
+from clnp_core.architecture import Architecture, HeadKind, Window
 from clnp_core.errors import StateError
 from clnp_core.frozen import FrozenNetwork, active_below, active_neurons
 from clnp_core.heads import neurons_read_in_training
@@ -32,6 +32,9 @@ class FreeNetwork(nn.Module):
     ``head_from_active`` (multi-head only), ``head_from_free`` and ``head_bias`` (if it has one). Running statistics of free
     neurons are buffers. In training mode free neurons see the statistics of the batch, frozen ones their own running
     statistics; dropout falls on what both pass on, drawn from the generator ``noise`` (None where no layer drops).
+
+    :meth:`forward` computes with its tensors and looks at none of their values, so that ``torch.func`` can batch it: a pack of
+    networks with one base is one call.
     """
 
     def __init__(self, base: Network, generator: torch.Generator, dtype: torch.dtype = torch.float32,
@@ -87,28 +90,45 @@ class FreeNetwork(nn.Module):
             seed = int(torch.randint(2**62, (), generator=generator))
             self.noise = torch.Generator(device).manual_seed(seed)
 
-    def forward(self, inputs: Tensor, frozen: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Tensor, frozen: Sequence[Tensor], dropout: Sequence[Sequence[Tensor]] | None = None) -> Tensor:
         """Logits of the task.
 
         Args:
-            inputs: float [batch, *input shape].
+            inputs: float [batch, *input shape], maps best with their channels last (:func:`clnp_core.layers.laid_out`).
             frozen: of this batch, for the first hidden layers, float [batch, active, …], from
                 :func:`clnp_core.frozen.frozen_activations`; what it does not hold is computed here.
+            dropout: of this batch, from :meth:`draw_dropout`; None draws it here, in training mode.
 
         Returns:
             float [batch, classes].
         """
         architecture = self._base.architecture
-        inputs = laid_out(inputs)
+        if dropout is None:
+            dropout = self.draw_dropout(len(inputs)) if self.training else [()] * architecture.depth
         active, free = inputs, inputs[:, :0]
         for index, layer in enumerate(architecture.layers):
             sums = self._sums(layer.convolution, active, free, self.from_active[index], self.from_free[index],
                               self.vectors.get(f"bias_{index}"))
             free = pooled(layer.pool, activate(self._normalised(index, sums), layer.activation))
-            active = laid_out(frozen[index]) if index < len(frozen) else self._frozen.passed_on(index, active)
-            active, free = self._dropped(layer, active), self._dropped(layer, free)
+            active = frozen[index] if index < len(frozen) else self._frozen.passed_on(index, active)
+            if dropout[index]:
+                active, free = (values * factors for values, factors in zip((active, free), dropout[index], strict=True))
         logits = self._sums(architecture.output, free, active, self.head_from_free, self.head_from_active, self.head_bias)
         return logits if architecture.output is None else logits.mean(dim=(2, 3))
+
+    def draw_dropout(self, samples: int) -> list[tuple[Tensor, ...]]:
+        """What one batch is multiplied with: for every hidden layer that drops float [samples, active, …] and [samples, free,
+        …], 0 where a value is dropped and else what keeps their mean; an empty tuple for the others."""
+        architecture = self._base.architecture
+        return [tuple(self._kept(layer.dropout, samples, len(neurons), sides) for neurons in (active, free))
+                if layer.dropout else ()
+                for layer, active, free, sides in zip(architecture.layers, self.active, self.free, architecture.maps,
+                                                      strict=True)]
+
+    def _kept(self, share: float, samples: int, neurons: int, sides: Sequence[int]) -> Tensor:
+        like = self.head_from_free
+        drawn = laid_out(torch.empty(samples, neurons, *sides, dtype=like.dtype, device=like.device))
+        return (drawn.uniform_(generator=self.noise) >= share).to(like.dtype).div_(1 - share)
 
     def _sums(self, window: Window | None, first: Tensor, second: Tensor, of_first: Tensor, of_second: Tensor,
               bias: Tensor | None) -> Tensor:
@@ -125,13 +145,6 @@ class FreeNetwork(nn.Module):
         scale, shift = (self.vectors[f"{name}_{index}"] for name in ("scale", "shift"))
         return functional.batch_norm(sums, mean, variance, scale, shift, self.training,
                                      BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON)
-
-    def _dropped(self, layer: Layer, values: Tensor) -> Tensor:
-        """Dropout of single values, scaled to keep their mean; nothing in evaluation mode."""
-        if not self.training or not layer.dropout:
-            return values
-        kept = torch.empty_like(values, requires_grad=False).uniform_(generator=self.noise) >= layer.dropout
-        return values * kept.to(values.dtype).div_(1 - layer.dropout)
 
     def trainable(self) -> list[nn.Parameter]:
         """Every parameter that holds at least one value."""

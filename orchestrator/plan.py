@@ -3,6 +3,7 @@
 Resuming is the same function: plan, minus what is finished.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -92,13 +93,26 @@ def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint
     return () if kept is None else (kept,)
 
 
-def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint]) -> tuple[TrialSpec, ...]:
-    """One trial per grid point, numbered by index, each with a seed derived from run, task and number."""
-    return tuple(trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted))
+def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint], pack_size: int = 1) -> tuple[TrialSpec, ...]:
+    """One trial per grid point, numbered by index, each with a seed derived from run, task and number, and cut into packs of
+    ``pack_size`` that follow one another; the last one holds what is left."""
+    return tuple(dataclasses.replace(trial_spec(stage, run_seed, number, point),
+                                     pack=(min(pack_size, len(wanted) - number + number % pack_size), number % pack_size))
+                 for number, point in enumerate(wanted))
+
+
+def packs(trials: Sequence[TrialSpec]) -> list[tuple[TrialSpec, ...]]:
+    """The trials of a whole plan, pack by pack."""
+    found, start = [], 0
+    while start < len(trials):
+        size, _ = trials[start].pack
+        found.append(tuple(trials[start:start + size]))
+        start += size
+    return found
 
 
 def trial_spec(stage: StageSpec, run_seed: int, number: int, point: GridPoint) -> TrialSpec:
-    """The trial of one grid point."""
+    """The trial of one grid point, training alone."""
     return TrialSpec(stage, number, point.alpha, point.learning_rate, trial_seed(run_seed, stage.task, number))
 
 

@@ -1,7 +1,7 @@
 """What Ray Tune reports, written into the database as it arrives. Runs in the driver: workers have no credentials."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -41,15 +41,26 @@ class Recorder(tune.Callback):
     here (a lost lease, a database that went away) ends the sweep: it is kept in ``error`` for the driver.
     """
 
-    def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress,
-                 time_limit_seconds: float | None, ahead: ScansAhead | None = None) -> None:
+    def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress, time_limit_seconds: float | None,
+                 ahead: ScansAhead | None = None, recorded: Collection[int] = ()) -> None:
+        """Nothing is recorded yet.
+
+        Args:
+            store: where to.
+            lease: the right to it.
+            stage: what the trials share.
+            progress: who is told.
+            time_limit_seconds: of an attempt at a trial, or at a pack of them.
+            ahead: the scans that may begin.
+            recorded: trials that have ended before. A pack that holds one is trained whole, and the row stays what it is.
+        """
         self._ahead = ahead
         self._store, self._lease, self._stage, self._progress = store, lease, stage, progress
         self._limit = time_limit_seconds
         self._started: dict[int, float] = {}
         self._attempts: dict[int, int] = {}
         self._unrecorded: dict[int, str] = {}  # starts, by number: Ray's id of the attempt
-        self._recorded: set[int] = set()
+        self._recorded = set(recorded)
         self._hosts: dict[int, str] = {}
         self.error: Exception | None = None
 
@@ -81,28 +92,35 @@ class Recorder(tune.Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
-        self._guarded(lambda: self._record_start(int(trial.config["point"]["number"])))
+        for number in self._open(trial):
+            self._guarded(partial(self._record_start, number))
         if self._ran_out_of_time(trial):
-            trial.set_config({**trial.config, "point": {**trial.config["point"], "timed_out": True}})
+            trial.set_config({**trial.config, "timed_out": True})
         else:
             self._guarded(lambda: self._moves(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._guarded(lambda: self._lost(trial))
 
+    def _open(self, trial: Trial) -> list[int]:
+        """The numbers of a pack whose results are not recorded yet."""
+        return [point["number"] for point in trial.config["points"] if point["number"] not in self._recorded]
+
     def _start(self, trial: Trial) -> None:
-        point = trial.config["point"]
-        number = int(point["number"])
-        spec = TrialSpec(self._stage, number, tuple(point["alpha"]), point["learning_rate"], point["seed"])
-        if point.get("sampled"):
-            planned = PlannedTrial(number, spec.key(), spec.alpha, spec.learning_rate, spec.seed)
-            self._store.add_trials(self._lease, self._stage.task, [planned])
-        if number not in self._started:
-            self._progress.trial_started(number, GridPoint(spec.alpha, spec.learning_rate))
-        self._started[number] = time.monotonic()
-        self._attempts[number] = self._attempts.get(number, 0) + 1
-        again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
-        self._unrecorded[number] = f"{trial.trial_id}{again}"
+        for point in trial.config["points"]:
+            number = int(point["number"])
+            if number in self._recorded:
+                continue
+            if trial.config.get("sampled"):
+                spec = TrialSpec(self._stage, number, tuple(point["alpha"]), point["learning_rate"], point["seed"])
+                planned = PlannedTrial(number, spec.key(), spec.alpha, spec.learning_rate, spec.seed)
+                self._store.add_trials(self._lease, self._stage.task, [planned])
+            if number not in self._started:
+                self._progress.trial_started(number, GridPoint(tuple(point["alpha"]), point["learning_rate"]))
+            self._started[number] = time.monotonic()
+            self._attempts[number] = self._attempts.get(number, 0) + 1
+            again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
+            self._unrecorded[number] = f"{trial.trial_id}{again}"
 
     def _record_start(self, number: int) -> None:
         start = self._unrecorded_start(number)
@@ -115,36 +133,53 @@ class Recorder(tune.Callback):
         return None if ray_trial_id is None else AttemptStart(ray_trial_id, time.monotonic() - self._started[number])
 
     def _moves(self, trial: Trial) -> None:
-        number, task = int(trial.config["point"]["number"]), self._stage.task
-        host = self._hosts.pop(number, "")
-        self._store.event(self._lease, "trial", f"task {task}, trial {number}: its worker{f' on {host}' if host else ''} died, "
-                          "and it is trained again", {"task": task, "number": number, "host": host})
+        numbers = self._open(trial)
+        hosts = {self._hosts.pop(number, "") for number in numbers} - {""}
+        host = hosts.pop() if hosts else ""
+        text = f"{self._named(trial)}: its worker{f' on {host}' if host else ''} died, and it is trained again"
+        self._store.event(self._lease, "trial", text, self._facts(trial) | {"host": host})
 
     def _result(self, trial: Trial, result: dict[str, Any]) -> None:
-        number = int(trial.config["point"]["number"])
-        if number in self._recorded:
-            return
-        self._hosts[number] = result["host"]
-        epochs = tuple(EpochRecord(**epoch) for epoch in result["epochs"])
-        failure, trained = result.get("failure"), result.get("result")
-        if epochs:
-            last = epochs[-1]
-            self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+        members = [member for member in result["members"] if member["number"] not in self._recorded]
         for news in result.get("news", ()):
-            self._tell(number, news)
-        if failure is not None:
-            self._fail(number, FailureKind(failure["kind"]), failure["reason"], epochs)
-        elif trained is not None:
-            self._finish(number, trained, epochs)
-        elif epochs:
-            self._record_start(number)
-            self._store.trial_epochs(self._lease, self._stage.task, number, epochs)
+            text = f"{self._named(trial)} {news}"
+            self._store.event(self._lease, "trial", text, self._facts(trial))
+            self._progress.notice(f"  {text}")
+        self._hosts |= dict.fromkeys(self._open(trial), result["host"])
+        for member in members:
+            self._member(**member)
+        if result.get("done"):
+            self._pack_ended()
 
-    def _tell(self, number: int, news: str) -> None:
-        """What happened to a trial that is no end of it, as a predicate of the trial."""
-        text = f"task {self._stage.task}, trial {number} {news}"
-        self._store.event(self._lease, "trial", text, {"task": self._stage.task, "number": number})
-        self._progress.notice(f"  {text}")
+    def _member(self, number: int, epochs: list[dict[str, Any]], result: TrialResult | None = None,
+                failure: dict[str, str] | None = None) -> None:
+        """What a report says of one trial."""
+        records = tuple(EpochRecord(**epoch) for epoch in epochs)
+        if records:
+            last = records[-1]
+            self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+        if failure is not None:
+            self._fail(number, FailureKind(failure["kind"]), failure["reason"], records)
+        elif result is not None:
+            self._finish(number, result, records)
+        elif records:
+            self._record_start(number)
+            self._store.trial_epochs(self._lease, self._stage.task, number, records)
+
+    def _named(self, trial: Trial) -> str:
+        """The subject of a sentence about a trial, or about a pack of them."""
+        numbers = [point["number"] for point in trial.config["points"]]
+        of_pack = f"the pack of trials {numbers[0]} to {numbers[-1]}"
+        return f"task {self._stage.task}, {f'trial {numbers[0]}' if len(numbers) == 1 else of_pack}"
+
+    def _facts(self, trial: Trial) -> dict[str, Any]:
+        points = trial.config["points"]
+        several = {"numbers": [point["number"] for point in points]} if len(points) > 1 else {}
+        return {"task": self._stage.task, "number": points[0]["number"], **several}
+
+    def _pack_ended(self) -> None:
+        if self._ahead is not None:
+            self._ahead.ended()
 
     def _finish(self, number: int, trained: TrialResult, epochs: tuple[EpochRecord, ...]) -> None:
         curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in trained.curve)
@@ -158,13 +193,14 @@ class Recorder(tune.Callback):
         self._progress.trial_finished(number, trained.val_correct / trained.val_total, trained.total_seconds)
 
     def _lost(self, trial: Trial) -> None:
-        number = int(trial.config["point"]["number"])
-        if number in self._recorded:
-            return
-        if self._ran_out_of_time(trial):
-            self._fail(number, FailureKind.TIMED_OUT, f"longer than {self._limit:g} s")
-        else:
-            self._fail(number, FailureKind.LOST, "its worker died, and so did the workers of its retries")
+        out_of_time, numbers = self._ran_out_of_time(trial), self._open(trial)
+        for number in numbers:
+            if out_of_time:
+                self._fail(number, FailureKind.TIMED_OUT, f"longer than {self._limit:g} s")
+            else:
+                self._fail(number, FailureKind.LOST, "its worker died, and so did the workers of its retries")
+        if numbers:
+            self._pack_ended()
 
     def _fail(self, number: int, kind: FailureKind, reason: str, epochs: tuple[EpochRecord, ...] = ()) -> None:
         self._report(number, epochs, TrialFailure(kind, reason))
@@ -174,12 +210,10 @@ class Recorder(tune.Callback):
         self._store.trial_reported(self._lease, self._stage.task, number,
                                    TrialReport(epochs, outcome, self._unrecorded_start(number)))
         self._recorded.add(number)
-        if self._ahead is not None:
-            self._ahead.ended()
 
     def _ran_out_of_time(self, trial: Trial) -> bool:
-        began = self._started.get(int(trial.config["point"]["number"]))
-        return self._limit is not None and began is not None and time.monotonic() - began >= self._limit
+        began = [self._started[number] for number in self._open(trial) if number in self._started]
+        return self._limit is not None and bool(began) and time.monotonic() - began[0] >= self._limit
 
     def _guarded(self, record: Callable[[], None]) -> None:
         if self.error is not None:

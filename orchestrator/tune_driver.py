@@ -24,7 +24,7 @@ from orchestrator.configuration.sweep import LogRange
 from orchestrator.plan import sampled_point, trial_seed
 from orchestrator.recorder import Recorder
 from workers.spec import StageSpec, TrialSpec
-from workers.trainable import GridPoint, StageWork
+from workers.trainable import Pack, StageWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,21 @@ class SampledTrial:
     sparsity: float
 
 
-def run_grid(config: Config, stage: StageSpec, missing: Sequence[TrialSpec], storage: str, cluster: Cluster,
-             recorder: Recorder, stop: Callable[[], bool], trainable: type[tune.Trainable] = GridPoint) -> None:
+def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
+             recorder: Recorder, stop: Callable[[], bool], trainable: type[tune.Trainable] = Pack) -> None:
     """Train the grid points of a stage that have no result yet.
 
     Args:
         config: the run's.
         stage: what the trials share.
-        missing: the trials to run, in the order of their numbers.
+        packs: the trials to run, in the order of their numbers; a pack is run whole.
         storage: root of the artifact store.
         cluster: the connected one.
         recorder: writes every report into the database.
         stop: asked between reports; True ends the sweep and leaves the rest for a resume.
-        trainable: what a worker runs for a point; a measurement of the driver puts one there that does not train.
+        trainable: what a worker runs for a pack; a measurement of the driver puts one there that does not train.
     """
-    _fit(config, stage, storage, cluster, recorder, stop, _PlannedSearch(missing), len(missing),
+    _fit(config, stage, storage, cluster, recorder, stop, _PlannedSearch(packs), len(packs),
          config.resources.max_concurrent_trials, trainable)
 
 
@@ -64,7 +64,7 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
     """
     search = _NumberedSearch(config, stage.task, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
-    _fit(config, stage, storage, cluster, recorder, stop, search, left, cluster.parallel_trials, GridPoint)
+    _fit(config, stage, storage, cluster, recorder, stop, search, left, cluster.parallel_trials, Pack)
 
 
 def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, stop: Callable[[], bool],
@@ -96,7 +96,7 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
 
 
 def _trial_folder(trial: Any) -> str:
-    return f"trial-{trial.config['point']['number']}-{trial.trial_id}"
+    return f"trial-{trial.config['points'][0]['number']}-{trial.trial_id}"
 
 
 class _Stopper(tune.Stopper):
@@ -117,18 +117,18 @@ class _Stopper(tune.Stopper):
 
 
 class _PlannedSearch(Searcher):
-    """The points of a plan, one after another. Tune's own grid copies the whole of it for every trial that it makes."""
+    """The packs of a plan, one after another. Tune's own grid copies the whole of it for every trial that it makes."""
 
-    def __init__(self, trials: Sequence[TrialSpec]) -> None:
+    def __init__(self, packs: Sequence[Sequence[TrialSpec]]) -> None:
         super().__init__()
-        self._trials = iter(trials)
+        self._packs = iter(packs)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        trial = next(self._trials, None)
-        if trial is None:
+        pack = next(self._packs, None)
+        if pack is None:
             return None
-        return {"point": {"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
-                          "seed": trial.seed}}
+        return {"points": [{"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
+                            "seed": trial.seed} for trial in pack]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: no point depends on a result."""
@@ -175,5 +175,5 @@ class _NumberedSearch(OptunaSearch):
             return None
         point = sampled_point(self._config, drawn["alpha"], drawn["learning_rate"])
         number, self._next = self._next, self._next + 1
-        return {"point": {"number": number, "alpha": list(point.alpha), "learning_rate": point.learning_rate,
-                          "seed": trial_seed(self._config.seed, self._task, number), "sampled": True}}
+        return {"points": [{"number": number, "alpha": list(point.alpha), "learning_rate": point.learning_rate,
+                            "seed": trial_seed(self._config.seed, self._task, number)}], "sampled": True}

@@ -1,98 +1,29 @@
-"""Going on with an interrupted training: all that its next epoch depends on, put into a checkpoint and taken out again.
+"""Going on with an interrupted training: when its checkpoint is written, taken up and removed.
 
-A training that goes on ends in the bits of one that was never interrupted: weights and running statistics, the optimizer's
-memory, the rate's schedule and every generator are what they were, and the epochs so far are told once more.
+A training that goes on ends in the bits of one that was never interrupted (:mod:`workers.standing`).
 """
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Protocol
 
-import torch
-from torch import Tensor
-
-from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
-from clnp_core.network import Network
-from clnp_core.partition import FreeNetwork
 from workers.checkpoints import Checkpoints, Snapshot
 from workers.environment import fingerprint
-from workers.epochs import Epoch, Trained
-
-_SCHEDULE = ("last_epoch", "_step_count", "_last_lr")
-"""What moves in a schedule; the rest of it is in the training's settings."""
 
 
-@dataclass(slots=True)
-class Standing:
-    """Where a training stands between two epochs.
-
-    Attributes:
-        free: what trains. It holds the generator of its dropout.
-        optimizer: over its parameters.
-        schedule: of the optimizer's rate.
-        generator: of the batches, on the CPU.
-        best: the best epoch so far; None before the first.
-        epochs: all so far, those of interrupted attempts among them.
-        began: ``time.perf_counter()`` of the beginning, moved back by what interrupted attempts had trained.
-    """
-
-    free: FreeNetwork
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    generator: torch.Generator
-    best: Trained | None
-    epochs: list[Epoch] = field(default_factory=list)
-    began: float = field(default_factory=time.perf_counter)
+class Interruptible(Protocol):
+    """Where a training stands between two epochs."""
 
     def capture(self) -> Snapshot:
-        """All of it, as tensors and plain values. The tensors are not copies."""
-        tensors = {f"free.{name}": values for name, values in self.free.state_dict().items()}
-        for index, memory in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": values for name, values in memory.items()}
-        tensors |= {f"generator.{name}": generator.get_state() for name, generator in self._generators().items()}
-        schedule = self.schedule.state_dict()
-        facts = {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": None,
-                 "schedule": {name: schedule[name] for name in _SCHEDULE}, "seconds": time.perf_counter() - self.began}
-        if self.best is not None:
-            tensors |= {f"best.{name}": values for name, values in self.best.network.to_tensors().items()}
-            facts["best"] = {"epoch": self.best.best_epoch, "val_correct": self.best.val_correct,
-                             "architecture": self.best.network.architecture.to_json()}
-        return Snapshot(tensors, facts)
+        """All that its next epoch depends on; the fact ``seconds`` is how long it has trained."""
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become what :meth:`capture` saw. What is restored into was made from the same key, so everything fits."""
-        facts, tensors = snapshot.facts, snapshot.tensors
-        self.free.load_state_dict(_below("free.", tensors))
-        for name, generator in self._generators().items():
-            generator.set_state(tensors[f"generator.{name}"])
-        self.schedule.load_state_dict(facts["schedule"])
-        groups = self.optimizer.state_dict()["param_groups"]
-        for group, rate in zip(groups, facts["schedule"]["_last_lr"], strict=True):
-            group["lr"] = rate
-        memory: dict[int, dict[str, Tensor]] = {}
-        for name, values in _below("optimizer.", tensors).items():
-            index, _, what = name.partition(".")
-            memory.setdefault(int(index), {})[what] = values
-        self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
-        self.epochs = [Epoch(**epoch) for epoch in facts["epochs"]]
-        self.began = time.perf_counter() - facts["seconds"]
-        best = facts["best"]
-        if best is not None:
-            network = Network.from_tensors(Architecture.from_json(best["architecture"]), _below("best.", tensors))
-            device = next(self.free.parameters()).device
-            self.best = Trained(network.to(device), best["val_correct"], best["epoch"], best["epoch"], 0.0)
+        """Become what :meth:`capture` saw."""
 
-    def _generators(self) -> dict[str, torch.Generator]:
-        """Every source of randomness."""
-        noise = self.free.noise
-        return {"batches": self.generator} if noise is None else {"batches": self.generator, "noise": noise}
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
+    @property
+    def epochs_run(self) -> int:
+        """How many epochs it has behind it."""
 
 
 class Checkpoint:
@@ -120,7 +51,7 @@ class Checkpoint:
         self._refused_to_write = False
         self._news: list[str] = []
 
-    def restore(self, standing: Standing) -> None:
+    def restore(self, standing: Interruptible) -> None:
         """Bring a training that has just begun to where an interrupted one stood, if there is a checkpoint that can be used."""
         if self._every_seconds is None:
             return
@@ -134,15 +65,15 @@ class Checkpoint:
             self._exists = True
             standing.restore(snapshot)
             self.seconds_before = float(snapshot.facts["seconds"])
-            self._news.append(f"goes on from epoch {len(standing.epochs)}")
+            self._news.append(f"goes on from epoch {standing.epochs_run}")
         self._looked_at = time.monotonic()
 
-    def maybe_save(self, standing: Standing) -> None:
+    def maybe_save(self, standing: Interruptible) -> None:
         """Write it, if the last time is long enough ago."""
         if self._every_seconds is not None and time.monotonic() - self._looked_at >= self._every_seconds:
             self._save(standing)
 
-    def end(self, standing: Standing) -> None:
+    def end(self, standing: Interruptible) -> None:
         """The training has ended; its result is not safe yet."""
         if self._every_seconds is not None and self._at_end:
             self._save(standing)
@@ -158,7 +89,7 @@ class Checkpoint:
         news, self._news = tuple(self._news), []
         return news
 
-    def _save(self, standing: Standing) -> None:
+    def _save(self, standing: Interruptible) -> None:
         try:
             self._store.write(self._key, fingerprint(self._threads), standing.capture())
             self._exists = True

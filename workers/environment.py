@@ -1,7 +1,9 @@
 """Where results come from: what must agree for two of them to be comparable bit for bit, and what is merely told."""
 
 import hashlib
+import os
 import platform
+import shutil
 import socket
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +22,7 @@ def code_version() -> str:
     """
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
-    for file in sorted([*root.glob("clnp_core/*.py"), *root.glob("workers/*.py")]):
+    for file in sorted([*root.glob("clnp_core/**/*.py"), *root.glob("workers/**/*.py")]):
         digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
         digest.update(file.read_bytes())
     return f"{package_versions().get('clnp', 'unknown')}+{digest.hexdigest()[:12]}"
@@ -39,14 +41,26 @@ def package_versions() -> dict[str, str]:
 
 
 def fingerprint(threads: int) -> dict[str, Any]:
-    """What two results must share to be comparable bit for bit: device kind, torch, code, threads."""
+    """What two results must share to be comparable bit for bit: device kind, torch, code, threads; on a GPU also what makes
+    kernels, because one that is made rounds otherwise than torch's own."""
     import torch
 
+    own = {"torch": str(torch.__version__), "code": code_version(), "threads": threads}
     if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    else:
-        device = f"cpu {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
-    return {"device": device, "torch": str(torch.__version__), "code": code_version(), "threads": threads}
+        return {"device": torch.cuda.get_device_name(), **own, "kernels": kernel_compiler() or "torch"}
+    return {"device": f"cpu {platform.machine()} {torch.backends.cpu.get_cpu_capability()}", **own}
+
+
+@cache
+def kernel_compiler() -> str | None:
+    """What makes kernels for a GPU out of torch's operations, such as ``triton 3.4.0``; None where it or the C compiler that it
+    needs is missing."""
+    if not any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang")):
+        return None
+    try:
+        return f"triton {version('triton')}"
+    except PackageNotFoundError:
+        return None
 
 
 def host_name() -> str:

@@ -1,7 +1,7 @@
 """The jobs that a stage gives to a worker. Plain functions from plain data to plain data; no Ray in them.
 
 ``prepare`` → facts of the task · ``run_trial`` → a trained trial · ``scan`` → its exact θ* · ``weigh`` → its best trade-off ·
-the commit is in :mod:`workers.publishing`.
+packs of trials are in :mod:`workers.packs.running`, the commit in :mod:`workers.publishing`.
 """
 
 import time
@@ -23,11 +23,11 @@ from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
 from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
 from workers.continuing import NEVER, Checkpoint
 from workers.environment import fingerprint, host_name
-from workers.epochs import Epoch
+from workers.epochs import Epoch, Trained
 from workers.loading import activities_of, base_of, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
-from workers.tasks import load_task, task_count
-from workers.training import result_of, train
+from workers.tasks import TaskData, load_task, task_count
+from workers.training import train
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,6 @@ def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
                      data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark))
 
 
-def checkpoint_of(trial: TrialSpec, storage: str, every_seconds: float | None) -> Checkpoint:
-    """Where a trial that is interrupted goes on from."""
-    return Checkpoint(storage, trial.key(), trial.stage.threads, every_seconds)
-
-
 def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
               checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:
     """Train one grid point, measure activity and curve, store the network; yields every epoch.
@@ -98,20 +93,36 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
     stage = trial.stage
     torch.set_num_threads(stage.threads)
     device = this_device()
-    store = ArtifactStore(storage)
     data = task_on(stage, device)
     trained = yield from train(trial, base_of(stage, storage).to(device), data, checkpoint)
+    result = measured(trial, trained, data, storage, margin_points, began - checkpoint.seconds_before)
+    checkpoint.remove()
+    return result
+
+
+def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, margin_points: Decimal,
+             began: float) -> TrialResult:
+    """Activity and curve of a trained trial; its network is stored.
+
+    Args:
+        trial: what was trained.
+        trained: the network, on the device of ``data``.
+        data: the task.
+        storage: root of the artifact store.
+        margin_points: m, for the second objective of samplers.
+        began: ``time.perf_counter()`` from which the trial's seconds count.
+    """
+    stage, device = trial.stage, data.train.inputs.device
     activities = mean_activity(trained.network, data.train.inputs, stage.evaluation_batch_size)
     curve = threshold_curve(trained.network, stage.task, activities, data.val.inputs, data.val.labels,
                             stage.curve_points)
-    artifact = put_network(store, trained.network, "trial",
+    artifact = put_network(ArtifactStore(storage), trained.network, "trial",
                            {f"activity.{layer}": values for layer, values in enumerate(activities, start=1)},
                            key=trial.key(), task=stage.task, base=stage.base_digest)
-    checkpoint.remove()
     required = required_correct(trained.val_correct, len(data.val), margin_points)
     within = [point.free_neurons for point in curve if point.val_correct >= required]
     return TrialResult(trained.val_correct, len(data.val), trained.best_epoch, trained.epochs_run,
-                       trained.train_seconds, checkpoint.seconds_before + time.perf_counter() - began, artifact, curve,
+                       trained.train_seconds, time.perf_counter() - began, artifact, curve,
                        stage.architecture.hidden_total, max(within, default=0), host_name(), str(device))
 
 
@@ -170,24 +181,3 @@ def lost_artifacts(digests: Sequence[str], storage: str) -> frozenset[str]:
         except ArtifactError:
             lost.add(digest)
     return frozenset(lost)
-
-
-def restore_trial(trial: TrialSpec, digest: str, storage: str, checkpoint_every_seconds: float | None = None) -> Artifact:
-    """Train a trial again whose stored network is missing or damaged; the same key gives the same bits.
-
-    Args:
-        trial: the one that was recorded.
-        digest: of the artifact that was recorded for it.
-        storage: root of the artifact store.
-        checkpoint_every_seconds: how often a training leaves what an interrupted one goes on from; None for never.
-
-    Raises:
-        ArtifactError: the new network is another one, so the old one is lost.
-    """
-    checkpoint = checkpoint_of(trial, storage, checkpoint_every_seconds)
-    artifact = result_of(run_trial(trial, storage, Decimal(0), checkpoint)).artifact
-    if artifact.digest != digest:
-        raise ArtifactError(f"the network of trial {trial.number} is lost: artifact {ArtifactStore(storage).shown(digest)} is "
-                            f"missing or damaged, and training it again gave {artifact.digest[:12]}…",
-                            "restore it from a backup; another environment trains other bits")
-    return artifact

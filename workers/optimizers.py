@@ -35,7 +35,7 @@ SMALLEST_COMPILED = 4096
 BLOCK = 2**15
 """Weights of a block and thread where the pass is not compiled: what one touches stays in its core's cache."""
 
-_BETAS, _EPSILON = (0.9, 0.999), 1e-8
+BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 def optimizer_of(spec: TrainingSpec, free: FreeNetwork, learning_rate: float, alpha: Sequence[float],
@@ -166,9 +166,9 @@ def _in_blocks(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, *
 
 def _numbers(dtype: torch.dtype, step: int, alpha: float, rate: float, decay: float, decoupled: bool) -> list[Tensor | None]:
     """What :func:`adam_pass` multiplies with, rounded once from float64."""
-    first, second = _BETAS
+    first, second = BETAS
     values = (alpha, decay if decay and not decoupled else None, 1 - rate * decay if decay and decoupled else None,
-              first, 1 - first, second, 1 - second, rate / (1 - first**step), 1 / math.sqrt(1 - second**step), _EPSILON)
+              first, 1 - first, second, 1 - second, rate / (1 - first**step), 1 / math.sqrt(1 - second**step), EPSILON)
     return [None if value is None else torch.tensor(value, dtype=dtype) for value in values]
 
 

@@ -7,7 +7,7 @@ that does not change the result is in here (no paths, no names of runs, no machi
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -107,8 +107,9 @@ class BenchmarkSpec:
 class TrainingSpec:
     """How one trial trains. Epochs are counted from 1; the rate is multiplied by ``gamma`` after each milestone.
 
-    With the precision ``bfloat16`` a step's products are computed in it (autocast); weights, gradients of weights and the
-    optimizer's memory stay float32, and so does everything that is measured.
+    With the precision ``bfloat16`` a step's products are computed in it (autocast); with ``tf32`` a GPU rounds their factors
+    to ten bits behind the point. Weights, gradients of weights and the optimizer's memory are float32, and so is everything
+    that is measured.
     """
 
     optimizer: str
@@ -195,6 +196,10 @@ class StageSpec:
                    data["curve_points"])
 
 
+ALONE = (1, 0)
+"""The pack of a trial that trains alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
     """One grid point of a stage.
@@ -205,6 +210,8 @@ class TrialSpec:
         alpha: L1 coefficients, one per hidden layer and one for the output.
         learning_rate: the initial one.
         seed: of its re-initialisation and its batches.
+        pack: with how many trials it trains as one batched computation, itself among them, and its place there, from 0. Bits
+            depend on it, and not on who the others are.
     """
 
     stage: StageSpec
@@ -212,7 +219,14 @@ class TrialSpec:
     alpha: tuple[float, ...]
     learning_rate: float
     seed: int
+    pack: tuple[int, int] = ALONE
 
     def key(self) -> str:
         """The digest of all that determines this trial's result in one environment."""
-        return digest_of([self.stage.to_json(), list(self.alpha), self.learning_rate, self.seed])
+        packed = [] if self.pack == ALONE else [{"pack": list(self.pack)}]
+        return digest_of([self.stage.to_json(), list(self.alpha), self.learning_rate, self.seed, *packed])
+
+
+def pack_key(pack: Sequence[TrialSpec]) -> str:
+    """The digest of all that determines the results of a pack; of a trial that trains alone its own."""
+    return pack[0].key() if len(pack) == 1 else digest_of([trial.key() for trial in pack])

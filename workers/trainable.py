@@ -1,4 +1,4 @@
-"""A grid point as a reusable Tune trainable.
+"""A pack of grid points as a reusable Tune trainable.
 
 An error that the project foresees travels back as a value, not as a Ray traceback, and does not count as a lost machine: Ray
 retries only a process that died.
@@ -7,7 +7,7 @@ retries only a process that died.
 import dataclasses
 import faulthandler
 import time
-from collections.abc import Generator
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from clnp_core.errors import ClnpError
 from workers import jobs
 from workers.environment import host_name
 from workers.epochs import Epoch
+from workers.packs import running
 from workers.spec import StageSpec, TrialSpec
 from workers.training import DivergedError
 
@@ -50,54 +51,89 @@ class StageWork:
     names_nodes: bool = False
 
 
-class GridPoint(tune.Trainable):
-    """One grid point of a stage, in a warm process that serves one after another (``reuse_actors``).
+class Pack(tune.Trainable):
+    """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
 
-    ``config["point"]`` holds ``number``, ``alpha`` (list), ``learning_rate``, ``seed`` and, once a time limit has killed the
-    process, ``timed_out``. Every result holds ``epochs``, the first one those of an attempt that it goes on with as well, and
-    ``news`` of its checkpoint (:meth:`workers.continuing.Checkpoint.news`); the last one also ``result``
-    (:class:`workers.jobs.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
+    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; once a time limit has killed
+    the process there is also ``config["timed_out"]``. Every result holds ``members``, one dictionary for each point with news:
+    its ``number``, its ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended,
+    ``result`` (:class:`workers.jobs.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
+    It also holds ``news`` of the checkpoint (:meth:`workers.continuing.Checkpoint.news`) and, where one point trains alone,
+    what samplers learn from.
     """
 
     def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
         self._work = shared["work"]
-        self._begin(config["point"])
+        self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._begin(new_config["point"])
+        self._begin(new_config)
         return True
 
-    def _begin(self, point: dict[str, Any]) -> None:
-        work = self._work
+    def _begin(self, config: dict[str, Any]) -> None:
+        work, points = self._work, config["points"]
         self._began = time.monotonic()
-        self._timed_out = bool(point.get("timed_out", False))
+        self._timed_out = bool(config.get("timed_out", False))
         if work.time_limit_seconds is not None:
             # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
             faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True)
-        trial = TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"])
-        self._checkpoint = jobs.checkpoint_of(trial, work.storage, work.checkpoint_every_seconds)
-        self._steps: Generator[Epoch, None, jobs.TrialResult] = jobs.run_trial(trial, work.storage, work.margin_points,
-                                                                               self._checkpoint)
+        pack = [TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"],
+                          (len(points), place)) for place, point in enumerate(points)]
+        self._training = {trial.number for trial in pack}
+        self._checkpoint = running.checkpoint_of(pack, work.storage, work.checkpoint_every_seconds)
+        self._steps = running.run_pack(pack, work.storage, work.margin_points, self._checkpoint)
 
     def step(self) -> dict[str, Any]:
-        epochs: list[dict[str, Any]] = []
+        members: dict[int, dict[str, Any]] = {}
         began = time.monotonic()
         try:
             while time.monotonic() - began < REPORT_EVERY_SECONDS:
                 if self._out_of_time():
                     limit = self._work.time_limit_seconds
-                    return self._ended(epochs, failure={"kind": "timed out", "reason": f"longer than {limit:g} s"})
-                epochs.append(dataclasses.asdict(next(self._steps)))
-        except StopIteration as stop:
-            return self._ended(epochs, result=stop.value)
-        except DivergedError as error:
-            return self._ended(epochs, failure={"kind": "diverged", "reason": error.message})
+                    return self._all_ended(members, "timed out", f"longer than {limit:g} s")
+                number, told = next(self._steps)
+                member = members.setdefault(number, {"number": number, "epochs": []})
+                if isinstance(told, Epoch):
+                    member["epochs"].append(dataclasses.asdict(told))
+                    continue
+                self._training.remove(number)
+                if isinstance(told, DivergedError):
+                    member["failure"] = {"kind": "diverged", "reason": told.message}
+                else:
+                    member["result"] = told
+                if not self._training:
+                    deque(self._steps, maxlen=0)  # what is left to do behind the last result
+                    return self._ended(members)
         except ClnpError as error:
-            return self._ended(epochs, failure={"kind": "error", "reason": str(error)})
+            return self._all_ended(members, "error", str(error))
         except Exception as error:
-            return self._ended(epochs, failure={"kind": "error", "reason": f"{type(error).__name__}: {error}"})
-        return {"epochs": epochs, "news": self._checkpoint.news(), "host": self._host(), "sparsity": 0.0,
-                "val_accuracy": epochs[-1]["val_correct"] / epochs[-1]["val_total"]}
+            return self._all_ended(members, "error", f"{type(error).__name__}: {error}")
+        return self._report(members)
+
+    def _report(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        report = {"members": [members[number] for number in sorted(members)], "news": self._checkpoint.news(),
+                  "host": self._host(), "val_accuracy": 0.0, "sparsity": 0.0}
+        if len(members) == 1:
+            [member] = members.values()
+            result: jobs.TrialResult | None = member.get("result")
+            if result is not None:
+                report |= {"val_accuracy": result.val_correct / result.val_total,
+                           "sparsity": result.free_within_margin / result.hidden_total}
+            elif "failure" not in member:
+                report["val_accuracy"] = member["epochs"][-1]["val_correct"] / member["epochs"][-1]["val_total"]
+        return report
+
+    def _all_ended(self, members: dict[int, dict[str, Any]], kind: str, reason: str) -> dict[str, Any]:
+        """Whatever has not ended by itself has failed."""
+        for number in sorted(self._training):
+            member = members.setdefault(number, {"number": number, "epochs": []})
+            member["failure"] = {"kind": kind, "reason": reason}
+        return self._ended(members)
+
+    def _ended(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        faulthandler.cancel_dump_traceback_later()
+        self._steps.close()
+        return {**self._report(members), "done": True}
 
     def _host(self) -> str:
         node = f"/{ray.get_runtime_context().get_node_id()[:8]}" if self._work.names_nodes else ""
@@ -107,21 +143,12 @@ class GridPoint(tune.Trainable):
         limit = self._work.time_limit_seconds
         return self._timed_out or (limit is not None and time.monotonic() - self._began > limit)
 
-    def _ended(self, epochs: list[dict[str, Any]], result: jobs.TrialResult | None = None,
-               failure: dict[str, str] | None = None) -> dict[str, Any]:
-        faulthandler.cancel_dump_traceback_later()
-        self._steps.close()
-        return {"epochs": epochs, "news": self._checkpoint.news(), "host": self._host(), "done": True, "result": result,
-                "failure": failure,
-                "val_accuracy": 0.0 if result is None else result.val_correct / result.val_total,
-                "sparsity": 0.0 if result is None else result.free_within_margin / result.hidden_total}
-
     def cleanup(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         self._steps.close()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: the trial itself stores its artifact, and on the way to it what an interrupted one goes on from."""
+        """Nothing: the trials themselves store their artifacts, and on the way what interrupted ones go on from."""
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Nothing to load."""

@@ -13,12 +13,15 @@ from clnp_core.errors import RunFailedError
 from clnp_core.evaluation import evaluate
 from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import l1_penalty
+from clnp_core.layers import laid_out
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
-from workers.continuing import NEVER, Checkpoint, Standing
+from workers.continuing import NEVER, Checkpoint
 from workers.epochs import Epoch, Trained
 from workers.optimizers import optimizer_of
+from workers.precision import autocast, float32_products
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
+from workers.standing import Learner, Standing
 from workers.tasks import TaskData
 
 Result = TypeVar("Result")
@@ -98,49 +101,55 @@ def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: S
     steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
     optimizer = optimizer_of(spec, free, learning_rate, alpha, steps)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
-    penalised, patience = free.penalised(), spec.early_stopping_patience
-    so_far = Standing(free, optimizer, schedule, generator, best)
-    checkpoint.restore(so_far)
-    yield from so_far.epochs
+    learner, penalised = Learner(free, generator, best), free.penalised()
+    standing = Standing(learner, optimizer, schedule)
+    checkpoint.restore(standing)
+    yield from learner.epochs
 
-    for epoch in range(len(so_far.epochs) + 1, spec.epochs + 1):
-        if patience is not None and so_far.best is not None and epoch - so_far.best.best_epoch > patience:
+    for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
+        if learner.waits_in_vain(spec.early_stopping_patience):
             break
         epoch_began = time.perf_counter()
         loss_sum = torch.zeros((), device=device, dtype=torch.float64)
         order = torch.randperm(len(data.train), generator=generator).to(device)
-        for batch in _batches(order, spec.batch_size, stage.architecture.has_batch_norm):
-            with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bfloat16"):
-                logits = free(data.train.inputs[batch], [layer[batch] for layer in frozen])  # [batch, classes]
-                loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
+        for batch in batches(order, spec.batch_size, stage.architecture.has_batch_norm):
+            with float32_products(spec.precision, device):
+                with autocast(spec.precision, device):
+                    logits = free(laid_out(data.train.inputs[batch]), [layer[batch] for layer in frozen])  # [batch, classes]
+                    loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
+                optimizer.zero_grad()
+                loss.backward()
             optimizer.step()  # the gradient of the L1 term is added in the same pass
             loss_sum += loss.detach() * len(batch)
         schedule.step()
 
         train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, alpha)
-        if not (math.isfinite(train_loss) and math.isfinite(penalty)):
+        diverged = divergence(train_loss, penalty, epoch)
+        if diverged is not None:
             checkpoint.remove()  # a training that goes on from it diverges again
-            raise DivergedError(f"the loss became {train_loss} in epoch {epoch}",
-                                "a lower learning rate or a smaller alpha keeps it finite")
+            raise diverged
         network = free.assemble(stage.task)
         correct = evaluate(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
-        if so_far.best is None or correct > so_far.best.val_correct:
-            so_far.best = Trained(network, correct, epoch, epoch, 0.0)
-        so_far.epochs.append(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began))
-        checkpoint.maybe_save(so_far)
-        yield so_far.epochs[-1]
+        learner.ended(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began), network)
+        checkpoint.maybe_save(standing)
+        yield learner.epochs[-1]
 
-    checkpoint.end(so_far)
-    assert so_far.best is not None, "at least one epoch runs"
-    return dataclasses.replace(so_far.best, epochs_run=len(so_far.epochs), train_seconds=time.perf_counter() - so_far.began)
+    checkpoint.end(standing)
+    return learner.result(time.perf_counter() - standing.began)
 
 
-def _batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:
-    """The samples of an epoch in batches; a last batch of one sample, which has no variance, joins the one before it where
-    BatchNorm needs one."""
-    batches = list(torch.split(order, size))
-    if has_batch_norm and len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+def divergence(train_loss: float, penalty: float, epoch: int) -> DivergedError | None:
+    """What is wrong with an epoch whose loss or penalty is not finite."""
+    if math.isfinite(train_loss) and math.isfinite(penalty):
+        return None
+    return DivergedError(f"the loss became {train_loss} in epoch {epoch}",
+                         "a lower learning rate or a smaller alpha keeps it finite")
+
+
+def batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:
+    """The samples of an epoch, int64 [samples] or [members, samples], in batches; a last batch of one sample, which has no
+    variance, joins the one before it where BatchNorm needs one."""
+    found = list(torch.split(order, size, dim=-1))
+    if has_batch_norm and len(found) > 1 and found[-1].shape[-1] == 1:
+        found[-2:] = [torch.cat(found[-2:], dim=-1)]
+    return found

@@ -20,6 +20,7 @@ class Precision(StrEnum):
     """In which numbers a trial computes its forward and backward passes."""
 
     FLOAT32 = "float32"
+    TF32 = "tf32"
     BFLOAT16 = "bfloat16"
 
 

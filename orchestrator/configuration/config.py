@@ -93,6 +93,15 @@ class Config(Section):
                              "delivers its inputs ready\nremove it, and normalize in your callable")
         return training
 
+    @field_validator("resources")
+    @classmethod
+    def _only_a_grid_is_packed(cls, resources: Resources, info: ValidationInfo) -> Resources:
+        sweep = info.data.get("sweep")
+        if sweep is not None and not sweep.sampler.is_grid and resources.trials_per_pack > 1:
+            raise ValueError(f"trials_per_pack has no meaning with the sampler {sweep.sampler}, which draws a trial after the "
+                             "other\nremove it, or set sweep.sampler to grid")
+        return resources
+
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",
               overridden: Collection[tuple[str, ...]] = (), recorded: bool = False) -> Self:

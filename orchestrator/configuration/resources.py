@@ -45,11 +45,15 @@ class Resources(Section):
     gpus_per_trial: Annotated[float, Field(strict=True, ge=0, le=MAX_COUNT), AfterValidator(_as_ray_counts),
                               AfterValidator(_whole_above_one)] = Field(
         default=0.0, description="GPUs per trial, at least 0, whole above 1; a share such as 0.25 lets trials share one")
+    trials_per_pack: Count = Field(
+        default=1,
+        description="trials of a grid that one GPU trains as one batched computation, at least 1; what a trial may use is then "
+                    "what a pack may use")
     max_concurrent_trials: Count | None = Field(
-        default=None, description="trials at the same time, at least 1; null is as many as the machines hold")
+        default=None, description="trials or packs at the same time, at least 1; null is as many as the machines hold")
     trial_time_limit_seconds: Positive | None = Field(
         default=None,
-        description="seconds after which a trial is ended and counts as failed, above 0; null is no limit")
+        description="seconds after which a trial or a pack is ended and counts as failed, above 0; null is no limit")
     sweep_time_limit_seconds: Positive | None = Field(
         default=None, description="seconds after which a task's sweep is ended, above 0; null is no limit")
     checkpoint_every_seconds: Positive | None = Field(

@@ -38,7 +38,7 @@ class Training(Section):
         description="epochs without a better validation accuracy after which a trial ends, at least 1; null for never")
     precision: Precision = Field(
         default=Precision.FLOAT32,
-        description="of a step's products: float32, or bfloat16 with weights and optimizer in float32")
+        description="of a step's products: float32, or with weights and optimizer in float32 tf32 (on a GPU) or bfloat16")
     normalize: Normalization = Field(
         default=Normalization.UNIT,
         description="unit scales inputs to 0..1, standard to mean 0 and deviation 1 over the training data")

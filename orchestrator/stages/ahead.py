@@ -20,8 +20,8 @@ class ScansAhead:
 
     Attributes:
         scan: starts the scan of an artifact, given the lowest count within the margin.
-        places: how many trials fit side by side.
-        unfinished: trials of the sweep that have not ended.
+        places: how many trials, or packs of them, fit side by side.
+        unfinished: those of the sweep that have not ended.
         val_total: validation samples.
         margin_points: m.
     """
@@ -39,7 +39,7 @@ class ScansAhead:
         self._trained[number] = val_correct, digest
 
     def ended(self) -> None:
-        """A trial of the sweep has ended, with a result or without."""
+        """A trial of the sweep, or a pack of them, has ended, with a result or without."""
         self.unfinished -= 1
 
     def begin(self) -> None:

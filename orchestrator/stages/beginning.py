@@ -36,7 +36,8 @@ def begin(run: RunContext, stage: StageRow) -> None:
     _refuse_unfit(run, task, facts)
     network = plan.architecture(config, facts.input_shape, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
-    trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)))
+    trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)),
+                              config.resources.trials_per_pack)
     run.store.begin_sweep(
         run.lease, task,
         StageFacts(facts.train_total, facts.val_total, facts.test_total, facts.input_shape, facts.classes,

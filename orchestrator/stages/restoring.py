@@ -7,6 +7,8 @@ from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
+from workers.packs import running
+from workers.spec import TrialSpec
 
 
 def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> bool:
@@ -21,13 +23,22 @@ def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -
         return False
     numbers = ", ".join(str(row.number) for row in gone)
     run.progress.notice(f"  task {stage.task}: stored networks are not there any more and are trained again: trial {numbers}")
-    spec = run.spec(stage)
-    again = [run.submit(jobs.restore_trial,
-                        plan.trial_spec(spec, run.config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),
-                        row.artifact_digest, run.storage, run.config.resources.checkpoint_every_seconds) for row in gone]
-    for row, job in zip(gone, again, strict=True):
+    digests = {row.number: row.artifact_digest or "" for row in gone}
+    again = []
+    for pack in _packs(run, stage):
+        own = {trial.number: digests[trial.number] for trial in pack if trial.number in digests}
+        if own:
+            again.append((own, run.submit(running.restore_pack, pack, own, run.storage,
+                                          run.config.resources.checkpoint_every_seconds)))
+    for own, job in again:
         run.fetch(job)
-        run.store.artifacts_restored(run.lease, [row.artifact_digest or ""])
+        run.store.artifacts_restored(run.lease, list(own.values()))
     run.store.event(run.lease, "restored", f"task {stage.task}: stored networks were not there any more and have been trained "
                     f"again to the same bits: trial {numbers}", {"task": stage.task, "trials": [row.number for row in gone]})
     return True
+
+
+def _packs(run: RunContext, stage: StageRow) -> list[tuple[TrialSpec, ...]]:
+    """The trials of the stage as they were trained: all that a plan has or a sampler has drawn."""
+    drawn = [GridPoint(row.alpha, row.learning_rate) for row in run.reads.trials(run.name, stage.task)]
+    return plan.packs(plan.trial_specs(run.spec(stage), run.config.seed, drawn, run.config.resources.trials_per_pack))

@@ -39,13 +39,14 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     if taken_over:
         run.progress.notice(f"  {taken_over}")
     recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds,
-                        _ahead(run, spec, rows, facts.val_total))
+                        _ahead(run, spec, rows, facts.val_total), [row.number for row in ended])
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
     else:
-        trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)))
+        trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)),
+                                  config.resources.trials_per_pack)
         done = {row.number for row in ended}
-        missing = [trial for trial in trials if trial.number not in done]
+        missing = [pack for pack in plan.packs(trials) if any(trial.number not in done for trial in pack)]
         if missing:
             run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
     _end_sweep(run, task)
@@ -59,9 +60,9 @@ def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: in
     def scan(digest: str, required: int) -> Submitted:
         return run.submit(jobs.scan, spec, digest, run.storage, required, run.config.selection.threshold)
 
-    ended = sum(row.state.has_ended for row in rows)
-    ahead = ScansAhead(scan, run.cluster.parallel_trials, plan.trial_count(run.config, spec.task) - ended, val_total,
-                       run.config.selection.margin_points)
+    done, size = {row.number for row in rows if row.state.has_ended}, run.config.resources.trials_per_pack
+    packs = {number // size for number in range(plan.trial_count(run.config, spec.task)) if number not in done}
+    ahead = ScansAhead(scan, run.cluster.parallel_trials, len(packs), val_total, run.config.selection.margin_points)
     for row in rows:
         if row.state is TrialState.FINISHED and row.artifact_digest is not None:
             ahead.trained(row.number, row.val_correct or 0, row.artifact_digest)
@@ -74,7 +75,7 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Re
     config, task = run.config, spec.task
     open_rows = [row for row in rows if not row.state.has_ended]
     if open_rows:
-        missing = [plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))
+        missing = [[plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))]
                    for row in open_rows]
         run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
     drawn = len(rows)

@@ -121,10 +121,17 @@ class TestTraining:
         other = FreeNetwork(base, generator(3))
         assert torch.equal(first, other(inputs, []))
         assert not torch.equal(first, other(inputs, []))  # the next step drops other values
-        layer = DROPPING.layers[1]
-        dropped = one._dropped(layer, torch.ones(200, 10, 10, 10))
-        assert sorted(set(dropped.flatten().tolist())) == [0.0, pytest.approx(1 / 0.7)]
-        assert float(dropped.mean()) == pytest.approx(1.0, abs=0.01)
+        drawn = one.draw_dropout(2000)
+        assert [len(factors) for factors in drawn] == [0, 2, 0, 2]
+        active, free = drawn[1]
+        assert active.shape == (2000, 0, 4, 4) and free.shape == (2000, 7, 4, 4), "of what is passed on, after the pooling"
+        assert sorted(set(free.flatten().tolist())) == [0.0, pytest.approx(1 / 0.7)]
+        assert float(free.mean()) == pytest.approx(1.0, abs=0.01)
+
+    def test_dropout_may_be_drawn_beforehand(self) -> None:
+        base, inputs = empty_network(DROPPING), images(DROPPING, 8, seed=1)
+        here, before = (FreeNetwork(base, generator(3)) for _ in range(2))
+        assert torch.equal(here(inputs, []), before(inputs, [], before.draw_dropout(8)))
 
     def test_a_network_without_dropout_draws_no_more_numbers_than_before(self) -> None:
         draw = generator(3)

@@ -30,16 +30,41 @@ class Remembering:
 
     writes: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
+    of_trials: list[tuple[str, int, tuple[Any, ...]]] = field(default_factory=list)
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
     def __getattr__(self, method: str) -> Callable[..., bool]:
         def write(lease: Lease, task: int, number: int, *values: Any) -> bool:
             self.writes.append((method, values))
+            self.of_trials.append((method, number, values))
             return True
 
         return write
 
+    def event(self, lease: Lease, kind: str, text: str, facts: dict[str, Any]) -> None:
+        self.writes.append(("event", (text, facts)))
+        self.told.append((text, facts))
+
     @property
     def methods(self) -> list[str]:
         return [method for method, _ in self.writes]
+
+
+@dataclass
+class Counting:
+    """In the place of the scans that begin early."""
+
+    results: list[int] = field(default_factory=list)
+    packs: int = 0
+
+    def trained(self, number: int, val_correct: int, digest: str) -> None:
+        self.results.append(number)
+
+    def ended(self) -> None:
+        self.packs += 1
+
+    def begin(self) -> None:
+        """There is nothing to begin."""
 
 
 @pytest.fixture
@@ -66,13 +91,18 @@ def recorder(store: Remembering, stage: StageSpec) -> Recorder:
     return Recorder(store, lease, stage, Progress(), 60.0)  # type: ignore[arg-type]  # a store that notes what it is told
 
 
-def trial(number: int = 0) -> Any:
-    point = {"number": number, "alpha": [1e-4] * 3, "learning_rate": 0.01, "seed": 5}
-    return SimpleNamespace(trial_id=f"ray-{number}", config={"point": point})
+def trial(*numbers: int) -> Any:
+    """Of Tune: the trial of one grid point, or of a pack of them."""
+    points = [{"number": number, "alpha": [1e-4] * 3, "learning_rate": 0.01, "seed": 5} for number in numbers or (0,)]
+    return SimpleNamespace(trial_id=f"ray-{points[0]['number']}", config={"points": points})
 
 
-def report(**changes: Any) -> dict[str, Any]:
-    return {"epochs": [dict(EPOCH)], "host": "here", "done": True, "result": RESULT, "failure": None, "val_accuracy": 0.9,
+def member(number: int = 0, **changes: Any) -> dict[str, Any]:
+    return {"number": number, "epochs": [dict(EPOCH)], "result": RESULT, **changes}
+
+
+def report(*members: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"members": list(members or [member()]), "host": "here", "done": True, "val_accuracy": 0.9,
             "sparsity": 0.3, "training_iteration": 1, "pid": 7, **changes}
 
 
@@ -99,7 +129,7 @@ def test_a_trial_that_goes_on_is_recorded_as_running(recorder: Recorder, store: 
 
 def test_later_reports_bring_no_start(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
     recorder.on_trial_start(1, [], trial())
-    recorder.on_trial_result(1, [], trial(), report(done=False, result=None))
+    recorder.on_trial_result(1, [], trial(), report(member(result=None), done=False))
     recorder.on_trial_result(2, [], trial(), report())
     assert store.methods == ["trial_started", "trial_epochs", "trial_reported"]
     assert store.writes[-1][1][0].start is None
@@ -118,10 +148,63 @@ def test_every_lost_attempt_is_counted(recorder: Recorder, store: Remembering, c
 
 def test_what_has_ended_is_not_written_again(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
     recorder.on_trial_start(1, [], trial())
-    recorder.on_trial_result(1, [], trial(), report(result=None, failure={"kind": "diverged", "reason": "nan"}))
+    recorder.on_trial_result(1, [], trial(), report(member(result=None, failure={"kind": "diverged", "reason": "nan"})))
     recorder.on_trial_result(2, [], trial(), report())
     recorder.on_trial_error(2, [], trial())
     assert store.methods == ["trial_reported"]
+
+
+def test_every_member_of_a_pack_has_its_own_rows(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
+    recorder.on_trial_start(1, [], trial(0, 1, 2))
+    clock.now += START_AFTER_SECONDS
+    recorder.on_step_end(1, [])
+    assert [(method, number) for method, number, _ in store.of_trials] == [("trial_started", number) for number in (0, 1, 2)]
+    store.of_trials.clear()
+    recorder.on_trial_result(1, [], trial(0, 1, 2), report(member(0, result=None), member(2, result=None), done=False))
+    diverged = {"kind": "diverged", "reason": "nan"}
+    recorder.on_trial_result(2, [], trial(0, 1, 2), report(member(0, epochs=[]), member(1, result=None, failure=diverged),
+                                                           done=False))
+    recorder.on_trial_result(3, [], trial(0, 1, 2), report(member(2, epochs=[])))
+    assert [(method, number) for method, number, _ in store.of_trials] == [
+        ("trial_epochs", 0), ("trial_epochs", 2), ("trial_reported", 0), ("trial_reported", 1), ("trial_reported", 2)]
+    assert isinstance(store.of_trials[3][2][0].outcome, TrialFailure) and recorder.error is None
+
+
+def test_a_pack_that_is_trained_again_changes_no_row_that_has_ended(stage: StageSpec, store: Remembering,
+                                                                    clock: SimpleNamespace) -> None:
+    lease, ahead = Lease(1, "small", 1, this_owner()), Counting()
+    recorder = Recorder(store, lease, stage, Progress(), None, ahead, recorded=[0, 2])  # type: ignore[arg-type]
+    recorder.on_trial_start(1, [], trial(0, 1, 2))
+    clock.now += START_AFTER_SECONDS
+    recorder.on_step_end(1, [])
+    recorder.on_trial_result(1, [], trial(0, 1, 2), report(*(member(number, result=None) for number in range(3)), done=False))
+    recorder.on_trial_result(2, [], trial(0, 1, 2), report(*map(member, range(3))))
+    assert [(method, number) for method, number, _ in store.of_trials] == [
+        ("trial_started", 1), ("trial_epochs", 1), ("trial_reported", 1)]
+    assert (ahead.results, ahead.packs) == ([1], 1), "a pack is one place"
+
+
+def test_a_lost_pack_loses_what_it_has_not_told(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
+    pack = trial(4, 5, 6)
+    recorder.on_trial_start(1, [], pack)
+    recorder.on_trial_result(1, [], pack, report(member(5), done=False))
+    recorder.on_trial_recover(1, [], pack)
+    recorder.on_trial_start(2, [], pack)
+    recorder.on_trial_error(2, [], pack)
+    assert store.methods == ["trial_reported", "trial_started", "trial_started", "event", "trial_reported", "trial_reported"]
+    [(text, facts)] = store.told
+    assert text == "task 1, the pack of trials 4 to 6: its worker on here died, and it is trained again"
+    assert facts == {"task": 1, "number": 4, "numbers": [4, 5, 6], "host": "here"}
+
+
+def test_a_pack_that_dies_of_its_time_limit_only_reports_that(recorder: Recorder, store: Remembering,
+                                                              clock: SimpleNamespace) -> None:
+    pack = trial(0, 1)
+    pack.set_config = lambda config: setattr(pack, "config", config)
+    recorder.on_trial_start(1, [], pack)
+    clock.now += 61
+    recorder.on_trial_recover(1, [], pack)
+    assert pack.config["timed_out"] is True and "event" not in store.methods
 
 
 def test_tune_keeps_no_curves(recorder: Recorder, clock: SimpleNamespace) -> None:
@@ -134,7 +217,7 @@ def test_tune_keeps_no_curves(recorder: Recorder, clock: SimpleNamespace) -> Non
 def test_a_plan_comes_in_its_order_and_ends(stage: StageSpec) -> None:
     config = small(sweep={"learning_rate": [0.01, 0.02, 0.03]})
     trials = plan.trial_specs(stage, config.seed, plan.points(config, 1, None))
-    search = _PlannedSearch(trials[1:])
+    search = _PlannedSearch([trials[:2], trials[2:]])
     drawn = [search.suggest(name) for name in "abc"]
-    assert drawn == [{"point": {"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate, "seed": t.seed}}
-                     for t in trials[1:]] + [None]
+    assert drawn == [{"points": [{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate, "seed": t.seed}
+                                 for t in pack]} for pack in (trials[:2], trials[2:])] + [None]

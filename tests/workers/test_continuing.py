@@ -24,8 +24,10 @@ from workers import jobs
 from workers.checkpoints import Checkpoints
 from workers.continuing import Checkpoint
 from workers.epochs import Epoch
+from workers.packs import running
 from workers.publishing import build_commit
 from workers.spec import BenchmarkSpec, TrialSpec
+from workers.standing import Standing
 from workers.training import DivergedError
 
 Trials = Callable[..., TrialSpec]
@@ -63,19 +65,19 @@ VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
 def trained_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one entry for every epoch that is really trained."""
     counted: list[int] = []
-    batches = workers.training._batches
+    batches = workers.training.batches
 
     def count(order: torch.Tensor, size: int, has_batch_norm: bool) -> list[torch.Tensor]:
         counted.append(len(order))
         return batches(order, size, has_batch_norm)
 
-    monkeypatch.setattr(workers.training, "_batches", count)
+    monkeypatch.setattr(workers.training, "batches", count)
     return counted
 
 
 def attempt(spec: TrialSpec, storage: str, epochs: int) -> tuple[list[Epoch], list[str]]:
     """Begin a trial, and end it after so many epochs; its epochs and news."""
-    checkpoint = jobs.checkpoint_of(spec, storage, ALWAYS)
+    checkpoint = running.checkpoint_of([spec], storage, ALWAYS)
     steps = jobs.run_trial(spec, storage, MARGIN, checkpoint)
     seen = [next(steps) for _ in range(epochs)]
     steps.close()
@@ -84,7 +86,7 @@ def attempt(spec: TrialSpec, storage: str, epochs: int) -> tuple[list[Epoch], li
 
 def gone_on_with(spec: TrialSpec, storage: str) -> tuple[list[Epoch], jobs.TrialResult, list[str]]:
     """Run a trial to its end from where its checkpoint stands."""
-    checkpoint = jobs.checkpoint_of(spec, storage, ALWAYS)
+    checkpoint = running.checkpoint_of([spec], storage, ALWAYS)
     epochs, result = finish(jobs.run_trial(spec, storage, MARGIN, checkpoint))
     return epochs, result, list(checkpoint.news())
 
@@ -149,6 +151,7 @@ import os, signal, torch
 import workers.training
 from workers import jobs
 from tests.workers.test_continuing import ALWAYS, MARGIN, HeadKind, images
+from workers.packs import running
 from workers.spec import StageSpec, TrialSpec
 torch.set_num_threads(1)
 spec = TrialSpec(StageSpec.from_json({spec.stage.to_json()!r}), 0, {spec.alpha!r}, {spec.learning_rate!r}, {spec.seed!r})
@@ -163,7 +166,7 @@ def deadly(*arguments):
     optimizer.register_step_pre_hook(die)
     return optimizer
 workers.training.optimizer_of = deadly
-for _ in jobs.run_trial(spec, {storage!r}, MARGIN, jobs.checkpoint_of(spec, {storage!r}, ALWAYS)):
+for _ in jobs.run_trial(spec, {storage!r}, MARGIN, running.checkpoint_of([spec], {storage!r}, ALWAYS)):
     pass
 """
     killed = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -226,7 +229,7 @@ class TestCheckpointsThatAreNotUsed:
 
     def test_where_none_are_wanted(self, trial: Trials, storage: str, trained_epochs: list[int]) -> None:
         attempt(trial(), storage, 2)
-        checkpoint = jobs.checkpoint_of(trial(), storage, None)
+        checkpoint = running.checkpoint_of([trial()], storage, None)
         finish(jobs.run_trial(trial(), storage, MARGIN, checkpoint))
         assert len(trained_epochs) == 2 + 3 and checkpoint.news() == ()
 
@@ -236,14 +239,14 @@ class TestWhatACheckpointCosts:
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
         written: list[str] = []
         monkeypatch.setattr(Checkpoints, "write", lambda self, key, *others: written.append(key))
-        finish(jobs.run_trial(trial(), storage, MARGIN, jobs.checkpoint_of(trial(), storage, 300.0)))
+        finish(jobs.run_trial(trial(), storage, MARGIN, running.checkpoint_of([trial()], storage, 300.0)))
         assert written == [] and not (Path(storage) / "checkpoints").exists()
 
     def test_the_interval_is_counted_from_the_last_one(self, trial: Trials, storage: str,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
         now = [0.0]
         monkeypatch.setattr(workers.continuing.time, "monotonic", lambda: now[0])
-        checkpoint, written = jobs.checkpoint_of(trial(epochs=12), storage, 25.0), []
+        checkpoint, written = running.checkpoint_of([trial(epochs=12)], storage, 25.0), []
         for epoch in jobs.run_trial(trial(epochs=12), storage, MARGIN, checkpoint):
             written.append((epoch.epoch, Checkpoints(storage).files.size(Checkpoints.name(trial(epochs=12).key())) is not None))
             Checkpoints(storage).remove(trial(epochs=12).key())
@@ -273,7 +276,7 @@ def test_a_lost_network_is_trained_again_from_its_checkpoint(trial: Trials, stor
     digest = finish(jobs.run_trial(trial(), storage, MARGIN))[1].artifact.digest
     (Path(storage) / digest[:2] / f"{digest}.safetensors").unlink()
     attempt(trial(), storage, 2)
-    jobs.restore_trial(trial(), digest, storage, ALWAYS)
+    running.restore_pack([trial()], {0: digest}, storage, ALWAYS)
     assert len(trained_epochs) == 3 + 2 + 1 and nothing_left(storage)
 
 
@@ -297,7 +300,7 @@ class TestFineTuning:
         assert whole.rounds is not None and len(whole.rounds) == rounds and whole.news == ()
         save, saved = Checkpoint.maybe_save, [0]
 
-        def die_afterwards(checkpoint: Checkpoint, standing: workers.continuing.Standing) -> None:
+        def die_afterwards(checkpoint: Checkpoint, standing: Standing) -> None:
             save(checkpoint, standing)
             saved[0] += 1
             raise Interrupted

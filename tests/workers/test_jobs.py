@@ -13,6 +13,7 @@ from tests.workers.test_publishing import commit
 from tests.workers.test_training import finish
 from workers import jobs
 from workers.artifacts import ArtifactStore, get_network
+from workers.packs import running
 from workers.spec import StageSpec, TrialSpec
 
 Trials = Callable[..., TrialSpec]
@@ -59,11 +60,11 @@ def test_lost_and_damaged_networks_are_trained_again_to_the_same_bits(trial: Tri
     Path(store.shown(digests[2])).write_bytes(Path(store.shown(digests[2])).read_bytes()[:-1])
     assert jobs.lost_artifacts(digests, storage) == {digests[0], digests[2]}
     for number in (0, 2):
-        jobs.restore_trial(specs[number], digests[number], storage)
+        running.restore_pack([specs[number]], {number: digests[number]}, storage)
     assert jobs.lost_artifacts(digests, storage) == set()
     assert [store.get(digest).metadata["key"] for digest in digests] == [spec.key() for spec in specs]
     with pytest.raises(ArtifactError, match="is missing or damaged, and training it again gave"):
-        jobs.restore_trial(specs[0], "ab" * 32, storage)
+        running.restore_pack([specs[0]], {0: "ab" * 32}, storage)
 
 
 def test_a_task_that_does_not_fit_the_network(trial: Trials, storage: str) -> None:
