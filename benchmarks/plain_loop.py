@@ -23,6 +23,7 @@ from workers.tasks import TaskData, load_task
 
 MARGIN = 0.0005
 THRESHOLDS = 50
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Net(nn.Module):
@@ -46,7 +47,7 @@ class Net(nn.Module):
 
 def freeze(net: Net, active: list[Tensor]) -> None:
     """New values for what is free, zeros from free to active neurons, and hooks that hold the gradients of the rest at zero."""
-    below = torch.ones(net.layers[0].in_features, dtype=torch.bool)
+    below = torch.ones(net.layers[0].in_features, dtype=torch.bool, device=DEVICE)
     for layer, used in zip(net.layers, active, strict=True):
         old, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
         layer.reset_parameters()
@@ -73,7 +74,8 @@ def loader_of(inputs: Tensor, labels: Tensor, batch: int = 256) -> DataLoader:
 def steps(net: Net, loader: DataLoader, optimizer: torch.optim.Optimizer, alpha: float, keep: list[Tensor]) -> Iterator[float]:
     """One epoch, step by step; yields the loss."""
     for x, y in loader:
-        loss = functional.cross_entropy(net(x, keep), y) + alpha * sum(weight.abs().sum() for weight in net.weights())
+        fit = functional.cross_entropy(net(x.to(DEVICE), keep), y.to(DEVICE))
+        loss = fit + alpha * sum(weight.abs().sum() for weight in net.weights())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -83,14 +85,15 @@ def steps(net: Net, loader: DataLoader, optimizer: torch.optim.Optimizer, alpha:
 @torch.no_grad()
 def correct(net: Net, inputs: Tensor, labels: Tensor, keep: list[Tensor]) -> int:
     """A full validation pass."""
-    return sum(int((net(x, keep).argmax(1) == y).sum()) for x, y in DataLoader(TensorDataset(inputs, labels), batch_size=1000))
+    loader = DataLoader(TensorDataset(inputs, labels), batch_size=1000)
+    return sum(int((net(x.to(DEVICE), keep).argmax(1) == y.to(DEVICE)).sum()) for x, y in loader)
 
 
 @torch.no_grad()
 def activity(net: Net, inputs: Tensor) -> list[Tensor]:
     """Mean activation of every hidden neuron."""
-    sums = [torch.zeros(layer.out_features) for layer in net.layers]
-    for x in torch.split(inputs, 1000):
+    sums = [torch.zeros(layer.out_features, device=DEVICE) for layer in net.layers]
+    for x in torch.split(inputs.to(DEVICE), 1000):
         for place, layer in enumerate(net.layers):
             x = torch.relu(layer(x))
             sums[place] += x.sum(0)
@@ -113,11 +116,11 @@ def read(active: list[Tensor], kept: list[Tensor]) -> list[Tensor]:
     return [*((old | new).float() for old, new in zip(active[:-1], kept[:-1], strict=True)), kept[-1].float()]
 
 
-def trial(config: dict, data: TaskData, state: dict[str, Tensor], active: list[Tensor], hidden: int, epochs: int) -> None:
-    """One grid point, in an actor of its own."""
-    torch.set_num_threads(1)
-    net = Net(data.train.inputs.shape[1], hidden, data.classes)
+def learn(config: dict, data: TaskData, state: dict[str, Tensor], active: list[Tensor], hidden: int, epochs: int) -> dict:
+    """One grid point: train, measure, and find its threshold."""
+    net = Net(data.train.inputs.shape[1], hidden, data.classes).to(DEVICE)
     net.load_state_dict(state)
+    active = [used.to(DEVICE) for used in active]
     freeze(net, active)
     own = [~used for used in active]
     keep = read(active, own)
@@ -127,8 +130,15 @@ def trial(config: dict, data: TaskData, state: dict[str, Tensor], active: list[T
             pass
     best = correct(net, data.val.inputs, data.val.labels, keep)
     theta, kept = highest_threshold(net, data, active, own, best)
-    tune.report({"correct": best, "free": int(sum((~new & free).sum() for new, free in zip(kept, own, strict=True))),
-                 "theta": theta, "net": net.state_dict(), "kept": kept})
+    return {"correct": best, "free": int(sum((~new & free).sum() for new, free in zip(kept, own, strict=True))),
+            "theta": theta, "net": {name: values.cpu() for name, values in net.state_dict().items()},
+            "kept": [mask.cpu() for mask in kept]}
+
+
+def trial(config: dict, **task: object) -> None:
+    """The same in an actor of its own."""
+    torch.set_num_threads(1)
+    tune.report(learn(config, **task))
 
 
 def main() -> None:
@@ -146,7 +156,9 @@ def main() -> None:
         began, data = time.perf_counter(), load_task(benchmark, task)
         state = state or Net(data.train.inputs.shape[1], asked.hidden, data.classes).state_dict()
         results = tune.Tuner(
-            tune.with_parameters(trial, data=data, state=state, active=active, hidden=asked.hidden, epochs=asked.epochs),
+            tune.with_resources(
+                tune.with_parameters(trial, data=data, state=state, active=active, hidden=asked.hidden, epochs=asked.epochs),
+                {"cpu": 1, "gpu": torch.cuda.device_count()}),
             param_space={"alpha": tune.grid_search(asked.alpha), "lr": tune.grid_search(asked.lr)},
             run_config=tune.RunConfig(verbose=0)).fit()
         found = [result.metrics for result in results]
@@ -156,10 +168,10 @@ def main() -> None:
         state, kept = chosen["net"], chosen["kept"]
         learnt.append(read(active, kept))
         active = [old | new for old, new in zip(active, kept, strict=True)]
-        net = Net(data.train.inputs.shape[1], asked.hidden, data.classes)
+        net = Net(data.train.inputs.shape[1], asked.hidden, data.classes).to(DEVICE)
         net.load_state_dict(state)
         tests = [load_task(benchmark, number).test for number in range(1, task + 1)]
-        accuracies = [100 * correct(net, test.inputs, test.labels, keep) / len(test)
+        accuracies = [100 * correct(net, test.inputs, test.labels, [mask.to(DEVICE) for mask in keep]) / len(test)
                       for test, keep in zip(tests, learnt, strict=True)]
         print(f"task {task}: test {' '.join(f'{value:.2f}' for value in accuracies)} %, used "
               f"{' '.join(f'{100 * used.float().mean():.0f}' for used in active)} %, {time.perf_counter() - began:.0f} s")

@@ -27,7 +27,7 @@ from clnp_core.network import Network, column_index, column_mask
 from clnp_core.ranking import Lengths, Ranking
 
 RELATIVE_TOLERANCE = 5e-5
-"""A class must lead by this share of the scale (:meth:`_Stack.unpruned`) before a sample is certain."""
+"""A class must lead by this share of the scale (:meth:`_Stack.leads_and_scale`) before a sample is certain."""
 
 REBUILD_SHARE = 0.25
 """When neurons of this share have gone from a layer's sums, they are computed afresh: what went leaves its rounding behind."""
@@ -46,7 +46,7 @@ class Screen:
     """Candidates of one unpruned network, tested on one validation set."""
 
     def __init__(self, network: Network, task: int, ranking: Ranking, inputs: Tensor, labels: Tensor,
-                 allowed_wrong: int) -> None:
+                 allowed_wrong: int, longest: Lengths) -> None:
         """Order the samples, hardest first, and find the scale of their logits.
 
         Args:
@@ -56,13 +56,14 @@ class Screen:
             inputs: float [samples, *input shape].
             labels: int64 [samples].
             allowed_wrong: the error budget; more errors than this reject a candidate.
+            longest: no candidate keeps more than this of any layer; nothing beyond is ever looked at.
         """
-        stack = _Stack(network, task, ranking)
-        self._allowed_wrong = allowed_wrong
+        stack = _Stack(network, task, ranking, longest)
+        self._allowed_wrong, self.longest = allowed_wrong, longest
         fits = max(16, BLOCK_BYTES // stack.bytes_per_sample(inputs[:1]))
         size = min(max(256, 2 * allowed_wrong), fits)
         with torch.no_grad(), exact_float32():
-            leads, scale = stack.unpruned(inputs, labels, min(fits, CURVE_BLOCK))
+            leads, scale = stack.leads_and_scale(inputs, labels, min(fits, CURVE_BLOCK))
         self._tolerance = RELATIVE_TOLERANCE * scale
         remembered = max(1, MEMORY_BYTES // (size * stack.bytes_per_sample(inputs[:1])))
         self._blocks = [_Block(stack, inputs, labels, index, position < remembered)
@@ -103,7 +104,7 @@ def counts_correct(network: Network, task: int, ranking: Ranking, inputs: Tensor
 
     Cheap where neighbours in ``candidates`` differ by few neurons. Arguments as for :class:`Screen`.
     """
-    stack = _Stack(network, task, ranking)
+    stack = _Stack(network, task, ranking, tuple(map(max, zip(*candidates, strict=True))))
     size = min(max(16, BLOCK_BYTES // stack.bytes_per_sample(inputs[:1])), CURVE_BLOCK)
     counts = [0] * len(candidates)
     with exact_float32():
@@ -117,7 +118,7 @@ def counts_correct(network: Network, task: int, ranking: Ranking, inputs: Tensor
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One layer of the unpruned network, or its output: what weighs, and what follows. Neurons are in the ranking's order."""
+    """One layer of the longest candidate, or its output: what weighs, and what follows. Neurons are in the ranking's order."""
 
     window: Window | None
     weight: Tensor
@@ -158,11 +159,11 @@ class _Step:
 
 
 class _Stack:
-    """The unpruned network as steps, its output reading only what the task may read."""
+    """The longest candidate as steps, its output reading only what the task may read."""
 
-    def __init__(self, network: Network, task: int, ranking: Ranking) -> None:
+    def __init__(self, network: Network, task: int, ranking: Ranking, longest: Lengths) -> None:
         architecture, head = network.architecture, network.head(task)
-        order = [neurons.to(head.weight.device) for neurons in ranking.order]
+        order = [neurons[:kept].to(head.weight.device) for neurons, kept in zip(ranking.order, longest, strict=True)]
         readable = column_mask(architecture, architecture.depth, neurons_read_by(architecture, network.activated_by[-1], task))
         layers: list[tuple[Window | None, Tensor, Mapping[str, Tensor], Activation | None, Pool | None]] = [
             (layer.convolution, rows.of(own).weight, rows.of(own).vectors, layer.activation, layer.pool)
@@ -186,8 +187,8 @@ class _Stack:
                 count += values.numel() + (sums.numel() if step.window is None else 0)
         return 4 * count
 
-    def unpruned(self, inputs: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, float]:
-        """How far the truth leads in every sample with everything kept, and the scale of what a pruned network may add up.
+    def leads_and_scale(self, inputs: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, float]:
+        """How far the truth leads in every sample under the longest candidate, and the scale of what a shorter may add up.
 
         The scale bounds the largest |logit|, and the root of the sum of squares of its terms where they cancel: rounding
         follows the terms, and a pruned network may lack the very neurons that cancelled the others. It is that of a sample in

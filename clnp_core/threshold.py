@@ -15,7 +15,7 @@ from torch import Tensor
 from clnp_core.evaluation import CANONICAL_BATCH, count_correct, exact_float32, logit_batches
 from clnp_core.network import Network
 from clnp_core.pruning import prune
-from clnp_core.ranking import Ranking
+from clnp_core.ranking import Lengths, Ranking
 from clnp_core.screening import Screen, counts_correct
 from clnp_core.selection import ThresholdMode, Thresholds
 
@@ -111,9 +111,9 @@ class _Scan:
         self._required = required_correct
         self._counts: dict[Thresholds, int] = {}
         self.ranking = Ranking(network.activated_by, task, activities)
-        self._screen = Screen(network, task, self.ranking, inputs, labels, len(labels) - required_correct)
         self.trusts_the_screen = True
         self.nothing: Thresholds = (None,) * network.architecture.depth
+        self._screen = self._screen_of(self.ranking.lengths((0.0,) * network.architecture.depth))  # neurons that never fire go
         self.tried = self.confirmed = 0
 
     def search(self, mode: ThresholdMode) -> Thresholds:
@@ -136,9 +136,16 @@ class _Scan:
         with torch.no_grad(), exact_float32():
             return next(filter(self._passes, descending), None)
 
+    def _screen_of(self, longest: Lengths) -> Screen:
+        return Screen(self._network, self._task, self.ranking, self._inputs, self._labels, len(self._labels) - self._required,
+                      longest)
+
     def _passes(self, thresholds: Thresholds) -> bool:
         self.tried += 1
-        judged = self._screen.judge(self.ranking.lengths(thresholds))
+        lengths = self.ranking.lengths(thresholds)
+        if any(own > longest for own, longest in zip(lengths, self._screen.longest, strict=True)):
+            self._screen = self._screen_of(self.ranking.lengths(self.nothing))
+        judged = self._screen.judge(lengths)
         if judged.uncertain is None:
             return False
         if not self.trusts_the_screen:

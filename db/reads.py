@@ -87,13 +87,12 @@ class Reads:
     def stages(self, run: str) -> list[StageRow]:
         """The tasks of a run, in order."""
         with self._session() as session:
-            found = find_run(session, run)
+            stages = session.scalars(select(Stage).where(Stage.run_id == find_run(session, run).id).order_by(Stage.task)).all()
             counts: dict[int, dict[TrialState, int]] = {}
-            for stage_id, state, count in session.execute(
-                    select(Trial.stage_id, Trial.state, func.count()).join(Stage, Stage.id == Trial.stage_id)
-                    .where(Stage.run_id == found.id).group_by(Trial.stage_id, Trial.state)):
+            for stage_id, state, count in session.execute(  # by the stages' ids: an index has the groups in their order
+                    select(Trial.stage_id, Trial.state, func.count()).where(Trial.stage_id.in_([stage.id for stage in stages]))
+                    .group_by(Trial.stage_id, Trial.state)):
                 counts.setdefault(stage_id, {})[state] = count
-            stages = session.scalars(select(Stage).where(Stage.run_id == found.id).order_by(Stage.task))
             return [_stage_row(run, stage, counts.get(stage.id, {})) for stage in stages]
 
     def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0) -> list[TrialRow]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from clnp_core.errors import RunFailedError
-from clnp_core.evaluation import evaluate
+from clnp_core.evaluation import correct_predictions
 from clnp_core.frozen import frozen_activations
 from clnp_core.l1 import l1_penalty
 from clnp_core.layers import laid_out
@@ -78,7 +78,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
     generator = torch.Generator().manual_seed(seed)
     free = FreeNetwork(pruned, generator, reopen=stage.task)
     frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
-    correct = evaluate(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
+    correct = correct_predictions(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
     return (yield from _fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
                             checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
 
@@ -129,7 +129,7 @@ def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: S
             checkpoint.remove()  # a training that goes on from it diverges again
             raise diverged
         network = free.assemble(stage.task)
-        correct = evaluate(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
+        correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
         learner.ended(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began), network)
         checkpoint.maybe_save(standing)
         yield learner.epochs[-1]

@@ -118,7 +118,8 @@ def _status_text(reads: "Reads", run: "RunRow") -> str:
     if event is not None:
         facts.append(("last event", f"{time_text(event.at)}: {event.message}"))
     head = standing(run) + ("\n" + facts_text(facts) if facts else "")
-    return "\n\n".join([head, task_table(reads, run), *ways_on(reads, run)])
+    stages = reads.stages(run.name)
+    return "\n\n".join([head, task_table(reads, run, stages), *ways_on(run, stages)])
 
 
 def _sql_table(frame: Frame, width: int | None) -> str:

@@ -20,6 +20,8 @@ from orchestrator.report import TASK_INCREMENTAL, accuracy_matrix, capacity_tabl
 from orchestrator.text_table import Column, number, one_line, prose, render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from db.reads import Reads
     from db.rows import RunRow, StageRow
 
@@ -34,7 +36,7 @@ def run_document(reads: "Reads", run: "RunRow") -> dict[str, Any]:
 
 def results_text(reads: "Reads", run: "RunRow") -> str:
     """What a launch ends with: the accuracy matrix, capacity, what is proven about forgetting, and how to go on."""
-    return "\n\n".join([standing(run), *_achieved(reads, run), *ways_on(reads, run)])
+    return "\n\n".join([standing(run), *_achieved(reads, run), *ways_on(run, reads.stages(run.name))])
 
 
 def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
@@ -58,8 +60,8 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
              *origin_facts(run),
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
              ("pruning", f"margin {points_text(run.margin_points)}"), ("device", device_text(run.environment))]
-    return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run), *_achieved(reads, run),
-                        *ways_on(reads, run)])
+    return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run, stages), *_achieved(reads, run),
+                        *ways_on(run, stages)])
 
 
 def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
@@ -84,9 +86,8 @@ def standing(run: "RunRow") -> str:
     return f"Run {run.name} is {run.state.value}: {run.tasks_committed} of {plural(run.tasks, 'task')} committed."
 
 
-def task_table(reads: "Reads", run: "RunRow") -> str:
+def task_table(reads: "Reads", run: "RunRow", stages: "Sequence[StageRow]") -> str:
     """One line per task: where it stands, its trials, what was chosen, what came of it."""
-    stages = reads.stages(run.name)
     selections = {selection.task: selection for selection in reads.selections(run.name)}
     tested = {cell.on_task: cell for cell in reads.accuracy_matrix(run.name) if cell.after_task == cell.on_task}
     used: dict[int, list[str]] = {}
@@ -122,9 +123,9 @@ def _trials(stage: "StageRow", driven: bool) -> str:
     return done + running + (f", {stage.trials_failed} failed" if stage.trials_failed else "")
 
 
-def ways_on(reads: "Reads", run: "RunRow") -> list[str]:
+def ways_on(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
     """Why a run is not complete, and the command that goes on with it."""
-    stage = next((stage for stage in reads.stages(run.name) if stage.state is not StageState.COMMITTED), None)
+    stage = next((stage for stage in stages if stage.state is not StageState.COMMITTED), None)
     if stage is None:
         return []
     if run.state is RunState.DEPLETED:

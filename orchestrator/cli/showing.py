@@ -34,6 +34,10 @@ CURVE_LINES = 20
 """Points of a threshold curve that a person is shown; ``--json`` has them all."""
 
 
+TRIAL_LINES = 100
+"""Trials of a task that a person is shown; ``clnp trials`` and ``--json`` have them all."""
+
+
 @click.command()
 @click.argument("run", metavar="RUN")
 @task_option("Show one task: its selection, and a verdict for every trial.")
@@ -71,8 +75,8 @@ def task_document(reads: "Reads", run: str, task: int) -> dict[str, Any]:
 
 def task_text(reads: "Reads", run: str, task: int) -> str:
     """One task in words: its data and network, why which trial was chosen, and the verdict on every other one."""
-    trials, selections, commits = reads.trials(run, task), reads.selections(run, task), reads.commits(run, task)
-    stage = _stage(reads, run, task)
+    trials, selections = reads.trials(run, task, TRIAL_LINES), reads.selections(run, task)
+    commits, stage = reads.commits(run, task), _stage(reads, run, task)
     parts = [f"Task {task} of run {run} is {stage.state.value}." + (f"\n{one_line(stage.reason)}" if stage.reason else "")]
     if stage.architecture is not None:
         parts.append(facts_text([
@@ -82,12 +86,15 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
             ("stands on", f"commit {stage.base_digest[:12]}" if stage.base_digest else "an empty network"),
             ("commit", commits[0].digest[:12] if commits else NOTHING)]))
     if selections:
-        parts.append(_selection_text(selections[0], len(trials)))
+        parts.append(_selection_text(selections[0], stage.trials_total))
     tuned = tuning_text(commits[0]) if commits else None
     if tuned:
         parts.append(tuned)
     if trials:
         parts += [trial_table(trials, terminal_width()), _verdict_table(trials)]
+    if stage.trials_total > len(trials):
+        parts.append(f"The first {plural(len(trials), 'trial')} of {stage.trials_total:,}: `clnp trials {run} --task {task}` "
+                     "lists all of them, and --json has their verdicts.")
     return "\n\n".join(parts)
 
 

@@ -9,6 +9,7 @@ from clnp_core.architecture import Activation, HeadKind
 from clnp_core.evaluation import (
     canonical_batches,
     canonical_logits,
+    correct_predictions,
     count_correct,
     evaluate,
     exact_float32,
@@ -181,3 +182,12 @@ def test_a_network_written_by_hand() -> None:
                      {1: torch.tensor([[1.0, 0.0], [0.0, 1.0]])})
     logits = canonical_logits(net, torch.tensor([[3.0, 1.0], [0.0, 2.0]]), 1)
     assert logits.tolist() == [[2.0, 1.0], [0.0, 3.0]]
+
+
+def test_counting_alone_counts_the_same() -> None:
+    labels = canonical_logits(network(), INPUTS, 2).argmax(dim=1)
+    labels[::3] += 1
+    for batch_size in (7, 20, 1000):
+        counted = evaluate(network(), INPUTS, labels, 2, batch_size).correct
+        assert correct_predictions(network(), INPUTS, labels, 2, batch_size) == counted < len(INPUTS)
+    assert correct_predictions(network(), INPUTS[:0], labels[:0], 2) == 0

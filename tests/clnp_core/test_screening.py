@@ -22,8 +22,9 @@ def ranking_of(scan: Scan) -> Ranking:
     return Ranking(scan.network.activated_by, scan.task, scan.activities)
 
 
-def screen_of(scan: Scan, allowed_wrong: int) -> Screen:
-    return Screen(scan.network, scan.task, ranking_of(scan), scan.inputs, scan.labels, allowed_wrong)
+def screen_of(scan: Scan, allowed_wrong: int, longest: Lengths | None = None) -> Screen:
+    full = tuple(map(len, ranking_of(scan).order))
+    return Screen(scan.network, scan.task, ranking_of(scan), scan.inputs, scan.labels, allowed_wrong, longest or full)
 
 
 def judged(screen: Screen, lengths: Lengths) -> Judgement:

@@ -227,6 +227,18 @@ def test_dead_neurons_go_at_zero_and_cost_nothing() -> None:
     assert result.free_neurons >= 2 and freed_at(scan, (0.0, 0.0)) >= 2
 
 
+@pytest.mark.parametrize("silent", [0, 1])
+@pytest.mark.parametrize("mode", list(ThresholdMode))
+def test_a_layer_that_never_fires_is_no_obstacle(silent: int, mode: ThresholdMode) -> None:
+    scan = drawn_scan(mlp(5, (9, 7), 3, head=HeadKind.MULTI, head_bias=True), 1, seed=3, samples=290)
+    activities = list(scan.activities)
+    activities[silent] = torch.zeros_like(activities[silent])
+    scan = dataclasses.replace(scan, activities=tuple(activities))
+    brute = brute_shared if mode is ThresholdMode.SHARED else brute_per_layer
+    for required in (0, correct_at(scan, (0.0, 0.0)), correct_at(scan, (None, None)), 290):
+        assert found(scan, required, mode).thresholds == brute(scan, required)
+
+
 def test_equal_activities_are_one_candidate() -> None:
     scan = written_scan([5.0, -2.0, 1.0, 1.0])
     equal = dataclasses.replace(scan, activities=(torch.tensor([1.0, 2.0, 2.0, 3.0], dtype=torch.float64),))

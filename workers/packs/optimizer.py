@@ -96,7 +96,7 @@ class PackOptimizer:
 
     def _of_adam(self, decay: Tensor) -> list[Tensor | None]:
         (first, second), decoupled = BETAS, self._spec.optimizer == "adamw"
-        size, unbias = self.rates / (1 - first**self.steps), (1 - second**self.steps).rsqrt()
+        size, unbias = self.rates / (1 - torch.pow(first, self.steps)), (1 - torch.pow(second, self.steps)).rsqrt()
         shrink = (1 - self.rates[:, None] * decay).to(decay.dtype)
         return [None if decoupled else decay, shrink if decoupled else None, *self._means, size.to(decay.dtype)[:, None],
                 unbias.to(decay.dtype), self._epsilon]

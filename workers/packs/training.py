@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from clnp_core.evaluation import evaluate
+from clnp_core.evaluation import correct_predictions
 from clnp_core.l1 import l1_penalty
 from clnp_core.network import Network
 from workers.checkpoints import Snapshot
@@ -75,7 +75,7 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
                 standing.diverged[place] = diverged.message, diverged.hint
                 continue
             network = learner.free.assemble(stage.task)
-            correct = evaluate(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size).correct
+            correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
             measured.append((place, network, losses[place], penalty, correct))
         seconds = (time.perf_counter() - began) / len(trials)
         for place, network, loss, penalty, correct in measured:

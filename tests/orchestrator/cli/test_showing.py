@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from db.records import NewRun
 from db.states import FailureKind
+from orchestrator.cli import showing
 from tests.db.builders import new_run
 from tests.orchestrator.cli.conftest import Outcome, written
 
@@ -47,6 +50,17 @@ def test_a_task_with_a_verdict_for_every_trial(on_tiny: Clnp) -> None:
     assert verdicts[0].split() == ["trial", "verdict", "why"]
     assert [line.split()[0] for line in verdicts[2:]] == ["0", "1"]
     assert document["selection"]["reason"] in verdicts[2 + chosen]
+
+
+def test_a_task_of_many_trials_shows_the_first_ones_and_where_the_others_are(
+        on_tiny: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(showing, "TRIAL_LINES", 1)
+    text = on_tiny("show", "tiny", "--task", "1").out
+    assert "The best of 2 trials reached" in text
+    *_, verdicts, last = text.rstrip("\n").split("\n\n")
+    assert [line.split()[0] for line in verdicts.splitlines()[2:]] == ["0"]
+    assert last == ("The first 1 trial of 2: `clnp trials tiny --task 1` lists all of them, and --json has their verdicts.")
+    assert len(on_tiny("show", "tiny", "--task", "1", "--json").document["trials"]) == 2
 
 
 def test_a_trial_with_its_epochs_and_curve(on_tiny: Clnp) -> None:
