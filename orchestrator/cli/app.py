@@ -1,11 +1,19 @@
-"""The commands of ``clnp``, put together."""
+"""The commands of ``clnp``, put together: each is imported when it is asked for."""
+
+import gc
+import sys
+from importlib import import_module
+from types import ModuleType
 
 import click
 
-from orchestrator.cli import asking, driving, keeping, mirroring, reading, showing
-from orchestrator.cli.collecting import gc
-from orchestrator.cli.doctor import doctor
 from orchestrator.cli.options import Commands, Settings
+
+MODULES = {
+    "launch": "driving", "resume": "driving", "fork": "driving", "stop": "asking", "cancel": "asking", "status": "reading",
+    "ls": "reading", "show": "showing", "trials": "reading", "sql": "reading", "mirror": "mirroring", "verify": "keeping",
+    "doctor": "doctor", "gc": "collecting", "rm": "keeping", "db": "keeping"}
+"""Where every command is defined, in the order in which they are listed."""
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -18,7 +26,34 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
         context.exit()
 
 
-@click.group(cls=Commands, context_settings=HELP, no_args_is_help=False)
+class AllCommands(Commands):
+    """Those of :data:`MODULES`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in MODULES:
+            return None
+        command: click.Command = getattr(_imported(f"orchestrator.cli.{MODULES[cmd_name]}"), cmd_name)
+        return command
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module. What is imported stays for good: nothing to be looked for among it meanwhile, nor ever after; and seldom
+    among what a command imports later."""
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        gc.enable()
+
+
+@click.group(cls=AllCommands, context_settings=HELP, no_args_is_help=False)
 @click.option("--db", "url", metavar="URL", help="The database. [default: CLNP_DB_URL, or .clnp/clnp.db here]")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
               help="Show the version, with a digest of the code that computes results.")
@@ -30,9 +65,3 @@ def cli(context: click.Context, url: str | None) -> None:
     listed in docs/cli.md.
     """
     context.obj = Settings(url)
-
-
-for _command in (driving.launch, driving.resume, driving.fork, asking.stop, asking.cancel, reading.status, reading.ls,
-                 showing.show, reading.trials, reading.sql, mirroring.mirror, keeping.verify, doctor, gc, keeping.rm,
-                 keeping.db):
-    cli.add_command(_command)

@@ -8,7 +8,6 @@
     141  whoever read the output closed the pipe
 """
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -67,8 +66,9 @@ def _run(argv: list[str]) -> int:
         unreadable = next((word for word in argv if _unreadable(word)), None)
         if unreadable is not None:
             return _tell(Failure(f"the argument {unreadable!a} is not text", "write it in UTF-8", USAGE), argv)
-        cli = _commands()
-        command = " ".join(["clnp", *(word for word in argv if word in cli.commands)][:2])
+        from orchestrator.cli.app import MODULES, cli
+
+        command = " ".join(["clnp", *(word for word in argv if word in MODULES)][:2])
         # Not cli.main(): it has ends of its own for Ctrl-C and for closed pipes.
         with cli.make_context("clnp", argv or ["--help"]) as context:
             code = cli.invoke(context)
@@ -88,20 +88,6 @@ def _run(argv: list[str]) -> int:
         return _tell(of_os(error), argv)
     except Exception as error:
         return _tell(of_anything(error, argv), argv)
-
-
-def _commands() -> click.Group:
-    """Import the commands. What is imported stays for good: nothing to be looked for among it meanwhile, nor ever after."""
-    first = "orchestrator.cli.app" not in sys.modules
-    if first:
-        gc.disable()
-    try:
-        from orchestrator.cli.app import cli
-    finally:
-        if first:
-            gc.freeze()
-            gc.enable()
-    return cli
 
 
 def _unreadable(word: str) -> bool:

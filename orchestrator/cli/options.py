@@ -43,10 +43,11 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = nearest(name, self.commands)
+            known = self.list_commands(ctx)
+            near = nearest(name, known)
             raise UsageProblem(f"there is no command `{ctx.command_path} {name}`",
                                f"did you mean `{ctx.command_path} {near}`?" if near else
-                               f"the commands are {', '.join(self.commands)}")
+                               f"the commands are {', '.join(known)}")
         return super().resolve_command(ctx, args)
 
 

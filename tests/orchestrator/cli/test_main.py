@@ -11,7 +11,7 @@ import yaml
 
 from clnp_core import errors
 from clnp_core.errors import ClnpError
-from orchestrator.cli.app import cli
+from orchestrator.cli.app import MODULES
 from orchestrator.cli.failures import of_clnp
 from tests.orchestrator.cli.conftest import TINY, Outcome, environment, written
 
@@ -21,7 +21,7 @@ Clnp = Callable[..., Outcome]
 def test_without_arguments_it_explains_itself(clnp: Clnp) -> None:
     asked = clnp("-h")
     assert clnp() == asked == clnp("--help") and asked.code == 0 and asked.err == ""
-    for name in cli.commands:
+    for name in MODULES:
         assert f"\n  {name} " in asked.out
         assert clnp(name, "-h").out.startswith(f"Usage: clnp {name} ")
     assert "..." not in asked.out.replace("[ARGS]...", ""), "no summary is cut off in 80 columns"
