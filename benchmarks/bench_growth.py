@@ -2,8 +2,8 @@
 
     CLNP_DATA=/path/to/data python benchmarks/bench_growth.py
 
-Permuted MNIST, of which 10,000 training samples, one thread, seconds of the processor: three epochs, activities, the exact shared θ*
-at m = 1 and the evaluation of all tasks so far, which is what the proof of a commit costs. One column changes at a time.
+Permuted MNIST, of which 10,000 training samples, one thread, seconds of the processor: three epochs, activities, the exact
+shared θ* at m = 1 and the evaluation of all tasks so far, which is what the proof of a commit costs. One column changes at a time.
 """
 
 import time
@@ -27,7 +27,8 @@ from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.tasks import load_task
 from workers.training import result_of, train
 
-BENCHMARK, EPOCHS, BATCH, WIDTH, SAMPLES, VAL = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit"), 3, 256, 1000, 10_000, 10_000
+BENCHMARK = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit")
+EPOCHS, BATCH, WIDTH, SAMPLES, VAL = 3, 256, 1000, 10_000, 10_000
 Result = TypeVar("Result")
 
 
