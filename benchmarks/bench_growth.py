@@ -3,7 +3,8 @@
     CLNP_DATA=/path/to/data python benchmarks/bench_growth.py
 
 Permuted MNIST, of which 10,000 training samples, one thread, seconds of the processor: three epochs, activities, the exact
-shared θ* at m = 1 and the evaluation of all tasks so far, which is what the proof of a commit costs. One column changes at a time.
+shared θ* at m = 1 and the evaluation of all tasks so far, which is what the proof of a commit costs. One thing at a time
+changes.
 """
 
 import time

@@ -2,9 +2,10 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -19,6 +20,7 @@ from orchestrator.sharing import refuse_strangers
 from workers.artifacts import ArtifactStore
 from workers.checkpoints import Checkpoints
 from workers.files import Files, Stored
+from workers.spec import pack_key
 
 GRACE_SECONDS = 3600.0
 """Files younger than this are left alone: a worker stores a network before its driver records it."""
@@ -98,7 +100,8 @@ def _opened(address: str | None, opened: ExitStack) -> Engine:
 
 
 def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_seconds: float) -> tuple[Stored, ...]:
-    """Those of no trial that is still to be trained; while any run commits a task, the fine-tuning of that may go on, too."""
+    """Those of no trial, or pack, that is still to be trained; while any run commits a task, the fine-tuning of that may go on,
+    too."""
     idle = [(key, file) for key, file in Checkpoints(storage).stored() if file.age_seconds > older_than_seconds]
     if not idle:
         return ()
@@ -109,8 +112,10 @@ def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_second
                 if stage.state is StageState.COMMITTING or stage.failed_from is StageState.COMMITTING:
                     return ()
                 if stage.trials_pending + stage.trials_running + stage.trials_failed:
-                    wanted |= {trial.key for trial in reads.trials(run.name, stage.task)
-                               if trial.state is not TrialState.FINISHED}
+                    trials, size = reads.trials(run.name, stage.task), _pack_size(run.config)
+                    packs = [trials[start:start + size] for start in range(0, len(trials), size)]
+                    wanted |= {pack_key([trial.key for trial in pack]) for pack in packs
+                               if any(trial.state is not TrialState.FINISHED for trial in pack)}
     return tuple(file for key, file in idle if key not in wanted)
 
 
@@ -151,3 +156,8 @@ def _release(store: Store, zombies: Sequence[Zombie]) -> None:
                 store.release_trials(lease, task)
             finally:
                 store.release_lease(lease)
+
+
+def _pack_size(config: Mapping[str, Any]) -> int:
+    """Of a recorded config; one of an older version knows of no packs."""
+    return int(config.get("resources", {}).get("trials_per_pack", 1))

@@ -25,8 +25,8 @@ ERASE = "\r\x1b[2K"
 class Progress:
     """The steps of a run, for whoever wants to hear of them. This one is silent."""
 
-    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
-        """Trials of every task in turn, how many run side by side, and how many of each are recorded already."""
+    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
+        """Trials of every task in turn, how many (packs of so many) run side by side, and how many of each are recorded."""
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         """A sweep of ``trials`` begins; ``finished`` of them are recorded already."""
@@ -88,13 +88,14 @@ class ConsoleProgress(Progress):
     _stage_costs: list[float] = field(default_factory=list)
     _live_line: bool = False
 
-    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
+    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         self._tasks = list(trials_by_task)
         self._left = [trials - ended for trials, ended in zip(trials_by_task, done, strict=True)]
         self._parallel = max(1, parallel)
         self._say(f"run {run}: {_count(len(self._tasks), 'task')}, {_count(sum(self._tasks), 'trial')}, "
                   f"{sum(self._left)} of them still to run, "
-                  f"{self._parallel} side by side")
+                  + (f"{self._parallel} side by side" if pack == 1 else
+                     f"{_count(self._parallel, 'pack')} of {pack} side by side"))
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         self._task, self._best = task, 0.0

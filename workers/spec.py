@@ -227,6 +227,6 @@ class TrialSpec:
         return digest_of([self.stage.to_json(), list(self.alpha), self.learning_rate, self.seed, *packed])
 
 
-def pack_key(pack: Sequence[TrialSpec]) -> str:
-    """The digest of all that determines the results of a pack; of a trial that trains alone its own."""
-    return pack[0].key() if len(pack) == 1 else digest_of([trial.key() for trial in pack])
+def pack_key(keys: Sequence[str]) -> str:
+    """The digest of all that determines the results of a pack, from the keys of its trials; of one alone its own."""
+    return keys[0] if len(keys) == 1 else digest_of(list(keys))

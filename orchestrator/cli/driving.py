@@ -140,9 +140,10 @@ def _console(ending: Ending) -> "ConsoleProgress":
     from orchestrator.progress import ConsoleProgress
 
     class Remembering(ConsoleProgress):
-        def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int]) -> None:
+        def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int],
+                        pack: int = 1) -> None:
             ending.run = run
-            super().run_started(run, trials_by_task, parallel, done)
+            super().run_started(run, trials_by_task, parallel, done, pack)
 
         def stopped(self, reason: str) -> None:
             ending.stop_reason = reason

@@ -57,6 +57,12 @@ def test_a_pipe_gets_plain_lines(clock: Clock) -> None:
     ]
 
 
+def test_packs_are_counted_as_packs(clock: Clock) -> None:
+    stream = io.StringIO()
+    ConsoleProgress(stream, clock).run_started("demo", [32], 2, [0], pack=16)
+    assert stream.getvalue() == "run demo: 1 task, 32 trials, 32 of them still to run, 2 packs of 16 side by side\n"
+
+
 def test_a_resumed_stage_says_what_is_recorded(clock: Clock) -> None:
     stream = io.StringIO()
     progress = ConsoleProgress(stream, clock)

@@ -21,7 +21,7 @@ Told = Epoch | TrialResult | DivergedError
 
 def checkpoint_of(pack: Sequence[TrialSpec], storage: str, every_seconds: float | None) -> Checkpoint:
     """Where a pack that is interrupted goes on from."""
-    return Checkpoint(storage, pack_key(pack), pack[0].stage.threads, every_seconds)
+    return Checkpoint(storage, pack_key([trial.key() for trial in pack]), pack[0].stage.threads, every_seconds)
 
 
 def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,

@@ -150,9 +150,9 @@ class Written:
 
 
 @contextmanager
-def written(folder: Path, name: str = "demo", tasks: int = 2) -> Iterator[Written]:
+def written(folder: Path, name: str = "demo", tasks: int = 2, **resources: Any) -> Iterator[Written]:
     """A fresh run in ``folder``, held by this process."""
-    config = Config.parse({**TINY, "name": name})
+    config = Config.parse({**TINY, "name": name, "resources": resources})
     engine = open_database(f"sqlite:///{folder / '.clnp' / 'clnp.db'}", create=True)
     try:
         store = Store(engine)

@@ -12,6 +12,7 @@ from db.reads import Reads
 from db.session import open_database
 from db.states import TrialState
 from tests.orchestrator.cli.conftest import Outcome, Recorded, written
+from workers.spec import pack_key
 
 Clnp = Callable[..., Outcome]
 
@@ -69,6 +70,18 @@ def test_gc_frees_trials_that_nobody_trains(tmp_path: Path, clnp: Clnp) -> None:
     states = [trial.state for trial in Reads(engine).trials("demo")]
     engine.dispose()
     assert states == [TrialState.FINISHED, TrialState.PENDING, TrialState.PENDING]
+
+
+def test_gc_keeps_the_checkpoint_of_a_pack_that_is_still_to_be_trained(tmp_path: Path, clnp: Clnp) -> None:
+    with written(tmp_path, trials_per_pack=2) as run:
+        run.begin(trials=5)
+        for number in (0, 1, 2):
+            run.finish(number)
+        keys = [pack_key(keys) for keys in (["key-0", "key-1"], ["key-2", "key-3"], ["key-4"], ["key-3", "key-4"])]
+        files = [leave(tmp_path, f"checkpoints/{key}.safetensors", 2) for key in keys]
+        clnp("gc", folder=tmp_path)
+        assert [file.exists() for file in files] == [False, True, False, False]
+        run.let_go()
 
 
 def test_a_copied_database_guards_its_weights(copy: Path, clnp: Clnp, tmp_path: Path) -> None:

@@ -93,3 +93,9 @@ def test_a_benchmark_of_ones_own_is_asked_for_its_shape(tmp_path: Path, clnp: Cl
 def test_the_experiments_have_plans(experiment: str, clnp: Clnp, tmp_path: Path) -> None:
     plan = clnp("launch", str(ROOT / "experiments" / experiment), "--dry-run", folder=tmp_path)
     assert plan.code == 0 and plan.out.endswith("nothing was written or started\n")
+
+
+def test_packs_are_told(tmp_path: Path, clnp: Clnp) -> None:
+    _write(tmp_path, resources={"trials_per_pack": 2})
+    assert "\npacks     2 trials train as one batched computation\n" in clnp("launch", "plan.yaml", "--dry-run",
+                                                                            folder=tmp_path).out

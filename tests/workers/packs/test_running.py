@@ -72,7 +72,7 @@ def test_an_interrupted_pack_goes_on_to_the_same_bits(trial: Trials, storage: st
     for _ in range(min(told_before, sum(isinstance(news, Epoch) for _, news in whole) - 1)):
         next(steps)
     steps.close()
-    assert [key for key, _ in Checkpoints(storage).stored()] == [pack_key(pack)]
+    assert [key for key, _ in Checkpoints(storage).stored()] == [pack_key([spec.key() for spec in pack])]
     checkpoint = running.checkpoint_of(pack, storage, ALWAYS)
     again = list(running.run_pack(pack, storage, MARGIN, checkpoint))
     assert checkpoint.news() and checkpoint.news() == (), "it says that it goes on"
