@@ -157,14 +157,15 @@ def shared() -> None:
                                   text=True, env=environment) for _ in range(SHARING)]
     for process in processes:
         assert process.stdin is not None and process.stdout is not None
-        process.stdout.readline()
+        if process.stdout.readline() != "ready\n":
+            raise SystemExit("one of the processes did not begin")
     began = time.perf_counter()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    for process in processes:
-        process.wait()
+    if any(process.wait() for process in processes):
+        raise SystemExit("one of the processes failed")
     seconds = (time.perf_counter() - began) / SHARING / 3 / STEPS
     print(f"\n{SHARING} processes share the GPU, a trial each: {1e6 * seconds:.0f} µs a trial's step")
 
@@ -190,7 +191,8 @@ def whole(epochs: int = 6) -> None:
         return
     seconds = {}
     with tempfile.TemporaryDirectory() as storage:
-        for name, points in (("a pack of 16 points", pack), ("again, its kernels made", pack)):
+        for name, points in (("a pack of 16 points, tf32", pack), ("again, its kernels made", pack),
+                             ("a pack of 16 points, float32, as the plain loop", grid(16, "float32", epochs))):
             began = time.perf_counter()
             trained = [told for told in run_pack(points, storage, Decimal(1)) if hasattr(told[1], "artifact")]
             seconds[name] = time.perf_counter() - began

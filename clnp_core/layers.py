@@ -42,6 +42,9 @@ def weigh(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | 
     if window is None:
         return functional.linear(values.flatten(1), weight, bias)
     if weight.numel():
+        if torch.is_autocast_enabled(values.device.type):  # batched by torch.func, a convolution does not see it by itself
+            cast = torch.get_autocast_dtype(values.device.type)
+            values, weight, bias = values.to(cast), weight.to(cast), None if bias is None else bias.to(cast)
         return functional.conv2d(values, weight, bias, window.stride, window.padding)
     sums = values.new_zeros(len(values), len(weight), *(window.positions(side) for side in values.shape[2:]))
     return sums if bias is None else sums + per_neuron(bias, sums)
@@ -61,8 +64,8 @@ def normalise(values: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:
     """
     if "scale" not in vectors or not values.numel():
         return values
-    return functional.batch_norm(values, vectors["mean"], vectors["variance"], vectors["scale"], vectors["shift"],
-                                 training=False, eps=BATCH_NORM_EPSILON)
+    mean, variance, scale, shift = (vectors[name] for name in ("mean", "variance", "scale", "shift"))
+    return functional.batch_norm(values.to(mean.dtype), mean, variance, scale, shift, training=False, eps=BATCH_NORM_EPSILON)
 
 
 def respond(layer: Layer, values: Tensor, weight: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:

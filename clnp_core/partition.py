@@ -143,7 +143,7 @@ class FreeNetwork(nn.Module):
             return sums
         mean, variance = (self.get_buffer(f"{name}_{index}") for name in RUNNING)
         scale, shift = (self.vectors[f"{name}_{index}"] for name in ("scale", "shift"))
-        return functional.batch_norm(sums, mean, variance, scale, shift, self.training,
+        return functional.batch_norm(sums.to(mean.dtype), mean, variance, scale, shift, self.training,
                                      BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON)
 
     def trainable(self) -> list[nn.Parameter]:

@@ -173,10 +173,11 @@ class AttemptStart:
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
-    """The last that a worker reports of a trial. ``start`` is None where the start of the attempt has been recorded."""
+    """What a worker reports of a trial. ``start`` is None where the start of the attempt has been recorded, ``outcome`` where
+    the trial goes on."""
 
     epochs: tuple[EpochRecord, ...]
-    outcome: TrialSuccess | TrialFailure
+    outcome: TrialSuccess | TrialFailure | None
     start: AttemptStart | None = None
 
 

@@ -1,6 +1,6 @@
 """Writes about one trial, from its start to its result or its failure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import insert
@@ -103,24 +103,43 @@ class TrialWrites(Writer):
             StateError: the stage is not SWEEPING; the trial has failed, or has FINISHED with another result; or it is not
                 RUNNING and the report brings no start.
         """
-        caller, outcome = "trial_reported", report.outcome
         with self._driving(lease) as session:
-            state = trial_in(session, lease, task, number)[1].state
-            if isinstance(outcome, TrialFailure) and state.has_ended:
-                return _record_failure(session, lease, task, number, outcome, caller)
-            trial = _sweeping_trial(session, lease, task, number, caller, TrialState.RUNNING)
-            if trial is None:
-                if isinstance(outcome, TrialSuccess):
-                    _compare_result(session, lease, task, number, outcome)
-                return False
-            if report.start is not None:
-                _start_attempt(session, trial, report.start.ray_trial_id, report.start.seconds_ago)
-            _require_running(lease, task, trial, caller)
-            _record_epochs(session, trial, report.epochs)
-            if isinstance(outcome, TrialFailure):
-                return _record_failure(session, lease, task, number, outcome, caller)
-            _record_result(session, trial, outcome)
-            return True
+            return _record_report(session, lease, task, number, report, "trial_reported")
+
+    def trials_reported(self, lease: Lease, task: int, reports: Mapping[int, TrialReport]) -> frozenset[int]:
+        """What several trials report together, by number, in one transaction: of each as :meth:`trial_reported`, or its start
+        and epochs alone where it goes on.
+
+        Returns:
+            Those of which something was recorded.
+
+        Raises:
+            StateError: as in :meth:`trial_reported`, of any of them; then nothing is recorded.
+        """
+        with self._driving(lease) as session:
+            return frozenset([number for number, report in reports.items()
+                              if _record_report(session, lease, task, number, report, "trials_reported")])
+
+
+def _record_report(session: Session, lease: Lease, task: int, number: int, report: TrialReport, caller: str) -> bool:
+    """What one trial reports; whether it was recorded now."""
+    outcome, state = report.outcome, trial_in(session, lease, task, number)[1].state
+    if isinstance(outcome, TrialFailure) and state.has_ended:
+        return _record_failure(session, lease, task, number, outcome, caller)
+    trial = _sweeping_trial(session, lease, task, number, caller, TrialState.RUNNING)
+    if trial is None:
+        if isinstance(outcome, TrialSuccess):
+            _compare_result(session, lease, task, number, outcome)
+        return False
+    if report.start is not None:
+        _start_attempt(session, trial, report.start.ray_trial_id, report.start.seconds_ago)
+    _require_running(lease, task, trial, caller)
+    _record_epochs(session, trial, report.epochs)
+    if isinstance(outcome, TrialFailure):
+        return _record_failure(session, lease, task, number, outcome, caller)
+    if outcome is not None:
+        _record_result(session, trial, outcome)
+    return True
 
 
 def _start_attempt(session: Session, trial: Trial, ray_trial_id: str, seconds_ago: float) -> None:

@@ -1,8 +1,7 @@
 """What Ray Tune reports, written into the database as it arrives. Runs in the driver: workers have no credentials."""
 
 import time
-from collections.abc import Callable, Collection
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ray import tune
@@ -36,9 +35,10 @@ KEPT_BY_TUNE = frozenset({"done", "training_iteration", "val_accuracy", "sparsit
 class Recorder(tune.Callback):
     """Tune's callback into the store; it also tells ``ahead`` which scans may begin.
 
-    What arrives together is one transaction: a trial that ends with its first report costs one, its start included. A worker
-    that dies is started again by Tune under the same trial; its records are upserts, so nothing is counted twice. An error in
-    here (a lost lease, a database that went away) ends the sweep: it is kept in ``error`` for the driver.
+    What arrives together is one transaction: a trial that ends with its first report costs one, its start included, and so
+    does whatever a pack reports at once, because its worker waits for it. A worker that dies is started again by Tune under
+    the same trial; its records are upserts, so nothing is counted twice. An error in here (a lost lease, a database that
+    went away) ends the sweep: it is kept in ``error`` for the driver.
     """
 
     def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress, time_limit_seconds: float | None,
@@ -52,7 +52,7 @@ class Recorder(tune.Callback):
             progress: who is told.
             time_limit_seconds: of an attempt at a trial, or at a pack of them.
             ahead: the scans that may begin.
-            recorded: trials that have ended before. A pack that holds one is trained whole, and the row stays what it is.
+            recorded: trials that have ended before. A pack that holds one is trained whole, and its row stays what it is.
         """
         self._ahead = ahead
         self._store, self._lease, self._stage, self._progress = store, lease, stage, progress
@@ -85,15 +85,14 @@ class Recorder(tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Several times a second: record the starts of trials that do not report at once."""
         now = time.monotonic()
-        for number in [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]:
-            self._guarded(partial(self._record_start, number))
+        waited = [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]
+        self._guarded(lambda: self._record_starts(waited))
         if self._ahead is not None:
             self._guarded(self._ahead.begin)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
-        for number in self._open(trial):
-            self._guarded(partial(self._record_start, number))
+        self._guarded(lambda: self._record_starts(self._open(trial)))
         if self._ran_out_of_time(trial):
             trial.set_config({**trial.config, "timed_out": True})
         else:
@@ -122,10 +121,25 @@ class Recorder(tune.Callback):
             again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
             self._unrecorded[number] = f"{trial.trial_id}{again}"
 
-    def _record_start(self, number: int) -> None:
-        start = self._unrecorded_start(number)
-        if start is not None:
-            self._store.trial_started(self._lease, self._stage.task, number, start.ray_trial_id, "", "", start.seconds_ago)
+    def _record_starts(self, numbers: Sequence[int]) -> None:
+        self._write({number: TrialReport((), None, start) for number in numbers
+                     if (start := self._unrecorded_start(number)) is not None})
+
+    def _write(self, reports: Mapping[int, TrialReport]) -> None:
+        """What arrived of several trials in one transaction, and of one in those that say what it is."""
+        task = self._stage.task
+        if len(reports) > 1:
+            self._store.trials_reported(self._lease, task, reports)
+            return
+        for number, report in reports.items():
+            if report.outcome is not None:
+                self._store.trial_reported(self._lease, task, number, report)
+                continue
+            start = report.start
+            if start is not None:
+                self._store.trial_started(self._lease, task, number, start.ray_trial_id, "", "", start.seconds_ago)
+            if report.epochs:
+                self._store.trial_epochs(self._lease, task, number, report.epochs)
 
     def _unrecorded_start(self, number: int) -> AttemptStart | None:
         """The start of the attempt if it waits to be recorded; it waits no more."""
@@ -146,25 +160,40 @@ class Recorder(tune.Callback):
             self._store.event(self._lease, "trial", text, self._facts(trial))
             self._progress.notice(f"  {text}")
         self._hosts |= dict.fromkeys(self._open(trial), result["host"])
+        reports = {member["number"]: self._report(**member) for member in members}
+        self._write({number: report for number, report in reports.items() if report.epochs or report.outcome})
+        self._recorded.update(number for number, report in reports.items() if report.outcome)
         for member in members:
-            self._member(**member)
+            self._show(reports[member["number"]], **member)
         if result.get("done"):
             self._pack_ended()
 
-    def _member(self, number: int, epochs: list[dict[str, Any]], result: TrialResult | None = None,
-                failure: dict[str, str] | None = None) -> None:
-        """What a report says of one trial."""
+    def _report(self, number: int, epochs: list[dict[str, Any]], result: TrialResult | None = None,
+                failure: dict[str, str] | None = None) -> TrialReport:
+        """What there is to write of one trial."""
         records = tuple(EpochRecord(**epoch) for epoch in epochs)
-        if records:
-            last = records[-1]
-            self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+        outcome: TrialSuccess | TrialFailure | None = None
         if failure is not None:
-            self._fail(number, FailureKind(failure["kind"]), failure["reason"], records)
+            outcome = TrialFailure(FailureKind(failure["kind"]), failure["reason"])
         elif result is not None:
-            self._finish(number, result, records)
-        elif records:
-            self._record_start(number)
-            self._store.trial_epochs(self._lease, self._stage.task, number, records)
+            curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in result.curve)
+            outcome = TrialSuccess(
+                result.val_correct, result.val_total, result.best_epoch, result.epochs_run, result.train_seconds,
+                result.total_seconds, result.artifact.digest, result.artifact.bytes_written, self._hosts[number], result.device,
+                curve, result.hidden_total)
+        return TrialReport(records, outcome, self._unrecorded_start(number) if records or outcome else None)
+
+    def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: Any) -> None:
+        """Tell of what has been written of one trial."""
+        if report.epochs:
+            last = report.epochs[-1]
+            self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+        if isinstance(report.outcome, TrialFailure):
+            self._progress.trial_failed(number, report.outcome.reason)
+        elif result is not None:
+            if self._ahead is not None:
+                self._ahead.trained(number, result.val_correct, result.artifact.digest)
+            self._progress.trial_finished(number, result.val_correct / result.val_total, result.total_seconds)
 
     def _named(self, trial: Trial) -> str:
         """The subject of a sentence about a trial, or about a pack of them."""
@@ -181,35 +210,16 @@ class Recorder(tune.Callback):
         if self._ahead is not None:
             self._ahead.ended()
 
-    def _finish(self, number: int, trained: TrialResult, epochs: tuple[EpochRecord, ...]) -> None:
-        curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in trained.curve)
-        success = TrialSuccess(
-            trained.val_correct, trained.val_total, trained.best_epoch, trained.epochs_run, trained.train_seconds,
-            trained.total_seconds, trained.artifact.digest, trained.artifact.bytes_written, self._hosts[number], trained.device,
-            curve, trained.hidden_total)
-        self._report(number, epochs, success)
-        if self._ahead is not None:
-            self._ahead.trained(number, trained.val_correct, trained.artifact.digest)
-        self._progress.trial_finished(number, trained.val_correct / trained.val_total, trained.total_seconds)
-
     def _lost(self, trial: Trial) -> None:
-        out_of_time, numbers = self._ran_out_of_time(trial), self._open(trial)
+        numbers = self._open(trial)
+        failure = (TrialFailure(FailureKind.TIMED_OUT, f"longer than {self._limit:g} s") if self._ran_out_of_time(trial) else
+                   TrialFailure(FailureKind.LOST, "its worker died, and so did the workers of its retries"))
+        self._write({number: TrialReport((), failure, self._unrecorded_start(number)) for number in numbers})
+        self._recorded.update(numbers)
         for number in numbers:
-            if out_of_time:
-                self._fail(number, FailureKind.TIMED_OUT, f"longer than {self._limit:g} s")
-            else:
-                self._fail(number, FailureKind.LOST, "its worker died, and so did the workers of its retries")
+            self._progress.trial_failed(number, failure.reason)
         if numbers:
             self._pack_ended()
-
-    def _fail(self, number: int, kind: FailureKind, reason: str, epochs: tuple[EpochRecord, ...] = ()) -> None:
-        self._report(number, epochs, TrialFailure(kind, reason))
-        self._progress.trial_failed(number, reason)
-
-    def _report(self, number: int, epochs: tuple[EpochRecord, ...], outcome: TrialSuccess | TrialFailure) -> None:
-        self._store.trial_reported(self._lease, self._stage.task, number,
-                                   TrialReport(epochs, outcome, self._unrecorded_start(number)))
-        self._recorded.add(number)
 
     def _ran_out_of_time(self, trial: Trial) -> bool:
         began = [self._started[number] for number in self._open(trial) if number in self._started]

@@ -7,7 +7,7 @@ for checkpoints, of which there are none. Nobody but the driver writes there; wo
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,8 @@ class SampledTrial:
 
 
 def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
-             recorder: Recorder, stop: Callable[[], bool], trainable: type[tune.Trainable] = Pack) -> None:
+             recorder: Recorder, stop: Callable[[], bool], done: Collection[int] = (),
+             trainable: type[tune.Trainable] = Pack) -> None:
     """Train the grid points of a stage that have no result yet.
 
     Args:
@@ -49,9 +50,10 @@ def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpe
         cluster: the connected one.
         recorder: writes every report into the database.
         stop: asked between reports; True ends the sweep and leaves the rest for a resume.
+        done: trials that have ended before; they only keep their packs company.
         trainable: what a worker runs for a pack; a measurement of the driver puts one there that does not train.
     """
-    _fit(config, stage, storage, cluster, recorder, stop, _PlannedSearch(packs), len(packs),
+    _fit(config, stage, storage, cluster, recorder, stop, _PlannedSearch(packs, done), len(packs),
          config.resources.max_concurrent_trials, trainable)
 
 
@@ -119,16 +121,17 @@ class _Stopper(tune.Stopper):
 class _PlannedSearch(Searcher):
     """The packs of a plan, one after another. Tune's own grid copies the whole of it for every trial that it makes."""
 
-    def __init__(self, packs: Sequence[Sequence[TrialSpec]]) -> None:
+    def __init__(self, packs: Sequence[Sequence[TrialSpec]], done: Collection[int]) -> None:
         super().__init__()
-        self._packs = iter(packs)
+        self._packs, self._done = iter(packs), frozenset(done)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         pack = next(self._packs, None)
         if pack is None:
             return None
         return {"points": [{"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
-                            "seed": trial.seed} for trial in pack]}
+                            "seed": trial.seed} for trial in pack],
+                "wanted": [trial.number for trial in pack if trial.number not in self._done]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: no point depends on a result."""
@@ -176,4 +179,4 @@ class _NumberedSearch(OptunaSearch):
         point = sampled_point(self._config, drawn["alpha"], drawn["learning_rate"])
         number, self._next = self._next, self._next + 1
         return {"points": [{"number": number, "alpha": list(point.alpha), "learning_rate": point.learning_rate,
-                            "seed": trial_seed(self._config.seed, self._task, number)}], "sampled": True}
+                            "seed": trial_seed(self._config.seed, self._task, number)}], "wanted": [number], "sampled": True}

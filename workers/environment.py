@@ -1,9 +1,7 @@
 """Where results come from: what must agree for two of them to be comparable bit for bit, and what is merely told."""
 
 import hashlib
-import os
 import platform
-import shutil
 import socket
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -47,20 +45,10 @@ def fingerprint(threads: int) -> dict[str, Any]:
 
     own = {"torch": str(torch.__version__), "code": code_version(), "threads": threads}
     if torch.cuda.is_available():
-        return {"device": torch.cuda.get_device_name(), **own, "kernels": kernel_compiler() or "torch"}
+        from workers.packs.kernels import kernels_come_from
+
+        return {"device": torch.cuda.get_device_name(), **own, "kernels": kernels_come_from()}
     return {"device": f"cpu {platform.machine()} {torch.backends.cpu.get_cpu_capability()}", **own}
-
-
-@cache
-def kernel_compiler() -> str | None:
-    """What makes kernels for a GPU out of torch's operations, such as ``triton 3.4.0``; None where it or the C compiler that it
-    needs is missing."""
-    if not any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang")):
-        return None
-    try:
-        return f"triton {version('triton')}"
-    except PackageNotFoundError:
-        return None
 
 
 def host_name() -> str:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import ray
+import torch
 from ray import tune
 
 from clnp_core.errors import ClnpError
@@ -54,12 +55,12 @@ class StageWork:
 class Pack(tune.Trainable):
     """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
 
-    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; once a time limit has killed
-    the process there is also ``config["timed_out"]``. Every result holds ``members``, one dictionary for each point with news:
-    its ``number``, its ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended,
-    ``result`` (:class:`workers.jobs.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
-    It also holds ``news`` of the checkpoint (:meth:`workers.continuing.Checkpoint.news`) and, where one point trains alone,
-    what samplers learn from.
+    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; once a time limit has
+    killed the process there is also ``config["timed_out"]``. ``config["wanted"]`` has the numbers that are told of. Every
+    result holds ``members``, one dictionary for each point with news: its ``number``, its ``epochs`` (the first ones those of
+    an attempt that it goes on with as well) and, when it has ended, ``result`` (:class:`workers.jobs.TrialResult`) or
+    ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). It also holds ``news`` of the checkpoint
+    (:meth:`workers.continuing.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
     """
 
     def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
@@ -79,9 +80,9 @@ class Pack(tune.Trainable):
             faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True)
         pack = [TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"],
                           (len(points), place)) for place, point in enumerate(points)]
-        self._training = {trial.number for trial in pack}
+        self._training = set(config["wanted"])
         self._checkpoint = running.checkpoint_of(pack, work.storage, work.checkpoint_every_seconds)
-        self._steps = running.run_pack(pack, work.storage, work.margin_points, self._checkpoint)
+        self._steps = running.run_pack(pack, work.storage, work.margin_points, self._checkpoint, frozenset(config["wanted"]))
 
     def step(self) -> dict[str, Any]:
         members: dict[int, dict[str, Any]] = {}
@@ -104,6 +105,9 @@ class Pack(tune.Trainable):
                 if not self._training:
                     deque(self._steps, maxlen=0)  # what is left to do behind the last result
                     return self._ended(members)
+        except torch.OutOfMemoryError as error:
+            return self._all_ended(members, "error", f"the GPU has too little memory: {str(error).splitlines()[0]}\n"
+                                   "lower resources.trials_per_pack, or raise resources.gpus_per_trial")
         except ClnpError as error:
             return self._all_ended(members, "error", str(error))
         except Exception as error:

@@ -1,9 +1,6 @@
 """The commands of ``clnp``, put together: each is imported when it is asked for."""
 
-import gc
-import sys
 from importlib import import_module
-from types import ModuleType
 
 import click
 
@@ -35,22 +32,8 @@ class AllCommands(Commands):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in MODULES:
             return None
-        command: click.Command = getattr(_imported(f"orchestrator.cli.{MODULES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(import_module(f"orchestrator.cli.{MODULES[cmd_name]}"), cmd_name)
         return command
-
-
-def _imported(name: str) -> ModuleType:
-    """Import a module. What is imported stays for good: nothing to be looked for among it meanwhile, nor ever after; and seldom
-    among what a command imports later."""
-    if name in sys.modules:
-        return sys.modules[name]
-    gc.disable()
-    try:
-        return import_module(name)
-    finally:
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
-        gc.enable()
 
 
 @click.group(cls=AllCommands, context_settings=HELP, no_args_is_help=False)

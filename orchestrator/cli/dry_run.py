@@ -65,7 +65,7 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) ->
     say(f"training  {training_text(config.training.model_dump(mode='json'))}")
     say(f"pruning   margin {points_text(str(config.selection.margin_points))}, {config.selection.threshold.value} threshold")
     if config.resources.trials_per_pack > 1:
-        say(f"packs     {plural(config.resources.trials_per_pack, 'trial')} train as one batched computation")
+        say(f"packs     up to {plural(config.resources.trials_per_pack, 'trial')} train as one batched computation")
     if len(network.input_shape) > 1:
         say(f"\n{network_table(network, terminal_width())}")
     for (points, source, count), group in groupby(tasks, key=lambda task: (task.points, task.source, task.trials)):

@@ -8,6 +8,7 @@
     141  whoever read the output closed the pipe
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code. Nothing is raised.
     """
+    gc.set_threshold(50_000, 20, 20)  # most of a command is imports, and what is imported stays
     argv = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):

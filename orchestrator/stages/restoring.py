@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from db.rows import StageRow, TrialRow
 from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
+from orchestrator.stages.beginning import kept_choice
 from orchestrator.stages.context import RunContext
 from workers import jobs
 from workers.packs import running
@@ -39,6 +40,10 @@ def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -
 
 
 def _packs(run: RunContext, stage: StageRow) -> list[tuple[TrialSpec, ...]]:
-    """The trials of the stage as they were trained: all that a plan has or a sampler has drawn."""
-    drawn = [GridPoint(row.alpha, row.learning_rate) for row in run.reads.trials(run.name, stage.task)]
-    return plan.packs(plan.trial_specs(run.spec(stage), run.config.seed, drawn, run.config.resources.trials_per_pack))
+    """The trials of the stage as they were trained: what a plan has, or what a sampler has drawn so far."""
+    config, spec, task = run.config, run.spec(stage), stage.task
+    if plan.sampled(config, task):
+        return [(plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),)
+                for row in run.reads.trials(run.name, task)]
+    points = plan.points(config, task, kept_choice(run, task))
+    return plan.packs(plan.trial_specs(spec, config.seed, points, config.resources.trials_per_pack))

@@ -25,4 +25,5 @@ def take_over(run: RunContext, task: int) -> str:
     planned = run.reads.stages(run.name)[task - 1].trials_total
     return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
             f"trial{'' if planned == 1 else 's'} taken over from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
-            "none trained again")
+            + ("none trained again" if len(taken) == planned or run.config.resources.trials_per_pack == 1 else
+               "and packs that miss a trial are trained whole"))

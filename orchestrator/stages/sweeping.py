@@ -48,7 +48,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
         done = {row.number for row in ended}
         missing = [pack for pack in plan.packs(trials) if any(trial.number not in done for trial in pack)]
         if missing:
-            run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
+            run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop, done)
     _end_sweep(run, task)
 
 

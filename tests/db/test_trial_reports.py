@@ -103,3 +103,30 @@ def test_a_result_of_what_has_failed_is_refused(driver: Driver) -> None:
     driver.store.trial_reported(driver.lease, 1, 0, TrialReport((), DIVERGED, START))
     with pytest.raises(StateError, match="trial_reported: trial 0 of task 1 of run 'demo' is failed"):
         driver.store.trial_reported(driver.lease, 1, 0, TrialReport((), success(0), START))
+
+
+def test_what_several_report_together_is_what_each_reports(driver: Driver, reads: Reads) -> None:
+    driver.begin(trials=4)
+    starts = {number: TrialReport((), None, AttemptStart("ray-0", 3.0)) for number in range(3)}
+    assert driver.store.trials_reported(driver.lease, 1, starts) == {0, 1, 2}
+    assert [trial.state for trial in reads.trials("demo")] == [TrialState.RUNNING] * 3 + [TrialState.PENDING]
+    epochs = {number: TrialReport((epoch(1), epoch(2)), None) for number in range(3)}
+    assert driver.store.trials_reported(driver.lease, 1, epochs) == {0, 1, 2}
+    ends = {0: TrialReport((), success(0)), 1: TrialReport((), DIVERGED), 2: TrialReport((epoch(3),), None)}
+    assert driver.store.trials_reported(driver.lease, 1, ends) == {0, 1, 2}
+    assert driver.store.trials_reported(driver.lease, 1, ends) == {2}, "what has ended is not written again"
+    alone = TrialReport((epoch(1), epoch(2)), success(0, artifact_digest="other"), START)
+    driver.store.trial_reported(driver.lease, 1, 3, alone)
+    assert recorded(reads, 0) == recorded(reads, 3)
+    assert [trial.state for trial in reads.trials("demo")] == [
+        TrialState.FINISHED, TrialState.FAILED, TrialState.RUNNING, TrialState.FINISHED]
+    assert [row.epoch for row in reads.trial_history("demo", 1, 2)] == [1, 2, 3]
+
+
+def test_of_several_one_that_may_not_be_recorded_holds_back_all(driver: Driver, reads: Reads) -> None:
+    driver.begin()
+    before = reads.trials("demo")
+    reports = {0: TrialReport((), success(0), START), 1: TrialReport((epoch(1),), None)}
+    with pytest.raises(StateError, match="trials_reported: trial 1 of task 1 of run 'demo' is pending, expected running"):
+        driver.store.trials_reported(driver.lease, 1, reports)
+    assert reads.trials("demo") == before

@@ -1,5 +1,5 @@
-"""Runs that train in packs: every trial has its rows, and a pack that is cut short is trained again while what it has recorded
-stays."""
+"""Runs that train in packs: every trial has its rows, and a pack of which something is missing is trained whole while what is
+recorded stays."""
 
 from pathlib import Path
 from typing import Any
@@ -15,41 +15,46 @@ PACKS = {"max_concurrent_trials": 1, "trials_per_pack": 3}
 
 
 class CutShortError(Exception):
-    """In the middle of recording a pack."""
+    """When a pack has been recorded."""
 
 
-def named(name: str) -> Config:
-    """Four trials of one task, in packs of three and one."""
-    config = small(benchmark={"tasks": 1}, sweep={"learning_rate": [0.001, 0.003, 0.01, 0.02]}, resources=PACKS)
+def named(name: str, rates: list[float], **sweep: object) -> Config:
+    """Trials of one task, in packs of three."""
+    config = small(benchmark={"tasks": 1}, sweep={"learning_rate": rates, **sweep}, resources=PACKS)
     return Config.parse({**config.resolved(), "name": name})
 
 
 @pytest.mark.usefixtures("ray_with_logical_gpus")
-def test_a_pack_that_was_cut_short_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_only_what_is_missing_of_a_pack_is_recorded_and_it_ends_as_if_trained_whole(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
-    assert laboratory.launch(named("whole")).state is RunState.COMPLETED
-    whole = laboratory.trials("whole")
-    assert [trial.state for trial in whole] == [TrialState.FINISHED] * 4
-    histories = [laboratory.read(lambda reads, n=n: reads.trial_history("whole", 1, n)) for n in range(4)]
-    assert [[epoch.epoch for epoch in history] for history in histories] == [[1, 2]] * 4
 
-    def interrupt(step: str, detail: Any) -> None:
-        if (step, detail) == ("finished", 1):
+    def cut_short(step: str, detail: Any) -> None:
+        if (step, detail) == ("finished", 2):
             raise CutShortError
 
     with pytest.raises(CutShortError):
-        laboratory.launch(named("cut-short"), Heard(when=interrupt))
-    recorded = [trial for trial in laboratory.trials("cut-short") if trial.state is TrialState.FINISHED]
-    assert [trial.number for trial in recorded] == [0, 1], "a part of the first pack"
-    laboratory.artifact(recorded[0].artifact_digest).unlink()  # and what it stored is lost
+        laboratory.launch(named("whole", [0.001, 0.003, 0.01, 0.02]), Heard(when=cut_short))
+    recorded = laboratory.trials("whole")
+    assert [trial.state for trial in recorded] == [*[TrialState.FINISHED] * 3, TrialState.PENDING]
+    laboratory.artifact(recorded[1].artifact_digest).unlink()  # what it stored is lost
     resumed = Heard()
-    assert laboratory.resume("cut-short", resumed).state is RunState.COMPLETED
-    assert sorted(resumed.of("finished")) == [2, 3]
-    again = laboratory.trials("cut-short")
-    assert [(trial.attempts, trial.ray_trial_id, trial.total_seconds) for trial in again[:2]] == [
-        (trial.attempts, trial.ray_trial_id, trial.total_seconds) for trial in recorded], "what was recorded stays"
-    assert laboratory.digests("cut-short") == laboratory.digests("whole")
-    assert [trial.artifact_digest for trial in again] == [trial.artifact_digest for trial in whole]
+    assert laboratory.resume("whole", resumed).state is RunState.COMPLETED
+    assert resumed.of("finished") == [3]
+    whole = laboratory.trials("whole")
+    assert [(trial.attempts, trial.total_seconds) for trial in whole[:3]] == [
+        (trial.attempts, trial.total_seconds) for trial in recorded[:3]]
+    histories = [laboratory.read(lambda reads, n=n: reads.trial_history("whole", 1, n)) for n in range(4)]
+    assert [[epoch.epoch for epoch in history] for history in histories] == [[1, 2]] * 4
+    laboratory.artifact(whole[0].artifact_digest).unlink(missing_ok=True)  # taken over without its weights: nobody needs them
+
+    others = Heard()
+    assert laboratory.launch(named("other", [0.001, 0.005, 0.01, 0.02], reuse_trials=True), others).state is RunState.COMPLETED
+    assert ("  task 1: 2 of 4 trials taken over from run whole, and packs that miss a trial are trained whole"
+            in others.of("notice"))
+    other = laboratory.trials("other")
+    assert sorted(others.of("finished")) == [0, 1], "the pack of 0, 1 and 2 is trained for 0 and 1, whose networks are missing"
+    assert [trial.artifact_digest for trial in other if trial.number != 1] == [
+        trial.artifact_digest for trial in whole if trial.number != 1], "whoever trains beside them"
 
 
 def test_only_a_grid_can_be_cut_into_packs() -> None:

@@ -41,6 +41,9 @@ class Remembering:
 
         return write
 
+    def trials_reported(self, lease: Lease, task: int, reports: dict[int, TrialReport]) -> None:
+        self.writes.append(("trials_reported", (reports,)))
+
     def event(self, lease: Lease, kind: str, text: str, facts: dict[str, Any]) -> None:
         self.writes.append(("event", (text, facts)))
         self.told.append((text, facts))
@@ -154,20 +157,22 @@ def test_what_has_ended_is_not_written_again(recorder: Recorder, store: Remember
     assert store.methods == ["trial_reported"]
 
 
-def test_every_member_of_a_pack_has_its_own_rows(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
+def test_what_a_pack_reports_at_once_is_one_write(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
     recorder.on_trial_start(1, [], trial(0, 1, 2))
     clock.now += START_AFTER_SECONDS
     recorder.on_step_end(1, [])
-    assert [(method, number) for method, number, _ in store.of_trials] == [("trial_started", number) for number in (0, 1, 2)]
-    store.of_trials.clear()
-    recorder.on_trial_result(1, [], trial(0, 1, 2), report(member(0, result=None), member(2, result=None), done=False))
     diverged = {"kind": "diverged", "reason": "nan"}
+    goes_on = [member(number, result=None) for number in range(3)]
+    recorder.on_trial_result(1, [], trial(0, 1, 2), report(*goes_on, done=False))
     recorder.on_trial_result(2, [], trial(0, 1, 2), report(member(0, epochs=[]), member(1, result=None, failure=diverged),
                                                            done=False))
     recorder.on_trial_result(3, [], trial(0, 1, 2), report(member(2, epochs=[])))
-    assert [(method, number) for method, number, _ in store.of_trials] == [
-        ("trial_epochs", 0), ("trial_epochs", 2), ("trial_reported", 0), ("trial_reported", 1), ("trial_reported", 2)]
-    assert isinstance(store.of_trials[3][2][0].outcome, TrialFailure) and recorder.error is None
+    assert store.methods == ["trials_reported"] * 3 + ["trial_reported"] and recorder.error is None
+    starts, epochs, ends = (reports for _, (reports,) in store.writes[:3])
+    assert all(said.start is not None and not said.epochs and said.outcome is None for said in starts.values())
+    assert all(said.start is None and len(said.epochs) == 1 and said.outcome is None for said in epochs.values())
+    assert starts.keys() == epochs.keys() == {0, 1, 2} and ends.keys() == {0, 1}
+    assert isinstance(ends[0].outcome, TrialSuccess) and isinstance(ends[1].outcome, TrialFailure)
 
 
 def test_a_pack_that_is_trained_again_changes_no_row_that_has_ended(stage: StageSpec, store: Remembering,
@@ -191,7 +196,8 @@ def test_a_lost_pack_loses_what_it_has_not_told(recorder: Recorder, store: Remem
     recorder.on_trial_recover(1, [], pack)
     recorder.on_trial_start(2, [], pack)
     recorder.on_trial_error(2, [], pack)
-    assert store.methods == ["trial_reported", "trial_started", "trial_started", "event", "trial_reported", "trial_reported"]
+    assert store.methods == ["trial_reported", "trials_reported", "event", "trials_reported"]
+    assert store.writes[-1][1][0].keys() == {4, 6}
     [(text, facts)] = store.told
     assert text == "task 1, the pack of trials 4 to 6: its worker on here died, and it is trained again"
     assert facts == {"task": 1, "number": 4, "numbers": [4, 5, 6], "host": "here"}
@@ -217,7 +223,7 @@ def test_tune_keeps_no_curves(recorder: Recorder, clock: SimpleNamespace) -> Non
 def test_a_plan_comes_in_its_order_and_ends(stage: StageSpec) -> None:
     config = small(sweep={"learning_rate": [0.01, 0.02, 0.03]})
     trials = plan.trial_specs(stage, config.seed, plan.points(config, 1, None))
-    search = _PlannedSearch([trials[:2], trials[2:]])
+    search = _PlannedSearch([trials[:2], trials[2:]], done=[1])
     drawn = [search.suggest(name) for name in "abc"]
     assert drawn == [{"points": [{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate, "seed": t.seed}
-                                 for t in pack]} for pack in (trials[:2], trials[2:])] + [None]
+                                 for t in pack], "wanted": [pack[0].number]} for pack in (trials[:2], trials[2:])] + [None]

@@ -22,6 +22,7 @@ def test_only_bfloat16_casts(precision: str, found: torch.dtype) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 @pytest.mark.parametrize(("precision", "inside"), [(FLOAT32, "highest"), (TF32, "high"), (BFLOAT16, "highest")])
 def test_a_gpu_rounds_only_when_asked_and_goes_back(precision: str, inside: str) -> None:
     before, device = torch.get_float32_matmul_precision(), torch.device("cuda")

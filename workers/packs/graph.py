@@ -10,7 +10,7 @@ class GraphedPack:
     """A pack on a GPU, with the same step. A graph is recorded for every length of a batch (an epoch's last one is shorter)."""
 
     def __init__(self, pack: Pack) -> None:
-        self._pack = pack
+        self._pack, self._memory = pack, torch.cuda.graph_pool_handle()  # which graphs share: they never run side by side
         self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Dropout]] = {}
 
     def step(self, batch: Tensor, dropout: Dropout) -> None:
@@ -34,6 +34,6 @@ class GraphedPack:
             self._pack.rehearse(own_batch, own_dropout)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._memory):
             self._pack.step(own_batch, own_dropout)
         return graph, own_batch, own_dropout

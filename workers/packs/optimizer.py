@@ -3,17 +3,15 @@
 Every number that changes is a tensor on the device, so that a recorded graph computes with what holds when it is launched.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from workers.environment import kernel_compiler
 from workers.optimizers import BETAS, EPSILON, adam_pass
+from workers.packs.kernels import as_kernel
 from workers.spec import TrainingSpec
 
-Pass = Callable[..., None]
 Gradients = Mapping[str, Tensor | None]
 
 
@@ -47,7 +45,7 @@ class PackOptimizer:
         self.memory = {name: {part: torch.zeros_like(weight) for part in parts} for name, weight in self._weights.items()}
         self._means = [self._number(value) for beta in BETAS for value in (beta, 1 - beta)]
         self._epsilon, self._momentum = self._number(EPSILON), self._number(spec.momentum)
-        self._pass = _as_kernel(sgd_pass if self._is_sgd else adam_pass, like.device.type)
+        self._pass = as_kernel(sgd_pass if self._is_sgd else adam_pass, like.device.type)
 
     def lower(self, factor: float) -> None:
         """Multiply every rate."""
@@ -109,11 +107,3 @@ def sgd_pass(weight: Tensor, gradient: Tensor, momentum: Tensor, alpha: Tensor, 
     moving = momentum * keep + gradient
     momentum.copy_(moving)
     weight.copy_(weight - moving * rate)
-
-
-@cache
-def _as_kernel(one_pass: Pass, device_type: str) -> Pass:
-    """The pass as one kernel of a GPU, where there is what makes one; in torch's own operations elsewhere."""
-    if device_type != "cuda" or kernel_compiler() is None:
-        return one_pass
-    return torch.compile(one_pass, dynamic=True, fullgraph=True)

@@ -1,7 +1,7 @@
 """The job of a sweep: a pack of trials, of which most are packs of one, from the plan to stored networks. No Ray in it."""
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from decimal import Decimal
 
 import torch
@@ -25,7 +25,8 @@ def checkpoint_of(pack: Sequence[TrialSpec], storage: str, every_seconds: float 
 
 
 def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
-             checkpoint: Checkpoint = NEVER) -> Generator[tuple[int, Told], None, None]:
+             checkpoint: Checkpoint = NEVER,
+             wanted: Collection[int] | None = None) -> Generator[tuple[int, Told], None, None]:
     """Train the grid points of a pack, measure activity and curve of each, store the networks.
 
     A pack of one is the plain loop (:func:`workers.jobs.run_trial`). Seconds are a member's share of the pack's.
@@ -35,6 +36,7 @@ def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
         storage: root of the artifact store.
         margin_points: as in :func:`workers.jobs.run_trial`.
         checkpoint: of the pack.
+        wanted: numbers of the trials that are told of and stored; None for all. The others only keep them company.
 
     Yields:
         With the number of its trial: every epoch, and in the end the result, or how it diverged.
@@ -49,9 +51,19 @@ def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
     torch.set_num_threads(stage.threads)
     device = this_device()
     data = task_on(stage, device)
-    outcomes = yield from train_pack(pack, base_of(stage, storage).to(device), data, checkpoint)
+    steps, wanted = train_pack(pack, base_of(stage, storage).to(device), data, checkpoint), wanted or [t.number for t in pack]
+    while True:
+        try:
+            number, epoch = next(steps)
+        except StopIteration as ended:
+            outcomes = ended.value
+            break
+        if number in wanted:
+            yield number, epoch
     share = (checkpoint.seconds_before + time.perf_counter() - began) / len(pack)
     for trial in pack:
+        if trial.number not in wanted:
+            continue
         outcome = outcomes[trial.number]
         if isinstance(outcome, DivergedError):
             yield trial.number, outcome
@@ -87,7 +99,7 @@ def restore_pack(pack: Sequence[TrialSpec], digests: Mapping[int, str], storage:
     Raises:
         ArtifactError: a new network is another one, so the old one is lost.
     """
-    told = run_pack(pack, storage, Decimal(0), checkpoint_of(pack, storage, checkpoint_every_seconds))
+    told = run_pack(pack, storage, Decimal(0), checkpoint_of(pack, storage, checkpoint_every_seconds), digests)
     found = {number: news.artifact.digest for number, news in told if isinstance(news, TrialResult)}
     for number, digest in digests.items():
         if found.get(number) != digest:

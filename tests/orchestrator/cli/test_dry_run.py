@@ -97,5 +97,5 @@ def test_the_experiments_have_plans(experiment: str, clnp: Clnp, tmp_path: Path)
 
 def test_packs_are_told(tmp_path: Path, clnp: Clnp) -> None:
     _write(tmp_path, resources={"trials_per_pack": 2})
-    assert "\npacks     2 trials train as one batched computation\n" in clnp("launch", "plan.yaml", "--dry-run",
+    assert "\npacks     up to 2 trials train as one batched computation\n" in clnp("launch", "plan.yaml", "--dry-run",
                                                                             folder=tmp_path).out

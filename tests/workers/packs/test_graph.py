@@ -20,7 +20,7 @@ from workers.spec import TrialSpec
 from workers.tasks import load_task
 from workers.training import train
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")]
 Trials = Callable[..., TrialSpec]
 
 

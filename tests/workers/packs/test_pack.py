@@ -46,9 +46,9 @@ def in_float64(network: Network) -> Network:
                for key, head in network.heads.items()})
 
 
-def task_of(architecture: Architecture) -> TaskData:
+def task_of(architecture: Architecture, dtype: torch.dtype = torch.float64) -> TaskData:
     inputs, labels = blobs(5, 70, architecture.input_shape, architecture.classes)
-    samples = Samples(inputs.double(), labels)
+    samples = Samples(inputs.to(dtype), labels)
     return TaskData(samples, samples, samples, architecture.classes)
 
 
@@ -91,6 +91,23 @@ def test_a_pack_equals_its_trials_alone(architecture: Architecture, tasks_before
     base = in_float64(drawn_network(architecture, tasks_before, seed=3) if tasks_before else empty_network(architecture))
     trials, data = trials_of(architecture, OPTIMIZERS[optimizer], tasks_before + 1), task_of(architecture)
     assert_equal(Pack(trials, base, data, torch.float64), trials, base, data)
+
+
+@pytest.mark.parametrize("architecture", [DENSE, CONVOLUTIONAL, FULLY_CONVOLUTIONAL, DROPPING],
+                         ids=["dense", "convolutional", "fully convolutional", "dropout"])
+@pytest.mark.parametrize("tasks_before", [0, 2])
+def test_bfloat16_rounds_a_pack_as_it_rounds_a_trial(architecture: Architecture, tasks_before: int) -> None:
+    base = drawn_network(architecture, tasks_before, seed=3) if tasks_before else empty_network(architecture)
+    data, batch = task_of(architecture, torch.float32), torch.arange(BATCH)
+    losses = []
+    for precision in ("bfloat16", "float32"):
+        trials = trials_of(architecture, dataclasses.replace(OPTIMIZERS["adam"], precision=precision), tasks_before + 1)
+        pack = Pack(trials, base, data)
+        pack.step(batch.repeat(3, 1), pack.draw_dropout(BATCH))
+        losses.append(pack.loss_sums)
+        assert all(values.dtype == torch.float32 for values in pack.members[0].state_dict().values())
+    torch.testing.assert_close(*losses, rtol=0.03, atol=0.0)
+    assert not torch.equal(*losses)
 
 
 def test_a_member_that_becomes_infinite_leaves_the_others_alone() -> None:

@@ -45,6 +45,14 @@ def test_every_member_has_a_result_of_its_own(trial: Trials, storage: str) -> No
     assert isinstance(one, TrialResult) and one.curve and 0 < one.train_seconds < one.total_seconds
 
 
+def test_only_what_is_wanted_is_told_and_stored(trial: Trials, storage: str) -> None:
+    pack = packed(*(trial(seed=seed, epochs=2) for seed in (1, 2, 3)))
+    whole = digests(results(pack, f"{storage}-whole"))
+    told = list(running.run_pack(pack, storage, MARGIN, wanted=[1]))
+    assert [type(news) for _, news in told] == [Epoch, Epoch, TrialResult] and {number for number, _ in told} == {1}
+    assert [digest for digest, _ in ArtifactStore(storage).stored()] == [whole[1]]
+
+
 def test_a_pack_of_one_is_the_plain_loop(trial: Trials, storage: str) -> None:
     steps, told = jobs.run_trial(trial(), storage, MARGIN), list(running.run_pack([trial()], storage, MARGIN))
     alone = [dataclasses.replace(epoch, seconds=0.0) for epoch in steps]
@@ -100,7 +108,7 @@ def test_lost_members_are_trained_again_with_their_pack(trial: Trials, storage: 
     for number in (0, 2):
         store.remove(found[number])
     running.restore_pack(pack, {2: found[2]}, storage)
-    assert store.get(found[2]) is not None
+    assert {digest for digest, _ in store.stored()} == {found[1], found[2]}, "and nothing that nobody asked for"
     with pytest.raises(ArtifactError, match=r"the network of trial 1 is lost: .* training it again gave [0-9a-f]{12}…"):
         running.restore_pack(pack, {1: "ab" * 32}, storage)
     with pytest.raises(ArtifactError, match="training it again diverged"):
