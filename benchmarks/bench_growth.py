@@ -2,7 +2,7 @@
 
     CLNP_DATA=/path/to/data python benchmarks/bench_growth.py
 
-Permuted MNIST, of which 10,000 training samples, one thread, seconds of the processor: three epochs, activities, the exact
+Permuted MNIST, of which 10,000 training samples, one thread, seconds of the processor: six epochs, activities, the exact
 shared θ* at m = 1 and the evaluation of all tasks so far, which is what the proof of a commit costs. One thing at a time
 changes.
 """
@@ -16,7 +16,7 @@ import torch
 
 from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
-from clnp_core.errors import DataError
+from clnp_core.errors import DataError, DepletedError
 from clnp_core.evaluation import evaluate
 from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
@@ -29,7 +29,9 @@ from workers.tasks import load_task
 from workers.training import result_of, train
 
 BENCHMARK = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit")
-EPOCHS, BATCH, WIDTH, SAMPLES, VAL = 3, 256, 1000, 10_000, 10_000
+EPOCHS, BATCH, WIDTH, SAMPLES, VAL = 6, 256, 1000, 10_000, 10_000
+ALPHA = (1e-6, 1e-4, 1e-5)
+"""Ten times the paper's, because there is a fifth of its samples."""
 Result = TypeVar("Result")
 
 
@@ -54,7 +56,7 @@ def learn(base: Network, number: int, data: TaskData) -> tuple[Network, list[str
     """One task; the cells of its row."""
     training = TrainingSpec("adam", 0.0, 0.0, BATCH, EPOCHS, (), 0.1, None)
     stage = StageSpec(BENCHMARK, number, base.architecture, None, training, 1000, 1, 100)
-    trial = TrialSpec(stage, 0, (1e-7, 1e-5, 1e-6), 0.002, number)
+    trial = TrialSpec(stage, 0, ALPHA, 0.002, number)
     trained, seconds = timed(lambda: result_of(train(trial, base, data)))
     network, val, steps = trained.network, data.val, EPOCHS * -(-len(data.train) // BATCH)
     activities, measuring = timed(lambda: mean_activity(network, data.train.inputs, 1000))
@@ -91,7 +93,11 @@ def main() -> None:
     table("task", "proof s")
     base = empty_network(mlp(784, (WIDTH, WIDTH), 10))
     for number in range(1, 9):
-        base, row = learn(base, number, task_of(number))
+        try:
+            base, row = learn(base, number, task_of(number))
+        except DepletedError as full:
+            print(f"\ntask {number}: {full.message}")
+            return
         tests = [load_task(BENCHMARK, earlier).test for earlier in range(1, number + 1)]
         _, proving = timed(lambda base=base, tests=tests: [evaluate(base, test.inputs, test.labels, place)
                                                             for place, test in enumerate(tests, start=1)])

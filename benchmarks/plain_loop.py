@@ -23,6 +23,7 @@ from workers.tasks import TaskData, load_task
 
 MARGIN = 0.0005
 THRESHOLDS = 50
+CLASSES = 10
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -118,7 +119,7 @@ def read(active: list[Tensor], kept: list[Tensor]) -> list[Tensor]:
 
 def learn(config: dict, data: TaskData, state: dict[str, Tensor], active: list[Tensor], hidden: int, epochs: int) -> dict:
     """One grid point: train, measure, and find its threshold."""
-    net = Net(data.train.inputs.shape[1], hidden, data.classes).to(DEVICE)
+    net = Net(data.train.inputs.shape[1], hidden, CLASSES).to(DEVICE)
     net.load_state_dict(state)
     active = [used.to(DEVICE) for used in active]
     freeze(net, active)
@@ -154,7 +155,7 @@ def main() -> None:
     state, active, learnt = {}, [torch.zeros(asked.hidden, dtype=torch.bool)] * 2, []
     for task in range(1, asked.tasks + 1):
         began, data = time.perf_counter(), load_task(benchmark, task)
-        state = state or Net(data.train.inputs.shape[1], asked.hidden, data.classes).state_dict()
+        state = state or Net(data.train.inputs.shape[1], asked.hidden, CLASSES).state_dict()
         results = tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(trial, data=data, state=state, active=active, hidden=asked.hidden, epochs=asked.epochs),
@@ -168,7 +169,7 @@ def main() -> None:
         state, kept = chosen["net"], chosen["kept"]
         learnt.append(read(active, kept))
         active = [old | new for old, new in zip(active, kept, strict=True)]
-        net = Net(data.train.inputs.shape[1], asked.hidden, data.classes).to(DEVICE)
+        net = Net(data.train.inputs.shape[1], asked.hidden, CLASSES).to(DEVICE)
         net.load_state_dict(state)
         tests = [load_task(benchmark, number).test for number in range(1, task + 1)]
         accuracies = [100 * correct(net, test.inputs, test.labels, [mask.to(DEVICE) for mask in keep]) / len(test)
