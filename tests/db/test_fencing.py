@@ -24,6 +24,7 @@ WRITES: dict[str, Callable[[Store, Lease], object]] = {
     "trial_finished": lambda store, lease: store.trial_finished(lease, 1, 0, success(0)),
     "trial_failed": lambda store, lease: store.trial_failed(lease, 1, 0, TrialFailure(FailureKind.LOST, "gone")),
     "trial_reported": lambda store, lease: store.trial_reported(lease, 1, 0, TrialReport((epoch(1),), success(0))),
+    "trials_reported": lambda store, lease: store.trials_reported(lease, 1, {0: TrialReport((epoch(1),), success(0))}),
     "release_trials": lambda store, lease: store.release_trials(lease, 1),
     "retry_trials": lambda store, lease: store.retry_trials(lease, 1, set(FailureKind)),
     "reuse_trials": lambda store, lease: store.reuse_trials(lease, 1, []),
