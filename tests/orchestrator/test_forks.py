@@ -63,6 +63,7 @@ def test_from_the_start_with_several_margins(parent: Laboratory) -> None:
     assert names == ["m1-fork-2", "m1-fork-3"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_fork_ends_like_another_one(parent: Laboratory) -> None:
     other = ("training.epochs=3", "sweep.reuse_trials=false")
     whole = fork(parent, "m1", 1, *other, name="whole")

@@ -206,7 +206,8 @@ class TestTrouble:
 
 
 class TestProtocols:
-    @pytest.mark.parametrize("later", [None, {"alpha": [1e-6, 1e-5, 1e-4], "learning_rate": 0.004}])
+    @pytest.mark.parametrize("later", [
+        pytest.param(None, marks=pytest.mark.slow), {"alpha": [1e-6, 1e-5, 1e-4], "learning_rate": 0.004}])
     def test_first_task(self, tmp_path: Path, later: dict[str, Any] | None) -> None:
         laboratory = Laboratory(tmp_path)
         laboratory.launch(small(sweep={"protocol": "first-task", "later_tasks": later}))
