@@ -9,8 +9,10 @@ permuted tasks with a single head, chooses, prunes and freezes; it records nothi
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from ray import tune
@@ -139,7 +141,10 @@ def learn(config: dict, data: TaskData, state: dict[str, Tensor], active: list[T
 def trial(config: dict, **task: object) -> None:
     """The same in an actor of its own."""
     torch.set_num_threads(1)
-    tune.report(learn(config, **task))
+    found = learn(config, **task)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save({"net": found.pop("net"), "kept": found.pop("kept")}, Path(folder) / "trial.pt")
+        tune.report(found, checkpoint=tune.Checkpoint.from_directory(folder))
 
 
 def main() -> None:
@@ -162,11 +167,12 @@ def main() -> None:
                 {"cpu": 1, "gpu": torch.cuda.device_count()}),
             param_space={"alpha": tune.grid_search(asked.alpha), "lr": tune.grid_search(asked.lr)},
             run_config=tune.RunConfig(verbose=0)).fit()
-        found = [result.metrics for result in results]
-        best = max(metrics["correct"] for metrics in found)
-        chosen = max((metrics for metrics in found if metrics["correct"] >= best - MARGIN * len(data.val)),
-                     key=lambda metrics: metrics["free"])
-        state, kept = chosen["net"], chosen["kept"]
+        best = max(result.metrics["correct"] for result in results)
+        chosen = max((result for result in results if result.metrics["correct"] >= best - MARGIN * len(data.val)),
+                     key=lambda result: result.metrics["free"])
+        with chosen.checkpoint.as_directory() as folder:
+            stored = torch.load(Path(folder) / "trial.pt")
+        state, kept = stored["net"], stored["kept"]
         learnt.append(read(active, kept))
         active = [old | new for old, new in zip(active, kept, strict=True)]
         net = Net(data.train.inputs.shape[1], asked.hidden, CLASSES).to(DEVICE)
