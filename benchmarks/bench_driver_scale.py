@@ -36,13 +36,13 @@ from db.states import TrialState
 from db.store import Store
 from orchestrator.cluster import connect
 from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture, packs, points, stage_spec, trial_specs
+from orchestrator.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.progress import ConsoleProgress
 from orchestrator.recorder import Recorder
 from orchestrator.tune_driver import run_grid
 from workers.artifacts import Artifact
 from workers.jobs import TrialResult
-from workers.spec import BUILT_IN_BENCHMARKS
+from workers.spec import BUILT_IN_BENCHMARKS, in_packs
 from workers.trainable import StageWork
 
 SIZES = (200, 400)
@@ -143,7 +143,7 @@ def sweep(size: int, url: str, folder: str) -> Figures:
         recorder = Recorder(store, lease, stage, progress, None)
         figures.before_mb = peak_megabytes()
         began = time.perf_counter()
-        figures.timed("sweep", lambda: run_grid(config, stage, packs(specs), folder, cluster, recorder, lambda: False,
+        figures.timed("sweep", lambda: run_grid(config, stage, in_packs(specs, 1), folder, cluster, recorder, lambda: False,
                                                 OnlyReports))
     figures.peak_mb = peak_megabytes()
     ticks = progress.recorded

@@ -17,9 +17,9 @@ from ray import tune
 
 from orchestrator.cluster import connect
 from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture, packs, points, stage_spec, trial_specs
+from orchestrator.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.tune_driver import run_grid
-from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec
+from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec, in_packs
 from workers.trainable import Pack, StageWork
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as storage, connect(config) as cluster:
         for _ in range(2):
             rows["reused"].append(measure(
-                lambda clock: run_grid(config, stage, packs(trials), storage, cluster, clock, lambda: False)))
+                lambda clock: run_grid(config, stage, in_packs(trials, 1), storage, cluster, clock, lambda: False)))
             rows["new process"].append(measure(lambda clock: cold(stage, trials, storage, config, clock)))
     print(f"{count} trials, one after another, two rounds by turns")
     print(f"{'worker':<12} {'first result':>13} {'overhead a trial: median':>25} {'min':>8} {'max':>8}")

@@ -20,7 +20,7 @@ from orchestrator.sharing import refuse_strangers
 from workers.artifacts import ArtifactStore
 from workers.checkpoints import Checkpoints
 from workers.files import Files, Stored
-from workers.spec import pack_key
+from workers.spec import in_packs, pack_key
 
 GRACE_SECONDS = 3600.0
 """Files younger than this are left alone: a worker stores a network before its driver records it."""
@@ -112,8 +112,7 @@ def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_second
                 if stage.state is StageState.COMMITTING or stage.failed_from is StageState.COMMITTING:
                     return ()
                 if stage.trials_pending + stage.trials_running + stage.trials_failed:
-                    trials, size = reads.trials(run.name, stage.task), _pack_size(run.config)
-                    packs = [trials[start:start + size] for start in range(0, len(trials), size)]
+                    packs = in_packs(reads.trials(run.name, stage.task), _pack_size(run.config))
                     wanted |= {pack_key([trial.key for trial in pack]) for pack in packs
                                if any(trial.state is not TrialState.FINISHED for trial in pack)}
     return tuple(file for key, file in idle if key not in wanted)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from clnp_core.architecture import Architecture
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.sweep import GridPoint, per_layer
-from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
+from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed, in_packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +94,11 @@ def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint
 
 
 def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint], pack_size: int = 1) -> tuple[TrialSpec, ...]:
-    """One trial per grid point, numbered by index, each with a seed derived from run, task and number, and cut into packs of
-    ``pack_size`` that follow one another; the last one holds what is left."""
-    return tuple(dataclasses.replace(trial_spec(stage, run_seed, number, point),
-                                     pack=(min(pack_size, len(wanted) - number + number % pack_size), number % pack_size))
-                 for number, point in enumerate(wanted))
-
-
-def packs(trials: Sequence[TrialSpec]) -> list[tuple[TrialSpec, ...]]:
-    """The trials of a whole plan, pack by pack."""
-    found, start = [], 0
-    while start < len(trials):
-        size, _ = trials[start].pack
-        found.append(tuple(trials[start:start + size]))
-        start += size
-    return found
+    """One trial per grid point, numbered by index, each with a seed derived from run, task and number and with its place among
+    the packs that the plan is cut into (:func:`workers.spec.in_packs`)."""
+    alone = [trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted)]
+    return tuple(dataclasses.replace(trial, pack=(len(pack), place))
+                 for pack in in_packs(alone, pack_size) for place, trial in enumerate(pack))
 
 
 def trial_spec(stage: StageSpec, run_seed: int, number: int, point: GridPoint) -> TrialSpec:

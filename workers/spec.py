@@ -10,10 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from clnp_core.architecture import Architecture
 from clnp_core.selection import ThresholdMode
+
+Member = TypeVar("Member")
 
 
 class BuiltIn(NamedTuple):
@@ -225,6 +227,11 @@ class TrialSpec:
         """The digest of all that determines this trial's result in one environment."""
         packed = [] if self.pack == ALONE else [{"pack": list(self.pack)}]
         return digest_of([self.stage.to_json(), list(self.alpha), self.learning_rate, self.seed, *packed])
+
+
+def in_packs(members: Sequence[Member], size: int) -> list[tuple[Member, ...]]:
+    """Neighbours of a plan together, ``size`` in each pack; the last one holds what is left."""
+    return [tuple(members[start:start + size]) for start in range(0, len(members), size)]
 
 
 def pack_key(keys: Sequence[str]) -> str:

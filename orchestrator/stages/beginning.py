@@ -10,6 +10,7 @@ from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
+from workers.spec import StageSpec, TrialSpec, in_packs
 
 
 def begin(run: RunContext, stage: StageRow) -> None:
@@ -36,14 +37,13 @@ def begin(run: RunContext, stage: StageRow) -> None:
     _refuse_unfit(run, task, facts)
     network = plan.architecture(config, facts.input_shape, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
-    trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)),
-                              config.resources.trials_per_pack)
     run.store.begin_sweep(
         run.lease, task,
         StageFacts(facts.train_total, facts.val_total, facts.test_total, facts.input_shape, facts.classes,
                    facts.split_digest, facts.task_fingerprint, facts.environment),
         network.to_json(), base_digest,
-        [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed) for trial in trials])
+        [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed)
+         for pack in planned(run, spec) for trial in pack])
 
 
 def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
@@ -83,6 +83,13 @@ def _say_full(run: RunContext, task: int, free: dict[int, int]) -> None:
     text = f"hidden layer {layers} is full before task {task}: only what is still free can learn, and the new head"
     run.store.event(run.lease, "depleted layer", text, {"task": task, "free": list(free.values())})
     run.progress.notice(f"  {text}")
+
+
+def planned(run: RunContext, spec: StageSpec) -> list[tuple[TrialSpec, ...]]:
+    """The trials of a stage as they train, pack by pack; none where a sampler invents them."""
+    size = run.config.resources.trials_per_pack
+    points = plan.points(run.config, spec.task, kept_choice(run, spec.task))
+    return in_packs(plan.trial_specs(spec, run.config.seed, points, size), size)
 
 
 def kept_choice(run: RunContext, task: int) -> GridPoint | None:

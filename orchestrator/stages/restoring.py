@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from db.rows import StageRow, TrialRow
 from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
-from orchestrator.stages.beginning import kept_choice
+from orchestrator.stages.beginning import planned
 from orchestrator.stages.context import RunContext
 from workers import jobs
 from workers.packs import running
@@ -45,5 +45,4 @@ def _packs(run: RunContext, stage: StageRow) -> list[tuple[TrialSpec, ...]]:
     if plan.sampled(config, task):
         return [(plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),)
                 for row in run.reads.trials(run.name, task)]
-    points = plan.points(config, task, kept_choice(run, task))
-    return plan.packs(plan.trial_specs(spec, config.seed, points, config.resources.trials_per_pack))
+    return planned(run, spec)

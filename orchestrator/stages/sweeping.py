@@ -9,7 +9,7 @@ from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
 from orchestrator.sparsity import sparsity_within_margin
 from orchestrator.stages.ahead import ScansAhead
-from orchestrator.stages.beginning import kept_choice
+from orchestrator.stages.beginning import planned
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.reusing import take_over
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
@@ -34,25 +34,22 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     run.store.release_trials(run.lease, task)
     taken_over = take_over(run, task) if config.sweep.reuse_trials and not plan.sampled(config, task) else ""
     rows = run.reads.trials(run.name, task)
-    ended = [row for row in rows if row.state.has_ended]
-    run.progress.stage_started(task, plan.trial_count(config, task), len(ended))
+    done = {row.number for row in rows if row.state.has_ended}
+    missing = [pack for pack in planned(run, spec) if any(trial.number not in done for trial in pack)]
+    to_draw = plan.trial_count(config, task) - len(done) if plan.sampled(config, task) else 0
+    run.progress.stage_started(task, plan.trial_count(config, task), len(done))
     if taken_over:
         run.progress.notice(f"  {taken_over}")
     recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds,
-                        _ahead(run, spec, rows, facts.val_total), [row.number for row in ended])
+                        _ahead(run, spec, rows, facts.val_total, len(missing) + to_draw), done)
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
-    else:
-        trials = plan.trial_specs(spec, config.seed, plan.points(config, task, kept_choice(run, task)),
-                                  config.resources.trials_per_pack)
-        done = {row.number for row in ended}
-        missing = [pack for pack in plan.packs(trials) if any(trial.number not in done for trial in pack)]
-        if missing:
-            run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop, done)
+    elif missing:
+        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop, done)
     _end_sweep(run, task)
 
 
-def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: int) -> ScansAhead | None:
+def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: int, unfinished: int) -> ScansAhead | None:
     """Scans may begin before the sweep has ended; what a trade-off weighs follows from all of its trials."""
     if run.config.selection.weight_points is not None:
         return None
@@ -60,9 +57,7 @@ def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: in
     def scan(digest: str, required: int) -> Submitted:
         return run.submit(jobs.scan, spec, digest, run.storage, required, run.config.selection.threshold)
 
-    done, size = {row.number for row in rows if row.state.has_ended}, run.config.resources.trials_per_pack
-    packs = {number // size for number in range(plan.trial_count(run.config, spec.task)) if number not in done}
-    ahead = ScansAhead(scan, run.cluster.parallel_trials, len(packs), val_total, run.config.selection.margin_points)
+    ahead = ScansAhead(scan, run.cluster.parallel_trials, unfinished, val_total, run.config.selection.margin_points)
     for row in rows:
         if row.state is TrialState.FINISHED and row.artifact_digest is not None:
             ahead.trained(row.number, row.val_correct or 0, row.artifact_digest)

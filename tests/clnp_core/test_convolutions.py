@@ -15,7 +15,7 @@ from clnp_core.errors import DepletedError, ForgettingError
 from clnp_core.evaluation import canonical_logits, evaluate, hidden_activations
 from clnp_core.forgetting import prove_zero_forgetting, structure_faults
 from clnp_core.frozen import frozen_activations
-from clnp_core.network import FREE, Network, empty_network
+from clnp_core.network import FREE, Network
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune
 from clnp_core.selection import ThresholdMode, required_correct
@@ -111,35 +111,6 @@ class TestTraining:
             assert same_bits(dense.hidden[1].vectors[name][owner != FREE], values[owner != FREE])
         found = hidden_activations(dense, inputs)[1][:, owner != FREE]
         assert torch.allclose(found, hidden_activations(base, inputs)[1][:, owner != FREE], atol=1e-6)
-
-    def test_dropout_keeps_the_mean_and_follows_the_generator_alone(self) -> None:
-        base, inputs = empty_network(DROPPING), images(DROPPING, 8, seed=1)
-        torch.manual_seed(1)
-        one = FreeNetwork(base, generator(3))
-        first = one(inputs, [])
-        torch.manual_seed(2)
-        other = FreeNetwork(base, generator(3))
-        assert torch.equal(first, other(inputs, []))
-        assert not torch.equal(first, other(inputs, []))  # the next step drops other values
-        drawn = one.draw_dropout(2000)
-        assert [len(factors) for factors in drawn] == [0, 2, 0, 2]
-        active, free = drawn[1]
-        assert active.shape == (2000, 0, 4, 4) and free.shape == (2000, 7, 4, 4), "of what is passed on, after the pooling"
-        assert sorted(set(free.flatten().tolist())) == [0.0, pytest.approx(1 / 0.7)]
-        assert float(free.mean()) == pytest.approx(1.0, abs=0.01)
-
-    def test_dropout_may_be_drawn_beforehand(self) -> None:
-        base, inputs = empty_network(DROPPING), images(DROPPING, 8, seed=1)
-        here, before = (FreeNetwork(base, generator(3)) for _ in range(2))
-        assert torch.equal(here(inputs, []), before(inputs, [], before.draw_dropout(8)))
-
-    def test_a_network_without_dropout_draws_no_more_numbers_than_before(self) -> None:
-        draw = generator(3)
-        FreeNetwork(empty_network(CONVOLUTIONAL), draw)
-        after = torch.rand(1, generator=draw)
-        draw = generator(3)
-        FreeNetwork(empty_network(DROPPING), draw)
-        assert not torch.equal(after, torch.rand(1, generator=draw))
 
 
 class TestZeroForgetting:

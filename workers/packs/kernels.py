@@ -1,14 +1,11 @@
 """A pass over the weights as one kernel of a GPU, where there is what makes one out of torch's operations."""
 
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 
 import torch
 
-from workers.optimizers import adam_pass
-
-Pass = Callable[..., None]
+from workers.optimizers import Pass, adam_pass
 
 
 @cache

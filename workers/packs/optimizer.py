@@ -36,8 +36,7 @@ class PackOptimizer:
         """
         self._spec, self._is_sgd = spec, spec.optimizer == "sgd"
         self._weights = {name: weight.detach().flatten(1) for name, weight in weights.items() if weight.numel()}
-        like = next(iter(self._weights.values()))
-        self._like = like
+        self._like = next(iter(self._weights.values()))
         self._alpha = {name: self._number(alpha.get(name, [0.0] * len(rates)))[:, None] for name in self._weights}
         self._penalised = frozenset(name for name, values in alpha.items() if any(values))
         self.rates, self.steps = self._number(rates, torch.float64), self._number(0.0, torch.float64)
@@ -45,7 +44,7 @@ class PackOptimizer:
         self.memory = {name: {part: torch.zeros_like(weight) for part in parts} for name, weight in self._weights.items()}
         self._means = [self._number(value) for beta in BETAS for value in (beta, 1 - beta)]
         self._epsilon, self._momentum = self._number(EPSILON), self._number(spec.momentum)
-        self._pass = as_kernel(sgd_pass if self._is_sgd else adam_pass, like.device.type)
+        self._pass = as_kernel(sgd_pass if self._is_sgd else adam_pass, self._like.device.type)
 
     def lower(self, factor: float) -> None:
         """Multiply every rate."""

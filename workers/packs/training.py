@@ -49,9 +49,9 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
     standing = PackStanding(pack, [Learner(member, generator, None)
                                    for member, generator in zip(pack.members, pack.generators, strict=True)])
     checkpoint.restore(standing)
-    learners = dict(zip((trial.number for trial in trials), standing.learners, strict=True))
     for epoch in range(standing.epochs_run):
-        yield from ((number, learner.epochs[epoch]) for number, learner in learners.items() if epoch < learner.epochs_run)
+        yield from ((trial.number, learner.epochs[epoch]) for trial, learner in zip(trials, standing.learners, strict=True)
+                    if epoch < learner.epochs_run)
 
     for epoch in range(standing.epochs_run + 1, spec.epochs + 1):
         training = [place for place, learner in enumerate(standing.learners)
