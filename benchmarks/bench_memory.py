@@ -1,9 +1,10 @@
-"""How much memory a worker needs for a trial of each experiment, at its peak.
+"""How much memory a worker and a driver need for each experiment, at their peak.
 
     CLNP_DATA=/path/to/data python benchmarks/bench_memory.py [EXPERIMENT.yaml ...]
 
-Each is a process of its own that runs the first trial of the first task for one epoch, as a worker does: data, base, training,
-activities, curve, artifact. Told are what it holds at its peak, and what importing torch alone takes.
+The worker is a process that runs the first trial of the first task for one epoch: data, base, training, activities, curve,
+artifact. The driver is one that runs the first task whole, with one trial of one epoch; it holds no data, so where an
+experiment splits a data set by classes it takes few images of each. What importing torch alone takes stands first.
 """
 
 import os
@@ -13,39 +14,84 @@ import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.configuration.config import Config
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ("permuted-digits.yaml", "permuted-mnist.yaml", "split-cifar-narrow.yaml")
+SHORT = ["training.epochs=1", "training.milestones=[]", "training.early_stopping_patience=null"]
 
 
-def trial(file: str) -> None:
+def torch_alone(_: str) -> None:
+    """What it takes by itself."""
+    import torch
+
+    torch.zeros(1)
+
+
+def worker(file: str) -> None:
     """One trial, in this process."""
     from orchestrator import plan
     from orchestrator.configuration.config import load
     from workers import jobs
     from workers.training import result_of
 
-    config = load(file, ["training.epochs=1", "training.milestones=[]", "training.early_stopping_patience=null"])
+    config = load(file, SHORT)
     facts = jobs.prepare(plan.benchmark_spec(config), 1, config.resources.threads_per_trial)
     spec = plan.stage_spec(config, 1, plan.architecture(config, facts.input_shape, facts.classes), None)
     with tempfile.TemporaryDirectory() as storage:
         result_of(jobs.run_trial(plan.trial_specs(spec, config.seed, plan.points(config, 1, None))[0], storage, Decimal(1)))
 
 
+def driver(file: str) -> None:
+    """A run, driven by this process."""
+    from orchestrator import api
+
+    with tempfile.TemporaryDirectory() as folder:
+        api.launch(one_trial(file), url=f"sqlite:///{folder}/clnp.db", storage=f"{folder}/artifacts")
+
+
+def one_trial(file: str) -> "Config":
+    """The experiment with one task, one trial and one epoch."""
+    from orchestrator.configuration.config import Config, load
+
+    values = load(file, SHORT).resolved()
+    first = {name: values["sweep"][name][:1] for name in ("alpha", "learning_rate")}
+    values["sweep"] |= {**first, "protocol": "per-task", "first_tasks": None, "later_tasks": None}
+    values["benchmark"]["tasks"] = 1
+    if values["benchmark"]["name"].startswith("split"):
+        values["benchmark"]["samples_per_class"] = 50
+    return Config.parse(values)
+
+
+KINDS = {"torch": torch_alone, "worker": worker, "driver": driver}
+
+
+def megabytes(kind: str, file: str = "") -> str:
+    """The peak of a process of its own."""
+    told = subprocess.run([sys.executable, __file__, f"--{kind}", file], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return "not measured" if told.returncode else f"{int(told.stdout.split()[-1]) / 1e6:,.0f}"
+
+
 def main() -> None:
     """Measure and print."""
-    if sys.argv[1:2] == ["--trial"]:
-        if sys.argv[2]:
-            trial(sys.argv[2])
-        else:
-            import torch  # noqa: F401  what it takes by itself
+    kind = sys.argv[1].removeprefix("--") if sys.argv[1:] else ""
+    if kind in KINDS:
+        from clnp_core.errors import DataError
+
+        try:
+            KINDS[kind](sys.argv[2])
+        except DataError as error:
+            sys.exit(f"{error.message}; {error.hint}")
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return
-    print("| experiment | peak of a worker, MB |\n|---|---|")
-    for file in ("", *(sys.argv[1:] or [str(ROOT / "experiments" / name) for name in DEFAULT])):
-        told = subprocess.run([sys.executable, __file__, "--trial", file], stdout=subprocess.PIPE, text=True, check=True,
-                              env={**os.environ, "PYTHONPATH": str(ROOT)})
-        print(f"| {Path(file).stem or 'torch alone'} | {int(told.stdout.split()[-1]) / 1e6:,.0f} |", flush=True)
+    print(f"torch alone: {megabytes('torch')} MB\n\n"
+          "| experiment | peak of a worker, MB | peak of the driver, MB |\n|---|---|---|")
+    for file in sys.argv[1:] or [str(ROOT / "experiments" / name) for name in DEFAULT]:
+        print(f"| {Path(file).stem} | {megabytes('worker', file)} | {megabytes('driver', file)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 
 from benchmarks import plain_loop
 from clnp_core.activity import mean_activity
+from clnp_core.errors import DataError
 from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.pruning import survivors
@@ -58,7 +59,11 @@ def main() -> None:
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     torch.set_num_threads(1)
     benchmark, architecture = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit"), mlp(784, (2000, 2000), 10)
-    data = load_task(benchmark, 1)
+    try:
+        data = load_task(benchmark, 1)
+    except DataError as error:
+        print(f"nothing is measured: {error.message}; {error.hint}")
+        return
     training = TrainingSpec("adam", 0.0, 0.0, 256, epochs, (epochs - 1,) if epochs > 1 else (), 0.1, None)
     stage = StageSpec(benchmark, 1, architecture, None, training, 1000, 1, 100)
     trial = TrialSpec(stage, 0, (1e-7, 1e-5, 1e-6), 0.002, 7)
