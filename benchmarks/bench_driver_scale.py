@@ -144,7 +144,7 @@ def sweep(size: int, url: str, folder: str) -> Figures:
         figures.before_mb = peak_megabytes()
         began = time.perf_counter()
         figures.timed("sweep", lambda: run_grid(config, stage, in_packs(specs, 1), folder, cluster, recorder, lambda: False,
-                                                OnlyReports))
+                                                trainable=OnlyReports))
     figures.peak_mb = peak_megabytes()
     ticks = progress.recorded
     figures.seconds["first result"] = ticks[0] - began
@@ -202,6 +202,8 @@ def main() -> None:
     parser.add_argument("--postgresql", action="store_true", help="a PostgreSQL server instead of SQLite")
     parser.add_argument("--in-this-process", action="store_true", help="one size, its figures as JSON")
     asked = parser.parse_args()
+    if any(size < 100 or size % 100 for size in asked.sizes):
+        parser.error("SIZE is a multiple of 100: a grid of a hundred learning rates")
     for size in asked.sizes:
         if asked.in_this_process:
             with tempfile.TemporaryDirectory() as folder, database(asked.postgresql, folder) as url:

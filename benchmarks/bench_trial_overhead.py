@@ -57,7 +57,8 @@ def measure(run: Callable[[Clock], None]) -> tuple[float, list[float]]:
 def cold(stage: StageSpec, trials: tuple[TrialSpec, ...], storage: str, config: Config, clock: Clock) -> None:
     """The same sweep as Tune runs it by default: a new process for every trial."""
     space = {"points": tune.grid_search([[{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate,
-                                           "seed": t.seed}] for t in trials])}
+                                           "seed": t.seed}] for t in trials]),
+             "wanted": tune.sample_from(lambda spec: [point["number"] for point in spec.config.points])}
     work = StageWork(stage, storage, config.selection.margin_points, None, None)
     trainable = tune.with_resources(tune.with_parameters(Pack, work=work), {"cpu": 1})
     tune.Tuner(trainable, param_space=space, tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=False),
