@@ -1,12 +1,14 @@
 """What choosing θ costs: the exact search, the recorded curve and the activities beside the training that they follow.
 
-    CLNP_DATA=/path/to/data python benchmarks/bench_scan.py [EPOCHS]
+    CLNP_DATA=/path/to/data python benchmarks/bench_scan.py [EPOCHS] [--experiment FILE]
 
-The paper's perceptron on the first task of permuted MNIST (10,000 validation samples), one thread, the paper's α and rate.
-Seconds are those that the processor computed, so other programs matter less. ``50 full passes`` is what the plain loop does.
+The paper's perceptron on the first task of permuted MNIST (10,000 validation samples), one thread, the paper's α and rate; or
+the first task of an experiment at the first point of its grid, at its margin. Seconds are those that the processor computed,
+so other programs matter less. ``50 full passes`` is what the plain loop does.
 """
 
-import sys
+import argparse
+import dataclasses
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -23,7 +25,9 @@ from clnp_core.networks import mlp
 from clnp_core.pruning import survivors
 from clnp_core.selection import ThresholdMode, required_correct
 from clnp_core.threshold import find_thresholds, threshold_curve
-from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
+from orchestrator import plan
+from orchestrator.configuration.config import load
+from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.tasks import TaskData, load_task
 from workers.training import result_of, train
 
@@ -54,33 +58,54 @@ def full_passes(network: Network, activities: tuple[torch.Tensor, ...], data: Ta
         plain_loop.correct(net, data.val.inputs, data.val.labels, [stays.float() for stays in kept])
 
 
+def perceptron(epochs: int) -> tuple[TrialSpec, tuple[str, ...]]:
+    """The paper's, on permuted MNIST, and the margins to search at."""
+    training = TrainingSpec("adam", 0.0, 0.0, 256, epochs, (epochs - 1,) if epochs > 1 else (), 0.1, None)
+    benchmark = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit")
+    stage = StageSpec(benchmark, 1, mlp(784, (2000, 2000), 10), None, training, 1000, 1, 100)
+    return TrialSpec(stage, 0, (1e-7, 1e-5, 1e-6), 0.002, 7), ("0.05", "1")
+
+
+def first_trial(experiment: str, epochs: int) -> tuple[TrialSpec, tuple[str, ...]]:
+    """Of an experiment's first task, trained for so many epochs."""
+    config = load(experiment, [f"training.epochs={epochs}", "training.milestones=[]"])
+    known = BUILT_IN_BENCHMARKS[config.benchmark.name]
+    stage = plan.stage_spec(config, 1, plan.architecture(config, known.input_shape, known.classes), None)
+    trial = plan.trial_specs(dataclasses.replace(stage, threads=1), config.seed, plan.points(config, 1, None))[0]
+    return trial, (str(config.selection.margin_points),)
+
+
 def main() -> None:
     """Measure and print."""
-    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 6
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("epochs", metavar="EPOCHS", type=int, nargs="?", default=6)
+    parser.add_argument("--experiment", metavar="FILE", help="a config; the default is the paper's permuted MNIST")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    benchmark, architecture = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit"), mlp(784, (2000, 2000), 10)
+    trial, margins = first_trial(asked.experiment, asked.epochs) if asked.experiment else perceptron(asked.epochs)
+    stage = trial.stage
     try:
-        data = load_task(benchmark, 1)
+        data = load_task(stage.benchmark, 1)
     except DataError as error:
         print(f"nothing is measured: {error.message}; {error.hint}")
         return
-    training = TrainingSpec("adam", 0.0, 0.0, 256, epochs, (epochs - 1,) if epochs > 1 else (), 0.1, None)
-    stage = StageSpec(benchmark, 1, architecture, None, training, 1000, 1, 100)
-    trial = TrialSpec(stage, 0, (1e-7, 1e-5, 1e-6), 0.002, 7)
     print("| step | seconds | % of the training |\n|---|---|---|")
-    trained, seconds = timed(f"training, {epochs} epochs", lambda: result_of(train(trial, empty_network(architecture), data)))
-    network, val = trained.network, data.val
-    activities, _ = timed("activities, over 50,000 samples", lambda: mean_activity(network, data.train.inputs, 1000), seconds)
+    trained, seconds = timed(f"training, {asked.epochs} epochs",
+                             lambda: result_of(train(trial, empty_network(stage.architecture), data)))
+    network, val, batch = trained.network, data.val, stage.evaluation_batch_size
+    activities, _ = timed(f"activities, over {len(data.train):,} samples",
+                          lambda: mean_activity(network, data.train.inputs, batch), seconds)
     timed("the curve, 100 points", lambda: threshold_curve(network, 1, activities, val.inputs, val.labels, 100), seconds)
     told = []
-    for margin in ("0.05", "1"):
+    for margin in margins:
         for mode in ThresholdMode:
             required = required_correct(trained.val_correct, len(val), Decimal(margin))
-            search = partial(find_thresholds, network, 1, activities, val.inputs, val.labels, required, mode, 1000)
+            search = partial(find_thresholds, network, 1, activities, val.inputs, val.labels, required, mode, batch)
             found, _ = timed(f"exact θ*, {mode.value}, m = {margin}", search, seconds)
             told.append(f"{mode.value}, m = {margin}: {found.candidates_tried:,} candidates, {found.confirmed} canonical "
-                        f"evaluations, {found.free_neurons} of 4000 neurons free")
-    timed("50 full passes", lambda: full_passes(network, activities, data), seconds)
+                        f"evaluations, {found.free_neurons} of {stage.architecture.hidden_total} neurons free")
+    if not asked.experiment:
+        timed("50 full passes", lambda: full_passes(network, activities, data), seconds)
     print("\n" + "\n".join(told))
 
 

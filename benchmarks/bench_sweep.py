@@ -39,7 +39,7 @@ class Clock(Progress):
         self.finished.append(time.perf_counter())
         self.began.append(self.finished[-1] - seconds)
 
-    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: object) -> None:
+    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: object, digest: str) -> None:
         self.commit = time.perf_counter()
 
 

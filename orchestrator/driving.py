@@ -1,11 +1,13 @@
 """A driver's life: the lease, the cluster, and the loop between them."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from sqlalchemy import Engine
 
-from clnp_core.errors import ClnpError
+from clnp_core.errors import BusyError, ClnpError, DatabaseError
 from db.patience import Patience, PatientReads, PatientStore
+from db.reads import Reads
+from db.states import RunState
 from db.store import Store
 from orchestrator.configuration.config import Config
 from orchestrator.progress import Progress
@@ -22,7 +24,7 @@ class NotStartedError(Exception):
 
 def drive_run(engine: Engine, run: str, config: Config, progress: Progress, storage: str,
               retry_failed: bool = False, accept_environment: bool = False) -> None:
-    """Drive a recorded run until it has ended or is asked to stop.
+    """Drive a recorded run until it has ended or is asked to stop, and tell ``progress`` how it ended.
 
     Args:
         engine: of the database that records it.
@@ -38,6 +40,26 @@ def drive_run(engine: Engine, run: str, config: Config, progress: Progress, stor
         BusyError: another driver holds the run.
         ClnpError: as :func:`orchestrator.sequence.drive`.
     """
+    try:
+        reason = _drive(engine, run, config, progress, storage, retry_failed, accept_environment)
+    except BusyError:  # it is another driver's run, which tells of it
+        raise
+    except ClnpError as error:
+        progress.failed(run, _state(engine, run), str(error))
+        raise
+    progress.ended(run, _state(engine, run), reason)
+
+
+def _state(engine: Engine, run: str) -> RunState:
+    """Where the driver has left the run; failed, too, where the database does not answer."""
+    with suppress(DatabaseError):
+        return Reads(engine).run_state(run)
+    return RunState.FAILED
+
+
+def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage: str, retry_failed: bool,
+           accept_environment: bool) -> str:
+    """Drive the run; returns why it was stopped, empty where it was not."""
     from orchestrator.cluster import connect
     from orchestrator.keeper import hold
 
@@ -59,3 +81,5 @@ def drive_run(engine: Engine, run: str, config: Config, progress: Progress, stor
             drive(context, retry_failed, accept_environment)
         if keeper.should_stop():
             progress.stopped(keeper.reason)
+            return keeper.reason
+    return ""

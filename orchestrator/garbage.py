@@ -17,6 +17,7 @@ from db.states import StageState, TrialState
 from db.store import Store
 from orchestrator.keeper import LEASE_SECONDS
 from orchestrator.sharing import refuse_strangers
+from orchestrator.trial_output import drop_empty_folders, stored_output
 from workers.artifacts import ArtifactStore
 from workers.checkpoints import Checkpoints
 from workers.files import Files, Stored
@@ -43,18 +44,20 @@ class Garbage:
         artifacts: whole files that no row refers to.
         checkpoints: of trainings that nobody will go on with.
         unfinished: what interrupted writes left.
+        outputs: what trials of runs printed that are gone.
         zombies: trials that are pending again, or would be.
     """
 
     artifacts: tuple[Stored, ...]
     checkpoints: tuple[Stored, ...]
     unfinished: tuple[Stored, ...]
+    outputs: tuple[Stored, ...]
     zombies: tuple[Zombie, ...]
 
     @property
     def files(self) -> tuple[Stored, ...]:
         """All files of all kinds."""
-        return self.artifacts + self.checkpoints + self.unfinished
+        return self.artifacts + self.checkpoints + self.unfinished + self.outputs
 
 
 def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS, also: Sequence[str] = (),
@@ -86,9 +89,10 @@ def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS,
         kept = {row.digest for engine in engines for row in Reads(engine).artifacts() if row.runs and row.removed_at is None}
         orphaned = tuple(file for digest, file in files if digest not in kept)
         found = Garbage(orphaned, _idle_checkpoints(storage, engines, older_than_seconds), unfinished,
-                        _zombies(Reads(engines[0])))
+                        _lost_outputs(store.files, engines, older_than_seconds), _zombies(Reads(engines[0])))
         if not dry_run:
             _remove(store.files, found.files, older_than_seconds)
+            drop_empty_folders(storage, sorted({file.name.split("/")[1] for file in found.outputs}))
             _release(Store(engines[0]), found.zombies)
         return found
 
@@ -116,6 +120,13 @@ def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_second
                     wanted |= {pack_key([trial.key for trial in pack]) for pack in packs
                                if any(trial.state is not TrialState.FINISHED for trial in pack)}
     return tuple(file for key, file in idle if key not in wanted)
+
+
+def _lost_outputs(files: Files, engines: Sequence[Engine], older_than_seconds: float) -> tuple[Stored, ...]:
+    """First the files, then the runs: a run that begins in between is not among the files."""
+    old = [(run, file) for run, file in stored_output(files) if file.age_seconds > older_than_seconds]
+    runs = {run.name for engine in engines for run in Reads(engine).runs()} if old else set()
+    return tuple(file for run, file in old if run not in runs)
 
 
 def _zombies(reads: Reads) -> tuple[Zombie, ...]:

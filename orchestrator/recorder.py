@@ -93,9 +93,11 @@ class Recorder(tune.Callback):
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
         self._guarded(lambda: self._record_starts(self._open(trial)))
+        again = {**trial.config, "attempt": trial.config.get("attempt", 1) + 1}
         if self._ran_out_of_time(trial):
-            trial.set_config({**trial.config, "timed_out": True})
+            trial.set_config({**again, "timed_out": True})
         else:
+            trial.set_config(again)
             self._guarded(lambda: self._moves(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

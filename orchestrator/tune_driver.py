@@ -73,7 +73,7 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
          search: Searcher, samples: int, side_by_side: int | None, trained_by: type[tune.Trainable]) -> None:
     resources = config.resources
     work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
-                     resources.checkpoint_every_seconds, cluster.nodes > 1)
+                     resources.checkpoint_every_seconds, cluster.nodes > 1, recorder.run_name)
     trainable = tune.with_resources(
         tune.with_parameters(trained_by, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))

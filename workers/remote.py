@@ -6,6 +6,7 @@ is started again only after its process died.
 
 import faulthandler
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import ray
 
 from clnp_core.errors import ClnpError, RunFailedError
+from workers import output
 
 Result = TypeVar("Result")
 
@@ -55,13 +57,14 @@ class Submitted:
 
 
 def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float,
-           time_limit_seconds: float | None = None) -> Submitted:
+           time_limit_seconds: float | None = None, place: output.Place | None = None) -> Submitted:
     """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result.
 
-    A timer in C ends the worker of a job that runs longer than the limit, which it is then not given a second time.
+    A timer in C ends the worker of a job that runs longer than the limit, which it is then not given a second time. What the
+    job prints is kept at ``place``.
     """
     remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
-    return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, job, *arguments), time_limit_seconds)
+    return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, place, job, *arguments), time_limit_seconds)
 
 
 def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
@@ -97,12 +100,21 @@ def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
         return outcome
 
 
-def _guarded(time_limit_seconds: float | None, job: Callable[..., Result], *arguments: object) -> "Result | Refused":
+def _guarded(time_limit_seconds: float | None, place: output.Place | None, job: Callable[..., Result],
+             *arguments: object) -> "Result | Refused":
+    kept = None if place is None else output.begin_job(place, job.__name__, ray.get_runtime_context().get_task_id() or "")
     if time_limit_seconds is not None:
-        faulthandler.dump_traceback_later(time_limit_seconds, exit=True)  # needs no interpreter lock, as for trials
+        faulthandler.dump_traceback_later(time_limit_seconds, exit=True, file=2)  # needs no interpreter lock, as for trials
     try:
         return job(*arguments)
     except ClnpError as error:
+        if error.__cause__ is not None:
+            traceback.print_exc()  # where in a user's own code it went wrong
         return Refused(error)
+    except Exception:
+        traceback.print_exc()
+        raise
     finally:
         faulthandler.cancel_dump_traceback_later()
+        if kept is not None:
+            kept.end()

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from workers import datasets
-from workers.datasets import CIFAR_10, CIFAR_100, MNIST, DataSet
+from workers.datasets import CIFAR_10, CIFAR_100, MNIST, DataSet, Images
+from workers.origin import Origin, Scaling
 from workers.samples import Benchmark, Samples, TaskData
 from workers.spec import BenchmarkSpec, derive_seed
 
@@ -16,10 +17,11 @@ from workers.spec import BenchmarkSpec, derive_seed
 class PermutedImages:
     """Task k shows every image of one data set through permutation k of the pixels (paper §3.1), the first task too."""
 
-    def __init__(self, data: DataSet, validation: int, spec: BenchmarkSpec) -> None:
+    def __init__(self, name: str, data: DataSet, validation: int, spec: BenchmarkSpec) -> None:
         """Split off the validation samples, once for all tasks.
 
         Args:
+            name: of the data set.
             data: whose images are read as rows of values.
             validation: how many training samples to hold out.
             spec: seeds and normalisation.
@@ -30,19 +32,30 @@ class PermutedImages:
         held_out, kept = order[:validation], order[validation:]
         parts = [Samples(train.inputs[kept], train.labels[kept]),
                  Samples(train.inputs[held_out], train.labels[held_out]), test]
+        scalings = [Scaling((0.0,), (float(data.white),))]
         if spec.normalize == "standard":
             mean, deviation = parts[0].inputs.mean(), parts[0].inputs.std()
             parts = [Samples((part.inputs - mean) / deviation, part.labels) for part in parts]
+            scalings.append(Scaling.of(mean, deviation))
         self._parts, self._classes, self._seed = parts, data.classes, spec.seed
+        self._name, self._white, self._scalings = name, data.white, tuple(scalings)
 
     @property
     def tasks(self) -> int | None:
         return None
 
     def task(self, number: int) -> TaskData:
-        pixels = permutation(self._parts[0].inputs.shape[1], self._seed, "permutation", number)
+        pixels = self._pixels(number)
         train, val, test = (Samples(part.inputs[:, pixels].contiguous(), part.labels) for part in self._parts)
         return TaskData(train, val, test, self._classes)
+
+    def origin(self, number: int) -> Origin:
+        """What the inputs of a task were made of."""
+        return Origin(self._name, self._white, self._scalings, tuple(self._pixels(number).tolist()),
+                      tuple(range(self._classes)))
+
+    def _pixels(self, number: int) -> Tensor:
+        return permutation(self._parts[0].inputs.shape[1], self._seed, "permutation", number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +99,31 @@ class SplitClasses:
     def task(self, number: int) -> TaskData:
         part, classes = self._tasks[number - 1]
         data = part.load()
-        train, val = split_by_class(data.train.labels, classes, self._fraction, self._spec.samples_per_class,
-                                    self._spec.seed, "validation split", part.name)
+        train, val = self._split(part, classes, data)
         test = torch.isin(data.test.labels, torch.tensor(classes)).nonzero().flatten()
         splits = [data.train.at(train), data.train.at(val), data.test.at(test)]
-        shift, scale = channel_statistics(splits[0].values) if self._spec.normalize == "standard" else (None, data.white)
+        shift, scale = self._scale(splits[0], data)
         new_label = torch.full((data.classes,), -1)
         new_label[torch.tensor(classes)] = torch.arange(len(classes))
         kept, held_out, reported = (Samples(_scaled(images.values, shift, scale), new_label[images.labels])
                                     for images in splits)
         return TaskData(kept, held_out, reported, len(classes))
+
+    def origin(self, number: int) -> Origin:
+        """What the inputs of a task were made of."""
+        part, classes = self._tasks[number - 1]
+        data = part.load()
+        shift, scale = self._scale(data.train.at(self._split(part, classes, data)[0]), data)
+        scaling = Scaling((0.0,), (float(scale),)) if shift is None else Scaling.of(shift, torch.as_tensor(scale))
+        return Origin(part.name, data.white, (scaling,), None, classes)
+
+    def _split(self, part: Part, classes: tuple[int, ...], data: DataSet) -> tuple[Tensor, Tensor]:
+        """Indices of the images to train with and to validate with."""
+        return split_by_class(data.train.labels, classes, self._fraction, self._spec.samples_per_class,
+                              self._spec.seed, "validation split", part.name)
+
+    def _scale(self, training: Images, data: DataSet) -> tuple[Tensor | None, Tensor | int]:
+        return channel_statistics(training.values) if self._spec.normalize == "standard" else (None, data.white)
 
 
 def split_by_class(labels: Tensor, classes: Iterable[int], fraction: float, limit: int | None,
@@ -163,8 +191,8 @@ def permuted_digits(spec: BenchmarkSpec) -> Benchmark:
     fifth = len(order) // 5
     data = DataSet(images.at(order[fifth:]), images.at(order[:fifth]), classes=10, white=16)
     rest = len(order) - fifth
-    return PermutedImages(data, fifth if spec.validation_fraction is None else held_out_samples(spec.validation_fraction, rest),
-                          spec)
+    validation = fifth if spec.validation_fraction is None else held_out_samples(spec.validation_fraction, rest)
+    return PermutedImages("digits", data, validation, spec)
 
 
 def permuted_mnist(spec: BenchmarkSpec) -> Benchmark:
@@ -172,7 +200,7 @@ def permuted_mnist(spec: BenchmarkSpec) -> Benchmark:
     data = MNIST.load()
     validation = 10_000 if spec.validation_fraction is None \
         else held_out_samples(spec.validation_fraction, len(data.train.labels))
-    return PermutedImages(data, validation, spec)
+    return PermutedImages(MNIST.name, data, validation, spec)
 
 
 def split_digits(spec: BenchmarkSpec) -> Benchmark:

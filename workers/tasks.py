@@ -16,11 +16,13 @@ from torch import Tensor
 
 from clnp_core.errors import ClnpError, ConfigError, DataError
 from workers.datasets import data_folder
+from workers.origin import Origin
 from workers.samples import Benchmark, Samples, TaskData
-from workers.sequences import BUILT_IN
+from workers.sequences import BUILT_IN, PermutedImages, SplitClasses
 from workers.spec import BenchmarkSpec
 
-__all__ = ["Benchmark", "Samples", "TaskData", "data_folder", "load_benchmark", "load_task", "task_count"]
+__all__ = ["Benchmark", "Samples", "TaskData", "data_folder", "load_benchmark", "load_task", "task_count",
+           "task_origin"]
 
 
 def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
@@ -69,6 +71,16 @@ def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
 def task_count(spec: BenchmarkSpec) -> int | None:
     """How many tasks a benchmark has; None for any number."""
     return _benchmark(_Hashable(spec)).tasks
+
+
+def task_origin(spec: BenchmarkSpec, number: int) -> Origin | None:
+    """What the inputs of a task were made of; None for a benchmark of one's own, whose inputs are as its ``task()`` gives them.
+
+    Raises:
+        ConfigError, DataError: as :func:`load_task`, which is called first and has checked the number.
+    """
+    benchmark = _benchmark(_Hashable(spec))
+    return benchmark.origin(number) if isinstance(benchmark, PermutedImages | SplitClasses) else None
 
 
 class _Hashable:

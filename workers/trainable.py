@@ -7,6 +7,7 @@ retries only a process that died.
 import dataclasses
 import faulthandler
 import time
+import traceback
 from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +18,7 @@ import torch
 from ray import tune
 
 from clnp_core.errors import ClnpError
-from workers import jobs
+from workers import jobs, output
 from workers.environment import host_name
 from workers.epochs import Epoch
 from workers.packs import running
@@ -42,6 +43,7 @@ class StageWork:
         time_limit_seconds: after which an attempt at a trial ends as timed out.
         checkpoint_every_seconds: how often a trial leaves what an interrupted one goes on from; None for never.
         names_nodes: several nodes take part, so a trial says on which one it ran: machines may share a host name.
+        run: the run's name, under which what its trials print is kept; None keeps nothing.
     """
 
     stage: StageSpec
@@ -50,18 +52,22 @@ class StageWork:
     time_limit_seconds: float | None
     checkpoint_every_seconds: float | None
     names_nodes: bool = False
+    run: str | None = None
 
 
 class Pack(tune.Trainable):
     """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
 
-    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; once a time limit has
-    killed the process there is also ``config["timed_out"]``. ``config["wanted"]`` has the numbers that are told of. Every
-    result holds ``members``, one dictionary for each point with news: its ``number``, its ``epochs`` (the first ones those of
-    an attempt that it goes on with as well) and, when it has ended, ``result`` (:class:`workers.jobs.TrialResult`) or
-    ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). It also holds ``news`` of the checkpoint
+    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; a second attempt has
+    ``config["attempt"]``, and ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the
+    numbers that are told of. Every result holds ``members``, one dictionary for each point with news: its ``number``, its
+    ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended, ``result``
+    (:class:`workers.jobs.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). What it
+    prints until then is kept (:mod:`workers.output`). It also holds ``news`` of the checkpoint
     (:meth:`workers.continuing.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
     """
+
+    _output: output.Output | None = None
 
     def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
         self._work = shared["work"]
@@ -74,10 +80,15 @@ class Pack(tune.Trainable):
     def _begin(self, config: dict[str, Any]) -> None:
         work, points = self._work, config["points"]
         self._began = time.monotonic()
+        if self._output is not None:
+            self._output.end()
+        if work.run is not None:
+            self._output = output.begin_trial(output.Place(work.storage, work.run, work.stage.task), self.trial_id,
+                                              [point["number"] for point in points], config.get("attempt", 1))
         self._timed_out = bool(config.get("timed_out", False))
         if work.time_limit_seconds is not None:
             # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
-            faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True)
+            faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True, file=2)
         pack = [TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"],
                           (len(points), place)) for place, point in enumerate(points)]
         self._training = set(config["wanted"])
@@ -109,12 +120,17 @@ class Pack(tune.Trainable):
             return self._all_ended(members, "error", f"the GPU has too little memory: {str(error).splitlines()[0]}\n"
                                    "lower resources.trials_per_pack, or raise resources.gpus_per_trial")
         except ClnpError as error:
+            if error.__cause__ is not None:
+                traceback.print_exc()  # where in a user's own code it went wrong
             return self._all_ended(members, "error", str(error))
         except Exception as error:
+            traceback.print_exc()
             return self._all_ended(members, "error", f"{type(error).__name__}: {error}")
         return self._report(members)
 
     def _report(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        if self._output is not None:
+            self._output.look()
         report = {"members": [members[number] for number in sorted(members)], "news": self._checkpoint.news(),
                   "host": self._host(), "val_accuracy": 0.0, "sparsity": 0.0}
         if len(members) == 1:
@@ -135,9 +151,9 @@ class Pack(tune.Trainable):
         return self._ended(members)
 
     def _ended(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:
-        faulthandler.cancel_dump_traceback_later()
-        self._steps.close()
-        return {**self._report(members), "done": True}
+        report = {**self._report(members), "done": True}
+        self.cleanup()
+        return report
 
     def _host(self) -> str:
         node = f"/{ray.get_runtime_context().get_node_id()[:8]}" if self._work.names_nodes else ""
@@ -150,6 +166,8 @@ class Pack(tune.Trainable):
     def cleanup(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         self._steps.close()
+        if self._output is not None:
+            self._output.end()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the trials themselves store their artifacts, and on the way what interrupted ones go on from."""

@@ -8,8 +8,11 @@ from orchestrator.cli.options import Commands, Settings
 
 MODULES = {
     "launch": "driving", "resume": "driving", "fork": "driving", "stop": "asking", "cancel": "asking", "status": "reading",
-    "ls": "reading", "show": "showing", "trials": "reading", "sql": "reading", "mirror": "mirroring", "verify": "keeping",
-    "doctor": "doctor", "gc": "collecting", "rm": "keeping", "db": "keeping"}
+    "ls": "reading", "show": "showing", "logs": "logs", "trials": "reading", "sql": "reading", "mirror": "mirroring",
+    "what-if": "margins", "verify": "keeping",
+    "export": "exporting",
+    "doctor": "doctor", "gc": "collecting", "rm": "keeping", "db": "keeping",
+    "serve": "serving"}
 """Where every command is defined, in the order in which they are listed."""
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -32,7 +35,7 @@ class AllCommands(Commands):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in MODULES:
             return None
-        command: click.Command = getattr(import_module(f"orchestrator.cli.{MODULES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(import_module(f"orchestrator.cli.{MODULES[cmd_name]}"), cmd_name.replace("-", "_"))
         return command
 
 

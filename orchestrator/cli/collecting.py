@@ -45,12 +45,13 @@ def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], a
     freed = sum(file.size_bytes for file in found.files)
     if as_json:
         say_json({"dry_run": dry_run, "bytes": freed, "artifacts": found.artifacts,
-                  "checkpoints": found.checkpoints, "unfinished": found.unfinished,
+                  "checkpoints": found.checkpoints, "unfinished": found.unfinished, "outputs": found.outputs,
                   "zombies": found.zombies})
         return
     rows = [[what, f"{len(files):,}", bytes_text(sum(file.size_bytes for file in files))] for what, files in (
         ("weights that no run refers to", found.artifacts), ("checkpoints of trainings that nobody goes on with",
-        found.checkpoints), ("unfinished files", found.unfinished)) if files]
+        found.checkpoints), ("unfinished files", found.unfinished), ("output of trials whose run is gone", found.outputs))
+        if files]
     by_stage: dict[tuple[str, int], list[int]] = {}
     for zombie in found.zombies:
         by_stage.setdefault((zombie.run, zombie.task), []).append(zombie.number)

@@ -1,11 +1,12 @@
 """Commands that drive a run: launch, resume, fork."""
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,7 +19,12 @@ from orchestrator.cli.words import plural, ranges
 
 if TYPE_CHECKING:
     from db.rows import RunRow, TrialRow
-    from orchestrator.progress import ConsoleProgress
+    from orchestrator.progress import Progress
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+TELLINGS = ("auto", "live", "plain", "json")
+"""Those of :class:`orchestrator.console.choosing.Telling`, which is not imported for a dry run."""
 
 
 @dataclass
@@ -29,16 +35,26 @@ class Ending:
     stop_reason: str = ""
 
 
+def telling_options(command: AnyFunction) -> AnyFunction:
+    """``--progress`` and ``--hook``, of every command that drives a run."""
+    hook = click.option("--hook", "hooks", metavar="TARGET", multiple=True,
+                        help="A web hook's URL, or a command: told of every commit and of the end. May be repeated.")
+    progress = click.option("--progress", "telling", type=click.Choice(TELLINGS), default="auto", show_default=True,
+                            help="How to tell of the run's steps on standard error.")
+    return progress(hook(command))
+
+
 @click.command()
 @click.argument("config", metavar="CONFIG")
 @click.option("--name", metavar="N", help="Name of the run. [default: the config's, numbered if it is taken]")
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True,
               help="Override a key of the config, the value in YAML; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Show tasks, trials and network; write and start nothing.")
+@telling_options
 @as_json_option
 @click.pass_obj
 def launch(settings: Settings, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
-           as_json: bool) -> int:
+           telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Start the run that CONFIG describes, and drive it to its end.
 
     CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
@@ -54,8 +70,9 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
     from orchestrator import api
 
     ending = Ending()
-    with _told_how_to_go_on(ending):
-        row = api.launch(config, name=name, overrides=overrides, progress=_console(ending), url=settings.url)
+    progress = _listening(ending, telling, hooks)
+    with _told_how_to_go_on(ending, progress):
+        row = api.launch(config, name=name, overrides=overrides, progress=progress, url=settings.url).row
     return _finish(settings, row, ending, as_json)
 
 
@@ -64,9 +81,11 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
 @click.option("--retry-failed", is_flag=True, help="Also train trials again that failed and were left out.")
 @click.option("--accept-environment", is_flag=True,
               help="Go on although device, torch or code have changed since; that is recorded.")
+@telling_options
 @as_json_option
 @click.pass_obj
-def resume(settings: Settings, run: str, retry_failed: bool, accept_environment: bool, as_json: bool) -> int:
+def resume(settings: Settings, run: str, retry_failed: bool, accept_environment: bool, telling: str, hooks: tuple[str, ...],
+           as_json: bool) -> int:
     """Go on with RUN where it stands.
 
     Finished trials are never trained again. Progress goes to standard error, the results to standard output.
@@ -75,11 +94,12 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
     check_storage()
     from orchestrator import api
 
-    tell_what_is_found(settings, run, retry_failed)
     ending = Ending(run)
-    with _told_how_to_go_on(ending):
+    progress = _listening(ending, telling, hooks)
+    tell_what_is_found(settings, run, retry_failed, progress.notice)
+    with _told_how_to_go_on(ending, progress):
         row = api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment,
-                         progress=_console(ending), url=settings.url)
+                         progress=progress, url=settings.url).row
     return _finish(settings, row, ending, as_json)
 
 
@@ -92,10 +112,11 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
               help="Override a key of RUN's config for the later tasks, the value in YAML; may be repeated.")
 @click.option("--accept-environment", is_flag=True,
               help="Go on although device, torch or code have changed since; that is recorded.")
+@telling_options
 @as_json_option
 @click.pass_obj
 def fork(settings: Settings, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
-         as_json: bool) -> int:
+         telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Go on from task K of RUN as a new run, under other settings.
 
     RUN itself is left as it is. What was trained already for the same trials is taken over and not trained again.
@@ -107,9 +128,10 @@ def fork(settings: Settings, run: str, task: int, name: str | None, overrides: t
     with reading(settings) as reads:
         recorded_config(reads.run(run))
     ending = Ending()
-    with _told_how_to_go_on(ending):
+    progress = _listening(ending, telling, hooks)
+    with _told_how_to_go_on(ending, progress):
         row = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
-                       progress=_console(ending), url=settings.url)
+                       progress=progress, url=settings.url).row
     return _finish(settings, row, ending, as_json)
 
 
@@ -120,7 +142,7 @@ def import_from_here() -> None:
 
 
 @contextmanager
-def _told_how_to_go_on(ending: Ending) -> Iterator[None]:
+def _told_how_to_go_on(ending: Ending, progress: "Progress") -> Iterator[None]:
     """A run that had begun when an error or a second Ctrl-C ended its driver is there to be resumed: say so."""
     try:
         yield
@@ -131,15 +153,22 @@ def _told_how_to_go_on(ending: Ending) -> Iterator[None]:
         raise
     except ClnpError as error:
         if ending.run and not isinstance(error, BusyError | StateError) and "clnp resume" not in error.hint:
-            note(f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is mended:")
+            progress.notice(
+                f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is mended:")
         raise
 
 
-def _console(ending: Ending) -> "ConsoleProgress":
-    """Progress on standard error that also remembers what the result must say."""
-    from orchestrator.progress import ConsoleProgress
+def _listening(ending: Ending, telling: str, hooks: Sequence[str]) -> "Progress":
+    """Who hears of the run's steps: standard error, the hooks, and ``ending``, which remembers what the result must say.
 
-    class Remembering(ConsoleProgress):
+    Raises:
+        ConfigError: a hook that cannot be called, or no terminal for a live screen.
+    """
+    from orchestrator.console.choosing import Telling, progress_of
+    from orchestrator.hooks import VARIABLE, with_hooks
+    from orchestrator.progress import Relay
+
+    class Remembering(Relay):
         def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int],
                         pack: int = 1) -> None:
             ending.run = run
@@ -149,26 +178,27 @@ def _console(ending: Ending) -> "ConsoleProgress":
             ending.stop_reason = reason
             super().stopped(reason)
 
-    return Remembering()
+    always = os.environ.get(VARIABLE, "").strip()
+    return with_hooks(Remembering(progress_of(Telling(telling), run=ending.run)), [*hooks, *([always] if always else [])])
 
 
-def tell_what_is_found(settings: Settings, run: str, retry_failed: bool) -> None:
+def tell_what_is_found(settings: Settings, run: str, retry_failed: bool, tell: Callable[[str], None] = note) -> None:
     """Before the first trial: which task, what is recorded, and what will be done."""
     with reading(settings) as reads:
         row = reads.run(run)
         stage = next((stage for stage in reads.stages(run) if stage.state is not StageState.COMMITTED), None)
         if stage is None:
-            note(f"run {run} is complete: there is nothing left to do")
+            tell(f"run {run} is complete: there is nothing left to do")
             return
         if not row.state.can_resume:
             return
         trials = reads.trials(run, stage.task)
-    note(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "
+    tell(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "
          f"task {stage.task} is {stage.state.value}")
     if stage.reason:
-        note(f"  it failed: {stage.reason.splitlines()[0]}")
+        tell(f"  it failed: {stage.reason.splitlines()[0]}")
     for line in found_trials(trials, retry_failed):
-        note(f"  {line}")
+        tell(f"  {line}")
 
 
 def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool) -> list[str]:

@@ -33,7 +33,7 @@ def commit(run: RunContext, stage: StageRow) -> None:
         run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
     run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
-                           [100 * layer.used / layer.total for layer in built.capacity])
+                           [100 * layer.used / layer.total for layer in built.capacity], built.artifact.digest)
     tidy(run, stage)
 
 

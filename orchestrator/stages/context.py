@@ -15,8 +15,9 @@ from orchestrator.configuration.config import Config
 from orchestrator.keeper import Keeper
 from orchestrator.progress import Progress
 from orchestrator.stages.ahead import ScansAhead
+from workers.output import Place
 from workers.remote import Submitted, fetch, submit
-from workers.spec import StageSpec
+from workers.spec import BenchmarkSpec, StageSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class RunContext:
         """Start a job on a worker with the resources of a trial."""
         resources = self.config.resources
         return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
-                      time_limit_seconds=resources.job_time_limit_seconds)
+                      time_limit_seconds=resources.job_time_limit_seconds,
+                      place=Place(self.storage, self.name, _task_of(arguments)))
 
     def fetch(self, job: Submitted) -> Any:
         """The result of a job.
@@ -66,3 +68,13 @@ class RunContext:
             ClnpError: what the job raised.
         """
         return fetch(job, self.keeper.should_stop)
+
+
+def _task_of(arguments: tuple[object, ...]) -> int | None:
+    """The task that a job is about, which decides where its output is kept: it is told the stage, or a benchmark and a task."""
+    match arguments:
+        case (StageSpec(task=task), *_):
+            return task
+        case (BenchmarkSpec(), int(task), *_):
+            return task
+    return None

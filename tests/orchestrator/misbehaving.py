@@ -30,6 +30,8 @@ class Tasks:
             (self.folder / "die-job").unlink()
             os.kill(os.getpid(), signal.SIGKILL)
         if in_trial:
+            print(f"task {number} is loaded in a trial")
+            os.write(2, b"and a line past Python\n")
             with (self.folder / "loaded").open("a") as file:
                 file.write(f"{os.getpid()} {ray.get_gpu_ids()}\n")
             if (self.folder / "hang").exists():

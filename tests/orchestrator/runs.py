@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from db.reads import Reads
-from db.rows import RunRow, TrialRow
+from db.rows import TrialRow
 from db.session import open_database
 from db.states import RunState
 from orchestrator import api
@@ -60,7 +60,7 @@ class Heard(Progress):
     def trial_failed(self, number: int, reason: str) -> None:
         self._hear("failed", (number, reason))
 
-    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: object) -> None:
+    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: object, digest: str) -> None:
         self._hear("committed", task)
 
     def notice(self, text: str) -> None:
@@ -85,10 +85,10 @@ class Laboratory:
     def storage(self) -> str:
         return str(self.folder / "artifacts")
 
-    def launch(self, config: Config, progress: Progress | None = None, name: str | None = None) -> RunRow:
+    def launch(self, config: Config, progress: Progress | None = None, name: str | None = None) -> api.Run:
         return api.launch(config, name=name, progress=progress, url=self.url, storage=self.storage)
 
-    def resume(self, run: str, progress: Progress | None = None, **flags: bool) -> RunRow:
+    def resume(self, run: str, progress: Progress | None = None, **flags: bool) -> api.Run:
         return api.resume(run, progress=progress, url=self.url, storage=self.storage, **flags)
 
     def engine(self) -> Engine:

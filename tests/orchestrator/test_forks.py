@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from clnp_core.errors import ConfigError, EnvironmentChangedError, StateError
-from db.rows import RunRow
 from db.states import RunState
 from orchestrator import api
 from orchestrator.progress import Progress
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
 
 def fork(laboratory: Laboratory, run: str, after_task: int, *overrides: str, progress: Progress | None = None,
-         **options: Any) -> RunRow:
+         **options: Any) -> api.Run:
     return api.fork(run, after_task, overrides=overrides, progress=progress, url=laboratory.url, storage=laboratory.storage,
                     **options)
 

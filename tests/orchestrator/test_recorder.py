@@ -97,7 +97,9 @@ def recorder(store: Remembering, stage: StageSpec) -> Recorder:
 def trial(*numbers: int) -> Any:
     """Of Tune: the trial of one grid point, or of a pack of them."""
     points = [{"number": number, "alpha": [1e-4] * 3, "learning_rate": 0.01, "seed": 5} for number in numbers or (0,)]
-    return SimpleNamespace(trial_id=f"ray-{points[0]['number']}", config={"points": points})
+    found = SimpleNamespace(trial_id=f"ray-{points[0]['number']}", config={"points": points})
+    found.set_config = lambda config: setattr(found, "config", config)
+    return found
 
 
 def member(number: int = 0, **changes: Any) -> dict[str, Any]:
@@ -201,12 +203,12 @@ def test_a_lost_pack_loses_what_it_has_not_told(recorder: Recorder, store: Remem
     [(text, facts)] = store.told
     assert text == "task 1, the pack of trials 4 to 6: its worker on here died, and it is trained again"
     assert facts == {"task": 1, "number": 4, "numbers": [4, 5, 6], "host": "here"}
+    assert pack.config["attempt"] == 2, "so that its output says which attempt it is of"
 
 
 def test_a_pack_that_dies_of_its_time_limit_only_reports_that(recorder: Recorder, store: Remembering,
                                                               clock: SimpleNamespace) -> None:
     pack = trial(0, 1)
-    pack.set_config = lambda config: setattr(pack, "config", config)
     recorder.on_trial_start(1, [], pack)
     clock.now += 61
     recorder.on_trial_recover(1, [], pack)

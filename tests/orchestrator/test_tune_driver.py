@@ -1,15 +1,19 @@
 """Trials on real Ray workers: warm processes, logical GPUs, lost workers, trials that hang, and another cluster."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clnp_core.errors import ConfigError, RunFailedError
+from clnp_core.errors import ConfigError, NotFoundError, RunFailedError
+from db.rows import TrialRow
 from db.states import FailureKind, RunState, TrialState
 from orchestrator.configuration.config import Config
+from orchestrator.trial_output import output_of
 from tests.orchestrator.runs import Heard, Laboratory, small
+from workers.output import HEADING
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
@@ -24,6 +28,14 @@ def loadings(folder: Path) -> list[tuple[int, list[int]]]:
     """(process, GPUs) of every loading of the task inside a trial."""
     lines = [line.split(maxsplit=1) for line in (folder / "loaded").read_text().splitlines()]
     return [(int(process), ast.literal_eval(gpus)) for process, gpus in lines]
+
+
+def printed_by(laboratory: Laboratory, trial: TrialRow) -> tuple[list[str], list[str]]:
+    """What a trial printed: of every heading what it is about, and all other lines."""
+    lines = output_of(trial, laboratory.storage).splitlines()
+    headings = [line for line in lines if line.startswith(HEADING)]
+    assert all(re.fullmatch(rf"{HEADING}\S+Z host=\S+ pid=\d+ run=small task=1 trials=\d attempt=\d", line) for line in headings)
+    return [line.partition("task=1 ")[2] for line in headings], [line for line in lines if line not in headings]
 
 
 def test_warm_workers_serve_one_trial_after_another(tmp_path: Path) -> None:
@@ -58,6 +70,13 @@ def test_a_killed_worker_is_tried_again_and_recorded_once(tmp_path: Path) -> Non
     trials = laboratory.trials("small")
     assert [trial.state for trial in trials] == [TrialState.FINISHED] * 2
     assert sorted(trial.attempts for trial in trials) == [1, 2]
+    again = next(trial for trial in trials if trial.attempts == 2)
+    headings, printed = printed_by(laboratory, again)
+    assert headings == [f"trials={again.number} attempt=1", f"trials={again.number} attempt=2"]
+    assert printed == ["task 1 is loaded in a trial", "and a line past Python"] * 2, "the killed process left what it said"
+    other = next(trial for trial in trials if trial.attempts == 1)
+    with pytest.raises(NotFoundError, match="nothing is kept of what the trial printed"):
+        output_of(other, laboratory.storage)  # the task was loaded already, so this one printed nothing
 
 
 def test_a_lost_trial_blocks_the_selection_until_a_resume(tmp_path: Path) -> None:
@@ -79,6 +98,10 @@ def test_a_hung_trial_ends_at_its_time_limit_and_is_not_tried_again(tmp_path: Pa
         laboratory.launch(config(tmp_path, resources={"trial_time_limit_seconds": 1}), heard)
     assert {trial.failure_kind for trial in laboratory.trials("small")} == {FailureKind.TIMED_OUT}
     assert len(loadings(tmp_path)) == 2, "one hanging attempt of each trial"
+    headings, printed = printed_by(laboratory, laboratory.trials("small")[0])
+    assert headings == ["trials=0 attempt=1"]
+    assert printed[:2] == ["task 1 is loaded in a trial", "and a line past Python"] and "Timeout (0:00:06)!" in printed
+    assert any("misbehaving.py" in line and line.endswith("in task") for line in printed), "where it hung"
 
 
 def test_more_tasks_than_the_benchmark_has_is_refused_before_training(tmp_path: Path) -> None:

@@ -1,0 +1,210 @@
+"""`clnp logs`: what happened to a run; what a trial of it did and printed."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from clnp_core.errors import NotFoundError
+from orchestrator.cli.failures import UsageProblem
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, task_option
+from orchestrator.cli.output import plain, say, say_json
+from orchestrator.cli.words import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
+from orchestrator.report import percent
+
+if TYPE_CHECKING:
+    from db.reads import Reads
+    from db.rows import EpochRow, EventRow, TrialRow
+
+Line = TypeVar("Line")
+
+FOLLOW_SECONDS = 1.0
+"""Between two looks at what is followed."""
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@task_option("Only what happened to one task.")
+@click.option("--trial", metavar="N", type=click.IntRange(0, MAX_COUNT),
+              help="One trial of that task: its attempts, its epochs, and what its process printed.")
+@click.option("--follow", is_flag=True, help="Go on with what is new, until no driver is at work on RUN.")
+@click.option("--lines", metavar="N", type=click.IntRange(0, MAX_COUNT),
+              help="At most so many lines of what happened, or of what was printed: the last ones.")
+@as_json_option
+@click.pass_obj
+def logs(settings: Settings, run: str, task: int | None, trial: int | None, follow: bool, lines: int | None,
+         as_json: bool) -> None:
+    """Show what happened to RUN, with times in UTC.
+
+    With --trial: the attempts at that trial, its epochs, and everything that its process wrote to standard output and
+    standard error while it trained. With --follow and --json, every line is a JSON document of its own.
+    """
+    if trial is not None and task is None:
+        raise UsageProblem("--trial needs --task: trials are numbered within their task",
+                           f"for example `clnp logs {run} --task 1 --trial {trial}`")
+    check_storage()
+    from orchestrator.place import storage_root
+
+    storage = storage_root()
+    with reading(settings) as reads:
+        if trial is not None and task is not None:
+            _show_trial(reads, storage, reads.trial(run, task, trial), follow, lines, as_json)
+        else:
+            _show_run(reads, storage, run, task, follow, lines, as_json)
+
+
+def _show_run(reads: "Reads", storage: str, run: str, task: int | None, follow: bool, lines: int | None,
+              as_json: bool) -> None:
+    if task is not None:
+        _refuse_unknown(reads, run, task)
+    events = reads.events(run)
+    seen = events[-1].id if events else 0
+    events = list(_last([event for event in events if _is_of(event, task)], lines))
+    if as_json and not follow:
+        say_json({"run": run, "task": task, "events": events, "output_of_jobs": _job_outputs(storage, run, task)})
+        return
+    _tell(events, as_json)
+    while follow:
+        lives = reads.run(run).driver_lives
+        new = reads.events(run, seen)
+        seen = new[-1].id if new else seen
+        _tell([event for event in new if _is_of(event, task)], as_json)
+        if not lives:
+            return
+        time.sleep(FOLLOW_SECONDS)
+    if not as_json and task is not None:
+        for job in _job_outputs(storage, run, task):
+            say(f"printed by a job: {job['file']} ({bytes_text(job['size_bytes'])})")
+
+
+def _show_trial(reads: "Reads", storage: str, row: "TrialRow", follow: bool, lines: int | None, as_json: bool) -> None:
+    events, epochs = _events_of(reads, row), _epochs_of(reads, row)
+    printed, missing = _printed(row, storage)
+    if as_json and not follow:
+        say_json({"trial": row, "events": events, "epochs": epochs,
+                  "output": None if printed is None else "\n".join(_last(printed.splitlines(), lines)),
+                  "output_missing": missing or None})
+        return
+    if as_json:
+        _say_line({"trial": row})
+    else:
+        say(_heading(row))
+    _tell(events, as_json)
+    _tell_epochs(epochs, as_json)
+    _tell_printed(_last((printed or "").splitlines(), lines), as_json)
+    if printed is None and not as_json:
+        say(missing)
+    if follow:
+        _follow_trial(reads, storage, row, (len(events), len(epochs), len(printed or "")), as_json)
+
+
+def _follow_trial(reads: "Reads", storage: str, row: "TrialRow", told: tuple[int, int, int], as_json: bool) -> None:
+    """Go on with what is new of a trial until it has ended, or nobody is there to train it."""
+    events_told, epochs_told, characters_told = told
+    while True:
+        row = reads.trial(row.run, row.task, row.number)
+        over = row.state.has_ended or not reads.run(row.run).driver_lives
+        events, epochs = _events_of(reads, row), _epochs_of(reads, row)
+        _tell(events[events_told:], as_json)
+        _tell_epochs(epochs[epochs_told:], as_json)
+        printed = _printed(row, storage)[0] or ""
+        whole = printed if over else printed[:printed.rfind("\n") + 1]  # a line that has no end yet comes later
+        _tell_printed(whole[characters_told:].splitlines(), as_json)
+        if over:
+            if not as_json:
+                say(_heading(row))
+            return
+        events_told, epochs_told, characters_told = len(events), len(epochs), max(characters_told, len(whole))
+        time.sleep(FOLLOW_SECONDS)
+
+
+def _refuse_unknown(reads: "Reads", run: str, task: int) -> None:
+    reads.trials(run, task, limit=1)  # which knows how to say that there is no such task
+
+
+def _is_of(event: "EventRow", task: int | None) -> bool:
+    return task is None or event.details.get("task") == task
+
+
+def _events_of(reads: "Reads", row: "TrialRow") -> list["EventRow"]:
+    """What happened to one trial, or to the pack that it trained in."""
+    return [event for event in reads.events(row.run) if event.details.get("task") == row.task
+            and row.number in (event.details.get("numbers") or [event.details.get("number")])]
+
+
+def _epochs_of(reads: "Reads", row: "TrialRow") -> list["EpochRow"]:
+    return [epoch for attempt in range(1, row.attempts + 1)
+            for epoch in reads.trial_history(row.run, row.task, row.number, attempt)]
+
+
+def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
+    """What a trial printed; or None, and why there is nothing."""
+    from orchestrator.trial_output import output_of
+
+    try:
+        return output_of(row, storage), ""
+    except NotFoundError as error:
+        return None, f"{error.message}: {error.hint}"
+
+
+def _job_outputs(storage: str, run: str, task: int | None) -> list[dict[str, Any]]:
+    """Files of what jobs between the trials printed."""
+    from orchestrator.trial_output import job_outputs
+    from workers.files import open_files
+    from workers.output import file_of
+
+    return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes}
+            for job in job_outputs(storage, run, task)]
+
+
+def _heading(row: "TrialRow") -> str:
+    where = f" on {row.host}, {row.device}" if row.host else ""
+    began = time_text(row.started_at) if row.started_at else NOTHING
+    text = (f"Trial {row.number} of task {row.task} of run {row.run} is {row.state.value}: α {alpha_text(row.alpha)}, rate "
+            f"{rate_text(row.learning_rate)}; {plural(row.attempts, 'attempt')}{where}; began {began}")
+    return text + (f", ended {time_text(row.finished_at)}" if row.finished_at else "")
+
+
+def _tell(events: Sequence["EventRow"], as_json: bool) -> None:
+    for event in events:
+        if as_json:
+            _say_line({"event": event})
+        else:
+            say(f"{time_text(event.at)}  {event.kind:<11}  {_clean(event.message)}")
+
+
+def _tell_epochs(epochs: Sequence["EpochRow"], as_json: bool) -> None:
+    for epoch in epochs:
+        if as_json:
+            _say_line({"epoch": epoch})
+        else:
+            loss = "not finite" if epoch.train_loss is None else f"{epoch.train_loss:.4f}"
+            say(f"attempt {epoch.attempt}  epoch {epoch.epoch:>3}  training loss {loss}  "
+                f"validation {percent(epoch.val_accuracy)} %  {epoch.seconds:.2f} s")
+
+
+def _tell_printed(lines: Sequence[str], as_json: bool) -> None:
+    for line in lines:
+        if as_json:
+            _say_line({"printed": line})
+        else:
+            say(_clean(line))
+
+
+def _say_line(document: dict[str, Any]) -> None:
+    say(json.dumps(plain(document), allow_nan=False))
+
+
+def _last(lines: Sequence[Line], most: int | None) -> Sequence[Line]:
+    return lines if most is None else tuple(deque(lines, maxlen=most))
+
+
+def _clean(text: str) -> str:
+    """What a terminal would show of a line in the end: of a bar that draws itself again and again the last state, and nothing
+    that moves the cursor or colours."""
+    last = text.rstrip("\r").rpartition("\r")[2]
+    return "".join(char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode("ascii")
+                   for char in last)

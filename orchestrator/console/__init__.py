@@ -1,0 +1,1 @@
+"""How a driver tells of its steps on standard error: one live screen, plain lines, or lines of JSON."""

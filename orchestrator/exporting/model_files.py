@@ -1,0 +1,151 @@
+"""A module as a file, and the file as something that computes: ``torch.export`` and ONNX.
+
+Both are written from one exported program, with a batch of any size. The same module gives the same bytes: what differs from
+machine to machine (where the code lies that the program was traced from) is taken out.
+"""
+
+import importlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from clnp_core.errors import ConfigError
+
+INPUT, OUTPUT = "input", "logits"
+"""What the input and the output of the ONNX model are called."""
+
+OPSET = 18
+"""The version of ONNX's operators: onnxruntime knows it since 1.14."""
+
+EXTRA = ("onnx", "onnxscript", "onnxruntime")
+"""Packages of the extra ``clnp[export]``."""
+
+Call = Callable[[Tensor], Tensor]
+"""float32 [batch, *input shape] → float32 [batch, classes]."""
+
+
+class ModelFormat(StrEnum):
+    """How a model is written."""
+
+    ONNX = "onnx"
+    TORCH = "torch"
+
+    @property
+    def file(self) -> str:
+        """Its name in the folder of an export."""
+        return "model.onnx" if self is ModelFormat.ONNX else "model.pt2"
+
+    @property
+    def runtime(self) -> str:
+        """What computes it."""
+        return "onnxruntime" if self is ModelFormat.ONNX else "torch"
+
+
+def require_packages(form: ModelFormat) -> None:
+    """Look whether a format can be written and checked here.
+
+    Raises:
+        ConfigError: a package of the extra is not installed.
+    """
+    for name in EXTRA if form is ModelFormat.ONNX else ():
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"the format onnx needs the package {name}, which is not installed",
+                              "pip install 'clnp[export]'; or take --format torch, which needs nothing more") from error
+
+
+def program_of(module: nn.Module, input_shape: tuple[int, ...]) -> ExportedProgram:
+    """The module as a program for batches of any size, traced with zeros."""
+    with _patient_with_exporters():
+        program = torch.export.export(module, (torch.zeros(2, *input_shape),), dynamic_shapes=({0: Dim("batch")},))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # holds paths of this machine
+    return program
+
+
+def content(program: ExportedProgram, form: ModelFormat, about: Mapping[str, str]) -> bytes:
+    """The file's bytes.
+
+    Args:
+        program: of :func:`program_of`.
+        form: which format.
+        about: what the file says of itself: metadata properties of the ONNX model, extra files of the program's.
+    """
+    if form is ModelFormat.ONNX:
+        return _onnx(program, about)
+    written = io.BytesIO()
+    torch.export.save(program, written, extra_files={f"{name}.txt": text for name, text in about.items()})
+    return written.getvalue()
+
+
+def opened(model: Path | bytes, form: ModelFormat, threads: int = 1) -> Call:
+    """What a file computes.
+
+    Args:
+        model: the file, or its bytes.
+        form: its format.
+        threads: of onnxruntime; torch's are those of this process.
+    """
+    if form is ModelFormat.ONNX:
+        return _session(model, threads)
+    with _patient_with_exporters():
+        program = torch.export.load(io.BytesIO(model) if isinstance(model, bytes) else model)
+    module = program.module()
+
+    def call(inputs: Tensor) -> Tensor:
+        with torch.no_grad():
+            logits: Tensor = module(inputs)
+            return logits
+
+    return call
+
+
+def _onnx(program: ExportedProgram, about: Mapping[str, str]) -> bytes:
+    import onnx
+
+    with _patient_with_exporters():
+        found = torch.onnx.export(program, dynamo=True, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT],
+                                  external_data=False, verbose=False)
+    if found is None:
+        raise ConfigError("this version of torch gives no ONNX program", "install the one that constraints.txt names")
+    model = found.model_proto
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        del part.metadata_props[:]  # how torch came to it: of no use to whoever runs it
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        shape = value.type.tensor_type.shape
+        if shape.dim and shape.dim[0].HasField("dim_param"):
+            shape.dim[0].dim_param = "batch"
+    onnx.helper.set_model_props(model, dict(about))
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _session(model: Path | bytes, threads: int) -> Call:
+    onnxruntime: Any = importlib.import_module("onnxruntime")  # it has no annotations
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model), options,
+                                           providers=["CPUExecutionProvider"])
+
+    def call(inputs: Tensor) -> Tensor:
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: inputs.numpy()})[0])
+
+    return call
+
+
+@contextmanager
+def _patient_with_exporters() -> Iterator[None]:
+    """Inside, one deprecation that torch's own exporter meets in its own code is not told."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+        yield

@@ -1,0 +1,57 @@
+"""The accuracy matrix as a heat map: the network committed after each task, on the test data of every task up to it."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from db.rows import AccuracyRow
+from orchestrator.figures.building import chart_of, layered
+
+if TYPE_CHECKING:
+    import altair
+
+DARK_END, BRIGHT_END = "#1d3f72", "#f3e9a2"
+"""Both ends of the scale of colours: dark is bad and bright is good, to the colour-blind, in print and on every ground."""
+
+TALLEST_CELL, LOWEST_CELL, HEIGHT = 34, 15, 620
+"""Pixels: of a row where there are few and where there are many; what all of them should not exceed."""
+
+
+def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
+    """A row per commit and a column per task, in percent; the numbers grow smaller and shorter as cells do.
+
+    Args:
+        cells: of one run, in any order; at least one.
+    """
+    import altair as alt
+
+    columns = len({cell.on_task for cell in cells})
+    rows = len({cell.after_task for cell in cells})
+    low = lowest(cells)
+    values = [{"after": cell.after_task, "on": cell.on_task, "accuracy": 100 * cell.test_accuracy,
+               "correct": f"{cell.test_correct:,} of {cell.test_total:,}"} for cell in cells]
+    base = chart_of(values).encode(
+        x=alt.X("on:O", title="tested on task", axis=alt.Axis(orient="top", labelAngle=0, labelOverlap=True)),
+        y=alt.Y("after:O", title="after task", axis=alt.Axis(labelOverlap=True)),
+        tooltip=[alt.Tooltip("after:O", title="after task"), alt.Tooltip("on:O", title="tested on task"),
+                 alt.Tooltip("accuracy:Q", title="test accuracy %", format=".2f"),
+                 alt.Tooltip("correct:N", title="correct")])
+    ground = base.mark_rect(stroke="#80808040", strokeWidth=0.5).encode(color=alt.Color(
+        "accuracy:Q", title="test accuracy %",
+        scale=alt.Scale(domain=[low, 100], range=[DARK_END, "#3f7fa8", "#7dbfa0", BRIGHT_END], interpolate="lab"),
+        legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=160, gradientThickness=10)))
+    cell = f"(width / {columns})"
+    digits = f"{cell} >= 40 ? '.2f' : {cell} >= 22 ? '.1f' : '.0f'"
+    fit = f"{cell} >= 40 ? {cell} / 3.6 : {cell} >= 22 ? {cell} / 2.7 : {cell} / 1.7"
+    numbers = base.mark_text(
+        text=alt.expr(f"format(datum.accuracy, {digits})"), baseline="middle",
+        fontSize=alt.expr(f"min(12, {fit})"), opacity=alt.expr(f"{cell} >= 11 ? 1 : 0"),
+    ).encode(color=alt.condition(f"datum.accuracy > {low + 0.45 * (100 - low)}", alt.value("#101820"), alt.value("#ffffff")))
+    height = max(LOWEST_CELL, min(TALLEST_CELL, HEIGHT // max(1, rows)))
+    return layered([ground, numbers], alt.Step(height))
+
+
+def lowest(cells: Sequence[AccuracyRow]) -> float:
+    """Where the scale of colours begins, in percent: the ten below the worst cell. So small differences look small."""
+    worst = min(cell.test_accuracy for cell in cells)
+    return min(90.0, max(0.0, 10.0 * math.floor(10 * worst)))

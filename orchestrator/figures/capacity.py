@@ -1,0 +1,106 @@
+"""Who uses the neurons of each hidden layer after each task, as in the paper's figures 3, 4b and 5b."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from db.rows import CapacityRow
+from orchestrator.figures.building import chart_of, layered
+from orchestrator.figures.looks import BLUE, FAINT, GREY, ORANGE, SLATE
+
+if TYPE_CHECKING:
+    import altair
+
+REUSED, EARLIER, NEW, FREE = "earlier, reused", "earlier, not reused", "new", "free"
+KINDS = (REUSED, EARLIER, NEW, FREE)
+"""What a neuron is to the task that was just committed, from the bottom of a bar to its top."""
+
+PANEL, GAP = 110, 42
+"""Pixels: the height of a layer's panel, and what stands between two for the name of the lower one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a bar: neurons of one layer that are one kind of thing to one task.
+
+    ``low`` and ``high`` are where it begins and ends, as fractions of the layer at its widest: a layer that is widened grows.
+    """
+
+    task: int
+    layer: int
+    kind: str
+    neurons: int
+    total: int
+    low: float
+    high: float
+
+
+def parts(rows: Sequence[CapacityRow]) -> list[Part]:
+    """The parts of all bars, from the bottom up; a part without a neuron is left out."""
+    widest = _widest(rows)
+    found = []
+    for row in rows:
+        counts = (row.reused_neurons, row.used_neurons - row.new_neurons - row.reused_neurons, row.new_neurons,
+                  row.free_neurons)
+        below = 0
+        for kind, count in zip(KINDS, counts, strict=True):
+            if count:
+                found.append(Part(row.task, row.layer, kind, count, row.total_neurons, below / widest[row.layer],
+                                  (below + count) / widest[row.layer]))
+            below += count
+    return found
+
+
+def capacity_figure(rows: Sequence[CapacityRow]) -> "altair.LayerChart":
+    """A panel per hidden layer, the first on top, and in it a stacked bar per task.
+
+    It is one view and no row of views, because only one view can follow the width of what it stands in: so the panels lie
+    above each other on one axis, whose unit is a panel.
+
+    Args:
+        rows: of one run, in any order; at least one.
+    """
+    import altair as alt
+
+    layers = sorted({row.layer for row in rows})
+    pitch = (PANEL + GAP) / PANEL
+    floor = {layer: (len(layers) - 1 - index) * pitch for index, layer in enumerate(layers)}
+    top = (len(layers) - 1) * pitch + 1 + GAP / PANEL
+    tasks = sorted({row.task for row in rows})
+    bars = chart_of([_bar(part, floor[part.layer]) for part in parts(rows)]).mark_bar().encode(
+        x=alt.X("task:O", title="task", scale=alt.Scale(domain=tasks, paddingInner=0.18, paddingOuter=0.1),
+                axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False)),
+        y=alt.Y("low:Q", title="% of the layer's neurons", scale=alt.Scale(domain=[0, top], nice=False, zero=True),
+                axis=alt.Axis(values=[floor[layer] + half / 2 for layer in layers for half in (0, 1, 2)], domain=False,
+                              labelExpr=f"format(100 * (datum.value % {pitch!r} > {pitch - 0.01!r} ? 0 : "
+                                        f"datum.value % {pitch!r}), '.0f')")),
+        y2="high:Q",
+        color=alt.Color("kind:N", title=None, sort=list(KINDS),
+                        scale=alt.Scale(domain=list(KINDS), range=[BLUE, SLATE, ORANGE, GREY]),
+                        legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"))),
+        opacity=alt.condition(f"datum.kind == '{FREE}'", alt.value(FAINT), alt.value(1)),
+        tooltip=[alt.Tooltip("layer:O", title="layer"), alt.Tooltip("task:O", title="after task"),
+                 alt.Tooltip("kind:N", title="neurons"), alt.Tooltip("count:N", title="how many"),
+                 alt.Tooltip("percent:Q", title="% of the layer", format=".1f")])
+    names = chart_of([{"at": floor[layer] + 1, "name": _name(rows, layer)} for layer in layers]).mark_text(
+        align="left", baseline="bottom", dy=-6, fontWeight="bold", x=0).encode(y="at:Q", text="name:N")
+    return layered([bars, names], round(PANEL * top))
+
+
+def _bar(part: Part, floor: float) -> dict[str, Any]:
+    return {"task": part.task, "layer": part.layer, "kind": part.kind, "count": f"{part.neurons:,} of {part.total:,}",
+            "percent": 100 * part.neurons / part.total, "low": floor + part.low, "high": floor + part.high}
+
+
+def _widest(rows: Sequence[CapacityRow]) -> dict[int, int]:
+    widest: dict[int, int] = {}
+    for row in rows:
+        widest[row.layer] = max(row.total_neurons, widest.get(row.layer, 1))
+    return widest
+
+
+def _name(rows: Sequence[CapacityRow], layer: int) -> str:
+    """``layer 1: 300 neurons``; a layer that was widened says from where."""
+    widths = sorted({row.total_neurons for row in rows if row.layer == layer})
+    grown = f", from {widths[0]:,}" if len(widths) > 1 else ""
+    return f"layer {layer}: {widths[-1]:,} neurons{grown}"

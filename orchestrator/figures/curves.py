@@ -1,0 +1,105 @@
+"""What one trial did: its accuracy and sparsity at every threshold, and how it learnt."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from db.rows import EpochRow, ThresholdRow
+from orchestrator.figures.building import chart_of, layered
+from orchestrator.figures.looks import BLUE, GREY, ORANGE, PURPLE
+
+if TYPE_CHECKING:
+    import altair
+
+ACCURACY, FREE_NEURONS = "validation accuracy", "free neurons"
+LOSS, PENALTY = "training loss", "L1 penalty"
+
+
+def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float | None] = (),
+                     required_accuracy: float | None = None) -> "altair.LayerChart":
+    """Accuracy and sparsity, both in percent, against the threshold θ that every layer would be pruned at.
+
+    Args:
+        curve: the trial's recorded points, at least one.
+        thresholds: the θ* of each hidden layer, where the trial was pruned; None prunes nothing there.
+        required_accuracy: the least accuracy within the margin, a fraction; None where there is no selection yet.
+    """
+    import altair as alt
+
+    points = [{"threshold": point.threshold, "what": what, "percent": 100 * value, "free": point.free_neurons}
+              for point in curve for what, value in ((ACCURACY, point.val_accuracy), (FREE_NEURONS, point.sparsity))]
+    # Activities spread over powers of ten and begin at 0, which has no logarithm: linear below a value that most exceed.
+    positive = sorted(point.threshold for point in curve if point.threshold > 0)
+    bend = positive[len(positive) // 4] if positive else 1.0
+    x = alt.X("threshold:Q", title="threshold θ", scale=alt.Scale(type="symlog", constant=bend, zero=True, nice=False),
+              axis=alt.Axis(format="~g", values=_ticks(positive), labelOverlap=True, labelFlush=True))
+    y = alt.Y("percent:Q", title="%", scale=alt.Scale(domain=[0, 100]))
+    tooltip = [alt.Tooltip("what:N", title="line"), alt.Tooltip("threshold:Q", title="θ", format=".4g"),
+               alt.Tooltip("percent:Q", title="%", format=".2f"), alt.Tooltip("free:Q", title="free neurons", format=",")]
+    color = alt.Color("what:N", title=None, scale=alt.Scale(domain=[ACCURACY, FREE_NEURONS], range=[BLUE, ORANGE]),
+                      legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 1 : 2")))
+    base = chart_of(points).encode(x=x, y=y, color=color, tooltip=tooltip)
+    layers: list[alt.Chart] = []
+    if required_accuracy is not None:
+        layers.append(chart_of([{"percent": 100 * required_accuracy}]).mark_rule(
+            strokeDash=[2, 3], strokeWidth=1.5, color=GREY).encode(
+            y="percent:Q", tooltip=[alt.Tooltip("percent:Q", title="least accuracy within the margin, %", format=".2f")]))
+    chosen = _chosen(thresholds)
+    if chosen:
+        rules = chart_of(chosen).encode(
+            x="threshold:Q", tooltip=[alt.Tooltip("name:N", title="pruned at"),
+                                      alt.Tooltip("threshold:Q", title="θ*", format=".4g")])
+        layers += [rules.mark_rule(strokeDash=[6, 3], strokeWidth=1.5, color=PURPLE),
+                   rules.mark_text(align="left", dx=4, dy=8, y=0, color=PURPLE, baseline="middle").encode(text="name:N")]
+    line = base.mark_line(strokeWidth=2, interpolate="step-after")
+    return layered([*layers, line, base.mark_point(size=18, filled=True, opacity=0.9)], 260)
+
+
+def _ticks(positive: Sequence[float]) -> list[float]:
+    """0, and every power of ten that the curve passes through."""
+    import math
+
+    if not positive:
+        return [0.0]
+    low, high = math.ceil(math.log10(positive[len(positive) // 4])), math.ceil(math.log10(positive[-1]))
+    return [0.0, *(10.0 ** power * times for power in range(low, high + 1) for times in (1, 3)
+                   if 10.0 ** power * times <= positive[-1])]
+
+
+def _chosen(thresholds: Sequence[float | None]) -> list[dict[str, Any]]:
+    """Where a trial was pruned: one line where all layers share a threshold, and else one for each."""
+    if len(set(thresholds)) == 1:
+        return [{"threshold": thresholds[0], "name": "θ*"}] if thresholds[0] is not None else []
+    return [{"threshold": value, "name": f"θ* {layer}"} for layer, value in enumerate(thresholds, 1) if value is not None]
+
+
+def learning_figure(epochs: Sequence[EpochRow], best_epoch: int | None = None) -> "altair.LayerChart":
+    """Validation accuracy, in percent, and both terms of the loss over the epochs.
+
+    Args:
+        epochs: of one attempt, at least one. A loss that was not finite is a gap.
+        best_epoch: the epoch whose weights were kept, to be marked.
+    """
+    import altair as alt
+
+    domain = [ACCURACY, LOSS, PENALTY]
+    color = alt.Color("what:N", title=None, scale=alt.Scale(domain=domain, range=[BLUE, ORANGE, PURPLE]),
+                      legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 3")))
+    x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False, domain=[epochs[0].epoch, max(epochs[-1].epoch, 2)]),
+              axis=alt.Axis(tickMinStep=1, format="d"))
+
+    def tooltip(value: str, form: str) -> list[alt.Tooltip]:
+        return [alt.Tooltip("epoch:Q"), alt.Tooltip("what:N", title="line"), alt.Tooltip("value:Q", title=value, format=form)]
+
+    accuracy = chart_of([{"epoch": row.epoch, "what": ACCURACY, "value": 100 * row.val_accuracy,
+                                           "kept": row.epoch == best_epoch} for row in epochs]).encode(
+        x=x, y=alt.Y("value:Q", title="validation accuracy %", scale=alt.Scale(zero=False)), color=color,
+        tooltip=tooltip("%", ".2f"))
+    loss = chart_of([
+        {"epoch": row.epoch, "what": what, "value": value} for row in epochs
+        for what, value in ((LOSS, row.train_loss), (PENALTY, row.l1_penalty))]).encode(
+        x=x, y=alt.Y("value:Q", title="loss", axis=alt.Axis(orient="right", grid=False)), color=color,
+        tooltip=tooltip("loss", ".4f"))
+    kept = accuracy.transform_filter("datum.kept").mark_point(size=90, strokeWidth=2)
+    learnt = layered([accuracy.mark_line(point=alt.OverlayMarkDef(size=18)), kept], 260)
+    lost = loss.mark_line(strokeDash=[5, 3], point=alt.OverlayMarkDef(size=18))
+    return layered([learnt, lost], 260, resolve=alt.Resolve(scale=alt.ScaleResolveMap(y="independent")))

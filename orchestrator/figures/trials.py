@@ -1,0 +1,137 @@
+"""The trials of one task: accuracy against the neurons that pruning leaves free, and which of them was chosen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from clnp_core.selection import Verdict, required_correct
+from db.rows import SelectionRow, TrialRow
+from db.sparsities import PrunedPoint
+from db.states import TrialState
+from orchestrator.figures.building import chart_of, layered
+from orchestrator.figures.looks import BLUE, FAINT, GREY, ORANGE, PURPLE
+
+if TYPE_CHECKING:
+    import altair
+
+CHOSEN, WITHIN, OUTSIDE, OPEN = "chosen", "within the margin", "outside the margin", "not judged yet"
+LOOKS: Mapping[str, tuple[str, str, int]] = {
+    OPEN: (PURPLE, "triangle-up", 40), OUTSIDE: (GREY, "circle", 26), WITHIN: (BLUE, "square", 44),
+    CHOSEN: (ORANGE, "diamond", 240)}
+"""Group of trials → its colour, its shape and the area of a mark, in the order in which they are drawn."""
+
+MANY = 500
+"""Trials from which on marks are small."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPoint:
+    """Where one trial stands once it is pruned.
+
+    Attributes:
+        number: in the task's grid.
+        val_accuracy: after pruning, a fraction of the validation samples.
+        sparsity: free neurons after pruning, a fraction of all hidden ones.
+        exact: the selection found it, in the margin of the best trial. Otherwise it is the sparsest point on the trial's
+            recorded curve within the margin of its own accuracy.
+        verdict: what the selection made of it, or its state while there is none.
+        alpha: the L1 strength of every layer, in words.
+        learning_rate: of its training.
+        unpruned_accuracy: before pruning, a fraction.
+    """
+
+    number: int
+    val_accuracy: float
+    sparsity: float
+    exact: bool
+    verdict: str
+    alpha: str
+    learning_rate: float
+    unpruned_accuracy: float
+
+    @property
+    def group(self) -> str:
+        """One of :data:`LOOKS`."""
+        if self.verdict == Verdict.CHOSEN.value:
+            return CHOSEN
+        if self.verdict == Verdict.OUTSIDE_MARGIN.value:
+            return OUTSIDE
+        return WITHIN if self.exact else OPEN
+
+
+def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint]) -> list[TrialPoint]:
+    """The points of the trials that have a result.
+
+    Args:
+        trials: of one task.
+        on_curves: the number of a trial → its sparsest point within the margin of its own accuracy.
+    """
+    points = []
+    for trial in trials:
+        if trial.state is not TrialState.FINISHED or not trial.val_total or not trial.hidden_total:
+            continue
+        exact = trial.free_neurons is not None and trial.pruned_val_correct is not None
+        found = (PrunedPoint(trial.pruned_val_correct or 0, trial.free_neurons or 0) if exact else
+                 on_curves.get(trial.number, PrunedPoint(trial.val_correct or 0, 0)))
+        points.append(TrialPoint(
+            trial.number, found.val_correct / trial.val_total, found.free_neurons / trial.hidden_total, exact,
+            trial.verdict.value if trial.verdict else trial.state.value, alpha_words(trial.alpha), trial.learning_rate,
+            (trial.val_correct or 0) / trial.val_total))
+    return points
+
+
+def alpha_words(values: Sequence[float]) -> str:
+    """α of every layer; one number where all are the same."""
+    return " ".join(f"{value:g}" for value in (values if len(set(values)) > 1 else values[:1]))
+
+
+def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None = None) -> "altair.LayerChart":
+    """Validation accuracy after pruning against free neurons, in percent; the margin is a band, the chosen trial lies on top.
+
+    Args:
+        points: of one task, at least one; 10,000 are drawn within seconds.
+        selection: of that task; None while there is none.
+    """
+    import altair as alt
+
+    order = list(LOOKS)
+    values = [_mark(point) for point in sorted(points, key=lambda point: (order.index(point.group), point.number))]
+    shown = [group for group in reversed(order) if any(value["group"] == group for value in values)]
+    shrunk = 1.0 if len(points) < MANY else 0.35
+    sizes = [LOOKS[group][2] * (1.0 if group == CHOSEN else shrunk) for group in shown]
+    legend = alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"), symbolOpacity=1, symbolStrokeWidth=0,
+                        symbolSize=80)
+    marks = chart_of(values).mark_point(filled=True, opacity=0.85 if len(points) < MANY else 0.6).encode(
+        x=alt.X("free:Q", title="free neurons after pruning, %", scale=alt.Scale(zero=False, nice=True, padding=8)),
+        y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %", scale=alt.Scale(zero=False, nice=True, padding=8)),
+        color=alt.Color("group:N", title=None, legend=legend,
+                        scale=alt.Scale(domain=shown, range=[LOOKS[group][0] for group in shown])),
+        shape=alt.Shape("group:N", title=None, legend=legend,
+                        scale=alt.Scale(domain=shown, range=[LOOKS[group][1] for group in shown])),
+        size=alt.Size("group:N", legend=None, scale=alt.Scale(domain=shown, range=sizes)),
+        tooltip=[alt.Tooltip("number:Q", title="trial"), alt.Tooltip("verdict:N"),
+                 alt.Tooltip("accuracy:Q", title="accuracy after pruning %", format=".2f"),
+                 alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),
+                 alt.Tooltip("free:Q", title="free neurons %", format=".2f"), alt.Tooltip("alpha:N", title="α"),
+                 alt.Tooltip("rate:N", title="learning rate"), alt.Tooltip("how:N", title="pruned")])
+    layers = [*([_band(selection)] if selection else []), marks]
+    return layered(layers, 300, usermeta={"embedOptions": {"renderer": "canvas"}})
+
+
+def _mark(point: TrialPoint) -> dict[str, Any]:
+    return {"number": point.number, "accuracy": round(100 * point.val_accuracy, 4), "free": round(100 * point.sparsity, 4),
+            "unpruned": round(100 * point.unpruned_accuracy, 4), "group": point.group, "verdict": point.verdict,
+            "alpha": point.alpha, "rate": f"{point.learning_rate:g}",
+            "how": "within the best trial's margin, exact" if point.exact else "within its own margin, on its curve"}
+
+
+def _band(selection: SelectionRow) -> "altair.Chart":
+    """From the least accuracy within the margin up to that of the best trial."""
+    import altair as alt
+
+    required = required_correct(selection.best_val_correct, selection.val_total, Decimal(selection.margin_points))
+    value = {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
+    return chart_of([value]).mark_rect(color=BLUE, opacity=FAINT).encode(
+        y="least:Q", y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
+                                           alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")])

@@ -1,0 +1,62 @@
+"""The service put together: its routes, its guard, and what it holds while it lives."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from db.urls import resolve_url
+from orchestrator.service import acting, asking, errors, figures, jobs, metrics, page_files, runs, stages, streaming
+from orchestrator.service.database import Database
+from orchestrator.service.guarding import Guard
+from orchestrator.service.running import Service
+from orchestrator.service.settings import Settings, checked
+from workers.environment import package_versions
+
+THREADS = 8
+"""Routes that run at a time, each with a connection of its own. More would only share the same cores."""
+
+DESCRIPTION = ("Runs of clnp: what is recorded, what goes on, and how to start and stop them. Fields and units are those of "
+               "the database (docs/schema.md); accuracies are fractions, times are UTC.")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service over one database.
+
+    Args:
+        settings: how it is set up; checked here.
+
+    Raises:
+        ConfigError: the settings would let strangers in, see :func:`orchestrator.service.settings.checked`.
+        DatabaseError: the database cannot be opened. One that is missing is made where the service may launch runs.
+    """
+    settings = checked(settings)
+    service = Service(settings, Database(resolve_url(settings.place.url), create=settings.token is not None))
+
+    @asynccontextmanager
+    async def living(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        try:
+            yield
+        finally:
+            service.database.close()
+
+    app = FastAPI(title="clnp", version=package_versions().get("clnp", "unknown"), description=DESCRIPTION, docs_url=None,
+                  redoc_url=None, redirect_slashes=False, lifespan=living)
+    app.state.service = service
+    errors.install(app)
+    for routes in (runs, streaming, stages, figures, asking, acting, jobs):
+        app.include_router(routes.router)
+
+    @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Whether it lives")
+    async def healthz() -> str:
+        """Says "ok" as long as the service answers at all; it does not ask the database."""
+        return "ok\n"
+
+    app.include_router(metrics.router)
+    app.include_router(page_files.router)
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(metrics.Metered, metrics=service.metrics)
+    return app

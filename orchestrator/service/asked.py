@@ -1,0 +1,48 @@
+"""What requests name and how: the parameters that several routes share, checked before a route sees them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from clnp_core.errors import NotFoundError
+from db.pages import Pages
+
+if TYPE_CHECKING:
+    from orchestrator.service.running import Service
+
+BASE = "/api/v1"
+
+LARGEST = 2**31 - 1
+"""The largest task, trial, limit or offset that any database column holds."""
+
+LONGEST_NAME = 200
+"""Characters of a name or of a part of one."""
+
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""No database stores a NUL, and no name holds another character of this kind."""
+
+
+def service_of(request: Request) -> "Service":
+    """The service that a request has reached."""
+    running: Service = request.app.state.service
+    return running
+
+
+def pages_of(request: Request) -> Pages:
+    """Reads of the service's database as it is now."""
+    return service_of(request).database.pages
+
+
+def _name(run: Annotated[str, Path(description="name of the run")]) -> str:
+    if len(run) > LONGEST_NAME or not run.isprintable():
+        raise NotFoundError("there is no run of such a name", "/api/v1/runs lists them")
+    return run
+
+
+Reading = Annotated[Pages, Depends(pages_of)]
+RunName = Annotated[str, Depends(_name)]
+Task = Annotated[int, Path(ge=1, le=LARGEST, description="the task, from 1")]
+Number = Annotated[int, Path(ge=0, le=LARGEST, description="the trial's index in the grid, from 0")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many rows")]
+Offset = Annotated[int, Query(ge=0, le=LARGEST, description="leave out so many rows first")]
+Word = Annotated[str | None, Query(max_length=LONGEST_NAME, pattern=PRINTABLE)]

@@ -1,0 +1,15 @@
+/** What this service is: its version, its database, and whether it can change anything. Asked once. */
+
+import { get } from "./api.js";
+
+/** @type {Promise<any> | null} */
+let asked = null;
+
+/** @returns {Promise<any>} */
+export function about() {
+  asked ??= get("/").catch((error) => {
+    asked = null;
+    throw error;
+  });
+  return asked;
+}

@@ -1,0 +1,107 @@
+/** Requests to the service: an answer as plain values, or an {@link ApiError} with what is wrong and how to mend it. */
+
+import { connection } from "./connection.js";
+import { token } from "./token.js";
+
+const BASE = "/api/v1";
+
+/** What the service says is wrong, or that it says nothing. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message @param {string} hint
+   * @param {number} status of HTTP; 0 where no answer came
+   */
+  constructor(message, hint, status) {
+    super(message);
+    this.hint = hint;
+    this.status = status;
+  }
+}
+
+/** Told when the service wants a token, or another one. */
+export const tokenWanted = new EventTarget();
+
+/**
+ * Read something.
+ *
+ * @param {string} path behind `/api/v1`
+ * @param {{ query?: Record<string, any>, signal?: AbortSignal, as?: "json" | "text" }} [options] empty values of the
+ *   query are left out
+ * @returns {Promise<any>}
+ */
+export async function get(path, { query = {}, signal, as = "json" } = {}) {
+  const answer = await send(path + search(query), { signal, cache: "no-cache" });
+  return as === "text" ? answer.text() : answer.json();
+}
+
+/**
+ * Like {@link get}, with null where there is no such thing (yet).
+ *
+ * @param {string} path @param {Parameters<typeof get>[1]} [options] @returns {Promise<any | null>}
+ */
+export async function getIfThere(path, options) {
+  try {
+    return await get(path, options);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/**
+ * Ask for a change; needs the token.
+ *
+ * @param {string} path @param {Record<string, any>} body @param {AbortSignal} [signal] @returns {Promise<any>}
+ */
+export async function post(path, body, signal) {
+  const answer = await send(path, {
+    method: "POST", signal, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  return answer.json();
+}
+
+/**
+ * One request, with the token where there is one.
+ *
+ * @param {string} path @param {RequestInit} options @returns {Promise<Response>} its status is 2xx
+ */
+export async function send(path, options) {
+  const headers = new Headers(options.headers);
+  const held = token();
+  if (held) headers.set("Authorization", `Bearer ${held}`);
+  let answer;
+  try {
+    answer = await fetch(BASE + path, { ...options, headers });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    connection.failed();
+    throw new ApiError("the service does not answer", "is `clnp serve` still running, and can this machine reach it?", 0);
+  }
+  connection.answered();
+  if (answer.ok) return answer;
+  if (answer.status === 401) tokenWanted.dispatchEvent(new Event("wanted"));
+  throw await errorOf(answer);
+}
+
+/** @param {Response} answer @returns {Promise<ApiError>} */
+async function errorOf(answer) {
+  try {
+    const { error } = await answer.json();
+    return new ApiError(error.message, error.hint ?? "", answer.status);
+  } catch {
+    return new ApiError(`the service answered with status ${answer.status}`, "its log says more", answer.status);
+  }
+}
+
+/** @param {Record<string, any>} query @returns {string} `?a=b`, or nothing */
+export function search(query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
+}
+
+/** Paths of the service, and of this page (`#/…`), from the names of things. */
+export const paths = {
+  /** @param {string} run */ run: (run) => `/runs/${encodeURIComponent(run)}`,
+  /** @param {string} run @param {number} task */ stage: (run, task) => `${paths.run(run)}/stages/${task}`,
+  /** @param {string} run @param {number} task @param {number} trial */
+  trial: (run, task, trial) => `${paths.stage(run, task)}/trials/${trial}`,
+};

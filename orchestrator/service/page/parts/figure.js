@@ -1,0 +1,102 @@
+/**
+ * A figure of the service: drawn anew when its data or the theme or the width change, and not otherwise. The old drawing
+ * stays until the new one is ready.
+ */
+
+import { ApiError, get } from "../api.js";
+import { el, settle } from "../dom.js";
+import { themeChanges } from "../theme.js";
+import { sentence } from "../words.js";
+import { errorPanel, loading } from "./section.js";
+import { themeConfig, vegaEmbed } from "./vega.js";
+
+/** More marks than this are drawn as pixels: an SVG of them is slow to move. */
+const MANY_BYTES = 200_000;
+/** Vega's name for it. */
+const ERRORS_ONLY = 1;
+
+export class Figure {
+  /** @type {any} */ #spec = null;
+  #text = "";
+  /** @type {any} */ #view = null;
+  #drawing = 0;
+  #width = 0;
+  #path; #signal; #picked; #stage; #note;
+
+  /**
+   * @param {{ path: string, label: string, signal: AbortSignal, picked?: (datum: Record<string, any>) => void,
+   *   table?: HTMLElement }} figure
+   *   path: where its specification is; label: what it shows, for those who do not see it; picked: a mark was clicked;
+   *   table: the same in numbers
+   */
+  constructor({ path, label, signal, picked, table }) {
+    this.#path = path;
+    this.#signal = signal;
+    this.#picked = picked;
+    this.#stage = el("div", { class: "figure-stage", role: "img", "aria-label": label });
+    this.#stage.hidden = true;
+    this.#note = el("div", {}, loading());
+    vegaEmbed().catch(() => { /* said when something is to be drawn */ });
+    this.element = el("figure", { class: `figure${picked ? " picks" : ""}` }, this.#stage, this.#note, table);
+    themeChanges.addEventListener("change", () => this.#draw(), { signal });
+    const observer = new ResizeObserver(() => {
+      if (Math.abs(this.element.clientWidth - this.#width) > 1) this.#draw();
+    });
+    observer.observe(this.element);
+    signal.addEventListener("abort", () => {
+      observer.disconnect();
+      this.#view?.finalize();
+    });
+  }
+
+  /** Look whether there is something new to draw. */
+  async refresh() {
+    try {
+      const spec = await get(this.#path, { signal: this.#signal });
+      const text = JSON.stringify(spec);
+      if (text === this.#text) return;
+      [this.#spec, this.#text] = [spec, text];
+      await this.#draw();
+    } catch (error) {
+      if (this.#signal.aborted || (error instanceof ApiError && error.status === 0 && this.#view)) return;
+      this.#say(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #say(error) {
+    const missing = error instanceof ApiError && error.status === 404;
+    this.#stage.hidden = true;
+    this.#text = "";
+    settle(this.#note, String(error), () => (missing
+      ? el("p", { class: "empty" }, sentence(error.message)) : errorPanel(error, () => this.refresh())));
+  }
+
+  async #draw() {
+    if (!this.#spec || this.#signal.aborted) return;
+    const turn = ++this.#drawing;
+    const embed = await vegaEmbed();
+    this.#width = this.element.clientWidth;
+    if (this.#signal.aborted || turn !== this.#drawing || this.#width === 0) return;
+    const next = el("div", { class: "figure-next" });
+    this.#stage.hidden = false;
+    this.#stage.append(next);
+    const { view } = await embed(next, { ...this.#spec, width: "container", autosize: { type: "fit-x", contains: "padding" } }, {
+      actions: false, ast: true, logLevel: ERRORS_ONLY, defaultStyle: false, config: themeConfig(), renderer: this.#text.length > MANY_BYTES ? "canvas" : "svg",
+      tooltip: { disableDefaultStyle: true, id: "figure-tooltip" },
+    });
+    if (this.#signal.aborted || turn !== this.#drawing) {
+      view.finalize();
+      next.remove();
+      return;
+    }
+    this.#view?.finalize();
+    this.#view = view;
+    next.classList.remove("figure-next");
+    this.#stage.replaceChildren(next);
+    settle(this.#note, "", () => null);
+    if (this.#picked) view.addEventListener("click", (/** @type {any} */ _event, /** @type {any} */ item) => {
+      if (item?.datum) this.#picked?.(item.datum);
+    });
+  }
+}

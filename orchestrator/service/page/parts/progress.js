@@ -1,0 +1,17 @@
+/** How far something is, as a bar that says it in words too. */
+
+import { el } from "../dom.js";
+
+/**
+ * @param {number | null | undefined} fraction from 0 to 1
+ * @param {string} label what is measured, for those who listen
+ * @param {string} [state] colours the bar
+ * @returns {HTMLElement}
+ */
+export function progressBar(fraction, label, state = "") {
+  const done = Math.min(1, Math.max(0, fraction ?? 0));
+  const fill = el("span", { class: "bar-fill" });
+  fill.style.width = `${100 * done}%`;
+  return el("span", { class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100",
+    "aria-valuenow": Math.floor(100 * done), "data-state": state || null }, fill);
+}

@@ -1,0 +1,44 @@
+/** A part of a view under a heading, and what stands there while there is nothing to show. */
+
+import { ApiError } from "../api.js";
+import { el } from "../dom.js";
+import { sentence } from "../words.js";
+
+let made = 0;
+
+/**
+ * @param {string} title
+ * @param {{ class?: string, tools?: import("../dom.js").Child[] }} [options] tools stand beside the heading
+ * @returns {{ element: HTMLElement, box: HTMLElement }} `box` is what the view fills
+ */
+export function section(title, { class: kind = "", tools = [] } = {}) {
+  const id = `section-${++made}`;
+  const box = el("div", { class: "section-body" });
+  const element = el("section", { class: `panel ${kind}`.trim(), "aria-labelledby": id },
+    el("div", { class: "section-head" }, el("h2", { id }, title), tools), box);
+  return { element, box };
+}
+
+/** @param {string} text @param {import("../dom.js").Child} [more] @returns {HTMLElement} */
+export function empty(text, more) {
+  return el("div", { class: "empty" }, el("p", {}, text), more && el("p", {}, more));
+}
+
+/** @param {string} [what] @returns {HTMLElement} */
+export function loading(what = "Loading…") {
+  return el("p", { class: "loading", role: "status" }, what);
+}
+
+/**
+ * What went wrong and how to mend it.
+ *
+ * @param {unknown} error @param {() => void} [again] offers to try again
+ * @returns {HTMLElement}
+ */
+export function errorPanel(error, again) {
+  const { message, hint } = error instanceof ApiError ? error
+    : { message: `this page has a fault: ${error instanceof Error ? error.message : error}`, hint: "reload it; please report it if it stays" };
+  return el("div", { class: "error", role: "alert" }, el("p", { class: "error-message" }, sentence(message)),
+    hint && el("p", { class: "error-hint" }, sentence(hint)),
+    again && el("button", { type: "button", class: "button", onclick: again }, "Try again"));
+}

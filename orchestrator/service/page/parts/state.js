@@ -1,0 +1,23 @@
+/** The state of a run, stage or trial: a word, and a dot whose colour and shape say the same. */
+
+import { el } from "../dom.js";
+
+/** @param {string} state @returns {HTMLElement} */
+export function stateBadge(state) {
+  return el("span", { class: "state", "data-state": state }, el("i", { class: "dot", "aria-hidden": "true" }), state);
+}
+
+/** @param {string} verdict @returns {HTMLElement} a verdict on a trial, in the selector's words */
+export function verdictBadge(verdict) {
+  return el("span", { class: "verdict", "data-verdict": verdict }, verdict);
+}
+
+/**
+ * The verdict on a trial, or where it stands while there is none.
+ *
+ * @param {any} trial @returns {HTMLElement}
+ */
+export function standing(trial) {
+  if (trial.failure_kind) return verdictBadge(`failed: ${trial.failure_kind}`);
+  return trial.verdict ? verdictBadge(trial.verdict) : stateBadge(trial.state);
+}

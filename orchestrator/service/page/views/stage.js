@@ -1,0 +1,56 @@
+/** One task of a run: its facts, which trial was selected and why, and all its trials. */
+
+import { announce } from "../announce.js";
+import { get, getIfThere, paths } from "../api.js";
+import { el, settle } from "../dom.js";
+import { follow, refreshing } from "../live.js";
+import { Figure } from "../parts/figure.js";
+import { empty, errorPanel, loading, section } from "../parts/section.js";
+import { links } from "../router.js";
+import { selectionText, stageFacts, stageHeader } from "./stage_header.js";
+import { TrialTable } from "./stage_trials.js";
+import { whatIf } from "./what_if.js";
+
+/** @param {string} run @param {number} task @returns {import("../main.js").View} */
+export function stageView(run, task) {
+  return { title: `Task ${task} · ${run}`, show: (place) => show(run, task, place) };
+}
+
+/** @param {string} run @param {number} task @param {import("../main.js").Place} place */
+function show(run, task, { box, query, signal }) {
+  const path = paths.stage(run, task);
+  const header = el("div", { class: "run-header" }, loading()), rest = el("div", { class: "view" });
+  const facts = section("Task"), selection = section("Selection"), picture = section("Accuracy against sparsity"), list = section("Trials");
+  rest.hidden = true;
+  box.append(header, rest);
+  const figure = new Figure({ path: `${path}/figures/trials`, signal,
+    label: "Each trial after pruning: validation accuracy against free neurons, with the margin and the chosen trial. The table of trials has the numbers.",
+    picked: (datum) => { if (Number.isInteger(datum.number)) location.hash = links.trial(run, task, datum.number); } });
+  picture.box.append(figure.element, el("p", { class: "note" }, "A click on a point opens its trial."));
+  const trials = new TrialTable(run, task, query, list.box, signal);
+  rest.append(el("div", { class: "two" }, facts.element, selection.element), picture.element,
+    whatIf({ run, task, signal }), list.element);
+
+  let state = "";
+  const refresh = async () => {
+    try {
+      const [stage, chosen, row] = await Promise.all(
+        [get(path, { signal }), getIfThere(`${path}/selection`, { signal }), get(paths.run(run), { signal })]);
+      if (state && state !== stage.state) announce(`Task ${task} is ${stage.state} now.`);
+      state = stage.state;
+      settle(header, [stage, row.tasks], () => stageHeader(run, stage, row.tasks));
+      settle(facts.box, stage, () => stageFacts(stage));
+      settle(selection.box, [chosen, stage.trials_total], () => (chosen ? selectionText(run, chosen, stage.trials_total)
+        : empty("Nothing is selected yet. The selection follows when every trial has ended.")));
+      rest.hidden = false;
+      await Promise.all([trials.refresh(), figure.refresh()]);
+    } catch (error) {
+      const known = /** @type {any} */ (error);
+      if (signal.aborted || (known.status === 0 && !rest.hidden)) return;
+      rest.hidden = true;
+      settle(header, { message: known.message, hint: known.hint }, () => errorPanel(error, () => nudge()));
+    }
+  };
+  const nudge = refreshing(refresh, signal);
+  follow(run, () => nudge(), signal);
+}

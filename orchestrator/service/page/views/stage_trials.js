@@ -1,0 +1,78 @@
+/** All trials of a stage, a page at a time; the service sorts and filters, so ten thousand are no more than fifty. */
+
+import { get, paths } from "../api.js";
+import { el, settle } from "../dom.js";
+import { pager } from "../parts/pager.js";
+import { empty, errorPanel, loading } from "../parts/section.js";
+import { standing } from "../parts/state.js";
+import { table } from "../parts/table.js";
+import { links, remember } from "../router.js";
+import { alpha, count, number, share } from "../words.js";
+
+const LIMIT = 50;
+const STATES = ["pending", "running", "finished", "failed"];
+const VERDICTS = ["chosen", "sparser one exists", "better trade-off exists", "worse tie", "outside margin", "failed"];
+
+export class TrialTable {
+  #run; #task; #signal; #list;
+  #asked;
+
+  /**
+   * @param {string} run @param {number} task
+   * @param {Record<string, string>} query of the address: sort, state, verdict, offset
+   * @param {HTMLElement} box @param {AbortSignal} signal
+   */
+  constructor(run, task, query, box, signal) {
+    [this.#run, this.#task, this.#signal] = [run, task, signal];
+    this.#asked = { sort: query.sort ?? "number", state: query.state ?? "", verdict: query.verdict ?? "", offset: Number(query.offset) || 0 };
+    this.#list = el("div", {}, loading());
+    const choice = (/** @type {"state" | "verdict"} */ key, /** @type {string} */ title, /** @type {string[]} */ values) => el("label", { class: "field" }, title,
+      el("select", { onchange: (/** @type {any} */ event) => this.#ask({ [key]: event.target.value }) }, el("option", { value: "" }, "all"),
+        values.map((value) => el("option", { value, selected: value === this.#asked[key] }, value))));
+    box.append(el("div", { class: "filters", role: "group", "aria-label": "Filter trials" },
+      choice("state", "State", STATES), choice("verdict", "Verdict", VERDICTS)), this.#list);
+  }
+
+  /** @param {Record<string, any>} change */
+  #ask(change) {
+    Object.assign(this.#asked, { offset: 0 }, change);
+    const { sort, state, verdict, offset } = this.#asked;
+    remember({ sort: sort === "number" ? "" : sort, state, verdict, offset: offset || "" });
+    this.refresh();
+  }
+
+  /** Fetch the page that is asked for. */
+  async refresh() {
+    const asked = { ...this.#asked };
+    this.#list.setAttribute("aria-busy", "true");
+    try {
+      const page = await get(`${paths.stage(this.#run, this.#task)}/trials`, { query: { ...asked, limit: LIMIT }, signal: this.#signal });
+      if (JSON.stringify(asked) !== JSON.stringify(this.#asked)) return;
+      settle(this.#list, [page, asked], () => this.#content(page));
+    } catch (error) {
+      if (this.#signal.aborted || (/** @type {any} */ (error).status === 0 && this.#list.querySelector("table"))) return;
+      settle(this.#list, String(error), () => errorPanel(error, () => this.refresh()));
+    } finally {
+      this.#list.removeAttribute("aria-busy");
+    }
+  }
+
+  /** @param {any} page @returns {import("../dom.js").Child[]} */
+  #content(page) {
+    if (page.total === 0) {
+      return [empty(this.#asked.state || this.#asked.verdict ? "No trial fits these filters." : "No trial is planned yet. They are when the task begins.")];
+    }
+    return [table({ caption: `Trials of task ${this.#task}`, rows: page.items, sorted: this.#asked.sort, onSort: (sort) => this.#ask({ sort }),
+      open: (trial) => links.trial(this.#run, this.#task, trial.number), columns: [
+        { title: "Trial", head: true, numeric: true, sort: "number",
+          cell: (trial) => el("a", { href: links.trial(this.#run, this.#task, trial.number) }, String(trial.number)) },
+        { title: "α", numeric: true, cell: (trial) => alpha(trial.alpha) },
+        { title: "Rate", numeric: true, cell: (trial) => number(trial.learning_rate) },
+        { title: "Validation", numeric: true, sort: "val_accuracy", cell: (trial) => share(trial.val_correct, trial.val_total) },
+        { title: "Pruned", numeric: true, cell: (trial) => share(trial.pruned_val_correct, trial.val_total) },
+        { title: "Free neurons", numeric: true, sort: "free_neurons",
+          cell: (trial) => (trial.free_neurons === null ? share(null, 1) : [share(trial.free_neurons, trial.hidden_total), el("small", {}, ` ${count(trial.free_neurons)}`)]) },
+        { title: "Verdict", wide: true, cell: (trial) => [standing(trial), el("small", {}, trial.verdict_reason ?? trial.failure_reason?.split("\n")[0] ?? "")] },
+      ] }), pager(page, "trials", (offset) => this.#ask({ offset }))];
+  }
+}

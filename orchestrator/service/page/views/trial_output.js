@@ -1,0 +1,37 @@
+/** What a trial printed: kept at its end while it grows, unless somebody has scrolled up. */
+
+import { ApiError, get } from "../api.js";
+import { el, settle } from "../dom.js";
+import { copyButton } from "../parts/copy.js";
+import { errorPanel, loading } from "../parts/section.js";
+import { sentence } from "../words.js";
+
+export class TrialOutput {
+  #path; #box; #signal;
+  #text = "";
+
+  /** @param {string} path @param {HTMLElement} box @param {AbortSignal} signal */
+  constructor(path, box, signal) {
+    [this.#path, this.#box, this.#signal] = [path, box, signal];
+    box.append(loading());
+  }
+
+  /** Look whether there is more. */
+  async refresh() {
+    try {
+      this.#text = await get(this.#path, { as: "text", signal: this.#signal });
+      const shown = this.#box.querySelector("pre");
+      const atEnd = !shown || shown.scrollTop + shown.clientHeight >= shown.scrollHeight - 8;
+      settle(this.#box, this.#text, () => (this.#text.trim() === "" ? el("p", { class: "empty" }, "It printed nothing.") : [
+        el("pre", { class: "code output", tabindex: "0", "data-scrolls": true, "aria-label": "Output of the trial" }, this.#text),
+        copyButton(() => this.#text, "Copy the output")]));
+      const now = this.#box.querySelector("pre");
+      if (now && atEnd) now.scrollTop = now.scrollHeight;
+    } catch (error) {
+      if (this.#signal.aborted || (error instanceof ApiError && error.status === 0)) return;
+      const missing = error instanceof ApiError && error.status === 404;
+      settle(this.#box, String(error), () => (missing ? el("p", { class: "empty" }, `${sentence(error.message)} ${sentence(error.hint)}`)
+        : errorPanel(error, () => this.refresh())));
+    }
+  }
+}

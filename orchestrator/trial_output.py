@@ -1,0 +1,156 @@
+"""What trials and jobs printed (:mod:`workers.output`), found again in the artifact store, and removed with their run."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from clnp_core.errors import ArtifactError, NotFoundError
+from db.reads import Reads
+from db.rows import TrialRow
+from workers.files import Files, Stored, is_bucket, open_files
+from workers.output import FOLDER, HEADING, SUFFIX, file_of, folder_of
+
+_HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutput:
+    """What a job between trials printed: its file's name, ``scan-1a2b…`` for instance, and the size."""
+
+    name: str
+    size_bytes: int
+
+
+def read_output(storage: str, run: str, task: int, ray_trial_id: str | None) -> str:
+    """What the process of a trial printed, attempt by attempt, each behind a heading.
+
+    Args:
+        storage: root of the artifact store.
+        run: its name.
+        task: counted from 1.
+        ray_trial_id: as recorded for the trial; None for one that has not begun.
+
+    Raises:
+        NotFoundError: nothing is kept, and why.
+        ArtifactError: the store cannot be read.
+    """
+    if not ray_trial_id:
+        raise NotFoundError("the trial has not begun, so it has printed nothing",
+                            f"`clnp status {run}` shows how far its task is")
+    files, name = open_files(storage), file_of(run, task, ray_trial_id.partition(".")[0])
+    try:
+        return _read(files, name)
+    except FileNotFoundError:
+        raise NotFoundError("nothing is kept of what the trial printed",
+                            "it printed nothing, or CLNP_STORAGE is not where its run is stored, or it was trained by an older "
+                            "version; in a bucket it arrives when the attempt ends") from None
+
+
+def output_of_trial(reads: Reads, storage: str, run: str, task: int, number: int) -> str:
+    """What a trial printed, in all of its attempts that are found.
+
+    Raises:
+        NotFoundError: no such run, task or trial; or nothing is kept, and why.
+        ArtifactError: the store cannot be read.
+    """
+    return output_of(reads.trial(run, task, number), storage)
+
+
+def output_of(row: TrialRow, storage: str) -> str:
+    """As :func:`output_of_trial`, for a trial's row.
+
+    Attempts under another driver have another id of Ray's; in a folder they are looked for, by their headings.
+    """
+    if row.reused_from is not None:
+        source, task, number = row.reused_from.rsplit("/", 2)
+        raise NotFoundError(f"trial {row.number} of task {row.task} was not trained in run {row.run!r}: its result was "
+                            "taken over",
+                            f"`clnp logs {source} --task {task} --trial {number}` shows what it printed")
+    missing, last = None, ""
+    try:
+        last = read_output(storage, row.run, row.task, row.ray_trial_id)
+    except NotFoundError as error:
+        missing = error
+    before = []
+    if row.attempts > _attempts_in(last) and not is_bucket(storage):
+        before = [text for text in _of_other_drivers(row, storage) if text != last]
+    if missing is not None and not before:
+        raise missing
+    return "".join([*before, last])
+
+
+def job_outputs(storage: str, run: str, task: int | None) -> list[JobOutput]:
+    """What is kept of the jobs between the trials of a task, or of those that belong to no task.
+
+    Raises:
+        ArtifactError: the store cannot be read.
+    """
+    folder = folder_of(run, task)
+    with _worded(storage):
+        names = [(file.name.removeprefix(f"{folder}/").removesuffix(SUFFIX), file.size_bytes)
+                 for file in open_files(storage).list(folder)]
+    return [JobOutput(name, size) for name, size in names if "/" not in name and "-" in name]
+
+
+def remove_output(storage: str, run: str) -> int:
+    """Remove what the trials and jobs of a run printed; returns the bytes freed. What cannot be removed is left to
+    ``clnp gc``."""
+    freed = 0
+    with contextlib.suppress(OSError):
+        files = open_files(storage)
+        for file in list(files.list(folder_of(run))):
+            freed += files.remove(file.name)
+    drop_empty_folders(storage, [run])
+    return freed
+
+
+def stored_output(files: Files) -> list[tuple[str, Stored]]:
+    """Every file of output that lies there, with the name of its run."""
+    return [(file.name.split("/")[1], file) for file in files.list(FOLDER) if file.name.count("/") > 1]
+
+
+def drop_empty_folders(storage: str, runs: Sequence[str]) -> None:
+    """Folders of these runs that hold no output any more; a bucket has none."""
+    if is_bucket(storage):
+        return
+    for run in runs:
+        top = Path(storage) / folder_of(run)
+        with contextlib.suppress(OSError):
+            for folder in (*(each for each in top.iterdir() if each.is_dir()), top):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
+def _read(files: Files, name: str) -> str:
+    with _worded(files.shown(name)):
+        return files.read(name).decode("utf-8", errors="replace")
+
+
+@contextmanager
+def _worded(where: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ArtifactError(f"{where} cannot be read: {error.strerror or error}",
+                            "mend its permissions, or check CLNP_STORAGE") from error
+
+
+def _attempts_in(text: str) -> int:
+    return len(_HEADING.findall(text))
+
+
+def _of_other_drivers(row: TrialRow, storage: str) -> list[str]:
+    """The files of a trial's task in which it is named, oldest first."""
+    files, found = open_files(storage), []
+    with contextlib.suppress(FileNotFoundError):
+        for file in list(files.list(folder_of(row.run, row.task))):
+            text = _read(files, file.name)
+            headings = _HEADING.finditer(text)
+            if any(str(row.number) in heading[1].split(",") for heading in headings):
+                found.append((text.partition("\n")[0], text))  # a heading begins with its time
+    return [text for _, text in sorted(found)]

@@ -1,0 +1,61 @@
+"""A real server on the database of the run ``tiny``, which was launched by a real command."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestrator.place import Place
+from orchestrator.service.app import create_app
+from orchestrator.service.listening import listen, server
+from orchestrator.service.settings import Settings
+from tests.orchestrator.cli.conftest import Recorded, recorded
+
+__all__ = ["recorded"]
+
+TOKEN = "a-token-for-tests-0123456789"
+HOLDER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def place_in(folder: Path) -> Place:
+    """The database and the store of a folder in which a run was launched."""
+    return Place.of(f"sqlite:///{folder}/.clnp/clnp.db", str(folder / ".clnp" / "artifacts"))
+
+
+@contextmanager
+def serving(settings: Settings, folder: Path) -> Iterator[httpx.Client]:
+    """A client of a real server that was started in a folder. It has ended, streams and all, when the block has."""
+    with pytest.MonkeyPatch.context() as there:
+        there.chdir(folder)
+        app = create_app(settings)
+    with listen("127.0.0.1", 0) as (socket, address):
+        running = server(app)
+        thread = threading.Thread(target=running.run, args=([socket],))
+        thread.start()
+        try:
+            while not running.started and thread.is_alive():
+                time.sleep(0.01)
+            with httpx.Client(base_url=address, timeout=30) as client:
+                yield client
+        finally:
+            running.should_exit = True
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def service(recorded: Recorded) -> Iterator[httpx.Client]:
+    """A client of a service that only reads."""
+    with serving(Settings(place_in(recorded.folder)), recorded.folder) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def acting(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client without a token of a service that has one, and a working folder of its own."""
+    with serving(Settings(place_in(recorded.folder), token=TOKEN), tmp_path_factory.mktemp("service")) as client:
+        yield client

@@ -1,0 +1,89 @@
+"""Types docs/tutorial.md as a reader would, in a folder of its own, and tells what every block printed.
+
+    python -m tests.tutorial PAGE [--patient]     one JSON list of outputs; --patient types the slow blocks, too
+
+A block is what one would type into a cell: its last expression is shown, and an error of ours ends it in two lines. One that
+begins with a comment ``# name.py`` is saved under that name, and behind ``<!-- slow -->`` follows one for the patient. One Ray
+serves all blocks, because a reader's minutes are not the tests'.
+"""
+
+import ast
+import contextlib
+import io
+import json
+import re
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clnp_core.errors import ClnpError
+
+BLOCK = re.compile(r"^(?P<slow><!-- slow -->\n)?```python\n(?P<code>.*?)^```\n"
+                   r"(?:\n```text(?P<exact> exact)?\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of the page, and the output shown below it; ``exact``: down to the digits."""
+
+    code: str
+    output: str | None
+    exact: bool
+    slow: bool
+
+    @property
+    def file(self) -> str | None:
+        """The name that it is to be saved under; None for one that is typed."""
+        named = re.match(r"# (\w+\.py)\n", self.code)
+        return named[1] if named else None
+
+
+def blocks(page: str) -> list[Block]:
+    """The Python blocks of the page, in order."""
+    return [Block(found["code"], found["output"], found["exact"] is not None, found["slow"] is not None)
+            for found in BLOCK.finditer(page)]
+
+
+def typed(block: Block, names: dict[str, Any]) -> str:
+    """What a cell would show below the block. Its result must be able to show itself in a notebook, too."""
+    if block.file is not None:
+        Path(block.file).write_text(block.code, encoding="utf-8")
+        return ""
+    tree = ast.parse(block.code)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        try:
+            exec(compile(tree, "<tutorial>", "exec"), names)
+            value = eval(compile(ast.Expression(last.value), "<tutorial>", "eval"), names) if last else None
+        except ClnpError as error:
+            print(f"{type(error).__name__}: {error}")
+            return printed.getvalue()
+        if value is not None:
+            print(repr(value))
+            for show in ("_repr_html_", "_repr_mimebundle_"):
+                if hasattr(value, show):
+                    assert getattr(value, show)()
+    return printed.getvalue()
+
+
+def main(page: str, patient: bool) -> None:
+    """Type everything; ``patient`` with the slow blocks."""
+    from orchestrator.cluster import quiet_environment
+
+    quiet_environment()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    outputs = [typed(block, names) if patient or not block.slow else None for block in blocks(Path(page).read_text("utf-8"))]
+    ray.shutdown()
+    print(json.dumps(outputs))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], "--patient" in sys.argv[2:])
