@@ -22,6 +22,10 @@ from db.states import RequestKind, RunState, StageState, TrialState
 
 Row = TypeVar("Row")
 
+Counts = dict[tuple[int, datetime | None], dict[TrialState, int]]
+"""Trials by state of stages that are committed, by the stage's id and the time of its commit: they change no more."""
+
+STAGES_AT_ONCE = 500
 RECENT_TRIALS = 64
 """How many of the latest trials tell how fast a sweep goes."""
 
@@ -122,11 +126,12 @@ class Pages(Reads):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
+        self._final: Counts = {}
 
     def standing(self, name: str) -> RunStanding:
         """One run, and how far it is."""
         with self._session() as session:
-            return _standings(session, [find_run(session, name)])[0]
+            return _standings(session, [find_run(session, name)], self._final)[0]
 
     def standings(self, wanted: RunFilter, limit: int, offset: int) -> Page[RunStanding]:
         """Runs, newest first."""
@@ -134,7 +139,7 @@ class Pages(Reads):
             query = _runs(session, wanted)
             total = session.scalar(query.with_only_columns(func.count(Run.id)))
             runs = session.scalars(query.order_by(Run.id.desc()).limit(limit).offset(offset)).all()
-            return Page(tuple(_standings(session, runs)), total or 0)
+            return Page(tuple(_standings(session, runs, self._final)), total or 0)
 
     def version_of_commits(self, run: str) -> tuple[tuple[int, str, datetime], ...]:
         """What changes when anything about a run's commits does: task, digest and time of each."""
@@ -252,14 +257,10 @@ def _state(living: Sequence[int]) -> ColumnElement[str]:
         else_=literal(RunState.STOPPED.value))
 
 
-def _standings(session: Session, runs: Sequence[Run]) -> list[RunStanding]:
+def _standings(session: Session, runs: Sequence[Run], final: Counts) -> list[RunStanding]:
     rows, ids = _run_rows(session, runs), [run.id for run in runs]
     stages = session.scalars(select(Stage).where(Stage.run_id.in_(ids)).order_by(Stage.run_id, Stage.task)).all()
-    counts: dict[int, dict[TrialState, int]] = {}
-    for stage_id, state, count in session.execute(
-            select(Trial.stage_id, Trial.state, func.count())
-            .where(Trial.stage_id.in_(select(Stage.id).where(Stage.run_id.in_(ids)))).group_by(Trial.stage_id, Trial.state)):
-        counts.setdefault(stage_id, {})[state] = count
+    counts = _trial_counts(session, stages, final)
     of_run: dict[int, list[Stage]] = {}
     for stage in stages:
         of_run.setdefault(stage.run_id, []).append(stage)
@@ -267,6 +268,21 @@ def _standings(session: Session, runs: Sequence[Run]) -> list[RunStanding]:
     return [RunStanding(row, tuple(_counts(stage, counts.get(stage.id, {})) for stage in of_run.get(row.id, ())),
                         _recent(session, of_run.get(row.id, ()), counts) if row.driver_lives else (), accuracies.get(row.id))
             for row in rows]
+
+
+def _trial_counts(session: Session, stages: Sequence[Stage], final: Counts) -> dict[int, dict[TrialState, int]]:
+    """Trials by state, by the stage's id; those of committed stages are counted once."""
+    counts = {stage.id: final[stage.id, stage.ended_at] for stage in stages if (stage.id, stage.ended_at) in final}
+    wanted = [stage for stage in stages if stage.id not in counts]
+    for start in range(0, len(wanted), STAGES_AT_ONCE):
+        some = wanted[start:start + STAGES_AT_ONCE]
+        counts |= {stage.id: {} for stage in some}
+        for stage_id, state, count in session.execute(
+                select(Trial.stage_id, Trial.state, func.count()).where(Trial.stage_id.in_([stage.id for stage in some]))
+                .group_by(Trial.stage_id, Trial.state)):
+            counts[stage_id][state] = count
+    final.update({(stage.id, stage.ended_at): counts[stage.id] for stage in wanted if stage.state is StageState.COMMITTED})
+    return counts
 
 
 def _counts(stage: Stage, counts: dict[TrialState, int]) -> StageCounts:

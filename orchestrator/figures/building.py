@@ -16,7 +16,7 @@ def chart_of(values: Sequence[Mapping[str, Any]]) -> "altair.Chart":
     return alt.Chart(alt.InlineData(values=[dict(value) for value in values]))
 
 
-def layered(layers: "Sequence[altair.Chart | altair.LayerChart]", height: "int | altair.Step",
+def layered(layers: "Sequence[altair.Chart | altair.LayerChart | altair.FacetChart]", height: "int | altair.Step",
             **properties: Any) -> "altair.LayerChart":
     """Layers over each other, the last on top: one view, which may be as wide as what it stands in.
 

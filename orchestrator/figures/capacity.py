@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from db.rows import CapacityRow
 from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, FAINT, GREY, ORANGE, SLATE
+from orchestrator.figures.looks import BLUE, FAINT_GREY, ORANGE, SLATE
 
 if TYPE_CHECKING:
     import altair
@@ -15,8 +15,8 @@ REUSED, EARLIER, NEW, FREE = "earlier, reused", "earlier, not reused", "new", "f
 KINDS = (REUSED, EARLIER, NEW, FREE)
 """What a neuron is to the task that was just committed, from the bottom of a bar to its top."""
 
-PANEL, GAP = 110, 42
-"""Pixels: the height of a layer's panel, and what stands between two for the name of the lower one."""
+PANEL, GAP, NAME = 110, 40, 22
+"""Pixels: the height of a layer's panel, what stands between two, and the name over one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def capacity_figure(rows: Sequence[CapacityRow]) -> "altair.LayerChart":
     layers = sorted({row.layer for row in rows})
     pitch = (PANEL + GAP) / PANEL
     floor = {layer: (len(layers) - 1 - index) * pitch for index, layer in enumerate(layers)}
-    top = (len(layers) - 1) * pitch + 1 + GAP / PANEL
+    top = (len(layers) - 1) * pitch + 1 + NAME / PANEL
     tasks = sorted({row.task for row in rows})
     bars = chart_of([_bar(part, floor[part.layer]) for part in parts(rows)]).mark_bar().encode(
         x=alt.X("task:O", title="task", scale=alt.Scale(domain=tasks, paddingInner=0.18, paddingOuter=0.1),
@@ -76,9 +76,8 @@ def capacity_figure(rows: Sequence[CapacityRow]) -> "altair.LayerChart":
                                         f"datum.value % {pitch!r}), '.0f')")),
         y2="high:Q",
         color=alt.Color("kind:N", title=None, sort=list(KINDS),
-                        scale=alt.Scale(domain=list(KINDS), range=[BLUE, SLATE, ORANGE, GREY]),
+                        scale=alt.Scale(domain=list(KINDS), range=[BLUE, SLATE, ORANGE, FAINT_GREY]),
                         legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"))),
-        opacity=alt.condition(f"datum.kind == '{FREE}'", alt.value(FAINT), alt.value(1)),
         tooltip=[alt.Tooltip("layer:O", title="layer"), alt.Tooltip("task:O", title="after task"),
                  alt.Tooltip("kind:N", title="neurons"), alt.Tooltip("count:N", title="how many"),
                  alt.Tooltip("percent:Q", title="% of the layer", format=".1f")])

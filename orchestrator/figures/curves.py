@@ -49,9 +49,10 @@ def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float |
             x="threshold:Q", tooltip=[alt.Tooltip("name:N", title="pruned at"),
                                       alt.Tooltip("threshold:Q", title="θ*", format=".4g")])
         layers += [rules.mark_rule(strokeDash=[6, 3], strokeWidth=1.5, color=PURPLE),
-                   rules.mark_text(align="left", dx=4, dy=8, y=0, color=PURPLE, baseline="middle").encode(text="name:N")]
+                   rules.mark_text(align="right", dx=-4, dy=-8, y=alt.expr("height"), color=PURPLE, baseline="middle").encode(
+                       text="name:N")]
     line = base.mark_line(strokeWidth=2, interpolate="step-after")
-    return layered([*layers, line, base.mark_point(size=18, filled=True, opacity=0.9)], 260)
+    return layered([*layers, line, base.mark_point(size=12, filled=True, opacity=0.9)], 260)
 
 
 def _ticks(positive: Sequence[float]) -> list[float]:
@@ -100,6 +101,6 @@ def learning_figure(epochs: Sequence[EpochRow], best_epoch: int | None = None) -
         x=x, y=alt.Y("value:Q", title="loss", axis=alt.Axis(orient="right", grid=False)), color=color,
         tooltip=tooltip("loss", ".4f"))
     kept = accuracy.transform_filter("datum.kept").mark_point(size=90, strokeWidth=2)
-    learnt = layered([accuracy.mark_line(point=alt.OverlayMarkDef(size=18)), kept], 260)
+    learnt = alt.layer(accuracy.mark_line(point=alt.OverlayMarkDef(size=18)), kept)
     lost = loss.mark_line(strokeDash=[5, 3], point=alt.OverlayMarkDef(size=18))
     return layered([learnt, lost], 260, resolve=alt.Resolve(scale=alt.ScaleResolveMap(y="independent")))

@@ -15,7 +15,10 @@ SLATE = "#7a8899"
 GREY = "#858585"
 
 FAINT = 0.18
-"""Opacity of what is only there to be seen through: what is free, and the margin."""
+"""Opacity of what is only there to be seen through: the margin."""
+
+FAINT_GREY = f"{GREY}38"
+"""The colour of what is free: the ground shines through it."""
 
 WIDTH = 560
 """Pixels of a chart that nobody embeds. Whoever does sets ``width`` to ``"container"``: every chart is one view, so it may."""

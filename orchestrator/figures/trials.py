@@ -102,7 +102,7 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
     sizes = [LOOKS[group][2] * (1.0 if group == CHOSEN else shrunk) for group in shown]
     legend = alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"), symbolOpacity=1, symbolStrokeWidth=0,
                         symbolSize=80)
-    marks = chart_of(values).mark_point(filled=True, opacity=0.85 if len(points) < MANY else 0.6).encode(
+    marks = chart_of(values).mark_point(filled=True, opacity=1 if len(points) < MANY else 0.6).encode(
         x=alt.X("free:Q", title="free neurons after pruning, %", scale=alt.Scale(zero=False, nice=True, padding=8)),
         y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %", scale=alt.Scale(zero=False, nice=True, padding=8)),
         color=alt.Color("group:N", title=None, legend=legend,
@@ -132,6 +132,6 @@ def _band(selection: SelectionRow) -> "altair.Chart":
 
     required = required_correct(selection.best_val_correct, selection.val_total, Decimal(selection.margin_points))
     value = {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
-    return chart_of([value]).mark_rect(color=BLUE, opacity=FAINT).encode(
+    band: altair.Chart = chart_of([value]).mark_rect(color=BLUE, opacity=FAINT).encode(
         y="least:Q", y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
                                            alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")])

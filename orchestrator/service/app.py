@@ -15,8 +15,8 @@ from orchestrator.service.running import Service
 from orchestrator.service.settings import Settings, checked
 from workers.environment import package_versions
 
-THREADS = 8
-"""Routes that run at a time, each with a connection of its own. More would only share the same cores."""
+THREADS = 4
+"""Routes that run at a time, each with a connection of its own. More would only wait for each other's Python."""
 
 DESCRIPTION = ("Runs of clnp: what is recorded, what goes on, and how to start and stop them. Fields and units are those of "
                "the database (docs/schema.md); accuracies are fractions, times are UTC.")

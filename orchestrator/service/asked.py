@@ -28,12 +28,12 @@ def service_of(request: Request) -> "Service":
     return running
 
 
-def pages_of(request: Request) -> Pages:
+async def pages_of(request: Request) -> Pages:
     """Reads of the service's database as it is now."""
     return service_of(request).database.pages
 
 
-def _name(run: Annotated[str, Path(description="name of the run")]) -> str:
+async def _name(run: Annotated[str, Path(description="name of the run")]) -> str:
     if len(run) > LONGEST_NAME or not run.isprintable():
         raise NotFoundError("there is no run of such a name", "/api/v1/runs lists them")
     return run

@@ -66,6 +66,8 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemDocument, "description": MEANINGS[status]} for status in statuses}
 
 
+PLAIN_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "text", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "what If-None-Match names is still what is there"}}
 
 
@@ -141,6 +143,8 @@ def install(app: FastAPI) -> None:
             return answer(404, "there is no such page", "/openapi.json lists what there is", NOT_THERE)
         if error.status_code == 405:
             return answer(405, f"{request.method} is not understood here", "/openapi.json says what is", USAGE, error.headers)
+        if error.status_code == 400:
+            return answer(422, "the body cannot be read", "send JSON in UTF-8", USAGE)
         phrase = HTTPStatus(error.status_code).phrase.lower()
         return answer(error.status_code, str(error.detail or phrase), "/openapi.json describes every request", USAGE,
                       error.headers)

@@ -12,6 +12,8 @@ from orchestrator.service.settings import TOKEN_VARIABLE, Settings
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LARGEST_BODY_BYTES = 1_000_000
 
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
           "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 """Nothing is loaded from another host, nothing inline is run, and no other page may show this one inside itself."""
@@ -71,7 +73,8 @@ class Guard:
                                "ask for localhost, or start the service with --name for every other name that it has")
         if int_or(headers.get("content-length"), 0) > LARGEST_BODY_BYTES:
             raise _too_large()
-        if self._settings.closed and (path == "/metrics" or path == "/api" or path.startswith("/api/")):
+        ours = path == "/api" or path.startswith("/api/")
+        if (ours and scope["method"] not in READING) or (self._settings.closed and (ours or path == "/metrics")):
             check_token(self._settings, headers.get("authorization"))
 
     def _knows(self, host: str) -> bool:

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from db.urls import without_secrets
 from orchestrator.cli.failures import without_passwords
 from orchestrator.jobs import Job
 from orchestrator.service.asked import BASE, service_of
-from orchestrator.service.errors import responses
+from orchestrator.service.errors import PLAIN_TEXT, responses
 
 JobId = Annotated[str, Path(max_length=100, description="name of the job")]
 
@@ -28,7 +28,8 @@ def job(job: JobId, request: Request) -> Job:
     return service_of(request).starter.job(job)
 
 
-@router.get("/{job}/output", summary="What it printed", response_class=PlainTextResponse, responses=responses(404, 422, 503))
+@router.get("/{job}/output", summary="What it printed", response_class=Response,
+            responses={**responses(404, 422, 503), **PLAIN_TEXT})
 def output(job: JobId, request: Request) -> PlainTextResponse:
     """The end of what a driver printed, its progress and its errors."""
     service = service_of(request)

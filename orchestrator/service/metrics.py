@@ -13,6 +13,7 @@ from clnp_core.errors import DatabaseError
 from db.pages import Pages
 from db.states import RunState, TrialState
 from orchestrator.service.asked import service_of
+from orchestrator.service.errors import PLAIN_TEXT, responses
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 ELSEWHERE = "other"
@@ -22,7 +23,7 @@ router = APIRouter(tags=["service"])
 
 
 @router.get("/metrics", summary="Metrics, in the text format of Prometheus", response_class=Response,
-            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "the metrics"}})
+            responses={**responses(500), **PLAIN_TEXT})
 def metrics(request: Request) -> Response:
     """Requests, latencies and listeners of this service since it was started; runs and trials by state as they are now."""
     return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

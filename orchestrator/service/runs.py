@@ -32,7 +32,7 @@ def about(request: Request) -> About:
                  tuple(sorted((kind.value for kind in kinds), key=lambda kind: kind != settings.jobs.value)), datetime.now(UTC))
 
 
-def _filter(state: Annotated[RunState | None, Query(description="only runs in this state")] = None,
+async def _filter(state: Annotated[RunState | None, Query(description="only runs in this state")] = None,
             method: Word = None, benchmark: Word = None, group: Word = None,
             name: Annotated[str | None, Query(max_length=LONGEST_NAME, pattern=PRINTABLE,
                                               description="only runs with this in their name, in any case")] = None

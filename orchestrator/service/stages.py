@@ -12,7 +12,7 @@ from db.rows import EpochRow, SelectionRow, StageRow, ThresholdRow, TrialRow, Ve
 from db.states import TrialState
 from orchestrator.service.answers import PageOf, StageDetail
 from orchestrator.service.asked import BASE, Limit, Number, Offset, Reading, RunName, Task, service_of
-from orchestrator.service.errors import NOT_MODIFIED, responses
+from orchestrator.service.errors import NOT_MODIFIED, PLAIN_TEXT, responses
 from orchestrator.service.tagging import tag, tagged
 
 router = APIRouter(prefix=BASE + "/runs/{run}/stages", tags=["tasks and trials"], responses=responses(404, 422, 500, 503))
@@ -65,7 +65,7 @@ def curve(pages: Reading, run: RunName, task: Task, number: Number, request: Req
     return pages.threshold_curve(run, task, number)
 
 
-@router.get("/{task}/trials/{number}/output", summary="What it printed", response_class=PlainTextResponse)
+@router.get("/{task}/trials/{number}/output", summary="What it printed", response_class=Response, responses=PLAIN_TEXT)
 def output(pages: Reading, run: RunName, task: Task, number: Number, request: Request) -> PlainTextResponse:
     """What the training of a trial printed, as far as that was kept."""
     from orchestrator.trial_output import output_of_trial

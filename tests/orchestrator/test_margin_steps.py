@@ -50,7 +50,7 @@ def test_two_steps_differ_unless_one_is_the_recorded_margin(world: World, rule: 
 
 
 def test_the_price_of_capacity_changes_the_choice_between_two_counts() -> None:
-    """A sample is 2.5 points, and a neuron 0.15 fair shares: twelve are worth one as soon as it may go, one alone from 16.67 on."""
+    """A sample is 2.5 points, and a neuron 0.15 fair shares: twelve are worth one at once, one alone from 16.67 on."""
     world = World((TrainedTrial(0, 40),), (((0.1, 40, 0), (0.2, 39, 12)),), ((0, 1),))
     steps = steps_of(world, world.recorded(SelectionRule.TRADE_OFF, None, Decimal(9)))
     assert [(step.margin_points, step.free_neurons) for step in steps if step.margin_points < 9] == [

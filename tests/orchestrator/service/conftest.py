@@ -36,15 +36,15 @@ def serving(settings: Settings, folder: Path) -> Iterator[httpx.Client]:
         running = server(app)
         thread = threading.Thread(target=running.run, args=([socket],))
         thread.start()
-        try:
-            while not running.started and thread.is_alive():
-                time.sleep(0.01)
-            with httpx.Client(base_url=address, timeout=30) as client:
+        while not running.started and thread.is_alive():
+            time.sleep(0.01)
+        with httpx.Client(base_url=address, timeout=30) as client:  # it outlives the server, as its streams must end first
+            try:
                 yield client
-        finally:
-            running.should_exit = True
-            thread.join(30)
-            assert not thread.is_alive()
+            finally:
+                running.should_exit = True
+                thread.join(30)
+                assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")

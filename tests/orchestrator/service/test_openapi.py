@@ -1,11 +1,13 @@
 """The document says what the service does: every answer to requests made from it, right ones and wrong ones, is as it says."""
 
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -44,7 +46,8 @@ def _attack(schema: Any, method: str, mode: GenerationMode, headers: dict[str, s
             case.headers = {**(case.headers or {}), **headers}
             seen.add((case.path, case.call_and_validate(checks=CHECKS).status_code))
 
-        ask()
+        with suppress(Unsatisfiable):  # what takes nothing cannot be asked wrongly
+            ask()
     return seen
 
 

@@ -1,0 +1,76 @@
+"""Who may ask, and what every answer carries."""
+
+import httpx
+import pytest
+
+from orchestrator.service.settings import Settings
+from tests.orchestrator.cli.conftest import Recorded
+from tests.orchestrator.service.conftest import HOLDER, TOKEN, place_in, serving
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::2]", "a:b:c"])
+def test_a_page_of_another_host_reads_nothing(service: httpx.Client, host: str) -> None:
+    for path in ("/", "/api/v1", "/openapi.json", "/metrics"):
+        answer = service.get(path, headers={"Host": host})
+        assert answer.status_code == 403
+        assert answer.json()["error"] == {
+            "message": "this service is not known under the host name of this request",
+            "hint": "ask for localhost, or start the service with --name for every other name that it has", "exit_code": 2}
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8300", "[::1]:99", "localhost."])
+def test_every_name_of_the_loopback_address_is_known(service: httpx.Client, host: str) -> None:
+    assert service.get("/api/v1", headers={"Host": host}).status_code == 200
+
+
+def test_without_a_token_nothing_is_changed(service: httpx.Client) -> None:
+    for path in ("/runs", "/runs/tiny/stop", "/runs/tiny/cancel", "/runs/tiny/resume"):
+        answer = service.post(f"/api/v1{path}", json={}, headers=HOLDER)
+        assert answer.status_code == 403
+        assert answer.json()["error"]["message"] == "this service only reads: it was started without a token"
+    assert service.get("/api/v1").json()["can_change"] is False
+
+
+@pytest.mark.parametrize(("sent", "told"), [
+    (None, "this needs the service's token"), ("Basic YTpi", "this needs the service's token"),
+    ("Bearer", "this needs the service's token"), ("Bearer wrong", "the token is wrong"),
+    (f"Bearer {TOKEN}x", "the token is wrong"), (f"Bearer {TOKEN[:-1]}", "the token is wrong"),
+    ("Bearer \xff", "the token is wrong")])
+def test_only_the_token_lets_somebody_change_things(acting: httpx.Client, sent: str | None, told: str) -> None:
+    headers = {} if sent is None else {"Authorization": sent.encode("latin-1")}
+    answer = acting.post("/api/v1/runs/tiny/cancel", headers=headers)  # type: ignore[arg-type]
+    assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["error"]["message"] == told
+    assert TOKEN not in answer.text
+
+
+def test_who_may_not_change_anything_may_still_read(acting: httpx.Client) -> None:
+    assert acting.get("/api/v1").json()["can_change"] is True
+    assert acting.get("/api/v1/runs").status_code == 200
+
+
+def test_a_closed_service_shows_strangers_nothing_but_its_page(recorded: Recorded) -> None:
+    wanted = Settings(place_in(recorded.folder), token=TOKEN, closed=True, names=("lab.example",))
+    with serving(wanted, recorded.folder) as client:
+        for path in ("/api/v1", "/api/v1/runs", "/api/v1/nothing", "/metrics", "/api"):
+            assert client.get(path).status_code == 401, path
+            assert client.get(path, headers=HOLDER).status_code in (200, 404), path
+        assert client.get("/healthz").text == "ok\n"
+        assert client.get("/").status_code == 200
+        assert client.get("/healthz", headers={"Host": "LAB.example:443"}).status_code == 200
+
+
+def test_every_answer_forbids_what_a_page_of_ours_never_does(service: httpx.Client) -> None:
+    for path in ("/", "/api/v1", "/api/v1/runs/nobody", "/nothing", "/healthz", "/metrics"):
+        headers = service.get(path).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"] and "http" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in headers and "server" not in headers
+
+
+def test_a_body_that_is_too_large_is_not_read(acting: httpx.Client) -> None:
+    answer = acting.post("/api/v1/runs", content=b"x" * 1_000_001, headers={**HOLDER, "Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"] == "the body is larger than 1 MB"

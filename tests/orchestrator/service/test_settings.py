@@ -1,0 +1,50 @@
+"""A service that would let strangers in does not start."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from clnp_core.errors import ConfigError
+from orchestrator.jobs import JobKind
+from orchestrator.place import Place
+from orchestrator.service.settings import Settings, checked, is_loopback
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> Settings:
+    """On the loopback address, without a token."""
+    return Settings(Place.of(f"sqlite:///{tmp_path}/clnp.db", str(tmp_path)))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "lab.example"])
+def test_off_the_loopback_address_a_token_is_needed_and_reading_needs_it(wanted: Settings, host: str) -> None:
+    with pytest.raises(ConfigError, match=f"on {host} everybody who reaches this machine could read the results"):
+        checked(dataclasses.replace(wanted, host=host))
+    assert checked(dataclasses.replace(wanted, host=host, token=TOKEN)).closed
+
+
+def test_on_the_loopback_address_everybody_may_read(wanted: Settings) -> None:
+    assert not checked(wanted).closed and not checked(dataclasses.replace(wanted, token=TOKEN)).closed
+    assert [host for host in ("127.0.0.1", "::1", "localhost", "127.8.8.8", "0.0.0.0", "example") if is_loopback(host)] == [
+        "127.0.0.1", "::1", "localhost", "127.8.8.8"]
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"token": "short"}, "CLNP_TOKEN has 5 characters, too few for a secret"),
+    ({"token": "a token with blanks in it"}, "CLNP_TOKEN holds characters that no Authorization header can carry"),
+    ({"token": "0123456789abcdefé"}, "CLNP_TOKEN holds characters that no Authorization header can carry"),
+    ({"closed": True}, "--closed asks for a token, and CLNP_TOKEN is not set"),
+    ({"jobs": JobKind.RAY_JOB}, "runs are to be driven as Ray jobs, and no cluster is named"),
+    ({"host": "a host"}, "'a host' is no address to listen on")])
+def test_what_cannot_work_is_refused_and_no_token_repeated(wanted: Settings, changes: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        checked(dataclasses.replace(wanted, **changes))  # type: ignore[arg-type]
+    assert caught.value.message == told
+    assert "short" not in str(caught.value) and "0123" not in str(caught.value)
+
+
+def test_settings_show_no_token(wanted: Settings) -> None:
+    assert TOKEN not in repr(dataclasses.replace(wanted, token=TOKEN))
