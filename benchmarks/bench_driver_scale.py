@@ -36,8 +36,8 @@ from db.states import TrialState
 from db.store import Store
 from orchestrator.cluster import connect
 from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.console.plain import ConsoleProgress
+from orchestrator.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.recorder import Recorder
 from orchestrator.tune_driver import run_grid
 from workers.artifacts import Artifact

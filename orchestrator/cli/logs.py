@@ -85,7 +85,7 @@ def _show_trial(reads: "Reads", storage: str, row: "TrialRow", follow: bool, lin
     printed, missing = _printed(row, storage)
     if as_json and not follow:
         say_json({"trial": row, "events": events, "epochs": epochs,
-                  "output": None if printed is None else "\n".join(_last(printed.splitlines(), lines)),
+                  "output": None if printed is None else "\n".join(_last(_lines(printed), lines)),
                   "output_missing": missing or None})
         return
     if as_json:
@@ -94,11 +94,12 @@ def _show_trial(reads: "Reads", storage: str, row: "TrialRow", follow: bool, lin
         say(_heading(row))
     _tell(events, as_json)
     _tell_epochs(epochs, as_json)
-    _tell_printed(_last((printed or "").splitlines(), lines), as_json)
+    told = _whole_lines(printed or "") if follow and not row.state.has_ended else printed or ""
+    _tell_printed(_last(_lines(told), lines), as_json)
     if printed is None and not as_json:
         say(missing)
     if follow:
-        _follow_trial(reads, storage, row, (len(events), len(epochs), len(printed or "")), as_json)
+        _follow_trial(reads, storage, row, (len(events), len(epochs), len(told)), as_json)
 
 
 def _follow_trial(reads: "Reads", storage: str, row: "TrialRow", told: tuple[int, int, int], as_json: bool) -> None:
@@ -111,8 +112,8 @@ def _follow_trial(reads: "Reads", storage: str, row: "TrialRow", told: tuple[int
         _tell(events[events_told:], as_json)
         _tell_epochs(epochs[epochs_told:], as_json)
         printed = _printed(row, storage)[0] or ""
-        whole = printed if over else printed[:printed.rfind("\n") + 1]  # a line that has no end yet comes later
-        _tell_printed(whole[characters_told:].splitlines(), as_json)
+        whole = printed if over else _whole_lines(printed)
+        _tell_printed(_lines(whole[characters_told:]), as_json)
         if over:
             if not as_json:
                 say(_heading(row))
@@ -196,6 +197,16 @@ def _tell_printed(lines: Sequence[str], as_json: bool) -> None:
 
 def _say_line(document: dict[str, Any]) -> None:
     say(json.dumps(plain(document), allow_nan=False))
+
+
+def _lines(text: str) -> list[str]:
+    """As a terminal counts them: what a carriage return draws over is the same line."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _whole_lines(text: str) -> str:
+    """Without a last line that has no end yet."""
+    return text[:text.rfind("\n") + 1]
 
 
 def _last(lines: Sequence[Line], most: int | None) -> Sequence[Line]:

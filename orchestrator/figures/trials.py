@@ -135,3 +135,4 @@ def _band(selection: SelectionRow) -> "altair.Chart":
     band: altair.Chart = chart_of([value]).mark_rect(color=BLUE, opacity=FAINT).encode(
         y="least:Q", y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
                                            alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")])
+    return band

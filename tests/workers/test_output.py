@@ -50,7 +50,7 @@ print("after on stderr", file=sys.stderr)
 """)
     assert (done.returncode, done.stdout, done.stderr) == (0, "before\nafter\n", "after on stderr\n")
     assert kept(tmp_path) == [HEADED + "1", "from Python, ä", "an error", "past Python", "from C",
-                              "<string>:10: UserWarning: careful", "WARNING:root:logged", "a child"]
+                              "<string>:11: UserWarning: careful", "WARNING:root:logged", "a child"]
 
 
 def test_a_killed_process_leaves_what_it_said_and_the_next_attempt_goes_on_behind_it(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ time.sleep(60)
 """)
     assert ended.returncode == 1
     assert [line for line in kept(tmp_path) if line.startswith(("Timeout", '  File "<string>"'))][1] == (
-        '  File "<string>", line 6 in <module>')
+        '  File "<string>", line 7 in <module>')
 
 
 def test_who_says_nothing_leaves_no_file_and_no_second_heading(tmp_path: Path) -> None:

@@ -45,13 +45,15 @@ def test_gc_takes_what_nothing_refers_to_and_nothing_else(copy: Path, clnp: Clnp
     recorded = age_everything(copy)
     digest = "ab" * 32
     old = [leave(copy, f"ab/{digest}.safetensors", 2), leave(copy, "ab/.writing-x", 2),
-           leave(copy, f"checkpoints/{digest}.safetensors", 2)]
+           leave(copy, f"checkpoints/{digest}.safetensors", 2), leave(copy, "logs/gone/task-1/abc.log", 2)]
+    kept = leave(copy, "logs/tiny/task-1/abc.log", 2)
     young = leave(copy, f"cd/{'cd' * 32}.safetensors", 0.5)
     looked = clnp("gc", "--dry-run", "--json", folder=copy).document
-    assert [len(looked[kind]) for kind in ("artifacts", "checkpoints", "unfinished", "zombies")] == [1, 1, 1, 0]
+    assert [len(looked[kind]) for kind in ("artifacts", "checkpoints", "unfinished", "outputs", "zombies")] == [1, 1, 1, 1, 0]
     assert all(file.exists() for file in old), "looking takes nothing"
-    assert clnp("gc", folder=copy).out.endswith("\ncleared up 3 files (33 B), 0 trials\n")
+    assert clnp("gc", folder=copy).out.endswith("\ncleared up 4 files (44 B), 0 trials\n")
     assert not any(file.exists() for file in old)
+    assert kept.exists() and not (kept.parents[2] / "gone").exists()
     assert young.exists() and all(file.exists() for file in recorded)
     assert clnp("verify", "tiny", folder=copy).code == 0
     assert clnp("gc", folder=copy).out == "nothing to clear up\n"

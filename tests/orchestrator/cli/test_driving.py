@@ -1,8 +1,10 @@
 """launch, resume, fork, stop: real runs from the real command line, and the words around them."""
 
+import json
 import re
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,12 +60,18 @@ def test_a_run_can_be_stopped_by_ctrl_c_and_by_command_and_resumed(tmp_path: Pat
     assert "stopping cleanly (clnp stop)\n" in err
     assert out.startswith("Run slow is stopped")
 
-    terminated = start(tmp_path, "resume", "slow")
+    hook = f"{sys.executable} -c 'import sys; open(\"told.jsonl\", \"a\").write(sys.stdin.read())'"
+    terminated = start(tmp_path, "resume", "slow", "--progress", "json", "--hook", hook)
     _wait_for(lambda: "1 running" in clnp("status", folder=tmp_path).out or "2 running" in clnp("status", folder=tmp_path).out)
     terminated.send_signal(signal.SIGTERM)
     out, err = terminated.communicate(timeout=300)
     assert terminated.returncode == 130, "Ray's own handler of SIGTERM must not have the last word"
-    assert "stopping cleanly (Ctrl-C)" in err and "`clnp resume slow` goes on with it" in out
+    assert "`clnp resume slow` goes on with it" in out
+    told = [json.loads(line) for line in err.splitlines()]
+    assert {line["run"] for line in told} == {"slow"} and told[0]["event"] == "notice"
+    assert [line["reason"] for line in told if line["event"] in ("stopping", "ended")] == ["Ctrl-C", "Ctrl-C"]
+    [stop] = map(json.loads, (tmp_path / "told.jsonl").read_text().splitlines())
+    assert (stop["event"], stop["run"], stop["state"], stop["reason"]) == ("stop", "slow", "stopped", "Ctrl-C")
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
@@ -114,6 +122,18 @@ def test_a_name_is_taken_once(on_tiny: Clnp) -> None:
 def test_stopping_what_nobody_drives(on_tiny: Clnp) -> None:
     assert on_tiny("stop", "tiny").error == (
         9, "run 'tiny' is completed: no driver runs that could stop", "`clnp status tiny` shows where it stands")
+
+
+def test_a_hook_or_a_screen_that_cannot_be_is_refused_before_anything_starts(
+        tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    assert clnp("launch", "tiny.yaml", "--hook", "no-such-program", folder=tmp_path).error[:2] == (
+        2, "the hook 'no-such-program' is no program that can be started here")
+    assert clnp("launch", "tiny.yaml", "--progress", "live", folder=tmp_path).error[:2] == (
+        2, "a live screen needs a terminal on standard error, with a TERM that is not dumb")
+    monkeypatch.setenv("CLNP_HOOK", "https://")
+    assert clnp("launch", "tiny.yaml", folder=tmp_path).error[:2] == (2, "a hook is no address that can be called")
+    assert not (tmp_path / ".clnp").exists()
 
 
 def test_stop_is_a_request_that_the_driver_finds(tmp_path: Path, clnp: Clnp) -> None:

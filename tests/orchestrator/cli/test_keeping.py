@@ -70,9 +70,13 @@ def test_rm_removes_rows_and_weights(copy: Path, clnp: Clnp) -> None:
     files = list((copy / ".clnp" / "artifacts").glob("??/*.safetensors"))
     size = sum(file.stat().st_size for file in files)
     assert len(files) == 6, "four trials and two commits"
+    printed = copy / ".clnp" / "artifacts" / "logs" / "tiny" / "task-1" / "abc.log"
+    printed.parent.mkdir(parents=True, exist_ok=True)
+    printed.write_text("what a trial printed\n")
     assert clnp("rm", "tiny", "--yes", "--json", folder=copy).document == {
         "run": "tiny", "removed": True, "bytes_freed": size}
     assert not [file for file in files if file.exists()]
+    assert not (copy / ".clnp" / "artifacts" / "logs" / "tiny").exists()
     assert clnp("ls", "--json", folder=copy).document == []
 
 
