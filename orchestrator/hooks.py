@@ -114,8 +114,9 @@ class CommandHook:
 
     def call(self, event: str, body: bytes) -> None:
         try:
-            ended = subprocess.run(self.words, input=body + b"\n", env={**os.environ, "CLNP_EVENT": event}, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, timeout=TIMEOUT_SECONDS, start_new_session=True, check=False)
+            ended = subprocess.run(self.words, input=body + b"\n", env={**os.environ, "CLNP_EVENT": event},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=TIMEOUT_SECONDS,
+                                   start_new_session=True, check=False)
         except subprocess.TimeoutExpired:
             raise HookError(f"it took longer than {TIMEOUT_SECONDS:g} s") from None
         except OSError as error:

@@ -13,8 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from clnp_core.selection import PrunedTrial, ThresholdMode
-from orchestrator.configuration.selection import points_text
-from orchestrator.margins import StageRecord, order
+from orchestrator.margins import StageRecord, canonical, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +86,15 @@ def _found(record: StageRecord) -> Iterator[Candidate]:
 
 
 def _unpruned(record: StageRecord, most_on_curve: Mapping[int, int]) -> Iterator[Candidate]:
-    """Every trial as it is, where nothing that is pruned competes for it; under the paper's rule it then loses by itself."""
+    """Every trial as it is, where it is not known exactly; under the rule trade-off only if nothing that is pruned competes."""
     for trial in record.trained:
-        count, found = trial.val_correct, record.found.get(trial.number)
-        if record.sparsest:
-            yield Candidate(count, count, 0, trial.number)
-            continue
-        least, gap = most_on_curve.get(trial.number, -1) + 1, record.judged_at
-        most = record.judged_at if record.mode is ThresholdMode.PER_LAYER else -1 if found is None else found.val_correct
-        pieces = [(least, count)] if found is None else [(least, min(count, gap - 1)), (max(least, most + 1), count)]
+        count, found, gap = trial.val_correct, record.found.get(trial.number), record.judged_at
+        least = 0 if record.sparsest else most_on_curve.get(trial.number, -1) + 1
+        if found is None:
+            pieces = [(least, count)]
+        else:
+            known_to = gap if record.mode is ThresholdMode.PER_LAYER else found.val_correct
+            pieces = [(least, min(count, gap - 1)), (max(least, known_to + 1), count)]
         yield from (Candidate(high, count, 0, trial.number, low) for low, high in pieces if low <= high)
 
 
@@ -135,7 +134,7 @@ class Grid:
 
     def points(self, multiple: int) -> Decimal:
         """As percentage points."""
-        return Decimal(points_text(Decimal(multiple).scaleb(-self.digits)))
+        return Decimal(canonical(Decimal(multiple).scaleb(-self.digits)))
 
     def after(self, margin_points: Decimal) -> Decimal:
         """The first margin that is larger."""

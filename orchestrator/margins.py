@@ -183,8 +183,9 @@ def at_margin(record: StageRecord, margin_points: Decimal, points: Mapping[int, 
         known = [point for point in points.get(number, ()) if point.val_correct >= required and record.believes(point)]
         stands = record.stands(number, required)
         known += [] if stands is None else [stands]
-        pruned[number] = max(known, key=lambda each: order(each, judged_by),
-                             default=PrunedTrial(number, (None,) * record.depth, unpruned[number], 0))
+        if judged_by is None or not known:  # as it is, a trial within the margin always passes
+            known.append(PrunedTrial(number, (None,) * record.depth, unpruned[number], 0))
+        pruned[number] = max(known, key=lambda each: order(each, judged_by))
     if judged_by is None:
         selection = select(record.trained, record.failed, pruned, record.val_total, margin_points)
     else:
@@ -197,3 +198,9 @@ def order(candidate: PrunedTrial, judged_by: TradeOff | None) -> tuple[Any, ...]
     if judged_by is not None:
         return judged_by.rank(candidate)
     return candidate.free_neurons, candidate.val_correct, -candidate.number
+
+
+def canonical(points: Decimal) -> str:
+    """The text of points as it is recorded: ``0.05``, ``1``, never ``1.0``."""
+    text = format(points, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -14,9 +14,13 @@ from clnp_core.selection import PrunedTrial, SelectionRule, Thresholds, Verdict
 from db.candidates import most_correct_points, points_within, sparsest_within, stage_points
 from db.reads import Reads
 from orchestrator.margin_steps import Candidate, margin_steps
-from orchestrator.margins import NOTHING_SCANNED, Outcome, at_margin
+from orchestrator.margins import NOTHING_SCANNED, Outcome, at_margin, canonical
 from orchestrator.stage_records import SelectedStage, selected_stages
 from orchestrator.what_if_words import cautions, consequence, sentence
+
+__all__ = [
+    "Consequence", "MarginPoint", "Scans", "TaskAnswer", "TrialAnswer", "WhatIf", "ask", "canonical", "margin_curve",
+    "margin_points", "thinned"]
 
 PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 
@@ -148,12 +152,6 @@ def margin_points(text: str) -> Decimal:
                           "a margin is in percentage points of validation accuracy, with at most 20 digits after the point: "
                           "for example 0.5")
     return Decimal(canonical(Decimal(text)))
-
-
-def canonical(points: Decimal) -> str:
-    """The text of points as it is recorded: ``0.05``, ``1``, never ``1.0``."""
-    text = format(points, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def ask(reads: Reads, run: str, margins: Sequence[Decimal], task: int | None = None, scan: Scans | None = None) -> WhatIf:

@@ -1,13 +1,14 @@
 """`clnp what-if`: what another margin would have chosen, from the recorded trials."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli.failures import UsageProblem
-from orchestrator.cli.formats import Format, of_rows, write
+from orchestrator.cli.formats import Format, Frame, of_rows, write
 from orchestrator.cli.options import Settings, as_json_option, check_storage, format_options, reading, task_option
 from orchestrator.cli.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.cli.showing import TRIAL_LINES
@@ -40,7 +41,7 @@ def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | No
 
     Nothing is trained. The answer comes from what is recorded: exact, or marked as what the recorded threshold curves tell.
     """
-    from orchestrator.what_if import MarginPoint, ask, margin_curve, margin_points
+    from orchestrator.what_if import ask, margin_curve, margin_points
 
     if curve == bool(margins):
         raise UsageProblem("`clnp what-if` takes either --margin or --curve",
@@ -58,8 +59,7 @@ def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | No
             kept = _kept_weights(reads, run) if exact else None
             answer = ask(reads, run, wanted, task, kept)
     if curve:
-        write(of_rows(MarginPoint, points), Format.JSON if as_json else form, output,
-              lambda width: curve_text(points, run, width))
+        write(_curve_frame(points), Format.JSON if as_json else form, output, lambda width: curve_text(points, width))
     elif as_json:
         say_json(what_if_document(answer, kept))
     else:
@@ -146,7 +146,16 @@ def _about_scans(answer: "WhatIf", kept: "KeptWeights | None") -> list[str]:
     return said
 
 
-def curve_text(points: "Sequence[MarginPoint]", run: str, width: int | None) -> str:
+def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
+    """Margins are exact, so they are text, as everywhere."""
+    from orchestrator.what_if import MarginPoint
+
+    frame = of_rows(MarginPoint, points)
+    rows = [tuple(str(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in frame.rows]
+    return Frame(frame.columns, tuple(str if kind is Decimal else kind for kind in frame.kinds), rows)
+
+
+def curve_text(points: "Sequence[MarginPoint]", width: int | None) -> str:
     """The curve for people, thinned."""
     from orchestrator.what_if import thinned
 

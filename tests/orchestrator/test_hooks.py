@@ -123,7 +123,8 @@ def test_what_is_refused_for_good_is_not_tried_again(server: Server, answer: int
 def test_credentials_are_sent_and_never_shown(server: Server) -> None:
     server.answers = [403]
     heard = Heard()
-    with_hooks(heard, [f"http://ada:p%40ss@127.0.0.1:{server.port}/s3cret?token=t0k#part"]).ended("demo", RunState.COMPLETED, "")
+    target = f"http://ada:p%40ss@127.0.0.1:{server.port}/s3cret?token=t0k#part"
+    with_hooks(heard, [target]).ended("demo", RunState.COMPLETED, "")
     [(path, headers, _)] = server.posts
     assert path == "/s3cret?token=t0k" and headers["Host"] == f"127.0.0.1:{server.port}"
     assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"ada:p@ss"

@@ -34,7 +34,8 @@ def printed_by(laboratory: Laboratory, trial: TrialRow) -> tuple[list[str], list
     """What a trial printed: of every heading what it is about, and all other lines."""
     lines = output_of(trial, laboratory.storage).splitlines()
     headings = [line for line in lines if line.startswith(HEADING)]
-    assert all(re.fullmatch(rf"{HEADING}\S+Z host=\S+ pid=\d+ run=small task=1 trials=\d attempt=\d", line) for line in headings)
+    assert all(re.fullmatch(rf"{HEADING}\S+Z host=\S+ pid=\d+ run=small task=1 trials=\d attempt=\d", line)
+               for line in headings)
     return [line.partition("task=1 ")[2] for line in headings], [line for line in lines if line not in headings]
 
 

@@ -17,7 +17,8 @@ from db.states import RunState
 from db.store import Store
 from orchestrator import api
 from orchestrator.kept_weights import KeptWeights
-from orchestrator.what_if import MarginPoint, ask, canonical, margin_curve, margin_points, thinned
+from orchestrator.margins import canonical
+from orchestrator.what_if import MarginPoint, ask, margin_curve, margin_points, thinned
 from tests.db.builders import Driver, commit, new_run
 from tests.orchestrator.runs import Laboratory, small
 
@@ -88,16 +89,16 @@ def test_a_larger_margin_is_answered_from_the_curves(demo: Driver, reads: Reads)
     assert found.answers[0].sentence == "trial 0: at least 12 neurons free at 85.00 %, where it was 9 neurons free at 90.00 %"
     assert found.consequences[0].command == "clnp fork demo --task 0 --set selection.margin_points=6"
     assert found.consequences[0].sentence == (
-        "BEWARE: with a margin of 6 percentage points task 1 comes out otherwise. Then tasks 2 to 3 would stand on another base and "
-        "come out otherwise, too: what is said of them here judges their recorded trials, on the base that is recorded.")
+        "BEWARE: with a margin of 6 percentage points task 1 comes out otherwise. Then tasks 2 to 3 would stand on another "
+        "base and come out otherwise, too: what is said of them here judges their recorded trials, on the base that is "
+        "recorded.")
     assert found.cautions == (
         '"at least": of a trial\'s thresholds about 100 are recorded. The highest recorded one within the margin frees so many '
         "neurons. The exact one may lie above it and free more, and then another trial may be the sparsest.",)
 
 
-def test_a_smaller_margin_asks_another_trial(demo: Driver, reads: Reads) -> None:
-    assert answers(reads, "0.5") == [(1, 1, 181, 7, True, True), (2, 1, 181, 7, True, True)][:0] or answers(
-        reads, "0.5", task=1) == [(1, 0, 181, 7, False, True)]
+def test_a_smaller_margin_asks_more_of_every_trial(demo: Driver, reads: Reads) -> None:
+    assert answers(reads, "0.5", task=1) == [(1, 0, 181, 7, False, True)]
     found = ask(reads, "demo", [Decimal("0.5")], 1)
     assert [(each.number, each.verdict, each.exact, each.free_neurons) for each in found.answers[0].verdicts] == [
         (0, Verdict.CHOSEN, False, 7), (1, Verdict.WORSE_TIE, True, 7), (2, Verdict.OUTSIDE_MARGIN, False, None)]
@@ -130,21 +131,22 @@ def test_the_other_rule_with_its_price(store: Store, reads: Reads, weight: str) 
     """With w = m the price follows the margin; another recorded price stays."""
     follows = {"rule": "trade-off", "capacity_weight_points": None if weight == "1" else weight, "margin_points": "1"}
     driver = Driver.of_new_run(store, config=config(selection=follows))
-    select(driver, rule=SelectionRule.TRADE_OFF, capacity_weight_points=weight)
+    select(driver, found=((0.3, 181, 9), (0.25, 181, 7)), rule=SelectionRule.TRADE_OFF, capacity_weight_points=weight)
     recorded, larger = ask(reads, "demo", [Decimal(1), Decimal(6)]).answers
     assert recorded.exact and not recorded.changed and recorded.capacity_weight_points == weight
     assert larger.capacity_weight_points == ("6" if weight == "1" else weight)
     assert not larger.exact and larger.chosen == 0
     # 4 of 20 free or 7: 0.45 fair shares of 3 tasks, worth 2.7 points at w = 6 and 0.2 at 0.5; a sample is 0.5 points.
     assert larger.free_neurons == (7 if weight == "1" else 4)
-    assert ask(reads, "demo", [Decimal(6)]).cautions[0].startswith('"about": the trade-off was weighed among the recorded points')
+    assert ask(reads, "demo", [Decimal(6)]).cautions[0].startswith('"about": the trade-off was weighed among the recorded')
 
 
 def test_one_threshold_per_layer_is_said(store: Store, reads: Reads) -> None:
     driver = Driver.of_new_run(store, config=config(selection={"threshold": "per-layer", "curve_points": 7}))
     select(driver)
     cautions = ask(reads, "demo", [Decimal(6)]).cautions
-    assert "about 7 are recorded" in cautions[0] and cautions[1].startswith("The recorded curves have one threshold for all layers.")
+    assert "about 7 are recorded" in cautions[0]
+    assert cautions[1].startswith("The recorded curves have one threshold for all layers.")
 
 
 @pytest.mark.parametrize(("section", "caution"), [
@@ -163,7 +165,8 @@ def test_a_task_that_a_fork_took_over_is_judged_as_it_was_learnt(demo: Driver, s
     assert found.cautions[1:] == ("Task 1 was taken over from run demo, under whose config it is judged.",)
     store.release_lease(demo.lease)
     store.remove_run("demo")
-    assert ask(reads, "child", [Decimal(6)]).consequences[0].command == "clnp fork child --task 0 --set selection.margin_points=6"
+    found = ask(reads, "child", [Decimal(6)])
+    assert found.consequences[0].command == "clnp fork child --task 0 --set selection.margin_points=6"
 
 
 def test_the_curve_says_what_every_margin_says(demo: Driver, reads: Reads) -> None:
@@ -189,11 +192,12 @@ def test_a_thinned_curve_keeps_its_ends_and_the_recorded_margin() -> None:
     assert thinned(points, 200) == tuple(points) and thinned([], 5) == ()
 
 
-@pytest.mark.parametrize("text", ["-1", "101", "nan", "", "1e-3", "0,5", "100.01", "١", "0." + "1" * 21])
+@pytest.mark.parametrize("text", ["-1", "101", "nan", "", "1e-3", "0,5", "100.01", "\u0661", "0." + "1" * 21])
 def test_what_is_no_margin(text: str) -> None:
     with pytest.raises(ConfigError, match="is no number from 0 to 100") as caught:
         margin_points(text)
-    assert caught.value.message == f"the margin {text!r} is no number from 0 to 100" and "percentage points" in caught.value.hint
+    assert caught.value.message == f"the margin {text!r} is no number from 0 to 100"
+    assert "percentage points" in caught.value.hint
 
 
 @pytest.mark.parametrize(("text", "recorded"), [("0.50", "0.5"), ("100", "100"), ("10.0", "10"), ("0", "0"), ("00.05", "0.05")])
@@ -206,7 +210,7 @@ def test_errors_say_what_is_missing(demo: Driver, store: Store, reads: Reads) ->
         ask(reads, "dem", [Decimal(1)])
     with pytest.raises(NotFoundError, match="run 'demo' has no task 9"):
         margin_curve(reads, "demo", 9)
-    with pytest.raises(StateError, match="task 3 of run 'demo' is not selected yet\nanother margin is judged where one has been"):
+    with pytest.raises(StateError, match="task 3 of run 'demo' is not selected yet\nanother margin is judged where one"):
         ask(reads, "demo", [Decimal(1)], 3)
     store.create_run(new_run(name="fresh"))
     with pytest.raises(StateError, match="run 'fresh' has no selection yet"):
@@ -216,7 +220,8 @@ def test_errors_say_what_is_missing(demo: Driver, store: Store, reads: Reads) ->
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_with_logical_gpus")
 @pytest.mark.parametrize("selection", [
-    {"threshold": "shared"}, {"threshold": "per-layer"}, {"rule": "trade-off"}, {"rule": "trade-off", "capacity_weight_points": 3}])
+    {"threshold": "shared"}, {"threshold": "per-layer"}, {"rule": "trade-off"},
+    {"rule": "trade-off", "capacity_weight_points": 3}])
 def test_a_fork_with_another_margin_chooses_what_was_said(tmp_path: Path, selection: dict[str, Any]) -> None:
     laboratory = Laboratory(tmp_path)
     made = small(benchmark={"tasks": 1}, training={"epochs": 6}, sweep={"alpha": [1e-4, 1e-3]}, storage={"keep_trials": "all"},

@@ -1,4 +1,4 @@
-"""What a process prints while it trains: kept from Python and from C, also of a process that is killed, and never in the way."""
+"""What a process prints while it trains: kept from Python and from C, also of one that is killed, and never in the way."""
 
 import os
 import re
@@ -77,7 +77,8 @@ time.sleep(60)
 
 
 def test_who_says_nothing_leaves_no_file_and_no_second_heading(tmp_path: Path) -> None:
-    process(tmp_path, "output.begin_trial(place, 'silent', [0], 1).end()\noutput.begin_trial(place, 'abc', [3, 4], 1)\nprint('x')")
+    process(tmp_path, "output.begin_trial(place, 'silent', [0], 1).end()\noutput.begin_trial(place, 'abc', [3, 4], 1)\n"
+                      "print('x')")
     process(tmp_path, "output.begin_trial(place, 'abc', [3, 4], 2).end()")
     assert kept(tmp_path) == [HEADED + "1", "x"]
     assert [path.name for path in (tmp_path / "logs/demo/task-2").iterdir()] == ["abc.log"]

@@ -24,10 +24,11 @@ def test_a_run_tells_what_happened_to_it(on_tiny: Clnp) -> None:
     lines = on_tiny("logs", "tiny").out.splitlines()
     assert lines[0][19:] == " UTC  run          created with 2 tasks"
     steps = [line.partition("stage        ")[2] for line in lines if "stage  " in line]
-    assert steps[0] == "task 1: pending → sweeping: 2 trials planned" and steps[-1].startswith("task 2: committing → committed: ")
+    assert steps[0] == "task 1: pending → sweeping: 2 trials planned"
+    assert steps[-1].startswith("task 2: committing → committed: ")
     assert len(steps) == 8 and lines[-1].split("  ", 2)[2].strip().startswith("released by process ")
     assert on_tiny("logs", "tiny", "--lines", "2").out.splitlines() == lines[-2:]
-    assert on_tiny("logs", "tiny", "--follow").out.splitlines() == lines, "no driver is at work, so there is nothing to wait for"
+    assert on_tiny("logs", "tiny", "--follow").out.splitlines() == lines, "no driver is at work: nothing to wait for"
 
 
 def test_one_task_alone_with_the_output_of_its_jobs(on_tiny: Clnp) -> None:
@@ -62,7 +63,8 @@ def test_a_trial_with_its_attempts_its_epochs_and_what_it_printed(tmp_path: Path
         "trial        task 1, trial 0: its worker on host died, and it is trained again", "trial        of a pack"]
     assert shown[3].startswith("attempt 1  epoch   1  training loss ") and shown[3].endswith(" s")
     assert shown[4:] == [text.splitlines()[0], "loading", "100%|###", "\\x1b[31mred\\x1b[0m\ttab"]
-    assert clnp("logs", "demo", "--task", "1", "--trial", "0", "--lines", "1", folder=tmp_path).out.splitlines()[4:] == shown[-1:]
+    last = clnp("logs", "demo", "--task", "1", "--trial", "0", "--lines", "1", folder=tmp_path)
+    assert last.out.splitlines()[4:] == shown[-1:]
     document = clnp("logs", "demo", "--task", "1", "--trial", "0", "--json", folder=tmp_path).document
     assert document.keys() == {"trial", "events", "epochs", "output", "output_missing"}
     assert document["trial"]["ray_trial_id"] == "ray-0" and [epoch["epoch"] for epoch in document["epochs"]] == [1]

@@ -144,7 +144,8 @@ def test_a_terminal_without_unicode_gets_none(terminal: Terminal) -> None:
         assert shown.picture(os.terminal_size((80, 24))).isascii()
 
 
-@pytest.mark.parametrize(("term", "shows"), [("xterm-256color", True), ("screen", True), ("dumb", False), ("", False), (None, False)])
+@pytest.mark.parametrize(("term", "shows"), [
+    ("xterm-256color", True), ("screen", True), ("dumb", False), ("", False), (None, False)])
 def test_what_can_show_a_screen(terminal: Terminal, term: str | None, shows: bool) -> None:
     with os.fdopen(os.dup(terminal.device), "w") as stream:
         assert can_show(stream, {} if term is None else {"TERM": term}) is shows
