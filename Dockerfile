@@ -14,7 +14,7 @@ WORKDIR /app
 # The libraries first: they change seldom, and a layer without the code stays cached when only the code changes.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir clnp_core workers db orchestrator \
-    && pip install -c constraints.txt '.[dashboard,s3]' \
+    && pip install -c constraints.txt '.[dashboard,export,s3]' \
     && pip uninstall --yes clnp
 
 COPY clnp_core clnp_core

@@ -136,4 +136,3 @@ def _band(selection: SelectionRow) -> "altair.Chart":
         y="least:Q", y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
                                            alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")])
     return band
-    return band

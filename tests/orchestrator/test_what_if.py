@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from clnp_core.errors import ConfigError, NotFoundError, StateError
 from clnp_core.selection import SelectionRule, Verdict
 from db.reads import Reads
 from db.records import SelectionRecord, ThresholdPoint, TrialVerdict
+from db.rows import SelectionRow
 from db.session import open_database
 from db.states import RunState
 from db.store import Store
@@ -116,7 +118,8 @@ def test_only_where_one_task_is_asked_about_are_there_verdicts(demo: Driver, rea
 
 def test_several_margins_have_a_consequence_each(demo: Driver, reads: Reads) -> None:
     found = ask(reads, "demo", [Decimal(6), Decimal(1)])
-    assert [(each.margin_points, each.task) for each in found.answers] == [(6, 1), (6, 2), (1, 1), (1, 2)]
+    assert [(each.margin_points, each.task) for each in found.answers] == [
+        (Decimal(6), 1), (Decimal(6), 2), (Decimal(1), 1), (Decimal(1), 2)]
     assert [each.first_changed for each in found.consequences] == [1, None]
 
 
@@ -232,15 +235,17 @@ def test_a_fork_with_another_margin_chooses_what_was_said(tmp_path: Path, select
         scan = KeptWeights(reads, "small", laboratory.storage, lambda text: None) if exact else None
         return ask(reads, "small", [Decimal(margin)], 1, scan).answers[0]
 
-    recorded = laboratory.read(lambda reads: reads.selections("small"))[0]
+    def selection_of(name: str, reads: Reads) -> SelectionRow:
+        return reads.selections(name)[0]
+
+    recorded = laboratory.read(partial(selection_of, "small"))
     again = laboratory.read(lambda reads: question(reads, "5", False))
     assert again.exact and not again.changed and again.thresholds == recorded.thresholds
     for margin in ("0.5", "2", "12"):
-        told = laboratory.read(lambda reads, m=margin: question(reads, m, False))
-        exact = laboratory.read(lambda reads, m=margin: question(reads, m, True))
+        told, exact = (laboratory.read(partial(question, margin=margin, exact=scanned)) for scanned in (False, True))
         fork = api.fork("small", 0, overrides=[f"selection.margin_points={margin}"], url=laboratory.url,
                         storage=laboratory.storage)
-        real = laboratory.read(lambda reads, name=fork.name: reads.selections(name))[0]
+        real = laboratory.read(partial(selection_of, fork.name))
         assert exact.exact
         assert (exact.chosen, exact.thresholds, exact.val_correct, exact.free_neurons, exact.picked) == (
             real.chosen, real.thresholds, real.pruned_val_correct, real.free_neurons, real.picked)
