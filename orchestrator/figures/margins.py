@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, ORANGE
+from orchestrator.figures.looks import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
     import altair
@@ -34,13 +34,13 @@ def margins_figure(points: "Sequence[MarginPoint]") -> "altair.LayerChart":
         x=alt.X("margin:Q", title="margin m, percentage points", scale=alt.Scale(zero=True, nice=False)),
         y=alt.Y("percent:Q", title="%", scale=alt.Scale(zero=False)),
         color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[ACCURACY, FREE_NEURONS], range=[BLUE, ORANGE]),
-                        legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 1 : 2"))),
+                        legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 1 : 2"), labelLimit=0)),
         tooltip=[alt.Tooltip("words:N", title="from m ="), alt.Tooltip("what:N", title="line"),
                  alt.Tooltip("percent:Q", title="%", format=".2f"), alt.Tooltip("free:Q", title="free neurons", format=","),
                  alt.Tooltip("chosen:Q", title="trial"), alt.Tooltip("how:N", title="known"),
                  alt.Tooltip("recorded:N", title="as selected")])
     shape = alt.Shape("how:N", title=None, scale=alt.Scale(domain=[EXACT, FROM_CURVES], range=["circle", "triangle-up"]),
-                      legend=alt.Legend(orient="top", columns=2))
+                      legend=alt.Legend(orient="top", columns=2, symbolFillColor=GREY, symbolStrokeWidth=0))
     return layered([
         base.mark_line(interpolate="step-after", strokeWidth=2),
         base.mark_point(size=46, filled=True, opacity=1).encode(shape=shape),

@@ -98,25 +98,26 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
     order = list(LOOKS)
     values = [_mark(point) for point in sorted(points, key=lambda point: (order.index(point.group), point.number))]
     shown = [group for group in reversed(order) if any(value["group"] == group for value in values)]
+    margin = _margin(selection) if selection else {}
     shrunk = 1.0 if len(points) < MANY else 0.35
     sizes = [LOOKS[group][2] * (1.0 if group == CHOSEN else shrunk) for group in shown]
     legend = alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"), symbolOpacity=1, symbolStrokeWidth=0,
                         symbolSize=80)
     marks = chart_of(values).mark_point(filled=True, opacity=1 if len(points) < MANY else 0.6).encode(
-        x=alt.X("free:Q", title="free neurons after pruning, %", scale=alt.Scale(zero=False, nice=True, padding=8)),
-        y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %", scale=alt.Scale(zero=False, nice=True, padding=8)),
+        x=alt.X("free:Q", title="free neurons after pruning, %", scale=_scale([value["free"] for value in values])),
+        y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %",
+                scale=_scale([*(value["accuracy"] for value in values), *margin.values()])),
         color=alt.Color("group:N", title=None, legend=legend,
                         scale=alt.Scale(domain=shown, range=[LOOKS[group][0] for group in shown])),
         shape=alt.Shape("group:N", title=None, legend=legend,
                         scale=alt.Scale(domain=shown, range=[LOOKS[group][1] for group in shown])),
-        size=alt.Size("group:N", legend=None, scale=alt.Scale(domain=shown, range=sizes)),
+        size=alt.Size("group:N", legend=None, scale=alt.Scale(type="ordinal", domain=shown, range=sizes)),
         tooltip=[alt.Tooltip("number:Q", title="trial"), alt.Tooltip("verdict:N"),
                  alt.Tooltip("accuracy:Q", title="accuracy after pruning %", format=".2f"),
                  alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),
                  alt.Tooltip("free:Q", title="free neurons %", format=".2f"), alt.Tooltip("alpha:N", title="α"),
                  alt.Tooltip("rate:N", title="learning rate"), alt.Tooltip("how:N", title="pruned")])
-    layers = [*([_band(selection)] if selection else []), marks]
-    return layered(layers, 300, usermeta={"embedOptions": {"renderer": "canvas"}})
+    return layered([*([_band(margin)] if margin else []), marks], 300, usermeta={"embedOptions": {"renderer": "canvas"}})
 
 
 def _mark(point: TrialPoint) -> dict[str, Any]:
@@ -126,13 +127,24 @@ def _mark(point: TrialPoint) -> dict[str, Any]:
             "how": "within the best trial's margin, exact" if point.exact else "within its own margin, on its curve"}
 
 
-def _band(selection: SelectionRow) -> "altair.Chart":
-    """From the least accuracy within the margin up to that of the best trial."""
+def _scale(percents: Sequence[float]) -> "altair.Scale":
+    """From a little below the lowest to a little above the highest, and never beyond what a percentage can be."""
     import altair as alt
 
+    room = max(0.05 * (max(percents) - min(percents)), 0.25)
+    return alt.Scale(domain=[max(0.0, min(percents) - room), min(100.0, max(percents) + room)], nice=False, zero=False)
+
+
+def _margin(selection: SelectionRow) -> dict[str, float]:
+    """The least accuracy within the margin, and that of the best trial, in percent."""
     required = required_correct(selection.best_val_correct, selection.val_total, Decimal(selection.margin_points))
-    value = {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
-    band: altair.Chart = chart_of([value]).mark_rect(color=BLUE, opacity=FAINT).encode(
+    return {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
+
+
+def _band(margin: Mapping[str, float]) -> "altair.Chart":
+    import altair as alt
+
+    band: altair.Chart = chart_of([margin]).mark_rect(color=BLUE, opacity=FAINT).encode(
         y="least:Q", y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
                                            alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")])
     return band

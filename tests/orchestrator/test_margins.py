@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clnp_core.architecture import Activation, HeadKind
@@ -109,7 +109,6 @@ def test_the_recorded_margin_gives_the_recorded_selection(world: World, rule: Se
 
 @pytest.mark.parametrize(("rule", "weight"), RULES)
 @given(world=worlds(), recorded=MARGINS, margin=MARGINS)
-@settings(max_examples=150)
 def test_what_is_called_exact_is_what_a_selection_would_find(world: World, rule: SelectionRule, weight: Decimal | None,
                                                              recorded: Decimal, margin: Decimal) -> None:
     outcome = at_margin(world.recorded(rule, weight, recorded), margin, world.points())
@@ -122,7 +121,6 @@ def test_what_is_called_exact_is_what_a_selection_would_find(world: World, rule:
 
 
 @given(world=worlds(), recorded=MARGINS, margin=MARGINS)
-@settings(max_examples=150)
 def test_a_bound_never_exceeds_the_exact_answer(world: World, recorded: Decimal, margin: Decimal) -> None:
     outcome = at_margin(world.recorded(SelectionRule.SPARSEST, None, recorded), margin, world.points())
     selection, found = world.truth(SelectionRule.SPARSEST, None, margin)
@@ -132,7 +130,6 @@ def test_a_bound_never_exceeds_the_exact_answer(world: World, recorded: Decimal,
 
 
 @given(world=worlds(), recorded=MARGINS, margins=st.tuples(MARGINS, MARGINS))
-@settings(max_examples=150)
 def test_free_neurons_never_fall_when_the_margin_grows(world: World, recorded: Decimal,
                                                        margins: tuple[Decimal, Decimal]) -> None:
     record = world.recorded(SelectionRule.SPARSEST, None, recorded)
