@@ -31,7 +31,8 @@ def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
     values = [{"after": cell.after_task, "on": cell.on_task, "accuracy": 100 * cell.test_accuracy,
                "correct": f"{cell.test_correct:,} of {cell.test_total:,}"} for cell in cells]
     base = chart_of(values).encode(
-        x=alt.X("on:O", title="tested on task", axis=alt.Axis(orient="top", labelAngle=0, labelOverlap=True, labelSeparation=4)),
+        x=alt.X("on:O", title="tested on task", axis=alt.Axis(orient="top", labelAngle=0, labelOverlap=True,
+                                                                 labelSeparation=4)),
         y=alt.Y("after:O", title="after task", axis=alt.Axis(labelOverlap=True)),
         tooltip=[alt.Tooltip("after:O", title="after task"), alt.Tooltip("on:O", title="tested on task"),
                  alt.Tooltip("accuracy:Q", title="test accuracy %", format=".2f"),
