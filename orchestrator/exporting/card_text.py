@@ -67,8 +67,10 @@ def _about_input(given: InputFacts) -> list[str]:
     lines = [f"{given.meaning}."]
     lines += [f"The model's own step {number}: (values − {_numbers(each.shift)}) / {_numbers(each.scale)}."
               for number, each in enumerate(given.scalings, start=1)]
-    return [*lines, f"The first layer reads {given.read:,} of the {given.read + given.unread:,} {what}; those that it does not "
-                    "read are taken all the same and make no difference."]
+    if given.unread:
+        lines.append(f"The first layer reads {given.read:,} of the {given.read + given.unread:,} {what}; those that it does "
+                     "not read are taken all the same and make no difference.")
+    return lines
 
 
 def _about_output(found: OutputFacts) -> list[str]:
