@@ -99,17 +99,22 @@ def built(config: AnyConfig, name: str | None, overrides: Overrides) -> Config:
         ConfigError: it is wrong, or is built already and cannot be overridden.
     """
     wanted = assignments(overrides)
+    if isinstance(config, Config) and wanted:
+        raise ConfigError("overrides change a file or a mapping of sections, not a Config that is built already",
+                          "build it with the values that you want, or pass its file")
     if isinstance(config, Config):
-        if wanted:
-            raise ConfigError("overrides change a file or a mapping of sections, not a Config that is built already",
-                              "build it with the values that you want, or pass its file")
-        return config
-    if isinstance(config, Mapping):
+        found = config
+    elif isinstance(config, Mapping):
         values = override(config, wanted)
         if name is not None:
             values["name"] = name
-        return Config.parse(values, overridden=[assignment_path(item) for item in wanted])
-    return load(config, wanted, name=name)
+        found = Config.parse(values, overridden=[assignment_path(item) for item in wanted])
+    else:
+        found = load(config, wanted, name=name)
+    if found.benchmark.name.startswith("__main__:"):
+        raise ConfigError(f"benchmark {found.benchmark.name!r} is in a notebook or in the program itself: no worker finds it",
+                          "save its class as a module beside it, and name it module:Class")
+    return found
 
 
 def assignments(overrides: Overrides) -> list[str]:

@@ -10,7 +10,7 @@ MODULES = {
     "launch": "driving", "resume": "driving", "fork": "driving", "stop": "asking", "cancel": "asking", "status": "reading",
     "ls": "reading", "show": "showing", "logs": "logs", "trials": "reading", "sql": "reading", "mirror": "mirroring",
     "what-if": "margins", "verify": "keeping",
-    "export": "exporting",
+    "report": "reporting", "export": "exporting",
     "doctor": "doctor", "gc": "collecting", "rm": "keeping", "db": "keeping",
     "serve": "serving"}
 """Where every command is defined, in the order in which they are listed."""

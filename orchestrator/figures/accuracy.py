@@ -49,7 +49,7 @@ def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
         fontSize=alt.expr(f"min(12, {fit})"), opacity=alt.expr(f"{cell} >= 11 ? 1 : 0"),
     ).encode(color=alt.condition(f"datum.accuracy > {low + 0.45 * (100 - low)}", alt.value("#101820"), alt.value("#ffffff")))
     height = max(LOWEST_CELL, min(TALLEST_CELL, HEIGHT // max(1, rows)))
-    return layered([ground, numbers], alt.Step(height))
+    return layered([ground, numbers], height * rows)
 
 
 def lowest(cells: Sequence[AccuracyRow]) -> float:

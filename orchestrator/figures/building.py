@@ -16,13 +16,13 @@ def chart_of(values: Sequence[Mapping[str, Any]]) -> "altair.Chart":
     return alt.Chart(alt.InlineData(values=[dict(value) for value in values]))
 
 
-def layered(layers: "Sequence[altair.Chart | altair.LayerChart | altair.FacetChart]", height: "int | altair.Step",
+def layered(layers: "Sequence[altair.Chart | altair.LayerChart | altair.FacetChart]", height: int,
             **properties: Any) -> "altair.LayerChart":
     """Layers over each other, the last on top: one view, which may be as wide as what it stands in.
 
     Args:
         layers: at least one.
-        height: in pixels, or of a row of a discrete axis.
+        height: in pixels.
         properties: others of a layered chart.
     """
     import altair as alt

@@ -1,5 +1,6 @@
 """What one trial did: its accuracy and sparsity at every threshold, and how it learnt."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,16 +50,14 @@ def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float |
             x="threshold:Q", tooltip=[alt.Tooltip("name:N", title="pruned at"),
                                       alt.Tooltip("threshold:Q", title="θ*", format=".4g")])
         layers += [rules.mark_rule(strokeDash=[6, 3], strokeWidth=1.5, color=PURPLE),
-                   rules.mark_text(align="right", dx=-4, dy=-8, y=alt.expr("height"), color=PURPLE, baseline="middle").encode(
-                       text="name:N")]
+                   rules.mark_text(align="right", baseline="middle", dx=-4, y=alt.expr("height - 8 - 13 * datum.place"),
+                                   color=PURPLE).encode(text="name:N")]
     line = base.mark_line(strokeWidth=2, interpolate="step-after")
     return layered([*layers, line, base.mark_point(size=12, filled=True, opacity=0.9)], 260)
 
 
 def _ticks(positive: Sequence[float]) -> list[float]:
     """0, and every power of ten that the curve passes through."""
-    import math
-
     if not positive:
         return [0.0]
     low, high = math.ceil(math.log10(positive[len(positive) // 4])), math.ceil(math.log10(positive[-1]))
@@ -69,8 +68,9 @@ def _ticks(positive: Sequence[float]) -> list[float]:
 def _chosen(thresholds: Sequence[float | None]) -> list[dict[str, Any]]:
     """Where a trial was pruned: one line where all layers share a threshold, and else one for each."""
     if len(set(thresholds)) == 1:
-        return [{"threshold": thresholds[0], "name": "θ*"}] if thresholds[0] is not None else []
-    return [{"threshold": value, "name": f"θ* {layer}"} for layer, value in enumerate(thresholds, 1) if value is not None]
+        return [{"threshold": thresholds[0], "name": "θ*", "place": 0}] if thresholds[0] is not None else []
+    return [{"threshold": value, "name": f"θ* {layer}", "place": layer - 1}
+            for layer, value in enumerate(thresholds, 1) if value is not None]
 
 
 def learning_figure(epochs: Sequence[EpochRow], best_epoch: int | None = None) -> "altair.LayerChart":

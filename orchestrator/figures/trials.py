@@ -100,10 +100,12 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
     shown = [group for group in reversed(order) if any(value["group"] == group for value in values)]
     margin = _margin(selection) if selection else {}
     shrunk = 1.0 if len(points) < MANY else 0.35
-    sizes = [LOOKS[group][2] * (1.0 if group == CHOSEN else shrunk) for group in shown]
+    area = " : ".join(f"datum.group == {group!r} ? {LOOKS[group][2] * (1.0 if group == CHOSEN else shrunk)}" for group in shown)
     legend = alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"), symbolOpacity=1, symbolStrokeWidth=0,
                         symbolSize=80)
-    marks = chart_of(values).mark_point(filled=True, opacity=1 if len(points) < MANY else 0.6).encode(
+    marks = chart_of(values).mark_point(
+        filled=True, size=alt.expr(f"{area} : 0"),
+        opacity=alt.expr(f"datum.group == {CHOSEN!r} ? 1 : {1 if len(points) < MANY else 0.6}")).encode(
         x=alt.X("free:Q", title="free neurons after pruning, %", scale=_scale([value["free"] for value in values])),
         y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %",
                 scale=_scale([*(value["accuracy"] for value in values), *margin.values()])),
@@ -111,7 +113,6 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
                         scale=alt.Scale(domain=shown, range=[LOOKS[group][0] for group in shown])),
         shape=alt.Shape("group:N", title=None, legend=legend,
                         scale=alt.Scale(domain=shown, range=[LOOKS[group][1] for group in shown])),
-        size=alt.Size("group:N", legend=None, scale=alt.Scale(type="ordinal", domain=shown, range=sizes)),
         tooltip=[alt.Tooltip("number:Q", title="trial"), alt.Tooltip("verdict:N"),
                  alt.Tooltip("accuracy:Q", title="accuracy after pruning %", format=".2f"),
                  alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.exporting.export import Export
     from orchestrator.handles.what_if import OtherMargins
     from orchestrator.progress import Progress
+    from orchestrator.reporting.report import Report
     from orchestrator.verifying import VerifiedCommit
 
 
@@ -140,6 +141,26 @@ class RunDeeds(Drawn):
         from orchestrator.exporting.export import export_task
 
         return export_task(self.place, self.name, task, folder, from_commit=from_commit)
+
+    def report(self, folder: "str | Path | None" = None) -> "Report":
+        """Write a report: a page that needs nothing else, figures, and tables. An unfinished run gets one of what there is.
+
+        Args:
+            folder: to write to; None takes ``RUN-report`` in the working folder. Of an earlier report of this run files are
+                replaced.
+
+        Returns:
+            The report: ``.folder`` and ``.files``.
+
+        Raises:
+            ConfigError: the folder cannot be written, or holds what no report made.
+        """
+        from pathlib import Path
+
+        from orchestrator.reporting.report import write_report
+
+        with self.place.reads() as reads:
+            return write_report(reads, self.name, Path(folder or f"{self.name}-report"))
 
     def remove(self) -> int:
         """Remove it, and the weights that no other run refers to, as :func:`orchestrator.api.remove` says; returns the bytes

@@ -41,6 +41,18 @@ class Trial(Drawn):
 
         return threshold_curve(self.run, self.task, self.number, self.place.url)
 
+    def output(self) -> str:
+        """What its process printed, attempt by attempt.
+
+        Raises:
+            NotFoundError: nothing is kept, and why.
+            ArtifactError: the store cannot be read.
+        """
+        from orchestrator.trial_output import output_of_trial
+
+        with self.place.reads() as reads:
+            return output_of_trial(reads, self.place.storage, self.run, self.task, self.number)
+
     @property
     def figures(self) -> Figures:
         """Its figures: the threshold curve, the epochs."""

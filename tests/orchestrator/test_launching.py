@@ -56,6 +56,14 @@ def test_what_was_built_cannot_be_overridden(values: dict[str, Any]) -> None:
                                  "build it with the values that you want, or pass its file")
 
 
+def test_a_benchmark_of_a_notebook_cannot_be_found_by_workers(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        built({**values, "benchmark": {"name": "__main__:Blobs", "tasks": 1}}, None, ())
+    assert str(caught.value) == (
+        "benchmark '__main__:Blobs' is in a notebook or in the program itself: no worker finds it\n"
+        "save its class as a module beside it, and name it module:Class")
+
+
 def test_a_wrong_mapping_names_its_keys(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"seeed"):
         built({**values, "seeed": 1}, None, ())

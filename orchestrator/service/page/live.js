@@ -42,6 +42,7 @@ export function refreshing(refresh, signal) {
   };
   connection.addEventListener("back", nudge, { signal });
   document.addEventListener("visibilitychange", nudge, { signal });
+  for (const network of ["online", "offline"]) addEventListener(network, nudge, { signal });
   nudge();
   return nudge;
 }

@@ -35,7 +35,7 @@ def test_the_version_names_the_code(clnp: Clnp) -> None:
     (["stats"], "there is no command `clnp stats`", "did you mean `clnp status`?"),
     (["xyzzy"], "there is no command `clnp xyzzy`",
      "the commands are launch, resume, fork, stop, cancel, status, ls, show, logs, trials, sql, mirror, what-if, verify, "
-     "export, doctor, gc, rm, db, serve"),
+     "report, export, doctor, gc, rm, db, serve"),
     (["db", "upgrad"], "there is no command `clnp db upgrad`", "did you mean `clnp db upgrade`?"),
     (["db"], "missing command", "`clnp db -h` shows how it is used"),
     (["trials", "tiny", "--tsk", "1"], "`clnp trials` has no option --tsk", "did you mean --task?"),

@@ -1,12 +1,14 @@
 """Figures that a handle gives: by name, and displaying themselves without the internet."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from clnp_core.errors import ConfigError, NotFoundError
 from orchestrator import api
+from orchestrator.figures.looks import DARK, LIGHT
 from orchestrator.handles.figures import Figure
 from tests.orchestrator.cli.conftest import written
 
@@ -62,3 +64,35 @@ def test_another_ending(accuracy: Figure, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         accuracy.save(tmp_path / "accuracy.bmp")
     assert str(caught.value) == "a figure cannot be saved as accuracy.bmp\nend the name in .svg, .png, .pdf, .html, .json"
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Playwright leaves its event loop to the collector
+def test_a_browser_without_the_internet_draws_it_in_the_colours_of_the_notebook(accuracy: Figure, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    frame = accuracy._repr_mimebundle_()["text/html"]
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<body><div style='background: #111; color: #ddd'>{frame}</div>"
+                        f"<div style='background: #fff; color: #222'>{frame}</div>", encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(offline=True)
+        page, complaints, asked = context.new_page(), [], []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(notebook.as_uri())
+        titles = []
+        for index in (0, 1):
+            drawn = page.frame_locator("iframe").nth(index)
+            title = drawn.get_by_text("tested on task", exact=True).first
+            title.wait_for()
+            titles.append(title.get_attribute("fill"))
+        heights = page.locator("iframe").evaluate_all("frames => frames.map(frame => frame.offsetHeight)")
+        browser.close()
+    assert titles == [DARK["axis"]["titleColor"], LIGHT["axis"]["titleColor"]]
+    assert complaints == [] and [url for url in asked if url.startswith("http")] == []
+    assert all(150 < height < 420 for height in heights), "a frame is as high as its figure"

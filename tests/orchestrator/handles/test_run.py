@@ -116,6 +116,29 @@ def test_what_it_can_be_asked_to_do(tiny: api.Run) -> None:
     assert [commit.tasks_compared for commit in tiny.verify()] == [(), (1,)]
 
 
+@pytest.mark.slow
+def test_what_can_be_taken_out_of_it(tiny: api.Run, tmp_path: Path) -> None:
+    report = tiny.report(tmp_path / "report")
+    assert report.folder == tmp_path / "report" and (report.folder / "report.html").is_file()
+    exported = tiny.export(1, tmp_path / "digits")
+    assert exported.folder == tmp_path / "digits" and (exported.folder / "model_card.md").is_file()
+
+
+def test_what_a_trial_printed(tiny: api.Run, tmp_path: Path) -> None:
+    elsewhere = api.run("tiny", url=tiny.place.url, storage=str(tmp_path))
+    with pytest.raises(NotFoundError, match="nothing is kept of what the trial printed"):
+        elsewhere.trial(1, 0).output()
+
+
+def test_why_it_has_come_to_a_halt(tmp_path: Path) -> None:
+    with written(tmp_path) as run:
+        run.begin()
+        run.store.fail_stage(run.lease, 1, "every trial failed\nlook at the rates")
+        shown = repr(api.run("demo", url=f"sqlite:///{tmp_path}/.clnp/clnp.db")).splitlines()
+    assert shown[4].split()[:2] == ["1", "failed"]
+    assert shown[-1] == "Task 1: every trial failed look at the rates"
+
+
 def test_the_runs_of_a_database(place: dict[str, str], tiny: api.Run) -> None:
     runs = api.runs(**place)
     assert len(runs) == 1 and list(runs) == [tiny] == list(runs[:1]) and runs[0] == runs["tiny"] == tiny

@@ -34,8 +34,8 @@ function show(run, task, { box, query, signal }) {
   let state = "";
   const refresh = async () => {
     try {
-      const [stage, chosen, row] = await Promise.all(
-        [get(path, { signal }), getIfThere(`${path}/selection`, { signal }), get(paths.run(run), { signal })]);
+      const [stage, row] = await Promise.all([get(path, { signal }), get(paths.run(run), { signal })]);
+      const chosen = stage.selected_at ? await getIfThere(`${path}/selection`, { signal }) : null;
       if (state && state !== stage.state) announce(`Task ${task} is ${stage.state} now.`);
       state = stage.state;
       settle(header, [stage, row.tasks], () => stageHeader(run, stage, row.tasks));

@@ -12,9 +12,11 @@ import { alpha, count, number, share } from "../words.js";
 const LIMIT = 50;
 const STATES = ["pending", "running", "finished", "failed"];
 const VERDICTS = ["chosen", "sparser one exists", "better trade-off exists", "worse tie", "outside margin", "failed"];
+const ORDERS = { number: "number", "-number": "number, last first", "-val_accuracy": "validation, best first", val_accuracy: "validation, worst first",
+  "-free_neurons": "free neurons, most first", free_neurons: "free neurons, fewest first" };
 
 export class TrialTable {
-  #run; #task; #signal; #list;
+  #run; #task; #signal; #list; #order;
   #asked;
 
   /**
@@ -26,17 +28,21 @@ export class TrialTable {
     [this.#run, this.#task, this.#signal] = [run, task, signal];
     this.#asked = { sort: query.sort ?? "number", state: query.state ?? "", verdict: query.verdict ?? "", offset: Number(query.offset) || 0 };
     this.#list = el("div", {}, loading());
+    this.#order = el("select", { onchange: (/** @type {any} */ event) => this.#ask({ sort: event.target.value }) },
+      Object.entries(ORDERS).map(([value, text]) => el("option", { value, selected: value === this.#asked.sort }, text)));
     const choice = (/** @type {"state" | "verdict"} */ key, /** @type {string} */ title, /** @type {string[]} */ values) => el("label", { class: "field" }, title,
       el("select", { onchange: (/** @type {any} */ event) => this.#ask({ [key]: event.target.value }) }, el("option", { value: "" }, "all"),
         values.map((value) => el("option", { value, selected: value === this.#asked[key] }, value))));
     box.append(el("div", { class: "filters", role: "group", "aria-label": "Filter trials" },
-      choice("state", "State", STATES), choice("verdict", "Verdict", VERDICTS)), this.#list);
+      choice("state", "State", STATES), choice("verdict", "Verdict", VERDICTS),
+      el("label", { class: "field" }, "Order", this.#order)), this.#list);
   }
 
   /** @param {Record<string, any>} change */
   #ask(change) {
     Object.assign(this.#asked, { offset: 0 }, change);
     const { sort, state, verdict, offset } = this.#asked;
+    this.#order.value = sort;
     remember({ sort: sort === "number" ? "" : sort, state, verdict, offset: offset || "" });
     this.refresh();
   }

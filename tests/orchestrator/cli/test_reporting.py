@@ -1,0 +1,44 @@
+"""``clnp report``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.cli.reporting import FORMATS
+from orchestrator.reporting.report import ReportFormat
+from tests.orchestrator.cli.conftest import Outcome, written
+
+
+def test_the_formats_are_those_of_the_report() -> None:
+    assert tuple(each.value for each in ReportFormat) == FORMATS
+
+
+def test_it_says_what_it_wrote(on_tiny: Callable[..., Outcome], tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    outcome = on_tiny("report", "tiny", "--output", str(folder), "--format", "latex", "--format", "csv")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"wrote {folder}: 4 csv (") or outcome.out.startswith(f"wrote {folder}: 4 tex (")
+    assert len(list((folder / "tables").iterdir())) == 8
+    document = on_tiny("report", "tiny", "--output", str(folder), "--format", "latex", "--json").document
+    assert (document["run"], document["folder"]) == ("tiny", str(folder))
+    assert document["files"][0] == {"path": "tables/accuracy.tex",
+                                    "file_bytes": (folder / "tables" / "accuracy.tex").stat().st_size}
+
+
+def test_without_a_folder_it_is_the_name_of_the_run(clnp: Callable[..., Outcome], tmp_path: Path) -> None:
+    with written(tmp_path) as run:
+        run.begin()
+        run.let_go()
+    outcome = clnp("report", "demo", "--format", "html", folder=tmp_path)
+    assert outcome.code == 0 and outcome.out.endswith("open demo-report/report.html in a browser\n")
+    assert "This run is not complete." in (tmp_path / "demo-report" / "report.html").read_text()
+
+
+def test_what_is_in_the_way_and_what_is_not_there(on_tiny: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "trials.csv").write_text("mine")
+    assert on_tiny("report", "tiny", "--output", str(tmp_path)).error == (
+        2, f"{tmp_path}/tables/trials.csv is not of an earlier report, and would be overwritten",
+        "move it away, or name another folder with --output")
+    assert on_tiny("report", "tony").error == (4, "there is no run 'tony'", "did you mean tiny?")
+    code, message, _ = on_tiny("report", "tiny", "--format", "docx").error
+    assert code == 2 and "docx" in message
