@@ -90,7 +90,7 @@ def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = 
         ConfigError, DatabaseError, StateError: nothing was started.
         RunFailedError: the driver ended at once; with what it said.
     """
-    from orchestrator.background import start_run
+    from orchestrator.detached.background import start_run
 
     place = Place.of(url, storage)
     return Run(start_run(place, config, name, overrides), place)

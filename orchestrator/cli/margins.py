@@ -18,8 +18,8 @@ from orchestrator.text_table import Column, number, prose, render
 
 if TYPE_CHECKING:
     from db.reads import Reads
-    from orchestrator.kept_weights import KeptWeights
-    from orchestrator.what_if import MarginPoint, TaskAnswer, WhatIf
+    from orchestrator.what_if.asking import MarginPoint, TaskAnswer, WhatIf
+    from orchestrator.what_if.kept_weights import KeptWeights
 
 CURVE_LINES = 25
 """Points of a task's curve that a person is shown; the other formats have them all."""
@@ -41,7 +41,7 @@ def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | No
 
     Nothing is trained. The answer comes from what is recorded: exact, or marked as what the recorded threshold curves tell.
     """
-    from orchestrator.what_if import ask, margin_curve, margin_points
+    from orchestrator.what_if.asking import ask, margin_curve, margin_points
 
     if curve == bool(margins):
         raise UsageProblem("`clnp what-if` takes either --margin or --curve",
@@ -70,8 +70,8 @@ def _kept_weights(reads: "Reads", run: str) -> "KeptWeights":
     """Torch is imported here."""
     check_storage()
     from orchestrator.cli.driving import import_from_here
-    from orchestrator.kept_weights import KeptWeights
     from orchestrator.place import storage_root
+    from orchestrator.what_if.kept_weights import KeptWeights
 
     import_from_here()
     return KeptWeights(reads, run, storage_root(), note)
@@ -100,7 +100,7 @@ def what_if_text(answer: "WhatIf", kept: "KeptWeights | None") -> str:
 
 def _answers_table(answers: "Sequence[TaskAnswer]") -> str:
     from clnp_core.selection import SelectionRule
-    from orchestrator.what_if_words import known_as
+    from orchestrator.what_if.words import known_as
 
     columns = [number("task"), number("margin"), Column("within"), number("trial"), Column("threshold"), number("pruned %"),
                Column("known"), number("free"), number("free %"), prose("recorded")]
@@ -119,7 +119,7 @@ def _recorded(each: "TaskAnswer") -> str:
 
 def _verdicts_text(answer: "TaskAnswer", several: bool) -> str:
     from clnp_core.selection import SelectionRule
-    from orchestrator.what_if_words import known_as
+    from orchestrator.what_if.words import known_as
 
     columns = [number("trial"), Column("verdict"), Column("known"), number("pruned %"), number("free"), prose("why")]
     table = render(columns, [
@@ -148,7 +148,7 @@ def _about_scans(answer: "WhatIf", kept: "KeptWeights | None") -> list[str]:
 
 def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
     """Margins are exact, so they are text, as everywhere."""
-    from orchestrator.what_if import MarginPoint
+    from orchestrator.what_if.asking import MarginPoint
 
     frame = of_rows(MarginPoint, points)
     rows = [tuple(str(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in frame.rows]
@@ -157,7 +157,7 @@ def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
 
 def curve_text(points: "Sequence[MarginPoint]", width: int | None) -> str:
     """The curve for people, thinned."""
-    from orchestrator.what_if import thinned
+    from orchestrator.what_if.asking import thinned
 
     shown = thinned(points, CURVE_LINES)
     columns = [number("task"), number("from margin"), number("trial"), number("pruned %"), number("free"), number("free %"),

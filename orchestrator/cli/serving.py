@@ -32,7 +32,7 @@ def serve(settings: Settings, host: str, port: int, names: tuple[str, ...], clos
     stop, cancel and resume runs.
     """
     check_storage()
-    from orchestrator.jobs import JobKind
+    from orchestrator.detached.jobs import JobKind
     from orchestrator.place import Place
     from orchestrator.service import settings as service
     from orchestrator.service.app import create_app

@@ -9,7 +9,7 @@ from orchestrator.figures.looks import BLUE, GREY, ORANGE
 if TYPE_CHECKING:
     import altair
 
-    from orchestrator.what_if import MarginPoint
+    from orchestrator.what_if.asking import MarginPoint
 
 ACCURACY, FREE_NEURONS = "validation accuracy after pruning", "free neurons"
 EXACT, FROM_CURVES = "exact", "from the recorded curves"

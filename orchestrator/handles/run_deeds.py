@@ -68,7 +68,7 @@ class RunDeeds(Drawn):
             StateError: it was cancelled, or is depleted.
             RunFailedError: the driver ended at once; with what it said.
         """
-        from orchestrator.background import start_again
+        from orchestrator.detached.background import start_again
 
         start_again(self.place, self.name, retry_failed, accept_environment)
         return self

@@ -10,7 +10,7 @@ from orchestrator.handles.showing import Shown
 from orchestrator.place import Place
 from orchestrator.report import percent
 from orchestrator.text_table import Column, number
-from orchestrator.what_if import MarginPoint, TaskAnswer, WhatIf, ask, canonical, margin_curve, margin_points
+from orchestrator.what_if.asking import MarginPoint, TaskAnswer, WhatIf, ask, canonical, margin_curve, margin_points
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from clnp_core.errors import ConfigError
 from db.rows import RequestRow
 from db.states import RequestKind
-from orchestrator.apart import read_apart
-from orchestrator.jobs import JobKind
+from orchestrator.detached.apart import read_apart
+from orchestrator.detached.jobs import JobKind
 from orchestrator.requesting import request_cancel, request_stop
 from orchestrator.service.asked import BASE, PRINTABLE, Reading, RunName, service_of
 from orchestrator.service.errors import responses

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from orchestrator.service.asked import BASE, LARGEST, Reading, RunName
 from orchestrator.service.errors import responses
-from orchestrator.what_if import MarginPoint, WhatIf, ask, margin_curve, margin_points, thinned
+from orchestrator.what_if.asking import MarginPoint, WhatIf, ask, margin_curve, margin_points, thinned
 
 MOST_POINTS = 200
 """Of the curve of one task: more than a figure can show."""

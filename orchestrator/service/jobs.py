@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from db.urls import without_secrets
 from orchestrator.cli.failures import without_passwords
-from orchestrator.jobs import Job
+from orchestrator.detached.jobs import Job
 from orchestrator.service.asked import BASE, service_of
 from orchestrator.service.errors import PLAIN_TEXT, responses
 

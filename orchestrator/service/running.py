@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.ray_jobs import RayJobs
+from orchestrator.detached.ray_jobs import RayJobs
+from orchestrator.detached.starting import Starter
 from orchestrator.service.database import Database
 from orchestrator.service.figures import Figures
 from orchestrator.service.metrics import Metrics
 from orchestrator.service.settings import Settings
 from orchestrator.service.streaming import Streams
-from orchestrator.starting import Starter
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from db.columns import REVISIONS
 from db.pages import RunFilter
 from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, RequestRow
 from db.states import RunState
-from orchestrator.jobs import JobKind
+from orchestrator.detached.jobs import JobKind
 from orchestrator.report import forgetting_claim
 from orchestrator.service.answers import About, PageOf, RunDetail, RunSummary
 from orchestrator.service.asked import BASE, LONGEST_NAME, PRINTABLE, Limit, Offset, Reading, RunName, Word, service_of

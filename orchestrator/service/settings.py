@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from clnp_core.errors import ConfigError
-from orchestrator.jobs import JobKind
+from orchestrator.detached.jobs import JobKind
 from orchestrator.place import Place
 
 TOKEN_VARIABLE = "CLNP_TOKEN"

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from orchestrator.figures.margins import ACCURACY, EXACT, FREE_NEURONS, FROM_CURVES, margins_figure
-from orchestrator.what_if import MarginPoint
+from orchestrator.what_if.asking import MarginPoint
 from tests.orchestrator.figures.rows import checked, data_of
 
 

@@ -75,7 +75,7 @@ def test_a_driver_that_dies_at_once_is_seen(tmp_path: Path, monkeypatch: pytest.
             output = client.get(f"/api/v1/jobs/{job['id']}/output").text
             assert "error: " in output and "Traceback" not in output and TOKEN not in output
             assert TOKEN not in str(job) and ".db" not in " ".join(job["command"])
-    assert oct(os.stat(tmp_path / ".clnp" / "jobs" / job["id"]).st_mode)[-2:] == "00"  # noqa: PTH116
+    assert oct((tmp_path / ".clnp" / "jobs" / job["id"]).stat().st_mode)[-2:] == "00"
 
 
 @pytest.mark.parametrize(("body", "told"), [

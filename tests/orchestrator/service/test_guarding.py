@@ -38,7 +38,7 @@ def test_without_a_token_nothing_is_changed(service: httpx.Client) -> None:
     ("Bearer \xff", "the token is wrong")])
 def test_only_the_token_lets_somebody_change_things(acting: httpx.Client, sent: str | None, told: str) -> None:
     headers = {} if sent is None else {"Authorization": sent.encode("latin-1")}
-    answer = acting.post("/api/v1/runs/tiny/cancel", headers=headers)  # type: ignore[arg-type]
+    answer = acting.post("/api/v1/runs/tiny/cancel", headers=headers)  # type: ignore[arg-type]  # bytes, which httpx takes
     assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["error"]["message"] == told
     assert TOKEN not in answer.text

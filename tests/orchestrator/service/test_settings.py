@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import ConfigError
-from orchestrator.jobs import JobKind
+from orchestrator.detached.jobs import JobKind
 from orchestrator.place import Place
 from orchestrator.service.settings import Settings, checked, is_loopback
 

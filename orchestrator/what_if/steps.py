@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from clnp_core.selection import PrunedTrial, ThresholdMode
-from orchestrator.margins import StageRecord, canonical, order
+from orchestrator.what_if.margins import StageRecord, canonical, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is chosen from this margin up to that of the next step; ``exact`` as in :class:`orchestrator.margins.Outcome`."""
+    """What is chosen from this margin up to that of the next step; ``exact`` as in
+    :class:`orchestrator.what_if.margins.Outcome`."""
 
     margin_points: Decimal
     number: int
@@ -203,7 +204,7 @@ class _Choice:
         return max([*self._front.members, *self._passing], key=self._score(margin_points))
 
     def _score(self, margin_points: Decimal) -> "_Score":
-        """:func:`orchestrator.margins.order` in whole numbers."""
+        """:func:`orchestrator.what_if.margins.order` in whole numbers."""
         record, weight = self._record, Fraction(self._record.weight(margin_points) or 0)
         if record.sparsest:
             return _Score(0, 1)

@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 from clnp_core.errors import RunFailedError
-from orchestrator.jobs import Job, JobKind, JobState
+from orchestrator.detached.jobs import Job, JobKind, JobState
+from orchestrator.detached.starting import Starter
 from orchestrator.launching import AnyConfig, Overrides, built
 from orchestrator.place import Place
-from orchestrator.starting import Starter
 
 POLL_SECONDS = 0.1
 LEAVING_SECONDS = 20.0

@@ -1,4 +1,4 @@
-"""The selected stages of a run as :mod:`orchestrator.margins` needs them, read from the database."""
+"""The selected stages of a run as :mod:`orchestrator.what_if.margins` needs them, read from the database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from db.candidates import EndedTrial, ended_trials
 from db.reads import Reads
 from db.rows import RunRow, SelectionRow
 from db.states import TrialState
-from orchestrator.margins import StageRecord
+from orchestrator.what_if.margins import StageRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from db.session import open_database
 from db.states import RunState
 from db.store import Store
 from orchestrator import api
-from orchestrator.kept_weights import KeptWeights
-from orchestrator.margins import canonical
-from orchestrator.what_if import MarginPoint, ask, margin_curve, margin_points, thinned
+from orchestrator.what_if.asking import MarginPoint, ask, margin_curve, margin_points, thinned
+from orchestrator.what_if.kept_weights import KeptWeights
+from orchestrator.what_if.margins import canonical
 from tests.db.builders import Driver, commit, new_run
 from tests.orchestrator.runs import Laboratory, small
 

@@ -13,10 +13,10 @@ from clnp_core.errors import ConfigError
 from clnp_core.selection import PrunedTrial, SelectionRule, Thresholds, Verdict
 from db.candidates import most_correct_points, points_within, sparsest_within, stage_points
 from db.reads import Reads
-from orchestrator.margin_steps import Candidate, margin_steps
-from orchestrator.margins import NOTHING_SCANNED, Outcome, at_margin, canonical
-from orchestrator.stage_records import SelectedStage, selected_stages
-from orchestrator.what_if_words import cautions, consequence, sentence
+from orchestrator.what_if.margins import NOTHING_SCANNED, Outcome, at_margin, canonical
+from orchestrator.what_if.records import SelectedStage, selected_stages
+from orchestrator.what_if.steps import Candidate, margin_steps
+from orchestrator.what_if.words import cautions, consequence, sentence
 
 __all__ = [
     "Consequence", "MarginPoint", "Scans", "TaskAnswer", "TrialAnswer", "WhatIf", "ask", "canonical", "margin_curve",
@@ -162,7 +162,7 @@ def ask(reads: Reads, run: str, margins: Sequence[Decimal], task: int | None = N
         run: the run.
         margins: in percentage points, from :func:`margin_points`.
         task: only this one, with a verdict for every trial; None: all that are selected.
-        scan: looks at stored weights where the records are not exact (:mod:`orchestrator.kept_weights`).
+        scan: looks at stored weights where the records are not exact (:mod:`orchestrator.what_if.kept_weights`).
 
     Raises:
         NotFoundError: no such run or task.

@@ -11,8 +11,8 @@ from clnp_core.tradeoff import TradeOff
 from db.reads import Reads
 from orchestrator import plan
 from orchestrator.configuration.config import Config
-from orchestrator.margins import Outcome
-from orchestrator.stage_records import SelectedStage
+from orchestrator.what_if.margins import Outcome
+from orchestrator.what_if.records import SelectedStage
 from workers import jobs
 from workers.environment import fingerprint
 from workers.spec import StageSpec
@@ -41,7 +41,7 @@ class KeptWeights:
     elsewhere: set[int] = field(default_factory=set)
 
     def __call__(self, stage: SelectedStage, margin: Decimal, outcome: Outcome) -> Mapping[int, PrunedTrial]:
-        """What the scans of a stage find for a margin, by trial; see :data:`orchestrator.what_if.Scans`.
+        """What the scans of a stage find for a margin, by trial; see :data:`orchestrator.what_if.asking.Scans`.
 
         Raises:
             DataError: the task's data is missing, damaged or of another shape.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clnp_core.selection import SelectionRule, TrainedTrial, required_correct
-from orchestrator.margin_steps import Candidate, Grid, Step, margin_steps
-from orchestrator.margins import StageRecord, at_margin
+from orchestrator.what_if.margins import StageRecord, at_margin
+from orchestrator.what_if.steps import Candidate, Grid, Step, margin_steps
 from tests.orchestrator.test_margins import MARGINS, RULES, World, worlds
 
 

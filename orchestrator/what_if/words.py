@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from clnp_core.selection import PrunedTrial, ThresholdMode
-from orchestrator.margins import StageRecord
 from orchestrator.report import percent
-from orchestrator.stage_records import SelectedStage, selection_section
+from orchestrator.what_if.margins import StageRecord
+from orchestrator.what_if.records import SelectedStage, selection_section
 
 
 def known_as(exact: bool, sparsest: bool) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from clnp_core.errors import NotFoundError
 from db.processes import this_host
-from orchestrator.jobs import LONGEST_OUTPUT_BYTES, JobFolder, JobKind, JobRecord, JobState, started_of
-from orchestrator.ray_jobs import sendable
+from orchestrator.detached.jobs import LONGEST_OUTPUT_BYTES, JobFolder, JobKind, JobRecord, JobState, started_of
+from orchestrator.detached.ray_jobs import sendable
 
 
 def _record(folder: JobFolder, pid: int, host: str | None = None, started: float | None = None) -> JobRecord:

@@ -27,7 +27,7 @@ from clnp_core.selection import (
 )
 from clnp_core.threshold import find_thresholds, threshold_curve
 from clnp_core.tradeoff import best_candidate, curve_candidates, select_by_trade_off
-from orchestrator.margins import StageRecord, at_margin
+from orchestrator.what_if.margins import StageRecord, at_margin
 from tests.clnp_core.builders import CLASSES, INPUTS, trained_scan
 
 TOTAL, HIDDEN, FREE_BEFORE, TASKS_LEFT = 40, 24, 20, 3

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from clnp_core.errors import ConfigError
-from orchestrator.apart import read_apart
 from orchestrator.configuration.config import Config
+from orchestrator.detached.apart import read_apart
 
 
 def test_it_is_the_config_that_this_process_would_have_read(values: dict[str, Any]) -> None:

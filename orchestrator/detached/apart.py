@@ -35,7 +35,7 @@ def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrid
     asked = json.dumps({"config": config, "name": name, "overrides": list(overrides)})
     environment = {key: value for key, value in os.environ.items() if key not in SECRETS}
     try:
-        child = subprocess.run([sys.executable, "-m", "orchestrator.apart"], input=asked, env=environment, text=True,
+        child = subprocess.run([sys.executable, "-m", "orchestrator.detached.apart"], input=asked, env=environment, text=True,
                                encoding="utf-8", errors="backslashreplace", capture_output=True, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
         raise ConfigError(f"reading the config takes longer than {LONGEST_SECONDS:g} s",

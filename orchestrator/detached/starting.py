@@ -19,10 +19,10 @@ from db.session import open_database
 from db.states import RunState
 from db.store import Store
 from orchestrator.configuration.config import MAX_NAME, Config
-from orchestrator.jobs import Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
+from orchestrator.detached.jobs import Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
+from orchestrator.detached.ray_jobs import RayJobs, sendable
 from orchestrator.launching import new_run
 from orchestrator.place import Place
-from orchestrator.ray_jobs import RayJobs, sendable
 
 DETACHED = """
 folder=$1; shift

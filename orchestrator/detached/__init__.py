@@ -1,0 +1,1 @@
+"""Drivers that run for somebody who does not wait for them."""

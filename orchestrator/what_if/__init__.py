@@ -1,0 +1,1 @@
+"""What another margin would have chosen, from the recorded trials."""
