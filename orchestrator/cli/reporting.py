@@ -24,7 +24,7 @@ TOLD_EVERY = 20
 @as_json_option
 @click.pass_obj
 def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, ...], as_json: bool) -> None:
-    """Write a report of RUN: a page that needs nothing else, figures, and tables.
+    """Write RUN as a page, figures and tables, for readers.
 
     Nothing is computed anew. A report of a run that is not complete says so. Files of an earlier report of RUN are
     replaced; what no report made is never overwritten.

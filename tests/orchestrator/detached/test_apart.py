@@ -24,6 +24,6 @@ def test_a_module_that_ends_the_process_is_an_error_in_words(values: dict[str, A
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ending.py").write_text("import os\nprint('out of the way', flush=True)\nos._exit(3)\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     with pytest.raises(ConfigError, match="reading the config ended with exit code 3: out of the way"):
         read_apart({**values, "network": {"name": "ending:network"}})

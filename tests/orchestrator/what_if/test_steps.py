@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clnp_core.selection import SelectionRule, TrainedTrial, required_correct
 from orchestrator.what_if.margins import StageRecord, at_margin
 from orchestrator.what_if.steps import Candidate, Grid, Step, margin_steps
-from tests.orchestrator.test_margins import MARGINS, RULES, World, worlds
+from tests.orchestrator.what_if.test_margins import MARGINS, RULES, World, worlds
 
 
 def steps_of(world: World, record: StageRecord) -> list[Step]:
