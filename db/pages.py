@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, Engine, Select, case, exists, func, litera
 from sqlalchemy.orm import Session
 
 from clnp_core.selection import Verdict
+from db.assembling import as_tuple, run_rows, trial_row
 from db.lookup import database_now, driver_lives, find_run, find_stage
 from db.models import Commit, Evaluation, Request, Run, RunGroup, Stage, Trial, TrialJudgement
-from db.reads import Reads, _run_rows, _trial_row, _tuple
+from db.reads import Reads
 from db.rows import RunRow, TrialRow, VerdictRow
 from db.states import RequestKind, RunState, StageState, TrialState
 
@@ -198,7 +199,7 @@ class Pages(Reads):
                 select(Trial, TrialJudgement).outerjoin(TrialJudgement, TrialJudgement.trial_id == Trial.id)
                 .where(Trial.id.in_(found))).all()
             rows = sorted(rows, key=lambda row: place[row[0].id])
-            return Page(tuple(_trial_row(run, task, trial, judgement) for trial, judgement in rows), total)
+            return Page(tuple(trial_row(run, task, trial, judgement) for trial, judgement in rows), total)
 
     def verdict_page(self, run: str, task: int, limit: int, offset: int) -> Page[VerdictRow]:
         """The selector's verdicts on one task, by trial number."""
@@ -208,7 +209,7 @@ class Pages(Reads):
                       .where(Trial.stage_id == stage.id))
             total = session.scalar(select(func.count()).select_from(judged.with_only_columns(Trial.id).subquery())) or 0
             rows = session.execute(judged.order_by(Trial.number).limit(limit).offset(offset))
-            return Page(tuple(VerdictRow(task, number, v.verdict, v.reason, _tuple(v.thresholds), v.pruned_val_correct,
+            return Page(tuple(VerdictRow(task, number, v.verdict, v.reason, as_tuple(v.thresholds), v.pruned_val_correct,
                                          v.free_neurons) for number, v in rows), total)
 
 
@@ -258,7 +259,7 @@ def _state(living: Sequence[int]) -> ColumnElement[str]:
 
 
 def _standings(session: Session, runs: Sequence[Run], final: Counts) -> list[RunStanding]:
-    rows, ids = _run_rows(session, runs), [run.id for run in runs]
+    rows, ids = run_rows(session, runs), [run.id for run in runs]
     stages = session.scalars(select(Stage).where(Stage.run_id.in_(ids)).order_by(Stage.run_id, Stage.task)).all()
     counts = _trial_counts(session, stages, final)
     of_run: dict[int, list[Stage]] = {}

@@ -1,15 +1,16 @@
 """Every read, as plain rows (:mod:`db.rows`). For DataFrames see :mod:`db.queries`, for SQL the views clnp_v_…."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from db.artifacts import references
+from db.assembling import as_tuple, rounds_of, run_rows, stage_row, trial_row
 from db.failures import translated
-from db.lookup import database_now, driver_lives, find_run, find_stage, find_trial, owner_of
+from db.lookup import find_run, find_stage, find_trial
 from db.models import (
     Artifact,
     Capacity,
@@ -27,7 +28,6 @@ from db.models import (
     Trial,
     TrialJudgement,
 )
-from db.records import FineTuningRound
 from db.rows import (
     AccuracyRow,
     ArtifactRow,
@@ -44,7 +44,7 @@ from db.rows import (
     VerdictRow,
 )
 from db.session import of_one_moment
-from db.states import RequestKind, RunState, StageState, TrialState, derive_run_state
+from db.states import RunState, TrialState
 
 
 class Reads:
@@ -70,7 +70,7 @@ class Reads:
     def run(self, name: str) -> RunRow:
         """One run."""
         with self._session() as session:
-            return _run_rows(session, [find_run(session, name)])[0]
+            return run_rows(session, [find_run(session, name)])[0]
 
     def runs(self, group: str | None = None) -> list[RunRow]:
         """All runs, or those of one group, oldest first."""
@@ -78,7 +78,7 @@ class Reads:
             query = select(Run).order_by(Run.id)
             if group is not None:
                 query = query.join(RunGroup, RunGroup.id == Run.group_id).where(RunGroup.name == group)
-            return _run_rows(session, session.scalars(query).all())
+            return run_rows(session, session.scalars(query).all())
 
     def run_state(self, run: str) -> RunState:
         """What a run is doing."""
@@ -93,7 +93,7 @@ class Reads:
                     select(Trial.stage_id, Trial.state, func.count()).where(Trial.stage_id.in_([stage.id for stage in stages]))
                     .group_by(Trial.stage_id, Trial.state)):
                 counts.setdefault(stage_id, {})[state] = count
-            return [_stage_row(run, stage, counts.get(stage.id, {})) for stage in stages]
+            return [stage_row(run, stage, counts.get(stage.id, {})) for stage in stages]
 
     def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0) -> list[TrialRow]:
         """Trials of a run, or of one of its tasks, by task and number.
@@ -112,13 +112,13 @@ class Reads:
                 query = query.where(Stage.run_id == found.id).order_by(Stage.task, Trial.number)
             else:  # so that an index gives the order, and a page costs no more than its rows
                 query = query.where(Trial.stage_id == find_stage(session, found.id, run, task).id).order_by(Trial.number)
-            return [_trial_row(run, of_task, trial, judgement) for trial, of_task, judgement in session.execute(query)]
+            return [trial_row(run, of_task, trial, judgement) for trial, of_task, judgement in session.execute(query)]
 
     def trial(self, run: str, task: int, number: int) -> TrialRow:
         """One trial."""
         with self._session() as session:
             trial = _trial(session, run, task, number)
-            return _trial_row(run, task, trial, session.get(TrialJudgement, trial.id))
+            return trial_row(run, task, trial, session.get(TrialJudgement, trial.id))
 
     def trial_history(self, run: str, task: int, number: int, attempt: int | None = None) -> list[EpochRow]:
         """The epochs of a trial: of one attempt, or of the last that recorded any."""
@@ -145,7 +145,7 @@ class Reads:
         with self._session() as session:
             query = _of_run(session, run, task, select(Stage.task, Trial.number, TrialJudgement)
                             .join(Trial, Trial.id == TrialJudgement.trial_id).join(Stage, Stage.id == Trial.stage_id))
-            return [VerdictRow(of_task, number, v.verdict, v.reason, _tuple(v.thresholds), v.pruned_val_correct,
+            return [VerdictRow(of_task, number, v.verdict, v.reason, as_tuple(v.thresholds), v.pruned_val_correct,
                                v.free_neurons)
                     for of_task, number, v in session.execute(query.order_by(Stage.task, Trial.number))]
 
@@ -166,7 +166,7 @@ class Reads:
             query = _of_run(session, run, task, select(Stage.task, Commit, Artifact.artifact_bytes)
                             .join(Stage, Stage.id == Commit.stage_id).join(Artifact, Artifact.digest == Commit.digest))
             return [CommitRow(of_task, c.digest, c.parent_digest, size, c.verification, c.commit_seconds, c.created_at,
-                              c.val_correct, c.val_total, _rounds(c.fine_tuning))
+                              c.val_correct, c.val_total, rounds_of(c.fine_tuning))
                     for of_task, c, size in session.execute(query.order_by(Stage.task))]
 
     def capacity(self, run: str) -> list[CapacityRow]:
@@ -192,13 +192,13 @@ class Reads:
             found = find_run(session, run)
             query = (select(Event).where(Event.run_id == found.id, Event.id > after_id)
                      .order_by(Event.id).limit(limit))
-            return list(map(_event_row, session.scalars(query)))
+            return list(map(event_row, session.scalars(query)))
 
     def last_event(self, run: str) -> EventRow | None:
         """The latest that happened to a run."""
         with self._session() as session:
             query = select(Event).where(Event.run_id == find_run(session, run).id).order_by(Event.id.desc()).limit(1)
-            return next(map(_event_row, session.scalars(query)), None)
+            return next(map(event_row, session.scalars(query)), None)
 
     def requests(self, run: str) -> list[RequestRow]:
         """Everything that was asked of a run's drivers, oldest first."""
@@ -233,62 +233,3 @@ def _of_run(session: Session, run: str, task: int | None, query: "Select[*tuple[
     if task is None:
         return query.where(Stage.run_id == found.id)
     return query.where(Stage.id == find_stage(session, found.id, run, task).id)
-
-
-def _tuple(values: list[float | None] | None) -> tuple[float | None, ...] | None:
-    return None if values is None else tuple(values)
-
-
-def _rounds(recorded: list[dict[str, Any]] | None) -> tuple[FineTuningRound, ...] | None:
-    if recorded is None:
-        return None
-    return tuple(FineTuningRound(**{**values, "thresholds": tuple(values["thresholds"])}) for values in recorded)
-
-
-def _run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
-    now, source, ids = database_now(session), aliased(Run), [run.id for run in runs]
-    states: dict[int, list[StageState]] = {}
-    for run_id, state in session.execute(select(Stage.run_id, Stage.state).where(Stage.run_id.in_(ids))):
-        states.setdefault(run_id, []).append(state)
-    cancelled = set(session.scalars(select(Request.run_id).where(
-        Request.run_id.in_(ids), Request.kind == RequestKind.CANCEL)))
-    named = {run_id: (group, origin) for run_id, group, origin in session.execute(
-        select(Run.id, RunGroup.name, source.name).outerjoin(RunGroup, RunGroup.id == Run.group_id)
-        .outerjoin(source, source.id == Run.forked_from_run_id).where(Run.id.in_(ids)))}
-    rows = []
-    for run in runs:
-        lives, stages = driver_lives(run, now), states.get(run.id, [])
-        group, origin = named[run.id]
-        rows.append(RunRow(
-            run.id, run.name, group, derive_run_state(stages, run.id in cancelled, lives), run.method, run.benchmark,
-            run.tasks, stages.count(StageState.COMMITTED), run.seed, run.margin_points, run.config, run.config_digest,
-            run.code_version, run.package_versions, run.environment, origin, run.forked_after_task, run.created_at,
-            owner_of(run), lives, run.heartbeat_at))
-    return rows
-
-
-def _event_row(event: Event) -> EventRow:
-    return EventRow(event.id, event.at, event.kind, event.message, event.details)
-
-
-def _stage_row(run: str, stage: Stage, counts: dict[TrialState, int]) -> StageRow:
-    return StageRow(
-        run, stage.task, stage.state, stage.failed_from, stage.reason, stage.train_total, stage.val_total,
-        stage.test_total, None if stage.input_shape is None else tuple(stage.input_shape), stage.classes,
-        stage.split_digest, stage.task_fingerprint, stage.environment, stage.architecture, stage.base_digest,
-        stage.sweep_started_at, stage.sweep_ended_at, stage.selected_at, stage.ended_at,
-        *(counts.get(state, 0) for state in (
-            TrialState.PENDING, TrialState.RUNNING, TrialState.FINISHED, TrialState.FAILED)))
-
-
-def _trial_row(run: str, task: int, trial: Trial, judgement: TrialJudgement | None) -> TrialRow:
-    of_trial = {name: getattr(trial, name) for name in TRIAL_COLUMNS}
-    return TrialRow(
-        run=run, task=task, alpha=tuple(trial.alpha), **of_trial,
-        verdict=judgement.verdict if judgement else None, verdict_reason=judgement.reason if judgement else None,
-        thresholds=_tuple(judgement.thresholds) if judgement else None,
-        pruned_val_correct=judgement.pruned_val_correct if judgement else None,
-        free_neurons=judgement.free_neurons if judgement else None)
-
-
-TRIAL_COLUMNS = tuple(sorted({column.key for column in Trial.__table__.columns} - {"id", "stage_id", "alpha"}))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import Settings, as_json_option
-from orchestrator.cli.output import say, say_json
+from orchestrator.text.output import say, say_json
 
 if TYPE_CHECKING:
     from db.rows import RunRow

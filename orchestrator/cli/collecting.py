@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, check_storage
-from orchestrator.cli.output import say, say_json, terminal_width
-from orchestrator.cli.words import bytes_text, plural, ranges
-from orchestrator.text_table import Column, number, prose, render
+from orchestrator.text.output import say, say_json, terminal_width
+from orchestrator.text.table import Column, number, prose, render
+from orchestrator.text.words import bytes_text, plural, ranges
 
 SECONDS_PER_HOUR = 3600.0
 

@@ -18,9 +18,9 @@ from orchestrator.cli.examination import (
     unrecorded_files,
 )
 from orchestrator.cli.options import Settings, as_json_option, check_storage, reading
-from orchestrator.cli.output import say, say_json, terminal_width
-from orchestrator.cli.words import bytes_text, plural
-from orchestrator.text_table import Column, number, prose, render
+from orchestrator.text.output import say, say_json, terminal_width
+from orchestrator.text.table import Column, number, prose, render
+from orchestrator.text.words import bytes_text, plural
 
 if TYPE_CHECKING:
     from db.rows import RunRow

@@ -14,8 +14,8 @@ from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
-from orchestrator.cli.output import note, say, say_json
-from orchestrator.cli.words import plural, ranges
+from orchestrator.text.output import note, say, say_json
+from orchestrator.text.words import plural, ranges
 
 if TYPE_CHECKING:
     from db.rows import RunRow, TrialRow

@@ -8,12 +8,12 @@ from clnp_core.architecture import Architecture
 from clnp_core.errors import ConfigError
 from orchestrator import plan
 from orchestrator.cli.network_table import network_table
-from orchestrator.cli.output import say, say_json, terminal_width
-from orchestrator.cli.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
 from orchestrator.configuration.config import Config, load
 from orchestrator.configuration.sweep import GridPoint, LogRange
 from orchestrator.plan import PlannedTask
-from orchestrator.text_table import number, render
+from orchestrator.text.output import say, say_json, terminal_width
+from orchestrator.text.table import number, render
+from orchestrator.text.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
 from workers.spec import BUILT_IN_BENCHMARKS
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clnp_core.errors import ArtifactError, ClnpError, DatabaseError, DataError
 from orchestrator.cli.failures import INTERNAL
-from orchestrator.cli.words import bytes_text, device_text, plural
+from orchestrator.text.words import bytes_text, device_text, plural
 
 if TYPE_CHECKING:
     from db.rows import ArtifactRow, RunRow

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage
-from orchestrator.cli.output import paragraph, say, say_json, terminal_width
-from orchestrator.cli.words import bytes_text
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number, render
+from orchestrator.text.output import paragraph, say, say_json, terminal_width
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number, render
+from orchestrator.text.words import bytes_text
 
 if TYPE_CHECKING:
     from orchestrator.exporting.card import Card, Counted

@@ -6,9 +6,9 @@ import click
 
 from clnp_core.errors import ConfigError
 from orchestrator.cli.options import Commands, Settings, as_json_option, check_storage, reading
-from orchestrator.cli.output import note, paragraph, say, say_json, terminal_width
-from orchestrator.cli.words import bytes_text, plural
-from orchestrator.text_table import Column, number, render
+from orchestrator.text.output import note, paragraph, say, say_json, terminal_width
+from orchestrator.text.table import Column, number, render
+from orchestrator.text.words import bytes_text, plural
 
 
 @click.command()

@@ -11,9 +11,9 @@ import click
 from clnp_core.errors import NotFoundError
 from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, task_option
-from orchestrator.cli.output import plain, say, say_json
-from orchestrator.cli.words import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
-from orchestrator.report import percent
+from orchestrator.text.output import plain, say, say_json
+from orchestrator.text.report import percent
+from orchestrator.text.words import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
 
 if TYPE_CHECKING:
     from db.reads import Reads

@@ -30,7 +30,7 @@ from orchestrator.cli.failures import (
     of_os,
     without_passwords,
 )
-from orchestrator.cli.output import note, say_json
+from orchestrator.text.output import note, say_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.failures import UsageProblem
-from orchestrator.cli.formats import Format, Frame, of_rows, write
 from orchestrator.cli.options import Settings, as_json_option, check_storage, format_options, reading, task_option
-from orchestrator.cli.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.cli.showing import TRIAL_LINES
-from orchestrator.cli.words import NOTHING, percent_or_nothing, ranges, thresholds_text
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number, prose, render
+from orchestrator.text.formats import Format, Frame, of_rows, write
+from orchestrator.text.output import note, paragraph, plain, say, say_json, terminal_width
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number, prose, render
+from orchestrator.text.words import NOTHING, percent_or_nothing, ranges, thresholds_text
 
 if TYPE_CHECKING:
     from db.reads import Reads

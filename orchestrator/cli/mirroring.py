@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, reading
-from orchestrator.cli.output import note, say, say_json, terminal_width
-from orchestrator.cli.words import plural
-from orchestrator.text_table import number, prose, render
+from orchestrator.text.output import note, say, say_json, terminal_width
+from orchestrator.text.table import number, prose, render
+from orchestrator.text.words import plural
 
 if TYPE_CHECKING:
     from orchestrator.mirror import MirroredStage

@@ -12,7 +12,7 @@ import click
 
 from clnp_core.errors import ConfigError, DatabaseError
 from orchestrator.cli.failures import UsageProblem, nearest
-from orchestrator.cli.formats import Format
+from orchestrator.text.formats import Format
 
 if TYPE_CHECKING:
     from db.reads import Reads

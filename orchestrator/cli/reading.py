@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.formats import Format, Frame, of_rows, write
 from orchestrator.cli.options import (
     MAX_COUNT,
     Settings,
@@ -14,12 +13,13 @@ from orchestrator.cli.options import (
     reading,
     task_option,
 )
-from orchestrator.cli.output import plain, say, say_json, terminal_width
 from orchestrator.cli.results import facts_text, origin_facts, standing, task_table, ways_on
 from orchestrator.cli.showing import trial_table
-from orchestrator.cli.words import NOTHING, plural, time_text
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number, prose, render
+from orchestrator.text.formats import Format, Frame, of_rows, write
+from orchestrator.text.output import plain, say, say_json, terminal_width
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number, prose, render
+from orchestrator.text.words import NOTHING, plural, time_text
 
 if TYPE_CHECKING:
     from db.reads import Reads

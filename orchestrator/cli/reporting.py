@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, reading
-from orchestrator.cli.output import note, paragraph, say, say_json
-from orchestrator.cli.words import bytes_text, plural
+from orchestrator.text.output import note, paragraph, say, say_json
+from orchestrator.text.words import bytes_text, plural
 
 FORMATS = ("html", "png", "svg", "pdf", "csv", "latex")
 """As in :class:`orchestrator.reporting.report.ReportFormat`, which need not be imported to explain the command."""

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 from clnp_core.architecture import Architecture
 from db.states import RunState, StageState
 from orchestrator.cli.options import recorded_config
-from orchestrator.cli.output import paragraph, terminal_width
-from orchestrator.cli.words import (
+from orchestrator.text.output import paragraph, terminal_width
+from orchestrator.text.report import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
+from orchestrator.text.table import Column, number, one_line, prose, render
+from orchestrator.text.words import (
     NOTHING,
     architecture_text,
     device_text,
@@ -16,8 +18,6 @@ from orchestrator.cli.words import (
     time_text,
     training_text,
 )
-from orchestrator.report import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
-from orchestrator.text_table import Column, number, one_line, prose, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,7 @@
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, check_storage
-from orchestrator.cli.output import say, say_json
+from orchestrator.text.output import say, say_json
 
 PORT = 8300
 KINDS = {"process": "process", "ray": "ray-job"}

@@ -8,10 +8,12 @@ import click
 from clnp_core.architecture import Architecture
 from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading, task_option
-from orchestrator.cli.output import paragraph, say, say_json, terminal_width
 from orchestrator.cli.results import facts_text, overview_text, run_document
 from orchestrator.cli.tuning import tuning_text
-from orchestrator.cli.words import (
+from orchestrator.text.output import paragraph, say, say_json, terminal_width
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number, one_line, prose, render
+from orchestrator.text.words import (
     NOTHING,
     alpha_text,
     architecture_text,
@@ -23,8 +25,6 @@ from orchestrator.cli.words import (
     seconds_text,
     thresholds_text,
 )
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number, one_line, prose, render
 
 if TYPE_CHECKING:
     from db.reads import Reads

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.words import percent_or_nothing, plural, seconds_text, thresholds_text
-from orchestrator.text_table import number, render
+from orchestrator.text.table import number, render
+from orchestrator.text.words import percent_or_nothing, plural, seconds_text, thresholds_text
 
 if TYPE_CHECKING:
     from db.rows import CommitRow

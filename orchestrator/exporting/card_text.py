@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from orchestrator.exporting.card import Card, Counted, InputFacts, Measured, OutputFacts, Size
-from orchestrator.report import percent
+from orchestrator.text.report import percent
 
 
 def card_text(card: Card) -> str:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from clnp_core.errors import NotFoundError
 from db.rows import CommitRow
-from orchestrator.cli.words import NOTHING, bytes_text, percent_or_nothing
 from orchestrator.configuration.config import Config
 from orchestrator.handles.handle import Described
 from orchestrator.handles.showing import Shown, facts
 from orchestrator.place import Place
-from orchestrator.report import percent
+from orchestrator.text.report import percent
+from orchestrator.text.words import NOTHING, bytes_text, percent_or_nothing
 
 if TYPE_CHECKING:
     from torch.nn import Sequential

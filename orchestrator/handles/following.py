@@ -10,8 +10,8 @@ from db.reads import Reads
 from db.rows import EventRow
 from db.session import open_database
 from db.states import StageState
-from orchestrator.cli.words import plural
 from orchestrator.place import Place
+from orchestrator.text.words import plural
 
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0

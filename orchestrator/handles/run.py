@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from clnp_core.errors import NotFoundError
 from db.rows import RunRow
 from db.states import StageState
-from orchestrator.cli.words import NOTHING, plural, points_text
 from orchestrator.handles.commit import Commit
 from orchestrator.handles.figures import Figures
 from orchestrator.handles.run_deeds import RunDeeds
@@ -16,8 +15,9 @@ from orchestrator.handles.showing import Shown
 from orchestrator.handles.stage import Stage
 from orchestrator.handles.trial import Trial
 from orchestrator.place import Place
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number
+from orchestrator.text.words import NOTHING, plural, points_text
 
 if TYPE_CHECKING:
     from orchestrator.launching import Overrides

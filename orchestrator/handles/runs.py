@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 from clnp_core.errors import NotFoundError
-from orchestrator.cli.words import NOTHING, plural
 from orchestrator.handles.handle import Described
 from orchestrator.handles.run import Run
 from orchestrator.handles.showing import ROWS, Shown
 from orchestrator.place import Place
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number, prose
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number, prose
+from orchestrator.text.words import NOTHING, plural
 
 if TYPE_CHECKING:
     from pandas import DataFrame

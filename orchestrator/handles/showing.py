@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from clnp_core.errors import ClnpError
-from orchestrator.text_table import Column, one_line, render
+from orchestrator.text.table import Column, one_line, render
 
 ROWS = 30
 """Rows that a handle shows at most; its DataFrames have them all."""

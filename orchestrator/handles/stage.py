@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.rows import SelectionRow, StageRow
-from orchestrator.cli.words import NOTHING, alpha_text, percent_or_nothing, rate_text
 from orchestrator.handles.figures import Figures
 from orchestrator.handles.handle import Drawn
 from orchestrator.handles.showing import ROWS, Shown
 from orchestrator.handles.trial import Trial
 from orchestrator.place import Place
-from orchestrator.text_table import Column, number, prose
+from orchestrator.text.table import Column, number, prose
+from orchestrator.text.words import NOTHING, alpha_text, percent_or_nothing, rate_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.rows import TrialRow
-from orchestrator.cli.words import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
 from orchestrator.handles.figures import Figures
 from orchestrator.handles.handle import Drawn
 from orchestrator.handles.showing import Shown, facts
 from orchestrator.place import Place
+from orchestrator.text.words import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.words import points_text
 from orchestrator.handles.showing import Shown
 from orchestrator.place import Place
-from orchestrator.report import percent
-from orchestrator.text_table import Column, number
+from orchestrator.text.report import percent
+from orchestrator.text.table import Column, number
+from orchestrator.text.words import points_text
 from orchestrator.what_if.asking import MarginPoint, TaskAnswer, WhatIf, ask, canonical, margin_curve, margin_points
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.output import write_whole
+from orchestrator.text.output import write_whole
 
 LISTING = "report.json"
 

@@ -19,7 +19,7 @@ from db.rows import (
 )
 from db.sparsities import pruned_within_margin
 from orchestrator.figures.trials import TrialPoint, trial_points
-from orchestrator.report import ForgettingClaim, forgetting_claim
+from orchestrator.text.report import ForgettingClaim, forgetting_claim
 
 if TYPE_CHECKING:
     from db.reads import Reads

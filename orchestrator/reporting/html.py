@@ -16,7 +16,10 @@ from db.states import RunState
 from orchestrator.cli.results import origin_facts, standing, ways_on
 from orchestrator.cli.showing import verdict_text, why_text
 from orchestrator.cli.tuning import tuning_text
-from orchestrator.cli.words import (
+from orchestrator.reporting.charts import Figure
+from orchestrator.reporting.gather import Gathered, TaskPart
+from orchestrator.text.report import TASK_INCREMENTAL, percent
+from orchestrator.text.words import (
     NOTHING,
     alpha_text,
     architecture_text,
@@ -31,9 +34,6 @@ from orchestrator.cli.words import (
     thresholds_text,
     time_text,
 )
-from orchestrator.report import TASK_INCREMENTAL, percent
-from orchestrator.reporting.charts import Figure
-from orchestrator.reporting.gather import Gathered, TaskPart
 
 PARTS = Path(__file__).parent / "page"
 

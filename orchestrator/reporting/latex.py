@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from orchestrator.cli.showing import verdict_text
-from orchestrator.cli.words import NOTHING, alpha_text, percent_or_nothing, rate_text, thresholds_text
-from orchestrator.report import percent
 from orchestrator.reporting.gather import Gathered
+from orchestrator.text.report import percent
+from orchestrator.text.words import NOTHING, alpha_text, percent_or_nothing, rate_text, thresholds_text
 
 MOST_TRIALS = 100
 """Trials of a task in a table for paper, the best first; the CSV has all of them."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from db.rows import AccuracyRow, CapacityRow, SelectionRow, TrialRow
-from orchestrator.cli.formats import csv_text, of_rows
 from orchestrator.reporting import latex
 from orchestrator.reporting.charts import Figure, figures_of
 from orchestrator.reporting.folder import WrittenFile, check_folder, write_folder
 from orchestrator.reporting.gather import Gathered, gather
+from orchestrator.text.formats import csv_text, of_rows
 
 if TYPE_CHECKING:
     from db.reads import Reads

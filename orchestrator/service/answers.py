@@ -14,7 +14,7 @@ from db.records import Owner
 from db.rows import EventRow, StageRow
 from db.states import RunState
 from orchestrator.outlook import outlook
-from orchestrator.report import ForgettingClaim
+from orchestrator.text.report import ForgettingClaim
 
 Row = TypeVar("Row")
 

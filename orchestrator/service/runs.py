@@ -10,11 +10,11 @@ from db.pages import RunFilter
 from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, RequestRow
 from db.states import RunState
 from orchestrator.detached.jobs import JobKind
-from orchestrator.report import forgetting_claim
 from orchestrator.service.answers import About, PageOf, RunDetail, RunSummary
 from orchestrator.service.asked import BASE, LONGEST_NAME, PRINTABLE, Limit, Offset, Reading, RunName, Word, service_of
 from orchestrator.service.errors import NOT_MODIFIED, responses
 from orchestrator.service.tagging import tag, tagged
+from orchestrator.text.report import forgetting_claim
 from workers.environment import code_version
 
 router = APIRouter(prefix=BASE, tags=["runs"], responses=responses(500, 503))

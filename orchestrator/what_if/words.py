@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from clnp_core.selection import PrunedTrial, ThresholdMode
-from orchestrator.report import percent
+from orchestrator.text.report import percent
 from orchestrator.what_if.margins import StageRecord
 from orchestrator.what_if.records import SelectedStage, selection_section
 

@@ -2,7 +2,7 @@
 
 from clnp_core.errors import DatabaseError
 from orchestrator.handles.showing import ROWS, Shown, facts, shown
-from orchestrator.text_table import Column, number
+from orchestrator.text.table import Column, number
 
 
 def test_a_table() -> None:

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from orchestrator.report import TASK_INCREMENTAL
 from orchestrator.reporting.charts import figures_of
 from orchestrator.reporting.gather import Gathered
 from orchestrator.reporting.html import page, script_json
 from orchestrator.reporting.report import still_form
+from orchestrator.text.report import TASK_INCREMENTAL
 from tests.orchestrator.reporting.conftest import EVIL
 
 

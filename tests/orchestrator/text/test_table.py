@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.text_table import Column, number, one_line, prose, render
+from orchestrator.text.table import Column, number, one_line, prose, render
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left() -> None:

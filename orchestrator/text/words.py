@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
-from orchestrator.report import percent
+from orchestrator.text.report import percent
 
 NOTHING = "-"
 """What stands in a cell whose value is not known yet, or does not apply."""

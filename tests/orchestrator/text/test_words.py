@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.cli.words import (
+from orchestrator.text.words import (
     alpha_text,
     bytes_text,
     number_text,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from db.rows import AccuracyRow, CapacityRow, CommitRow
-from orchestrator.report import accuracy_matrix, capacity_table, forgetting_claim, percent
+from orchestrator.text.report import accuracy_matrix, capacity_table, forgetting_claim, percent
 
 
 def _cells(tasks: int) -> list[AccuracyRow]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.output import json_text, plain, say, terminal_width, write_whole
+from orchestrator.text.output import json_text, plain, say, terminal_width, write_whole
 
 
 class Format(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db.rows import AccuracyRow, CapacityRow, CommitRow
-from orchestrator.text_table import GAP, Column, number, render
+from orchestrator.text.table import GAP, Column, number, render
 
 TASK_INCREMENTAL = ("Every sample was tested with the head or mask of its own task: the network is told which task a sample "
                     "belongs to.")

@@ -1,0 +1,1 @@
+"""How values, rows and whole runs read: for the commands, the handles and the reports."""
