@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
 from db.artifacts import references
-from db.assembling import as_tuple, rounds_of, run_rows, stage_row, trial_row
+from db.assembling import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
 from db.failures import translated
 from db.lookup import find_run, find_stage, find_trial
 from db.models import (
