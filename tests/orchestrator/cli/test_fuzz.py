@@ -18,7 +18,8 @@ FORESEEN = {kind.exit_code for kind in errors.ClnpError.__subclasses__()}
 WORDS = st.sampled_from([
     "launch", "resume", "fork", "stop", "cancel", "gc", "doctor", "mirror", "copy", "status", "ls", "show", "trials", "sql",
     "verify", "rm", "db", "report", "what-if", "export", "logs",
-    "--margin", "--curve", "--exact", "upgrade", "tiny", "tiny.yaml", "--json", "--task", "--trial", "--format", "csv", "parquet",
+    "--margin", "--curve", "--exact",
+    "upgrade", "tiny", "tiny.yaml", "--json", "--task", "--trial", "--format", "csv", "parquet",
     "--limit", "--offset", "--set", "seed=1", "--dry-run", "--name", "--db", "--yes", "--output", "--older-than-hours",
     "--also", "--to", "--follow", "--retry-failed", "--accept-environment", "-h", "--version", "--", "-", "", "0", "1", "-1",
     "99999999999999999999", "SELECT 1", "DROP TABLE x", "sqlite://", "sqlite:///other.db", "postgresql://nobody@127.0.0.1:1/x",
