@@ -64,18 +64,23 @@ SELECT id, 1, 1, 0.1, 0.2, val_correct, val_total, 2.5 FROM clnp_trials WHERE nu
 """
 
 
-def fill(engine: Engine, trials_per_task: int) -> None:
-    """A run by way of the store with one trial a task, then the other trials in bulk."""
+def val_correct(number: int) -> int:
+    """Of every trial but the first of a task, which has the most."""
+    return 9_000 + number * 7919 % 900 if number else 9_500
+
+
+def fill(engine: Engine, trials_per_task: int, tasks: int = TASKS) -> None:
+    """A run by way of the store with one trial a task, then the other trials in bulk. All tasks but the last are committed."""
     config = Config.parse({
-        "name": RUN, "benchmark": {"name": "permuted-digits", "tasks": TASKS}, "network": {"hidden": [60, 40]},
+        "name": RUN, "benchmark": {"name": "permuted-digits", "tasks": tasks}, "network": {"hidden": [60, 40]},
         "training": {"epochs": 1}, "sweep": {"alpha": [1e-5], "learning_rate": [0.01]}, "selection": {"margin_points": 1}})
     network = architecture(config, (1, 8, 8), 10).to_json()
     store = Store(engine)
-    store.create_run(NewRun(RUN, config.resolved(), config.digest(), 0, "permuted-digits", TASKS, "1", "0", {}))
+    store.create_run(NewRun(RUN, config.resolved(), config.digest(), 0, "permuted-digits", tasks, "1", "0", {}))
     lease = store.acquire_lease(RUN, this_owner(), 3600)
     store.record_environment(lease, {"device": "cpu"})
-    for task in range(1, TASKS + 1):
-        _task(store, lease, task, network)
+    for task in range(1, tasks + 1):
+        _task(store, lease, task, network, is_last=task == tasks)
     with engine.begin() as connection:
         stages = dict(connection.execute(text("SELECT id, task FROM clnp_stages ORDER BY task")).all())
         selections = dict(connection.execute(text("SELECT stage_id, id FROM clnp_selections")).all())
@@ -90,10 +95,10 @@ def fill(engine: Engine, trials_per_task: int) -> None:
             connection.execute(insert(Trial), [
                 {"stage_id": stage, "number": n, "key": f"{task:08}{n:056}", "alpha": [1e-5, 1e-5, 1e-5], "seed": n,
                  "learning_rate": 1e-4 * n, "state": TrialState.FINISHED, "attempts": 1, "ray_trial_id": f"{n:08}",
-                 "host": "here", "device": "cpu", "val_correct": 9_000 + n * 7919 % 900, "val_total": VAL_TOTAL,
-                 "val_accuracy": 0.9, "hidden_total": 100, "best_epoch": 1, "epochs_run": 1, "train_seconds": 1.0,
-                 "total_seconds": 1.0, "artifact_digest": f"{task:08}{n:056}", "created_at": now, "started_at": now,
-                 "finished_at": now} for n in numbers])
+                 "host": "here", "device": "cpu", "val_correct": val_correct(n), "val_total": VAL_TOTAL,
+                 "val_accuracy": val_correct(n) / VAL_TOTAL, "hidden_total": 100, "best_epoch": 1, "epochs_run": 1,
+                 "train_seconds": 1.0, "total_seconds": 1.0, "artifact_digest": f"{task:08}{n:056}", "created_at": now,
+                 "started_at": now, "finished_at": now} for n in numbers])
             if stage in selections:
                 ids = connection.execute(text(f"SELECT id FROM clnp_trials WHERE stage_id = {stage} AND number > 0")).scalars()
                 connection.execute(insert(TrialJudgement), [
@@ -105,8 +110,8 @@ def fill(engine: Engine, trials_per_task: int) -> None:
         connection.execute(text("ANALYZE" if engine.dialect.name == "postgresql" else "PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
-def _task(store: Store, lease: Lease, task: int, network: dict[str, object]) -> None:
-    """One task with its trial 0; all but the last are committed."""
+def _task(store: Store, lease: Lease, task: int, network: dict[str, object], is_last: bool) -> None:
+    """One task with its trial 0; the last one is not committed."""
     base = f"commit-{task - 1}" if task > 1 else None
     facts = StageFacts(1000, VAL_TOTAL, 300, (1, 8, 8), 10, "split", "task", {"device": "cpu"})
     store.begin_sweep(lease, task, facts, network, base, [PlannedTrial(0, f"key-{task}", (1e-5,) * 3, 0.01, 7)])
@@ -114,7 +119,7 @@ def _task(store: Store, lease: Lease, task: int, network: dict[str, object]) -> 
     success = TrialSuccess(9_500, VAL_TOTAL, 1, 1, 1.0, 1.0, f"trial-{task}", 4096, "here", "cpu", curve, 100)
     report = TrialReport((EpochRecord(1, 0.1, 0.2, 9_500, VAL_TOTAL, 2.5),), success, AttemptStart("ray", 1.0))
     store.trial_reported(lease, task, 0, report)
-    if task == TASKS:
+    if is_last:
         return
     store.end_sweep(lease, task)
     store.record_selection(

@@ -40,7 +40,7 @@ class JobState(StrEnum):
     RUNNING = "running"
     ENDED = "ended"
     LOST = "lost"
-    """It is gone and left no exit code: killed, or its machine was started again."""
+    """It is gone and left no exit code: killed, or its machine was started again, or ended by the cluster that had it."""
 
     UNKNOWN = "unknown"
     """The cluster that has it cannot be asked."""
@@ -75,8 +75,8 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Job(JobRecord):
-    """A job as it is now. ``exit_code`` is None while it has none; ``ended_at`` is when a process left it; ``message`` is
-    what the cluster says of a Ray job."""
+    """A job as it is now. ``exit_code`` is None while it has none; ``ended_at`` is when a process left it, and when
+    Ray saw the end of a job; ``message`` is what the cluster says of a Ray job."""
 
     state: JobState = JobState.UNKNOWN
     exit_code: int | None = None

@@ -19,7 +19,7 @@ from db.session import open_database
 from db.states import RunState
 from db.store import Store
 from orchestrator.configuration.config import MAX_NAME, Config
-from orchestrator.detached.jobs import Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
+from orchestrator.detached.jobs import LONGEST_OUTPUT_BYTES, Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
 from orchestrator.detached.ray_jobs import RayJobs, sendable
 from orchestrator.launching import new_run
 from orchestrator.place import Place
@@ -33,8 +33,6 @@ echo $!
 
 PRIVATE = ("CLNP_TOKEN",)
 """What a driver has no use for."""
-
-RAY_STATES = {"SUCCEEDED": JobState.ENDED, "FAILED": JobState.ENDED, "STOPPED": JobState.ENDED}
 
 
 class Starter:
@@ -120,7 +118,7 @@ class Starter:
         record = self._jobs.record(job_id)
         if record.kind is JobKind.PROCESS:
             return self._jobs.output(record.id)
-        return self._cluster().output(record.ray_job or "")
+        return self._cluster().output(record.ray_job or "").encode()[-LONGEST_OUTPUT_BYTES:].decode("utf-8", "replace")
 
     def _check(self, kind: JobKind) -> None:
         if kind is JobKind.RAY_JOB:
@@ -186,7 +184,8 @@ class Starter:
         if record.kind is JobKind.PROCESS:
             return self._jobs.job(record)
         try:
-            status, code, message = self._cluster().look(record.ray_job or "")
+            found = self._cluster().look(record.ray_job or "")
         except (RunFailedError, ConfigError) as error:
             return as_job(record, JobState.UNKNOWN, message=error.message)
-        return as_job(record, RAY_STATES.get(status, JobState.RUNNING), code, message=message)
+        ended = JobState.LOST if found.exit_code is None else JobState.ENDED
+        return as_job(record, JobState.RUNNING if found.is_running else ended, found.exit_code, found.ended_at, found.message)

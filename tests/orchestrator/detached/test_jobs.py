@@ -67,5 +67,6 @@ def test_a_folder_of_somebody_else_is_no_job(tmp_path: Path) -> None:
 def test_no_password_goes_along_with_a_ray_job() -> None:
     for address in ("postgresql://ada:secret@db/clnp", "postgresql://ada@db/clnp?password=secret"):
         assert sendable(address, "/store", None) == {"CLNP_STORAGE": "/store"}
-    assert sendable("postgresql://ada@db/clnp", "/store", "/data") == {
-        "CLNP_DB_URL": "postgresql+psycopg://ada@db/clnp", "CLNP_STORAGE": "/store", "CLNP_DATA": "/data"}
+    for address in ("postgresql://ada@db/clnp", "postgresql://ada:@db/clnp"):
+        assert sendable(address, "/store", "/data") == {
+            "CLNP_DB_URL": "postgresql+psycopg://ada@db/clnp", "CLNP_STORAGE": "/store", "CLNP_DATA": "/data"}

@@ -3,6 +3,7 @@
 import gc
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from benchmarks.bench_queries import RUN, fill, val_correct
+from db.session import open_database
 from db.states import FailureKind
 from orchestrator.service.settings import Settings
 from tests.orchestrator.cli.conftest import written
@@ -20,6 +23,9 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync")
 MILLISECONDS = 10_000
 """How long anything may take to be seen; nothing waits that long but a failure."""
+
+LONG_MILLISECONDS = 120_000
+"""The same where 10,000 trials are read and drawn for the first time."""
 
 MIDDLE_OF_ORANGE = """canvas => {
   const {width, height} = canvas, {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
@@ -310,3 +316,43 @@ def test_a_lost_connection_is_told_and_found_again(watched: Watched, context: Br
     context.set_offline(False)
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.locator("#said")).to_have_text("Connected again.")
+
+
+@pytest.mark.slow
+def test_ten_thousand_trials_of_one_task(context: BrowserContext, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place, many = place_in(tmp_path), 10_000
+    engine = open_database(place.url, create=True)
+    fill(engine, many, tasks=2)
+    engine.dispose()
+    with serving(Settings(place), tmp_path) as client:
+        watched = Watched(context, client.base_url)
+        watched.page.set_default_timeout(LONG_MILLISECONDS)
+        began = time.perf_counter()
+        page = watched.open(f"#/runs/{RUN}/tasks/1")
+        figure, trials = section(page, "Accuracy against sparsity"), section(page, "Trials")
+        expect(trials.get_by_role("row")).to_have_count(51, timeout=LONG_MILLISECONDS)
+        rows = time.perf_counter() - began
+        expect(figure.locator(".figure-stage > div:not(.figure-next) canvas")).to_be_visible(timeout=LONG_MILLISECONDS)
+        with capsys.disabled():
+            print(f"\n{many:,} trials: the first rows after {rows:.1f} s, the chart after {time.perf_counter() - began:.1f} s")
+        drawn(figure)
+
+        def numbers(first: int) -> list[int]:
+            expect(trials.locator("tbody th").first).to_have_text(str(first))
+            return list(map(int, trials.locator("tbody th").all_inner_texts()))
+
+        assert numbers(0) == list(range(50))
+        expect(trials).to_contain_text("1 to 50 of 10,000 trials")
+        trials.get_by_role("button", name="Next page").click()
+        assert numbers(50) == list(range(50, 100))
+        trials.get_by_role("button", name="Last page").click()
+        assert numbers(9_950) == list(range(9_950, many))
+        best = sorted(range(many), key=lambda number: (-val_correct(number), number))
+        trials.get_by_role("button", name="Validation").click()
+        assert numbers(best[0]) == best[:50]
+        expect(trials.get_by_role("row").nth(2)).to_contain_text(f"{val_correct(best[1]) / 100:.2f} %")
+        trials.get_by_role("button", name="Next page").click()
+        assert numbers(best[50]) == best[50:100]
+        trials.get_by_label("Verdict").select_option("chosen")
+        assert numbers(0) == [0]
+        watched.close()
