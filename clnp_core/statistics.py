@@ -1,0 +1,148 @@
+"""One number measured in several runs that differ in their seed: its mean, its spread, and how well the mean is known.
+
+A run without a result (it diverged, failed, or has not ended) is None: it is named, and never averaged in. Deviation and
+interval need two runs. The interval is Student's: mean ± t · s / √n, with s the sample standard deviation over n seeds.
+
+Values are exact inside: see :func:`exact`.
+"""
+
+import itertools
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from clnp_core.errors import ConfigError, StateError
+
+Value = float | Fraction
+"""What was measured. Best an exact Fraction of counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One number over seeds, in the unit of its values.
+
+    Attributes:
+        n: runs with a result.
+        mean: None without a result.
+        deviation: sample standard deviation (n − 1 in the denominator); None for fewer than two runs.
+        interval: confidence interval of the mean, low and high; None for fewer than two runs.
+        level: of that interval, 0.95 for 95 %.
+        minimum: None without a result.
+        maximum: None without a result.
+        missing: the seeds without a result, ascending.
+    """
+
+    n: int
+    mean: float | None
+    deviation: float | None
+    interval: tuple[float, float] | None
+    level: float
+    minimum: float | None
+    maximum: float | None
+    missing: tuple[int, ...]
+
+
+def summarise(values: Mapping[int, Value | None], level: float = 0.95) -> Summary:
+    """Mean, deviation, interval and extremes of the runs with a result.
+
+    Args:
+        values: by seed; None marks a run without a result.
+        level: of the confidence interval, between 0 and 1.
+
+    Raises:
+        StateError: a value is not finite.
+        ConfigError: the level is not between 0 and 1.
+    """
+    require_level(level)
+    known = exact(values)
+    missing = tuple(sorted(set(values) - set(known)))
+    measured = list(known.values())
+    if not measured:
+        return Summary(0, None, None, None, level, None, None, missing)
+    mean = float(statistics.mean(measured))
+    deviation, interval = None, None
+    if len(measured) > 1:
+        deviation = float(statistics.stdev(measured))
+        half = student_t(level, len(measured) - 1) * deviation / math.sqrt(len(measured))
+        interval = (mean - half, mean + half)
+    return Summary(len(measured), mean, deviation, interval, level, float(min(measured)), float(max(measured)), missing)
+
+
+def exact(values: Mapping[int, Value | None]) -> dict[int, Fraction]:
+    """The values that there are, by ascending seed, as rationals.
+
+    A float becomes the shortest decimal that stands for it: 98.31 is 9831/100. So two differences that are equal on paper are
+    equal here (in binary 0.3 − 0.2 is less than 0.2 − 0.1), which decides ties in an exact test. A float that
+    is not a short decimal, such as a third, is better given as a Fraction.
+
+    Raises:
+        StateError: a value is not finite.
+    """
+    known = {}
+    for seed, value in sorted(values.items()):
+        if value is None:
+            continue
+        if not math.isfinite(value):
+            raise StateError(f"the run with seed {seed} has the value {float(value)}, which is not a number to average",
+                             "give None for a run without a result: it is named, and left out")
+        known[seed] = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
+    return known
+
+
+def require_level(level: float) -> None:
+    """A level of confidence or of significance lies between 0 and 1.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not 0 < level < 1:
+        raise ConfigError(f"the level is {level}, which is not between 0 and 1", "write 0.95 for 95 %, 0.05 for 5 %")
+
+
+def student_t(level: float, degrees_of_freedom: int) -> float:
+    """Two-sided quantile of Student's t: the t with P(|T| ≤ t) = ``level``.
+
+    P(|T| > t) = I_x(ν/2, 1/2) with x = ν / (ν + t²) falls strictly in t, so it is bisected down to neighbouring floats.
+
+    Raises:
+        ConfigError: the level is not between 0 and 1, or there is no degree of freedom.
+    """
+    require_level(level)
+    if degrees_of_freedom < 1:
+        raise ConfigError(f"Student's t with {degrees_of_freedom} degrees of freedom does not exist",
+                          "it takes at least two runs to tell how far runs differ")
+
+    def outside(t: float) -> float:
+        return incomplete_beta(degrees_of_freedom / 2, 0.5, degrees_of_freedom / (degrees_of_freedom + t * t))
+
+    low, high = 0.0, 1.0
+    while outside(high) > 1 - level:
+        low, high = high, 2 * high
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if outside(middle) > 1 - level else (low, middle)
+    return high
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I_x(a, b) for a, b > 0 and 0 ≤ x ≤ 1.
+
+    By its continued fraction (DLMF 8.17.22), evaluated by Lentz's method from the front. That converges fast below
+    x = (a + 1) / (a + b + 2); above, I_x(a, b) = 1 − I_{1−x}(b, a).
+    """
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(b, a, 1 - x)
+    fraction, above, below = 1.0, 1.0, 0.0
+    for k in itertools.count(1):
+        m, odd = divmod(k, 2)
+        share = x / ((a + k - 1) * (a + k))
+        d = -(a + m) * (a + b + m) * share if odd else m * (b - m) * share
+        above, below = 1 + d / above, 1 / (1 + d * below)
+        fraction *= above * below
+        if abs(above * below - 1) < 1e-15:
+            break
+    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    return math.exp(log_front) / (a * fraction)
