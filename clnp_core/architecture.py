@@ -44,6 +44,9 @@ class HeadKind(StrEnum):
     SINGLE = "single"
     """One output layer; each task reads only the last-hidden neurons that it activated itself."""
 
+    SHARED = "shared"
+    """One output layer that every task reads whole: of methods that do not divide the network, and never of CLNP."""
+
 
 class PoolKind(StrEnum):
     """What a pooling window keeps of the values in it."""
@@ -123,7 +126,7 @@ class Architecture:
                 f"a network of input shape {list(self.input_shape)}, hidden widths {list(self.hidden)} and "
                 f"{self.classes} classes is impossible",
                 "inputs, classes and every width must be at least 1, with one hidden layer or more")
-        if self.head is HeadKind.SINGLE and self.head_bias:
+        if self.head is not HeadKind.MULTI and self.head_bias:
             raise ConfigError("a single head cannot have a bias: all tasks would share it and forget",
                               "set head_bias to false, or use a multi-head network")
         self._check_chain()

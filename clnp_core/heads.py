@@ -14,6 +14,7 @@ def neurons_read_by(architecture: Architecture, activated_by_last: Tensor, task:
     """Which last-hidden neurons feed the output of a committed task.
 
     Multi-head: those that were active after the task, old and new. Single-head: those that the task itself activated.
+    Shared: all that are active.
 
     Args:
         architecture: the network's description.
@@ -25,13 +26,15 @@ def neurons_read_by(architecture: Architecture, activated_by_last: Tensor, task:
     """
     if architecture.head is HeadKind.SINGLE:
         return activated_by_last == task
+    if architecture.head is HeadKind.SHARED:
+        return activated_by_last != FREE
     return (activated_by_last != FREE) & (activated_by_last <= task)
 
 
 def neurons_read_in_training(architecture: Architecture, activated_by_last: Tensor) -> Tensor:
     """Which last-hidden neurons the output of a new task reads while it trains, before its pruning.
 
-    Multi-head: all of them. Single-head: those that are still free.
+    Multi-head and shared: all of them. Single-head: those that are still free.
 
     Returns:
         bool [width].
@@ -39,7 +42,7 @@ def neurons_read_in_training(architecture: Architecture, activated_by_last: Tens
     Raises:
         DepletedError: single-head without a free neuron in the last hidden layer; nothing can be learnt.
     """
-    if architecture.head is HeadKind.MULTI:
+    if architecture.head is not HeadKind.SINGLE:
         return activated_by_last >= FREE
     free = activated_by_last == FREE
     if not bool(free.any()):
@@ -49,13 +52,13 @@ def neurons_read_in_training(architecture: Architecture, activated_by_last: Tens
 
 
 def task_mask(network: Network, task: int) -> Tensor | None:
-    """The multiplicative mask after the last hidden layer (Fig. 2), or None for a head of its own.
+    """The multiplicative mask after the last hidden layer (Fig. 2), or None for a head of its own or one that is read whole.
 
     A multi-head task needs none: the columns it must not read are zero, and the commit proves it.
 
     Returns:
         float [width] of zeros and ones, in the dtype of the weights, or None.
     """
-    if network.architecture.head is HeadKind.MULTI:
+    if network.architecture.head is not HeadKind.SINGLE:
         return None
     return neurons_read_by(network.architecture, network.activated_by[-1], task).to(network.hidden[-1].weight.dtype)

@@ -122,7 +122,7 @@ class Network:
                                 for name in vector_names(architecture, layer - 1)}))
             owners.append(_take(tensors, f"hidden.{layer}.activated_by", (width,)))
         heads: dict[int, Head] = {}
-        needed = {f"head.{SHARED_HEAD}.weight"} if architecture.head is HeadKind.SINGLE else set()
+        needed = {f"head.{SHARED_HEAD}.weight"} if architecture.head is not HeadKind.MULTI else set()
         for name in sorted(needed | tensors.keys()):
             if name.startswith("head.") and name.endswith(".weight"):
                 key = name.split(".")[1]
@@ -138,7 +138,7 @@ def empty_network(architecture: Architecture, dtype: torch.dtype = torch.float32
                         {name: torch.zeros(width, dtype=dtype) for name in vector_names(architecture, layer)})
                    for layer, width in enumerate(architecture.hidden))
     heads: dict[int, Head] = {}
-    if architecture.head is HeadKind.SINGLE:
+    if architecture.head is not HeadKind.MULTI:
         heads[SHARED_HEAD] = Head(torch.zeros(architecture.weight_shape(architecture.depth), dtype=dtype), None)
     owners = tuple(torch.full((width,), FREE, dtype=torch.int16) for width in architecture.hidden)
     return Network(architecture, hidden, heads, owners)
@@ -146,7 +146,7 @@ def empty_network(architecture: Architecture, dtype: torch.dtype = torch.float32
 
 def head_key(architecture: Architecture, task: int) -> int:
     """Which entry of ``Network.heads`` serves ``task``."""
-    return SHARED_HEAD if architecture.head is HeadKind.SINGLE else task
+    return task if architecture.head is HeadKind.MULTI else SHARED_HEAD
 
 
 def vector_names(architecture: Architecture, layer: int) -> tuple[str, ...]:

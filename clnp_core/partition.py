@@ -52,7 +52,7 @@ class FreeNetwork(nn.Module):
             DepletedError: single-head, and no last-hidden neuron is free.
         """
         super().__init__()
-        architecture = base.architecture
+        self.architecture = architecture = base.architecture
         self._base, device = base, base.hidden[0].weight.device
         free = FREE if reopen is None else reopen
         self.free = [torch.nonzero(owner == free).flatten() for owner in base.activated_by]
@@ -81,7 +81,7 @@ class FreeNetwork(nn.Module):
             head = base.head(reopen)
         weight = head.weight.to(device, dtype)
         from_active = self._active_columns[depth]
-        transfers = architecture.head is HeadKind.MULTI
+        transfers = architecture.head is not HeadKind.SINGLE
         self.head_from_active = nn.Parameter(weight[:, from_active if transfers else from_active[:0]])
         self.head_from_free = nn.Parameter(weight[:, self._free_columns[depth]])
         self.head_bias = None if head.bias is None else nn.Parameter(head.bias.to(device, dtype, copy=True))
@@ -197,6 +197,7 @@ class FreeNetwork(nn.Module):
         full[:, self._active_columns[layer]] = from_active.to(dtype)
         full[:, self._free_columns[layer]] = from_free.to(dtype)
         return full
+
 
 def widen(network: Network, hidden: Sequence[int]) -> Network:
     """Add free neurons (paper §4, conclusion): old rows keep their bits, new rows and columns are zero.

@@ -158,6 +158,26 @@ def select(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], prune
         trained, failed, picked, lambda number: _verdict(pruned[number], chosen, picked)))
 
 
+def select_most_accurate(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], total: int) -> Selection:
+    """The rule of methods that prune nothing: the highest validation count, the lower number among equals.
+
+    It is the rule above with a margin of 0 and networks that keep every neuron; the chosen one has no thresholds.
+
+    Raises:
+        StateError: when no trial ended with a result.
+    """
+    picked = pick(trained, total, Decimal(0))
+    first, count = picked.picked[0], picked.best_val_correct
+
+    def of_picked(number: int) -> TrialVerdict:
+        own = PrunedTrial(number, (), count, 0)
+        if number == first:
+            return TrialVerdict(number, Verdict.CHOSEN, f"the most accurate: {count} of {total} correct", own)
+        return TrialVerdict(number, Verdict.WORSE_TIE, f"as accurate as trial {first}, which has the lower number", own)
+
+    return Selection(picked, PrunedTrial(first, (), count, 0), sorted_verdicts(trained, failed, picked, of_picked))
+
+
 def require_pruned(picked: Pick, pruned: Mapping[int, PrunedTrial]) -> None:
     """Every picked trial must have been pruned, within the margin.
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
+from clnp_core.errors import NotFoundError
 from db.artifacts import references
 from db.assembling import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
 from db.failures import translated
@@ -94,6 +95,15 @@ class Reads:
                     .group_by(Trial.stage_id, Trial.state)):
                 counts.setdefault(stage_id, {})[state] = count
             return [stage_row(run, stage, counts.get(stage.id, {})) for stage in stages]
+
+    def stage(self, run: str, task: int) -> StageRow:
+        """One task of a run."""
+        found = self.stages(run)
+        for stage in found:
+            if stage.task == task:
+                return stage
+        there = f"{found[0].task} to {found[-1].task}" if len(found) > 1 else str(found[0].task) if found else "none"
+        raise NotFoundError(f"run {run!r} has no task {task}", f"its tasks are {there}")
 
     def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0) -> list[TrialRow]:
         """Trials of a run, or of one of its tasks, by task and number.

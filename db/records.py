@@ -30,7 +30,8 @@ def check_seed(seed: int, whose: str) -> None:
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """A run that is about to be recorded. ``margin_points`` is the exact decimal text of the config, in percentage
-    points; ``package_versions`` maps distribution names to versions; runs of one ``group`` are reported together."""
+    points; ``package_versions`` maps distribution names to versions; runs of one ``group`` are reported together;
+    ``first_task`` is the first that has a stage."""
 
     name: str
     config: Mapping[str, Any]
@@ -43,6 +44,7 @@ class NewRun:
     package_versions: Mapping[str, str]
     method: str = "clnp"
     group: str | None = None
+    first_task: int = 1
 
     def __post_init__(self) -> None:
         check_seed(self.seed, f"run {self.name!r}")

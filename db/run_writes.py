@@ -35,7 +35,7 @@ class RunWrites(Writer):
             StateError: the name is taken.
         """
         with self._transaction() as session:
-            return insert_run(session, new).id
+            return insert_run(session, new, new.first_task).id
 
     def acquire_lease(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None = None) -> Lease:
         """Become the driver of a run. Every lease before this one can write nothing from now on.

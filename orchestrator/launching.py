@@ -11,6 +11,7 @@ from db.records import NewRun
 from db.session import open_database
 from db.states import RunState
 from db.store import Store
+from orchestrator import plan
 from orchestrator.configuration.config import MAX_NAME, Config, load
 from orchestrator.configuration.yaml_text import assignment_path, override
 from orchestrator.driving import NotStartedError, drive_run
@@ -138,7 +139,8 @@ def new_run(name: str, config: Config) -> NewRun:
     """What is recorded of a run at its start."""
     resolved = config.resolved()
     return NewRun(name, resolved, config.digest(), config.seed, config.benchmark.name, config.benchmark.tasks,
-                  str(resolved["selection"]["margin_points"]), code_version(), package_versions())
+                  str(resolved["selection"]["margin_points"]), code_version(), package_versions(), config.method.value,
+                  first_task=plan.first_task(config))
 
 
 def _has_lost_commits(reads: Reads, run: str, storage: str) -> bool:

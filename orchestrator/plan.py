@@ -7,9 +7,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clnp_core.architecture import Architecture
+from clnp_core.architecture import Architecture, HeadKind
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.sweep import GridPoint, per_layer
+from workers.methods import Method, MethodSpec
 from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed, in_packs
 
 
@@ -32,8 +33,14 @@ def benchmark_spec(config: Config) -> BenchmarkSpec:
 
 def architecture(config: Config, input_shape: Sequence[int], classes: int,
                  hidden: Sequence[int] | None = None) -> Architecture:
-    """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened."""
+    """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened.
+
+    A single head is read through masks by CLNP, and by joint training, which cuts the layer below into parts; other methods
+    read all of it on every task.
+    """
     network = config.network.architecture(input_shape, classes)
+    if network.head is HeadKind.SINGLE and config.method not in (Method.CLNP, Method.JOINT):
+        network = dataclasses.replace(network, head=HeadKind.SHARED)
     return network if hidden is None else network.with_hidden(hidden)
 
 
@@ -44,7 +51,21 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
                         training.precision.value)
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
-                     config.resources.threads_per_trial, config.selection.curve_points)
+                     config.resources.threads_per_trial, config.selection.curve_points, method_spec(config))
+
+
+def method_spec(config: Config) -> MethodSpec | None:
+    """What learns the tasks, unless it is CLNP."""
+    if config.method.divides_the_network:
+        return None
+    tasks = config.benchmark.tasks if config.method is Method.JOINT else 1
+    return MethodSpec(config.method, config.baseline.strength, config.baseline.fisher_samples, tasks,
+                      config.baseline.batch or ())
+
+
+def first_task(config: Config) -> int:
+    """The first task that has a stage: joint training has one stage, that of the last task, for all."""
+    return config.benchmark.tasks if config.method is Method.JOINT else 1
 
 
 def fine_tuning(config: Config, task: int, required: int) -> FineTuningSpec | None:
@@ -140,7 +161,7 @@ def widths_before_next(config: Config, hidden: Sequence[int], free: Mapping[int,
 def overview(config: Config) -> tuple[PlannedTask, ...]:
     """The whole plan, as far as it is known before anything has run."""
     lines = []
-    for task in range(1, config.benchmark.tasks + 1):
+    for task in range(first_task(config), config.benchmark.tasks + 1):
         if sampled(config, task):
             source = f"{config.sweep.sampler.value} draws them"
         elif sweeps(config, task):

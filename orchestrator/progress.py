@@ -37,8 +37,8 @@ class Progress:
         """The sweep has ended; these trials are within the margin and are pruned next."""
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float], digest: str) -> None:
-        """A task is committed: the chosen trial, the accuracy on test (a fraction), usage per hidden layer in percent, and the
-        digest of the published network."""
+        """A task is committed: the chosen trial, the accuracy on test (a fraction), usage per hidden layer in percent (empty
+        where the method does not divide the network), and the digest of the published network."""
 
     def notice(self, text: str) -> None:
         """Something that a person should know."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from clnp_core.architecture import Architecture
-from clnp_core.errors import ForgettingError, NotFoundError
+from clnp_core.errors import ForgettingError, NotFoundError, StateError
 from orchestrator import plan
 from orchestrator.configuration.config import Config
 from orchestrator.place import Place
@@ -32,6 +32,9 @@ def verify_run(place: Place, run: str) -> tuple[VerifiedCommit, ...]:
     with place.reads() as reads:
         row = reads.run(run)
         config, stages, commits = Config.from_resolved(row.config), reads.stages(run), reads.commits(run)
+        if not config.method.divides_the_network:
+            raise StateError(f"run {run!r} was made with method {config.method}, which promises nothing about forgetting",
+                             f"`clnp status {run}` shows what it has forgotten; runs of method clnp can be verified")
         if not commits:
             raise NotFoundError(f"run {run!r} has no commit yet", f"`clnp resume {run}` goes on with it")
         same_environment = row.environment == fingerprint(config.resources.threads_per_trial)

@@ -44,6 +44,18 @@ def task_on(stage: StageSpec, device: torch.device) -> TaskData:
     return data if device.type == "cpu" else _resident(data, str(device))
 
 
+def recorded(stage: StageSpec, task: int, split_digest: str, data: TaskData) -> TaskData:
+    """The data of a task, if it is still what was recorded.
+
+    Raises:
+        DataError: it is not.
+    """
+    if data.split_digest() != split_digest:
+        raise DataError(f"the data of task {task} of {stage.benchmark.name!r} is not what it was when the task was swept",
+                        "bring the old data or the old benchmark code back; results on other data cannot be compared")
+    return data
+
+
 def activities_of(contents: Contents) -> tuple[torch.Tensor, ...]:
     """Per hidden layer float64 [width], as the trial measured them.
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from clnp_core.activity import mean_activity
 from clnp_core.capacity import LayerCapacity, capacity, free_neurons
-from clnp_core.errors import DataError
 from clnp_core.evaluation import evaluate
 from clnp_core.forgetting import Proof, prove_zero_forgetting
 from clnp_core.heads import neurons_read_by
@@ -20,7 +19,7 @@ from clnp_core.selection import Thresholds
 from clnp_core.threshold import find_thresholds
 from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
 from workers.continuing import Checkpoint
-from workers.loading import activities_of, task_on, this_device
+from workers.loading import activities_of, recorded, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
 from workers.tasks import Samples, TaskData, load_task
 from workers.training import fine_tune, result_of
@@ -56,7 +55,7 @@ class OnTask:
 @dataclass(frozen=True, slots=True)
 class BuiltCommit:
     """A published, re-read and proven network; ``rounds`` is None where no fine-tuning was asked for. ``news`` is what
-    happened to the checkpoints of its rounds."""
+    happened to the checkpoints of its rounds. Only CLNP has a ``proof``."""
 
     artifact: Artifact
     val_correct: int
@@ -64,7 +63,7 @@ class BuiltCommit:
     rounds: tuple[TunedRound, ...] | None
     capacity: tuple[LayerCapacity, ...]
     evaluations: tuple[OnTask, ...]
-    proof: Proof
+    proof: Proof | None
     seconds: float
     news: tuple[str, ...]
 
@@ -98,7 +97,7 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     unpruned, contents = get_network(store, artifact_digest)
     activities, rounds = activities_of(contents), None
     network = prune(unpruned.to(device), stage.task, activities, thresholds)
-    data = _recorded(stage, stage.task, splits[stage.task], task_on(stage, device))
+    data = recorded(stage, stage.task, splits[stage.task], task_on(stage, device))
     checkpoints: list[Checkpoint] = []
     if tuning is not None:
         checkpoints = _checkpoints(storage, artifact_digest, thresholds, tuning, stage.threads, checkpoint_every_seconds)
@@ -186,11 +185,4 @@ def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence
 
 def _recorded_test(stage: StageSpec, task: int, split_digest: str) -> Samples:
     """The test samples of a task, if the task is still the one that was recorded."""
-    return _recorded(stage, task, split_digest, load_task(stage.benchmark, task)).test
-
-
-def _recorded(stage: StageSpec, task: int, split_digest: str, data: TaskData) -> TaskData:
-    if data.split_digest() != split_digest:
-        raise DataError(f"the data of task {task} of {stage.benchmark.name!r} is not what it was when the task was swept",
-                        "bring the old data or the old benchmark code back; results on other data cannot be compared")
-    return data
+    return recorded(stage, task, split_digest, load_task(stage.benchmark, task)).test

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from clnp_core.architecture import Architecture
 from clnp_core.selection import ThresholdMode
+from workers.methods import MethodSpec
 
 Member = TypeVar("Member")
 
@@ -170,6 +171,7 @@ class StageSpec:
         evaluation_batch_size: of the canonical evaluation.
         threads: of torch inside one process. Bits depend on it.
         curve_points: how many thresholds the recorded curve has at most.
+        method: what learns the task, unless it is CLNP.
     """
 
     benchmark: BenchmarkSpec
@@ -180,10 +182,15 @@ class StageSpec:
     evaluation_batch_size: int
     threads: int
     curve_points: int
+    method: MethodSpec | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dictionary; :meth:`from_json` is its inverse."""
+        """A JSON-able dictionary; :meth:`from_json` is its inverse. ``method`` is left out for CLNP: keys from before
+        there were others stay what they were."""
         data = dataclasses.asdict(self)
+        del data["method"]
+        if self.method is not None:
+            data["method"] = self.method.to_json()
         data["benchmark"] = self.benchmark.to_json()
         data["architecture"] = self.architecture.to_json()
         data["training"] = self.training.to_json()
@@ -195,7 +202,7 @@ class StageSpec:
         training = {**data["training"], "milestones": tuple(data["training"]["milestones"])}
         return cls(BenchmarkSpec.from_json(data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
                    data["base_digest"], TrainingSpec(**training), data["evaluation_batch_size"], data["threads"],
-                   data["curve_points"])
+                   data["curve_points"], MethodSpec.from_json(data["method"]) if "method" in data else None)
 
 
 ALONE = (1, 0)

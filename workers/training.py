@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 import torch
@@ -50,7 +50,7 @@ def train(trial: TrialSpec, base: Network, data: TaskData,
     generator = torch.Generator().manual_seed(trial.seed)
     free = FreeNetwork(base, generator)
     frozen = frozen_activations(base, data.train.inputs)
-    return (yield from _fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator,
+    return (yield from fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator,
                             checkpoint))
 
 
@@ -79,7 +79,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
     free = FreeNetwork(pruned, generator, reopen=stage.task)
     frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
     correct = correct_predictions(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
-    return (yield from _fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
+    return (yield from fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
                             checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
 
 
@@ -93,16 +93,35 @@ def result_of(steps: Generator[Epoch, None, Result]) -> Result:
             return result
 
 
-def _fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
-         learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator, checkpoint: Checkpoint,
-         best: Trained | None = None) -> Generator[Epoch, None, Trained]:
-    """Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2)."""
+def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
+        learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator, checkpoint: Checkpoint,
+        best: Trained | None = None,
+        attend: Callable[[torch.optim.Optimizer], None] = lambda _: None) -> Generator[Epoch, None, Trained]:
+    """The loop itself. Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2).
+
+    Args:
+        free: what trains.
+        frozen: what its frozen neurons say, once for all (:func:`clnp_core.frozen.frozen_activations`).
+        data: the task.
+        stage: of the task.
+        spec: how it trains.
+        learning_rate: the initial one.
+        alpha: of the L1 term, one per hidden layer and one for the output.
+        generator: of the batches.
+        checkpoint: as in :func:`train`.
+        best: what an epoch must be better than; None takes the first.
+        attend: is given the optimizer, for the hooks of methods that add to a step (:mod:`workers.baselines`).
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
     device = data.train.inputs.device
     steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
     optimizer = optimizer_of(spec, free, learning_rate, alpha, steps)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
     learner, penalised = Learner(free, generator, best), free.penalised()
     standing = Standing(learner, optimizer, schedule)
+    attend(optimizer)
     checkpoint.restore(standing)
     yield from learner.epochs
 

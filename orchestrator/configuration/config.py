@@ -17,6 +17,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from clnp_core.errors import ConfigError
+from orchestrator.configuration.baseline import Baseline
 from orchestrator.configuration.benchmark import Benchmark
 from orchestrator.configuration.capacity import Capacity
 from orchestrator.configuration.errors import explain, show
@@ -29,6 +30,7 @@ from orchestrator.configuration.storage import Storage
 from orchestrator.configuration.sweep import GridPoint, LogRange, Section, Sweep, per_layer
 from orchestrator.configuration.training import Training
 from orchestrator.configuration.yaml_text import assignment_path, override, read_mapping
+from workers.methods import Method
 from workers.spec import BUILT_IN_BENCHMARKS
 
 MAX_NAME = 100
@@ -45,6 +47,7 @@ class Config(Section):
         description="letters, digits, dots, dashes and underscores, at most 100, the first a letter or a digit")
     seed: Annotated[int, Field(strict=True, ge=0, le=_MAX_SEED)] = Field(
         default=0, description="the root of every random choice, a whole number of at least 0")
+    method: Method = Field(default=Method.CLNP, description="how the tasks are learnt: clnp, or what it is held against")
     benchmark: Benchmark = Field(description="the sequence of tasks")
     network: Network = Field(description="the network that all tasks share")
     training: Training = Field(description="how one trial trains")
@@ -60,6 +63,9 @@ class Config(Section):
         default_factory=Resources, description="what a trial may use; leave it out for its defaults")
     storage: Storage = Field(
         default_factory=Storage, description="which trained networks stay on disk; leave it out for its defaults")
+    baseline: Baseline = Field(
+        default_factory=Baseline, validate_default=True,
+        description="what methods other than clnp need to know; leave it out for its defaults")
 
     @field_validator("name")
     @classmethod
@@ -102,6 +108,38 @@ class Config(Section):
                              "other\nremove it, or set sweep.sampler to grid")
         return resources
 
+    @field_validator("sweep", "fine_tuning", "capacity", "resources")
+    @classmethod
+    def _fits_the_method(cls, section: Section | None, info: ValidationInfo) -> Section | None:
+        method = info.data.get("method", Method.CLNP)
+        if method.divides_the_network:
+            return section
+        if isinstance(section, Sweep) and not section.sampler.is_grid:
+            raise ValueError(f"the sampler {section.sampler} has no meaning with method {method}, which sweeps a list of "
+                             "learning rates\nset sweep.sampler to grid")
+        if isinstance(section, FineTuning):
+            raise ValueError(f"has no meaning with method {method}, which prunes nothing\nremove it, or set it to null")
+        if isinstance(section, Capacity) and section.on_depletion.widens:
+            raise ValueError(f"on_depletion widen has no meaning with method {method}, whose network is never full\nremove it")
+        if isinstance(section, Resources) and section.trials_per_pack > 1:
+            raise ValueError(f"trials_per_pack has no meaning with method {method}, whose trials train alone\nremove it")
+        return section
+
+    @field_validator("baseline")
+    @classmethod
+    def _is_of_the_method(cls, baseline: Baseline, info: ValidationInfo) -> Baseline:
+        method, benchmark = info.data.get("method", Method.CLNP), info.data.get("benchmark")
+        if method.is_held and baseline.strength is None:
+            raise ValueError(f"strength is missing, and method {method} holds the weights by it\n"
+                             "give baseline.strength, for example 100")
+        if not method.is_held and baseline.strength is not None:
+            raise ValueError(f"strength has no meaning with method {method}, which holds no weights\nremove it")
+        if method is not Method.JOINT and baseline.batch is not None:
+            raise ValueError(f"batch has no meaning with method {method}, whose batches are of one task\nremove it")
+        if baseline.batch is not None and benchmark is not None and len(baseline.batch) != benchmark.tasks:
+            raise ValueError(f"batch has {len(baseline.batch)} numbers for {benchmark.tasks} tasks\ngive one for each task")
+        return baseline
+
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",
               overridden: Collection[tuple[str, ...]] = (), recorded: bool = False) -> Self:
@@ -135,8 +173,9 @@ class Config(Section):
         return cls.parse({"storage": {"keep_trials": "all"}, **recorded}, "the recorded config", recorded=True)
 
     def resolved(self) -> dict[str, Any]:
-        """Every key with its value, defaults filled in, as plain JSON values."""
-        return self.model_dump(mode="json")
+        """Every key with its value, defaults filled in, as plain JSON values. ``method`` and ``baseline`` are left out for
+        CLNP: configs from before there were others keep their digests."""
+        return self.model_dump(mode="json", exclude={"method", "baseline"} if self.method.divides_the_network else None)
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of the resolved configuration in canonical JSON."""
@@ -144,7 +183,8 @@ class Config(Section):
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def grid(self) -> tuple[GridPoint, ...]:
-        """The points of a swept task; a trial's number is its index. α varies slowest, the learning rate fastest.
+        """The points of a swept task; a trial's number is its index. α varies slowest, the learning rate fastest. L1 serves
+        pruning, so without it only the rates are tried, with α = 0.
 
         Raises:
             ConfigError: the points are drawn by a sampler, so there is no grid.
@@ -153,12 +193,17 @@ class Config(Section):
         if isinstance(alphas, LogRange) or isinstance(rates, LogRange):
             raise ConfigError(f"the sampler {self.sweep.sampler} draws its points, so there is no grid to list",
                               "set sweep.sampler to grid, with lists for sweep.alpha and sweep.learning_rate")
+        if not self.method.divides_the_network:
+            return tuple(GridPoint(per_layer(0.0, self.network.alpha_count), rate) for rate in rates)
         return tuple(GridPoint(per_layer(alpha, self.network.alpha_count), rate) for alpha in alphas for rate in rates)
 
     def later_point(self) -> GridPoint | None:
         """The fixed point of every task that is not swept; None where there is none, or they take what was selected."""
         later = self.sweep.later_tasks
-        return GridPoint(per_layer(later.alpha, self.network.alpha_count), later.learning_rate) if later else None
+        if later is None:
+            return None
+        alpha = later.alpha if self.method.divides_the_network else 0.0
+        return GridPoint(per_layer(alpha, self.network.alpha_count), later.learning_rate)
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), name: str | None = None) -> Config:

@@ -55,6 +55,14 @@ class Network(Section):
         default_factory=_derived_bias, json_schema_extra={"default": "true for multi, else false"},
         description="true or false; null takes true for a multi-head and false for a single-head network")
 
+    @field_validator("head")
+    @classmethod
+    def _divides(cls, head: HeadKind) -> HeadKind:
+        if head is HeadKind.SHARED:
+            raise ValueError("must be one of multi, single, not 'shared'\nmethods that do not divide the network "
+                             "share a single head by themselves")
+        return head
+
     @field_validator("name")
     @classmethod
     def _known_or_importable(cls, name: str | None, info: ValidationInfo) -> str | None:

@@ -27,7 +27,9 @@ def selecting_line(picked: Sequence[int], best_accuracy: float) -> str:
 
 
 def commit_line(task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> str:
-    """A task is committed."""
+    """A task is committed; ``used_percent`` is empty where the network is not divided, pruned or proven."""
+    if not used_percent:
+        return f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test"
     proof = "; all earlier tasks bit-identical" if task > 1 else ""
     used = " / ".join(f"{percent:.0f} %" for percent in used_percent)
     return f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test after pruning, neurons used {used}{proof}"

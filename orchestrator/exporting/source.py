@@ -73,7 +73,11 @@ def recorded(reads: Reads, run: str, task: int, from_commit: int | None = None) 
         StateError: the task, or the one that it is to be taken from, is not committed.
         ConfigError: ``from_commit`` is a task before this one.
     """
-    row, stages = reads.run(run), reads.stages(run)
+    row = reads.run(run)
+    if not Config.from_resolved(row.config).method.divides_the_network:
+        raise StateError(f"run {run!r} was made with method {row.method}, whose tasks have no network of their own to take out",
+                         "runs of method clnp can be exported")
+    stages = reads.stages(run)
     after = task if from_commit is None else from_commit
     commits = {commit.task: commit for commit in reads.commits(run)}
     for wanted in (task, after):

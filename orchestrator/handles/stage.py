@@ -30,7 +30,7 @@ class Stage(Drawn):
     def row(self) -> StageRow:
         """All that is recorded of it: its state, how many samples it has, its network before the task, …"""
         with self.place.reads() as reads:
-            return reads.stages(self.run)[self.task - 1]
+            return reads.stage(self.run, self.task)
 
     @property
     def selection(self) -> SelectionRow | None:
@@ -71,7 +71,7 @@ class Stage(Drawn):
         from orchestrator.handles.data import recorded_data
 
         with self.place.reads() as reads:
-            run, stage = reads.run(self.run), reads.stages(self.run)[self.task - 1]
+            run, stage = reads.run(self.run), reads.stage(self.run, self.task)
         return recorded_data(run, stage)
 
     @property
@@ -87,7 +87,7 @@ class Stage(Drawn):
 
     def _show(self) -> Shown:
         with self.place.reads() as reads:
-            stage = reads.stages(self.run)[self.task - 1]
+            stage = reads.stage(self.run, self.task)
             trials = reads.trials(self.run, self.task, limit=ROWS)
             selection = next(iter(reads.selections(self.run, self.task)), None)
         why = (f"Trial {selection.chosen} was chosen: {selection.reason}.",) if selection else ()

@@ -7,8 +7,8 @@ from fastapi.responses import PlainTextResponse
 
 from clnp_core.errors import NotFoundError
 from clnp_core.selection import Verdict
-from db.pages import Pages, TrialOrder
-from db.rows import EpochRow, SelectionRow, StageRow, ThresholdRow, TrialRow, VerdictRow
+from db.pages import TrialOrder
+from db.rows import EpochRow, SelectionRow, ThresholdRow, TrialRow, VerdictRow
 from db.states import TrialState
 from orchestrator.service.answers import PageOf, StageDetail
 from orchestrator.service.asked import BASE, Limit, Number, Offset, Reading, RunName, Task, service_of
@@ -27,7 +27,7 @@ def stages(pages: Reading, run: RunName) -> list[StageDetail]:
 @router.get("/{task}", summary="One task")
 def stage(pages: Reading, run: RunName, task: Task) -> StageDetail:
     """One task with its state, its data, its network and a count of its trials."""
-    return StageDetail.of(find_stage(pages, run, task))
+    return StageDetail.of(pages.stage(run, task))
 
 
 @router.get("/{task}/trials", summary="Trials of a task")
@@ -87,19 +87,6 @@ def selection(pages: Reading, run: RunName, task: Task) -> SelectionRow:
 def verdicts(pages: Reading, run: RunName, task: Task, limit: Limit = 100, offset: Offset = 0) -> PageOf[VerdictRow]:
     """A page of the verdicts, by trial number."""
     return PageOf[VerdictRow].of(pages.verdict_page(run, task, limit, offset), limit, offset)
-
-
-def find_stage(pages: Pages, run: str, task: int) -> StageRow:
-    """One task of a run.
-
-    Raises:
-        NotFoundError: it has no such task.
-    """
-    found = pages.stages(run)
-    for stage in found:
-        if stage.task == task:
-            return stage
-    raise NotFoundError(f"run {run!r} has no task {task}", f"its tasks are 1 to {len(found)}")
 
 
 def version_of_trial(what: str, trial: TrialRow) -> str:

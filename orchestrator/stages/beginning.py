@@ -10,6 +10,8 @@ from orchestrator import plan
 from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
+from workers.baselines.running import prepare_all
+from workers.methods import Method
 from workers.spec import StageSpec, TrialSpec, in_packs
 
 
@@ -17,7 +19,10 @@ def begin(run: RunContext, stage: StageRow) -> None:
     """Plan a stage on top of the commit before it; a single head without a free last-hidden neuron ends the run instead."""
     config, task = run.config, stage.task
     hidden, base_digest, full = config.network.widths, None, False
-    if task > 1:
+    if not config.method.divides_the_network:
+        if config.method.goes_on and task > 1:
+            base_digest = run.reads.commits(run.name, task - 1)[0].digest
+    elif task > 1:
         previous = run.reads.stages(run.name)[task - 2]
         assert previous.architecture is not None, "a committed stage has an architecture"
         hidden = Architecture.from_json(previous.architecture).hidden
@@ -33,7 +38,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
             return
         elif full:
             _say_full(run, task, free)
-    facts = run.job(jobs.prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
+    facts = facts_of(run, task)
     _refuse_unfit(run, task, facts)
     network = plan.architecture(config, facts.input_shape, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
@@ -46,13 +51,21 @@ def begin(run: RunContext, stage: StageRow) -> None:
          for pack in planned(run, spec) for trial in pack])
 
 
+def facts_of(run: RunContext, task: int) -> jobs.TaskFacts:
+    """What the driver must know of a task; of joint training, of all tasks together."""
+    config = run.config
+    prepare = prepare_all if config.method is Method.JOINT else jobs.prepare
+    facts: jobs.TaskFacts = run.job(prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
+    return facts
+
+
 def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
     """A run that could never be completed, or a task that does not fit the network, before anything is trained on it."""
     name, wanted = run.config.benchmark.name, run.config.benchmark.tasks
     if facts.tasks is not None and wanted > facts.tasks:
         raise ConfigError(f"benchmark {name!r} has {facts.tasks} tasks, the config asks for {wanted}",
                           f"launch a new run with benchmark.tasks of at most {facts.tasks}")
-    if task == 1:
+    if task == plan.first_task(run.config):
         return
     first = run.reads.stages(run.name)[0]
     if (facts.input_shape, facts.classes) != (first.input_shape, first.classes):

@@ -1,6 +1,7 @@
 """COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it all in one transaction."""
 
 import dataclasses
+from typing import Any
 
 from clnp_core.selection import required_correct
 from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTuningRound
@@ -10,6 +11,7 @@ from orchestrator.stages.context import RunContext
 from orchestrator.stages.restoring import restore_trials
 from orchestrator.stages.tidying import tidy
 from workers.artifacts import ArtifactStore
+from workers.baselines.running import build_whole_commit
 from workers.publishing import BuiltCommit, TunedRound, build_commit
 
 
@@ -27,13 +29,14 @@ def commit(run: RunContext, stage: StageRow) -> None:
         tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),
         tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest)
               for cell in built.evaluations),
-        dataclasses.asdict(built.proof), built.seconds, built.val_correct, built.val_total,
+        _verification(run, built), built.seconds, built.val_correct, built.val_total,
         None if built.rounds is None else tuple(FineTuningRound(**dataclasses.asdict(round)) for round in built.rounds)))
     for tuned in built.rounds or ():
         run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
     run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
-                           [100 * layer.used / layer.total for layer in built.capacity], built.artifact.digest)
+                           [100 * layer.used / layer.total for layer in built.capacity if built.proof is not None],
+                           built.artifact.digest)
     tidy(run, stage)
 
 
@@ -50,6 +53,9 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
     restore_trials(run, stage, [chosen])
     splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
     earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
+    if not run.config.method.divides_the_network:
+        whole: BuiltCommit = run.job(build_whole_commit, run.spec(stage), chosen.artifact_digest, run.storage, earlier, splits)
+        return whole
     required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
     built: BuiltCommit = run.job(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage,
                                  earlier, splits, plan.fine_tuning(run.config, task, required),
@@ -58,6 +64,11 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
         run.store.event(run.lease, "commit", f"task {task}: {news}", {"task": task})
         run.progress.notice(f"  task {task}: {news}")
     return built
+
+
+def _verification(run: RunContext, built: BuiltCommit) -> dict[str, Any]:
+    """The proof of zero forgetting; of a method that has none, its name."""
+    return {"method": run.config.method.value} if built.proof is None else dataclasses.asdict(built.proof)
 
 
 def _tuned_text(tuned: TunedRound, val_total: int) -> str:

@@ -1,9 +1,21 @@
 """SELECTING → COMMITTING: the picked trials are pruned, and the rule of the config chooses one."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 
-from clnp_core.selection import FailedTrial, Pick, PrunedTrial, Selection, TrainedTrial, pick, select
+from clnp_core.selection import (
+    FailedTrial,
+    Pick,
+    PrunedTrial,
+    Selection,
+    SelectionRule,
+    TrainedTrial,
+    pick,
+    select,
+    select_most_accurate,
+)
 from clnp_core.selection import TrialVerdict as Judged
 from clnp_core.tradeoff import TradeOff, select_by_trade_off
 from db.records import SelectionRecord, TrialVerdict
@@ -17,12 +29,20 @@ from workers.spec import StageSpec
 
 
 def choose(run: RunContext, stage: StageRow) -> None:
-    """Prune every picked trial on the workers, side by side, and record the choice with a verdict for every trial."""
+    """Prune every picked trial on the workers, side by side, and record the choice with a verdict for every trial. Methods
+    that prune nothing take the most accurate."""
     task, margin = stage.task, run.config.selection.margin_points
     rows = run.reads.trials(run.name, task)
     trained = [TrainedTrial(row.number, row.val_correct or 0) for row in rows if row.state is TrialState.FINISHED]
     failed = [FailedTrial(row.number, row.failure_reason or "") for row in rows if row.state is TrialState.FAILED]
     total = stage.val_total or 0
+    if not run.config.method.divides_the_network:
+        spec, best = run.spec(stage), select_most_accurate(trained, failed, total)
+        unpruned = dataclasses.replace(best.chosen, thresholds=(None,) * spec.architecture.depth)
+        best = dataclasses.replace(best, chosen=unpruned)
+        run.store.record_selection(run.lease, task, _selection_record(run, best, spec, 0.0),
+                                   [_verdict_record(verdict) for verdict in best.verdicts])
+        return
     picked = pick(trained, total, margin)
     run.progress.selecting(picked.picked, picked.best_val_correct / total)
     began, spec = time.perf_counter(), run.spec(stage)
@@ -71,12 +91,15 @@ def _free_before(run: RunContext, spec: StageSpec) -> int:
 
 
 def _selection_record(run: RunContext, selection: Selection, spec: StageSpec, seconds: float) -> SelectionRecord:
-    chosen, picked, weight = selection.chosen, selection.pick, run.config.selection.weight_points
+    chosen, picked, asked = selection.chosen, selection.pick, run.config.selection
+    prunes = run.config.method.divides_the_network
+    weight = asked.weight_points if prunes else None
+    margin, rule = (asked.margin_points, asked.rule) if prunes else (Decimal(0), SelectionRule.SPARSEST)
     reason = next(verdict.reason for verdict in selection.verdicts if verdict.number == chosen.number)
     return SelectionRecord(
-        picked.best_val_correct, picked.val_total, points_text(run.config.selection.margin_points),
+        picked.best_val_correct, picked.val_total, points_text(margin),
         picked.picked, chosen.number, chosen.thresholds, chosen.val_correct, chosen.free_neurons,
-        spec.architecture.hidden_total, reason, seconds, run.config.selection.rule,
+        spec.architecture.hidden_total, reason, seconds, rule,
         None if weight is None else points_text(weight))
 
 

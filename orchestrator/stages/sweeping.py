@@ -9,7 +9,7 @@ from orchestrator.configuration.sweep import GridPoint
 from orchestrator.recorder import Recorder
 from orchestrator.sparsity import sparsity_within_margin
 from orchestrator.stages.ahead import ScansAhead
-from orchestrator.stages.beginning import planned
+from orchestrator.stages.beginning import facts_of, planned
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.reusing import take_over
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
@@ -27,7 +27,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     """
     config, task = run.config, stage.task
     spec = run.spec(stage)
-    facts = run.job(jobs.prepare, spec.benchmark, task, spec.threads)
+    facts = facts_of(run, task)
     if facts.split_digest != stage.split_digest:
         raise DataError(f"the data of task {task} is not what it was when its sweep began",
                         "bring the old data or the old benchmark code back, or launch a new run")
@@ -50,8 +50,9 @@ def sweep(run: RunContext, stage: StageRow) -> None:
 
 
 def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: int, unfinished: int) -> ScansAhead | None:
-    """Scans may begin before the sweep has ended; what a trade-off weighs follows from all of its trials."""
-    if run.config.selection.weight_points is not None:
+    """Scans may begin before the sweep has ended; what a trade-off weighs follows from all of its trials.
+    Methods that prune nothing scan nothing."""
+    if run.config.selection.weight_points is not None or not run.config.method.divides_the_network:
         return None
 
     def scan(digest: str, required: int) -> Submitted:

@@ -88,6 +88,9 @@ def forgetting_claim(commits: Sequence[CommitRow]) -> ForgettingClaim:
     gaps = [gap for commit in commits if (gap := _gap(commit, [c.task for c in commits if c.task < commit.task]))]
     proven = [commit for commit in commits if commit.verification]
     samples = sum(int(commit.verification.get("samples_compared", 0)) for commit in proven)
+    methods = {str(commit.verification["method"]) for commit in commits if "method" in (commit.verification or {})}
+    if methods:
+        return ForgettingClaim(False, len(commits), 0, (), _unprotected(*methods))
     if not commits:
         sentence = "No task is committed yet."
     elif gaps:
@@ -111,6 +114,16 @@ def _gap(commit: CommitRow, earlier: Sequence[int]) -> str | None:
     if earlier and not proof.get("samples_compared"):
         return f"the proof of task {commit.task} compared no test samples"
     return None
+
+
+def _unprotected(method: str) -> str:
+    """Of a method without proofs."""
+    if method == "scratch":
+        return "Every task has a network of its own: method scratch cannot forget, and shares nothing."
+    if method == "joint":
+        return "All tasks were learnt at once, with all data at hand: method joint is a reference, and no continual learning."
+    return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: what it has forgotten is the "
+            "fall of a column above.")
 
 
 def _sentence(commits: Sequence[CommitRow], samples: int) -> str:

@@ -42,6 +42,9 @@ def selected_stages(reads: Reads, run: str, task: int | None = None) -> list[Sel
         StateError: nothing is selected yet.
     """
     row, selections = reads.run(run), reads.selections(run, task)
+    if row.method != "clnp":
+        raise StateError(f"run {run!r} was made with method {row.method}, which prunes nothing, so no margin plays a part",
+                         "another margin is judged for runs of method clnp")
     if not selections:
         what = f"run {run!r} has no selection yet" if task is None else f"task {task} of run {run!r} is not selected yet"
         raise StateError(what, f"another margin is judged where one has been: `clnp status {run}` shows how far the run is")

@@ -8,6 +8,7 @@ import torch
 
 from clnp_core.errors import ArtifactError
 from workers.artifacts import ArtifactStore
+from workers.baselines.running import run_whole_trial
 from workers.continuing import NEVER, Checkpoint
 from workers.epochs import Epoch
 from workers.jobs import TrialResult, measured, run_trial
@@ -74,7 +75,8 @@ def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
 
 def _alone(trial: TrialSpec, storage: str, margin_points: Decimal,
            checkpoint: Checkpoint) -> Generator[tuple[int, Told], None, None]:
-    steps = run_trial(trial, storage, margin_points, checkpoint)
+    steps = (run_trial(trial, storage, margin_points, checkpoint) if trial.stage.method is None
+             else run_whole_trial(trial, storage, checkpoint))
     while True:
         try:
             yield trial.number, next(steps)
