@@ -2,6 +2,20 @@
 
 from enum import StrEnum
 
+from clnp_core.architecture import HeadKind
+
+
+class Head(StrEnum):
+    """The output of a network: the kinds of :class:`clnp_core.architecture.HeadKind` that CLNP knows."""
+
+    MULTI = "multi"
+    SINGLE = "single"
+
+    @property
+    def kind(self) -> HeadKind:
+        """What the network is described by."""
+        return HeadKind(self.value)
+
 
 class OptimizerKind(StrEnum):
     """The optimizer of a trial."""

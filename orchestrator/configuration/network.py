@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from clnp_core.architecture import Activation, Architecture, HeadKind
+from clnp_core.architecture import Activation, Architecture
 from clnp_core.errors import ConfigError
 from clnp_core.networks import BUILT_IN_NETWORKS, Chain, dense_chain
+from orchestrator.configuration.choices import Head
 from orchestrator.configuration.errors import nearest, show
 from orchestrator.configuration.layers import LayerSection, OutputSection, misplaced
 from orchestrator.configuration.own_code import IMPORT_PATH, json_value
@@ -19,7 +20,7 @@ WRITTEN_OUT, UNREADABLE = "written out", "unreadable"
 
 
 def _derived_bias(data: Mapping[str, Any]) -> bool:
-    return data.get("head") is HeadKind.MULTI
+    return data.get("head") is Head.MULTI
 
 
 class Network(Section):
@@ -48,20 +49,12 @@ class Network(Section):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
         default=None, validate_default=True,
         description="neurons of each hidden layer, a list of whole numbers of at least 1")
-    head: HeadKind = Field(
-        default=HeadKind.SINGLE,
+    head: Head = Field(
+        default=Head.SINGLE,
         description="multi gives every task its own output layer, single shares one with a mask per task")
     head_bias: Annotated[bool, Field(strict=True)] = Field(
         default_factory=_derived_bias, json_schema_extra={"default": "true for multi, else false"},
         description="true or false; null takes true for a multi-head and false for a single-head network")
-
-    @field_validator("head")
-    @classmethod
-    def _divides(cls, head: HeadKind) -> HeadKind:
-        if head is HeadKind.SHARED:
-            raise ValueError("must be one of multi, single, not 'shared'\nmethods that do not divide the network "
-                             "share a single head by themselves")
-        return head
 
     @field_validator("name")
     @classmethod
@@ -155,7 +148,7 @@ class Network(Section):
     @field_validator("head_bias")
     @classmethod
     def _single_has_none(cls, bias: bool, info: ValidationInfo) -> bool:
-        if bias and info.data.get("head") is HeadKind.SINGLE:
+        if bias and info.data.get("head") is Head.SINGLE:
             raise ValueError("must be false with a single head: all tasks would share the bias, and forget\n"
                              "remove it, or set network.head to multi")
         return bias
@@ -185,7 +178,7 @@ class Network(Section):
         Raises:
             ConfigError: it cannot read samples of this shape.
         """
-        return self.chain().architecture(input_shape, classes, self.head, self.head_bias)
+        return self.chain().architecture(input_shape, classes, self.head.kind, self.head_bias)
 
 
 def alpha_count(network: Any) -> int | None:

@@ -33,7 +33,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
         if wider != hidden:
             _say_widened(run, task, hidden, wider, free)
             hidden = wider
-        elif config.network.head is HeadKind.SINGLE and free[len(hidden)] == 0:
+        elif config.network.head.kind is HeadKind.SINGLE and free[len(hidden)] == 0:
             _deplete(run, task)
             return
         elif full:

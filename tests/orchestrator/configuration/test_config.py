@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from clnp_core.architecture import Activation, HeadKind
+from clnp_core.architecture import Activation
 from clnp_core.errors import ConfigError
-from orchestrator.configuration.choices import OptimizerKind, SamplerKind, SweepProtocol
+from orchestrator.configuration.choices import Head, OptimizerKind, SamplerKind, SweepProtocol
 from orchestrator.configuration.config import Config, load
 from orchestrator.configuration.errors import keys
 from tests.orchestrator.conftest import MINIMAL
@@ -30,7 +30,7 @@ class TestLoad:
     def test_defaults_are_filled_in(self, tmp_path: Path, values: dict[str, Any]) -> None:
         config = load(write(tmp_path, values))
         assert (config.seed, config.training.optimizer, config.training.batch_size) == (0, OptimizerKind.ADAM, 256)
-        assert (config.network.activation, config.network.head) == (Activation.RELU, HeadKind.SINGLE)
+        assert (config.network.activation, config.network.head) == (Activation.RELU, Head.SINGLE)
         assert (config.sweep.sampler, config.sweep.protocol) == (SamplerKind.GRID, SweepProtocol.PER_TASK)
         assert config.selection.margin_points == Decimal(1)
 
@@ -72,7 +72,7 @@ class TestRecord:
             return {prefix + key for key in tree}.union(*inner)
 
         absent_here = ("sweep.alpha.", "sweep.learning_rate.", "sweep.later_tasks.", "network.layers.", "network.output.",
-                       "fine_tuning.")
+                       "fine_tuning.", "method", "baseline")
         assert paths(Config.parse(values).resolved()) == {key.path for key in keys(Config)
                                                           if not key.path.startswith(absent_here)}
 
