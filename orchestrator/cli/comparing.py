@@ -1,0 +1,83 @@
+"""`clnp compare`: runs and groups of runs side by side, with what their seeds allow to claim."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.text.output import paragraph, plain, say, say_json, terminal_width
+from orchestrator.text.table import Column, number, render
+from orchestrator.text.words import NOTHING
+
+if TYPE_CHECKING:
+    from clnp_core.statistics import Summary
+    from orchestrator.comparison.compare import Comparison, Side
+    from orchestrator.comparison.measured import Measured
+
+
+@click.command()
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
+              help="What p must be below for a difference to be claimed.")
+@as_json_option
+@click.pass_obj
+def compare(settings: Settings, names: tuple[str, ...], level: float, as_json: bool) -> None:
+    """Hold runs, or groups of runs with several seeds, against each other.
+
+    The first is compared with each of the others: means over seeds, and exact permutation tests. A run that is not completed
+    is named and never averaged in.
+    """
+    from orchestrator.comparison.compare import compare as held_against
+
+    with reading(settings) as reads:
+        found = held_against(reads, names, level)
+    if as_json:
+        say_json(plain(found))
+    else:
+        say(comparison_text(found, terminal_width()))
+
+
+def comparison_text(found: "Comparison", width: int | None) -> str:
+    """The comparison for people: means, every run, and what may be claimed."""
+    parts = [_means(found, width)]
+    if any(len(side.runs) > 1 for side in found.sides):
+        parts.append(_runs(found, width))
+    incomplete = [f"{run.run} is {run.state.value} with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
+                  for side in found.sides for run in side.runs if not run.counts]
+    said = [*incomplete, *found.claims]
+    if said:
+        parts.append(paragraph("\n".join(said)))
+    return "\n\n".join(parts)
+
+
+def _means(found: "Comparison", width: int | None) -> str:
+    columns = [Column("name"), Column("method"), number("runs"), number("accuracy %"), number("95 % interval"),
+               number("backward"), number("forward"), number("graceful"), number("used %"), number("trials s")]
+    return render(columns, [_mean_row(side) for side in found.sides], width)
+
+
+def _mean_row(side: "Side") -> list[str]:
+    of, accuracy = side.summaries, side.summaries["average_accuracy_percent"]
+    interval = NOTHING if accuracy.interval is None else f"{accuracy.interval[0]:.2f} to {accuracy.interval[1]:.2f}"
+    completed = f"{accuracy.n}" if accuracy.n == len(side.runs) else f"{accuracy.n} of {len(side.runs)}"
+    return [side.name, side.method, completed, spread(accuracy), interval, spread(of["backward_transfer_points"]),
+            spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]), spread(of["used_percent"]),
+            NOTHING if of["trial_seconds"].mean is None else f"{of['trial_seconds'].mean:,.0f}"]
+
+
+def spread(summary: "Summary") -> str:
+    """Mean ± standard deviation with two decimals: ``98.31 ± 0.04``."""
+    if summary.mean is None:
+        return NOTHING
+    return f"{summary.mean + 0.0:.2f}" + ("" if summary.deviation is None else f" ± {summary.deviation:.2f}")
+
+
+def _runs(found: "Comparison", width: int | None) -> str:
+    columns = [Column("run"), number("seed"), Column("state"), number("tasks"), number("accuracy %"), number("used %")]
+    return render(columns, [_run_row(run) for side in found.sides for run in side.runs], width)
+
+
+def _run_row(run: "Measured") -> list[str]:
+    accuracy = NOTHING if run.metrics is None else f"{100 * run.metrics.average_accuracy:.2f}"
+    used = NOTHING if run.used_percent is None else " / ".join(f"{percent:.1f}" for percent in run.used_percent)
+    return [run.run, str(run.seed), run.state.value, f"{run.tasks_learnt}/{run.tasks}", accuracy, used]

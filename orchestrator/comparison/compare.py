@@ -1,0 +1,126 @@
+"""Several methods side by side: each a run, or a group of runs that differ in their seed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clnp_core.errors import ConfigError
+from clnp_core.evidence import claim, paired_permutation_test, unpaired_permutation_test
+from clnp_core.metrics import Counts
+from clnp_core.statistics import Summary, summarise
+from db.reads import Reads
+from orchestrator.comparison.measured import Measured, counts_when_learnt, measure
+
+SCRATCH = "scratch"
+"""The method that forward transfer is measured against."""
+
+QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
+    "average_accuracy_percent": lambda run: None if run.metrics is None else 100 * run.metrics.average_accuracy,
+    "learning_accuracy_percent": lambda run: _percent(run.metrics.learning_accuracy) if run.metrics else None,
+    "backward_transfer_points": lambda run: run.metrics.backward_transfer_points if run.metrics else None,
+    "forgetting_points": lambda run: run.metrics.forgetting_points if run.metrics else None,
+    "forward_transfer_points": lambda run: run.metrics.forward_transfer_points if run.metrics else None,
+    "graceful_loss_points": lambda run: run.graceful_loss_points,
+    "used_percent": lambda run: None if run.used_percent is None else sum(run.used_percent) / len(run.used_percent),
+    "trial_seconds": lambda run: run.cost.trial_cpu_seconds + run.cost.trial_gpu_seconds,
+}
+"""What is averaged over seeds, by name with its unit. ``used_percent`` is the mean over hidden layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One method of a comparison.
+
+    Attributes:
+        name: of the run or the group.
+        method: how its runs learn.
+        runs: all of them, by seed.
+        summaries: by the names of :data:`QUANTITIES` over the completed runs; seeds of the others are in ``missing``.
+    """
+
+    name: str
+    method: str
+    runs: tuple[Measured, ...]
+    summaries: dict[str, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Methods side by side, and what may be said of the first one against each of the others, in words."""
+
+    sides: tuple[Side, ...]
+    claims: tuple[str, ...]
+
+
+def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparison:
+    """Hold runs or groups against each other.
+
+    Args:
+        reads: of the database.
+        names: of runs or groups, the one that is of interest first.
+        level: below which p must be for a difference to be claimed.
+
+    Raises:
+        NotFoundError: a name is neither.
+        ConfigError: one is named twice, or they have other tasks.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"{twice} is named twice", "name each run or group once")
+    runs = {name: _runs_of(reads, name) for name in names}
+    references = _references(reads, [run for of_name in runs.values() for run in of_name])
+    sides = tuple(_side(name, [measure(reads, run, references.get(seed)) for run, seed in _seeds(reads, of_name)])
+                  for name, of_name in runs.items())
+    _require_same_tasks(sides)
+    return Comparison(sides, tuple(_claim(sides[0], other, level) for other in sides[1:]))
+
+
+def _runs_of(reads: Reads, name: str) -> list[str]:
+    grouped = [row.name for row in reads.runs(name)]
+    return grouped or [reads.run(name).name]
+
+
+def _seeds(reads: Reads, runs: Sequence[str]) -> list[tuple[str, int]]:
+    return sorted(((run, reads.run(run).seed) for run in runs), key=lambda pair: pair[1])
+
+
+def _references(reads: Reads, runs: Sequence[str]) -> dict[int, dict[int, Counts]]:
+    """By seed, the runs from scratch among those that are compared."""
+    rows = [reads.run(run) for run in runs]
+    return {row.seed: counts_when_learnt(reads, row.name) for row in rows if row.method == SCRATCH}
+
+
+def _side(name: str, runs: Sequence[Measured]) -> Side:
+    methods = dict.fromkeys(run.method for run in runs)
+    if len(methods) > 1:
+        raise ConfigError(f"group {name} holds runs of several methods: {', '.join(methods)}", "name its runs one by one")
+    seeds = [run.seed for run in runs]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"group {name} holds two runs with one seed", "name its runs one by one")
+    summaries = {quantity: summarise({run.seed: of(run) if run.counts else None for run in runs})
+                 for quantity, of in QUANTITIES.items()}
+    return Side(name, runs[0].method, tuple(runs), summaries)
+
+
+def _require_same_tasks(sides: Sequence[Side]) -> None:
+    first = sides[0].runs[0]
+    for side in sides:
+        for run in side.runs:
+            if (run.benchmark, run.tasks) != (first.benchmark, first.tasks):
+                raise ConfigError(f"{run.run} has {run.tasks} tasks of {run.benchmark}, {first.run} has {first.tasks} of "
+                                  f"{first.benchmark}", "compare runs on the same tasks")
+
+
+def _claim(first: Side, second: Side, level: float) -> str:
+    values = [{run.seed: QUANTITIES["average_accuracy_percent"](run) if run.counts else None for run in side.runs}
+              for side in (first, second)]
+    known = [{seed for seed, value in of_side.items() if value is not None} for of_side in values]
+    for side, seeds in zip((first, second), known, strict=True):
+        if not seeds:
+            return f"{side.name} has no completed run, so nothing can be said of it."
+    paired = bool(known[0] & known[1])
+    test = (paired_permutation_test if paired else unpaired_permutation_test)(*values)
+    return claim(test, first.name, second.name, level)
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction

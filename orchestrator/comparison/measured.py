@@ -1,0 +1,110 @@
+"""What one run is worth: the metrics of its accuracy matrix, what it gave up, how full it is, and what it cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clnp_core.metrics import AccuracyMatrix, CommittedStage, Counts, RunMetrics, graceful_loss, run_metrics
+from db.reads import Reads
+from db.rows import RunRow
+from db.states import RunState, TrialState
+
+PRUNES = "clnp"
+"""The method whose networks are pruned, so that a graceful loss and a capacity have a meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of work, whatever ran side by side: of trials on CPUs and on GPUs, of searching θ*, and of commits."""
+
+    trial_cpu_seconds: float
+    trial_gpu_seconds: float
+    scan_seconds: float
+    commit_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run in numbers.
+
+    Attributes:
+        run: its name.
+        method: how it learns.
+        seed: of the run.
+        state: only a completed run is averaged.
+        benchmark: its tasks.
+        tasks: how many it has.
+        tasks_learnt: how many are committed.
+        metrics: of its accuracy matrix on test data; None before the first commit.
+        graceful_loss_points: mean loss of validation accuracy at the commits, in percentage points; None for methods that
+            prune nothing.
+        used_percent: neurons used after the last commit, by hidden layer; None for methods that prune nothing.
+        cost: what it took.
+        failed_trials: trials that diverged, timed out or failed for good.
+    """
+
+    run: str
+    method: str
+    seed: int
+    state: RunState
+    benchmark: str
+    tasks: int
+    tasks_learnt: int
+    metrics: RunMetrics | None
+    graceful_loss_points: float | None
+    used_percent: tuple[float, ...] | None
+    cost: Cost
+    failed_trials: int
+
+    @property
+    def counts(self) -> bool:
+        """Whether it may be averaged with others: all of its tasks are learnt."""
+        return self.state is RunState.COMPLETED and self.metrics is not None
+
+
+def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = None) -> Measured:
+    """Measure a run from its records; nothing is computed anew.
+
+    Args:
+        reads: of the database.
+        run: its name.
+        from_scratch: by task the test counts of a network that was trained on it alone, for forward transfer.
+
+    Raises:
+        NotFoundError: no such run.
+        StateError: its records are impossible.
+    """
+    row = reads.run(run)
+    cells = {(cell.after_task, cell.on_task): (cell.test_correct, cell.test_total) for cell in reads.accuracy_matrix(run)}
+    metrics = run_metrics(AccuracyMatrix.of(cells), from_scratch) if cells else None
+    capacity = reads.capacity(run)
+    last = max((layer.task for layer in capacity), default=0)
+    prunes = row.method == PRUNES
+    used = tuple(100 * layer.used_fraction for layer in capacity if layer.task == last) if prunes and capacity else None
+    trials = reads.trials(run)
+    return Measured(
+        row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, len({after for after, _ in cells}), metrics,
+        _graceful(reads, row) if prunes else None, used,
+        Cost(sum(trial.total_seconds or 0.0 for trial in trials if not _on_gpu(trial.device)),
+             sum(trial.total_seconds or 0.0 for trial in trials if _on_gpu(trial.device)),
+             sum(selection.scan_seconds for selection in reads.selections(run)),
+             sum(commit.commit_seconds for commit in reads.commits(run))),
+        sum(trial.state is TrialState.FAILED for trial in trials))
+
+
+def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:
+    """By task the test counts right after it was learnt."""
+    return {cell.on_task: (cell.test_correct, cell.test_total) for cell in reads.accuracy_matrix(run)
+            if cell.after_task == cell.on_task}
+
+
+def _graceful(reads: Reads, row: RunRow) -> float | None:
+    best = {selection.task: selection.best_val_correct for selection in reads.selections(row.name)}
+    stages = [CommittedStage(commit.task, best[commit.task], commit.val_correct, commit.val_total)
+              for commit in reads.commits(row.name)
+              if commit.val_correct is not None and commit.val_total is not None and commit.task in best]
+    mean = graceful_loss(stages).mean
+    return None if mean is None else float(mean)
+
+
+def _on_gpu(device: str | None) -> bool:
+    return device is not None and device.startswith("cuda")

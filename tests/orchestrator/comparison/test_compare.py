@@ -1,0 +1,110 @@
+"""Runs held against each other, from records of which every number is known."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from clnp_core.errors import ConfigError, NotFoundError
+from db.reads import Reads
+from db.records import EvaluationRecord
+from db.session import open_database
+from db.store import Store
+from orchestrator.cli.comparing import comparison_text
+from orchestrator.comparison.compare import compare
+from orchestrator.comparison.measured import measure
+from tests.db.builders import Driver, commit
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return open_database(f"sqlite:///{tmp_path / 'runs.db'}", create=True)
+
+
+def learnt(engine: Engine, name: str, seed: int, rows: list[list[int]], tasks: int | None = None, method: str = "clnp",
+           group: str | None = None) -> None:
+    """A run with these counts of 300 test samples: a row for each commit."""
+    driver = Driver.of_new_run(Store(engine), name=name, seed=seed, tasks=tasks or len(rows), method=method, group=group)
+    for task, row in enumerate(rows, start=1):
+        driver.select(task)
+        cells = tuple(EvaluationRecord(on, correct, 300, f"{name}-{task}-{on}") for on, correct in enumerate(row, start=1))
+        driver.store.record_commit(driver.lease, task, dataclasses.replace(
+            commit(task), digest=f"{name}-{task}", evaluations=cells, val_correct=180, val_total=200))
+    driver.store.release_lease(driver.lease)
+
+
+def test_one_run_in_numbers(engine: Engine) -> None:
+    learnt(engine, "one", 1, [[270], [240, 285]])
+    found = measure(Reads(engine), "one", {2: (270, 300)})
+    assert found.metrics is not None
+    assert found.metrics.average_accuracy == pytest.approx(0.875)
+    assert found.metrics.backward_transfer_points == pytest.approx(-10)
+    assert found.metrics.forward_transfer_points == pytest.approx(5)
+    assert found.graceful_loss_points == pytest.approx(1)  # 182 of 200 before the pruning, 180 after it
+    assert found.used_percent == pytest.approx((50, 50))
+    assert found.cost.trial_gpu_seconds == pytest.approx(6 * 5.5)
+    assert found.cost.trial_cpu_seconds == 0
+    assert found.counts
+
+
+def test_seeds_that_both_have_are_compared_in_pairs(engine: Engine) -> None:
+    for seed in range(6):
+        learnt(engine, f"a-{seed}", seed, [[280 + seed]], group="a")
+        learnt(engine, f"b-{seed}", seed, [[270 + seed]], method="ewc", group="b")
+    found = compare(Reads(engine), ["a", "b"])
+    first, second = found.sides
+    assert (first.summaries["average_accuracy_percent"].n, second.method) == (6, "ewc")
+    assert first.summaries["average_accuracy_percent"].mean == pytest.approx(100 * 282.5 / 300)
+    assert second.summaries["graceful_loss_points"].mean is None
+    assert found.claims == ("a is 3.33 points better than b on average, better in 6 of 6 seeds (exact paired permutation test, "
+                            "p = 0.03125, below 0.05).",)
+
+
+def test_few_seeds_support_no_claim(engine: Engine) -> None:
+    learnt(engine, "a", 0, [[280]])
+    learnt(engine, "b", 0, [[270]])
+    [said] = compare(Reads(engine), ["a", "b"]).claims
+    assert "one seed supports no claim about the methods" in said
+
+
+def test_a_run_that_is_not_completed_is_named_and_not_averaged(engine: Engine) -> None:
+    learnt(engine, "a-0", 0, [[280], [280, 280]], group="a")
+    learnt(engine, "a-1", 1, [[10]], tasks=2, group="a")
+    found = compare(Reads(engine), ["a"])
+    [side] = found.sides
+    summary = side.summaries["average_accuracy_percent"]
+    assert (summary.n, summary.missing) == (1, (1,))
+    assert summary.mean == pytest.approx(100 * 280 / 300)
+    text = comparison_text(found, None)
+    assert "a-1 is stopped with 1 of 2 tasks learnt: it is not averaged." in text
+    assert "1 of 2" in text
+
+
+def test_forward_transfer_is_against_the_run_from_scratch_with_the_same_seed(engine: Engine) -> None:
+    learnt(engine, "own", 3, [[280], [280, 290]])
+    learnt(engine, "alone", 3, [[270], [270, 260]], method="scratch")
+    own, alone = compare(Reads(engine), ["own", "alone"]).sides
+    assert own.summaries["forward_transfer_points"].mean == pytest.approx(10)
+    assert alone.summaries["forward_transfer_points"].mean == 0
+    assert alone.summaries["backward_transfer_points"].mean == 0
+
+
+def test_what_cannot_be_compared(engine: Engine) -> None:
+    learnt(engine, "a", 0, [[280]])
+    learnt(engine, "b", 0, [[280], [280, 280]])
+    learnt(engine, "c-0", 0, [[280]], group="c")
+    learnt(engine, "c-1", 0, [[280]], group="c")
+    learnt(engine, "d-0", 0, [[280]], group="d")
+    learnt(engine, "d-1", 1, [[280]], group="d", method="ewc")
+    reads = Reads(engine)
+    with pytest.raises(NotFoundError, match="no run 'nobody'"):
+        compare(reads, ["a", "nobody"])
+    with pytest.raises(ConfigError, match="a is named twice"):
+        compare(reads, ["a", "a"])
+    with pytest.raises(ConfigError, match="b has 2 tasks of permuted-digits, a has 1"):
+        compare(reads, ["a", "b"])
+    with pytest.raises(ConfigError, match="group c holds two runs with one seed"):
+        compare(reads, ["c"])
+    with pytest.raises(ConfigError, match="group d holds runs of several methods: clnp, ewc"):
+        compare(reads, ["d"])
