@@ -62,6 +62,7 @@ class SideBySide:
         self._environment = {**driver_environment(place), "PYTHONIOENCODING": "utf-8", "RAY_ADDRESS": address}
         self._drivers: list[Driver] = []
         self._codes: dict[str, int] = {}
+        self._ending = threading.Lock()
         self._stopping = threading.Event()
         self._telling_fails = False
 
@@ -125,12 +126,15 @@ class SideBySide:
             self._tell(driver.run, f"error: its driver was ended from outside: {signal.strsignal(-code)}")
             self._tell(driver.run, f"hint: what is recorded is safe; `clnp resume {driver.run}` goes on")
             code = RunFailedError.exit_code
-        self._codes[driver.run] = code
-        left = runs - len(self._codes)
-        state = "ended"
+        with self._ending:
+            self._codes[driver.run] = code
+            left = runs - len(self._codes)
+            self._tell(None, f"run {driver.run} {self._state(driver.run)}" + (f"; {plural(left, 'run')} left" if left else ""))
+
+    def _state(self, run: str) -> str:
         with suppress(DatabaseError), self._place.reads() as reads:
-            state = reads.run_state(driver.run).value
-        self._tell(None, f"run {driver.run} is {state}" + (f"; {plural(left, 'run')} still at work" if left else ""))
+            return f"is {reads.run_state(run).value}"
+        return "has ended"
 
     def _read(self, driver: Driver) -> None:
         for line in driver.lines():
