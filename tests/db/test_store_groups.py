@@ -13,7 +13,8 @@ RUNS = [new_run(f"lab-seed-{seed}", seed=seed) for seed in (3, 0)]
 
 def test_a_group_is_recorded_with_all_its_runs(store: Store, reads: Reads) -> None:
     store.create_group("lab", RUNS)
-    assert [(run.name, run.seed, run.group) for run in reads.group("lab")] == [("lab-seed-3", 3, "lab"), ("lab-seed-0", 0, "lab")]
+    assert [(run.name, run.seed, run.group) for run in reads.group("lab")] == [
+        ("lab-seed-3", 3, "lab"), ("lab-seed-0", 0, "lab")]
 
 
 def test_or_with_none_of_them(store: Store, reads: Reads) -> None:

@@ -45,8 +45,8 @@ def test_of_seed_and_seeds_the_record_has_the_one_that_counts(values: dict[str, 
                        "distinct whole numbers of at least 0"),
     ({"seeds": 3}, "seeds: must be a list, not 3; instead of seed: a run for each, all of them a group; distinct whole numbers "
                    "of at least 0"),
-    ({"seed": 0, "seeds": [0]}, "seeds: stands beside seed; remove one of the two: seed is of a single run, seeds of a group of "
-                                "runs"),
+    ({"seed": 0, "seeds": [0]}, "seeds: stands beside seed; remove one of the two: seed is of a single run, seeds of a group "
+                                "of runs"),
     ({"name": "n" * 95, "seeds": [7, 123]}, "seeds: makes names of 104 characters, and a run's has at most 100; choose a name "
                                             "of at most 91")])
 def test_seeds_that_are_refused(values: dict[str, Any], changes: dict[str, Any], told: str) -> None:
