@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
-from db.models import Run, Stage, Trial
+from db.models import Run, RunGroup, Stage, Trial
 from db.processes import is_gone
 from db.records import Owner
 
@@ -21,12 +21,17 @@ def find_run(session: Session, name: str, lock: bool = False) -> Run:
         lock: hold the row until the transaction ends (SQLite holds the whole file already).
 
     Raises:
-        NotFoundError: with the nearest names.
+        NotFoundError: with the nearest names, or the runs of the group that has this name.
     """
     query = select(Run).where(Run.name == name)
     run = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if run is None:
-        near = difflib.get_close_matches(name, session.scalars(select(Run.name)).all(), n=3, cutoff=0.5)
+        of_group = session.scalars(select(Run.name).join(RunGroup, RunGroup.id == Run.group_id).where(RunGroup.name == name)
+                                   .order_by(Run.id)).all()
+        if of_group:
+            raise NotFoundError(f"{name!r} is a group of runs, not a run", f"its runs are {', '.join(of_group)}")
+        names = [*session.scalars(select(Run.name)), *session.scalars(select(RunGroup.name))]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "`clnp ls` lists the runs"
         raise NotFoundError(f"there is no run {name!r}", hint)
     return run

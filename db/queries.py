@@ -122,6 +122,22 @@ def accuracy_matrix(run: str, url: str | None = None) -> pd.DataFrame:
     return evaluations(run, url).pivot(index="after_task", columns="on_task", values="test_accuracy").astype("float64")
 
 
+def group_evaluations(group: str, url: str | None = None) -> pd.DataFrame:
+    """The accuracy matrices of all runs of a group as one row per cell, with the run, its seed and its state."""
+    with reading(url) as reads:
+        parts = [(run, frame(AccuracyRow, reads.accuracy_matrix(run.name))) for run in reads.group(group)]
+    cells = [part.assign(run=run.name, seed=run.seed, state=run.state.value) for run, part in parts if len(part)]
+    found = pd.concat(cells, ignore_index=True) if cells else parts[0][1].assign(run=[], seed=[], state=[])
+    return found[["run", "seed", "state", *parts[0][1].columns]]
+
+
+def group_accuracy_matrix(group: str, url: str | None = None) -> pd.DataFrame:
+    """Test accuracy of all runs of a group, a fraction: one row per run and commit, one column per task (``on_task``). Runs
+    that are not complete have fewer rows; ``group_evaluations`` tells their states."""
+    cells = group_evaluations(group, url)
+    return cells.pivot(index=["run", "after_task"], columns="on_task", values="test_accuracy").astype("float64")
+
+
 def events(run: str, url: str | None = None) -> pd.DataFrame:
     """What happened to a run, oldest first."""
     with reading(url) as reads:

@@ -51,7 +51,7 @@ from db.states import RunState, TrialState
 class Reads:
     """Reads on the engine that :func:`db.session.open_database` gave; threads may share them.
 
-    A run is named as on the command line. Every method raises :class:`~clnp_core.errors.NotFoundError` for a run, task
+    A run is named as on the command line. Every method raises :class:`~clnp_core.errors.NotFoundError` for a run, group, task
     or trial that is not there, and :class:`~clnp_core.errors.DatabaseError` when the database cannot be read.
     """
 
@@ -80,6 +80,16 @@ class Reads:
             if group is not None:
                 query = query.join(RunGroup, RunGroup.id == Run.group_id).where(RunGroup.name == group)
             return run_rows(session, session.scalars(query).all())
+
+    def group(self, name: str) -> list[RunRow]:
+        """The runs of a group, oldest first; there is no group without any."""
+        rows = self.runs(name)
+        if not rows:
+            with self._session() as session:
+                names = session.scalars(select(RunGroup.name).order_by(RunGroup.id)).all()
+            raise NotFoundError(f"there is no group of runs {name!r}",
+                                f"the groups are {', '.join(names)}" if names else "`seeds` in a config makes one")
+        return rows
 
     def run_state(self, run: str) -> RunState:
         """What a run is doing."""

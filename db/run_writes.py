@@ -1,11 +1,12 @@
 """Writes about a run as a whole: create, lease, requests, events, remove."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,9 @@ from db.records import Lease, NewRun, Owner
 from db.rows import RequestRow
 from db.states import RequestKind, StageState
 from db.writer import Writer, record_event, upsert
+
+NAMING_LOCK = 0x636C6E71
+"""PostgreSQL's advisory lock under which one process at a time names runs and groups."""
 
 
 class RunWrites(Writer):
@@ -36,6 +40,19 @@ class RunWrites(Writer):
         """
         with self._transaction() as session:
             return insert_run(session, new, new.first_task).id
+
+    def create_group(self, group: str, runs: Sequence[NewRun]) -> None:
+        """Record a new group with all its runs, or nothing.
+
+        Raises:
+            StateError: a run or a group has its name, or that of one of its runs.
+        """
+        with self._transaction() as session:
+            hold_names(session)
+            if session.scalar(select(RunGroup.id).where(RunGroup.name == group)) is not None:
+                raise group_taken(group)
+            for new in runs:
+                insert_run(session, replace(new, group=group))
 
     def acquire_lease(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None = None) -> Lease:
         """Become the driver of a run. Every lease before this one can write nothing from now on.
@@ -188,12 +205,15 @@ def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
     """The run's row and its PENDING stages, from ``first_task`` on.
 
     Raises:
-        StateError: the name is taken, whoever took it first.
+        StateError: the name is taken, by a run or a group, whoever took it first.
     """
+    hold_names(session)
     now = database_now(session)
-    run_id = session.scalar(select(Run.id).where(Run.name == new.name))
-    if run_id is not None:
-        raise taken(new.name)
+    for name in filter(None, (new.name, new.group)):  # no name is of both a run and a group, so that either is found by it
+        if session.scalar(select(Run.id).where(Run.name == name)) is not None:
+            raise taken(name)
+    if session.scalar(select(RunGroup.id).where(RunGroup.name == new.name)) is not None:
+        raise group_taken(new.name)
     group_id = None
     if new.group is not None:
         upsert(session, RunGroup, [{"name": new.group, "created_at": now}], ["name"], ["name"])
@@ -213,10 +233,22 @@ def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
     return run
 
 
+def hold_names(session: Session) -> None:
+    """Let nobody else give names to runs and groups until the transaction ends (SQLite holds the whole file already)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": NAMING_LOCK})
+
+
 def taken(name: str) -> StateError:
     """The error of a name that another run has."""
     return StateError(f"there is a run {name!r} already",
                       f"choose another name with --name, or continue that one: `clnp resume {name}`")
+
+
+def group_taken(name: str) -> StateError:
+    """The error of a name that a group has."""
+    return StateError(f"there is a group of runs {name!r} already",
+                      f"choose another name with --name, or continue that group: `clnp resume {name}`")
 
 
 def _busy(run: Run, holder: Owner, now: datetime, ttl_seconds: float) -> BusyError:

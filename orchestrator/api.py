@@ -13,11 +13,12 @@ tables without handles.
 from orchestrator.configuration.config import Config
 from orchestrator.console.plain import ConsoleProgress
 from orchestrator.handles.commit import Commit
+from orchestrator.handles.group import Group
 from orchestrator.handles.run import Run
 from orchestrator.handles.runs import Runs
 from orchestrator.handles.stage import Stage
 from orchestrator.handles.trial import Trial
-from orchestrator.launching import AnyConfig, Overrides, fork_run, launch_run, resume_run
+from orchestrator.launching import AnyConfig, Overrides, built, fork_run, launch_run, resume_run
 from orchestrator.place import Place, storage_root
 from orchestrator.progress import Progress
 from orchestrator.removing import remove_run
@@ -25,8 +26,8 @@ from orchestrator.requesting import request_cancel, request_stop
 from orchestrator.verifying import VerifiedCommit, verify_run
 
 __all__ = [
-    "Commit", "Config", "ConsoleProgress", "Progress", "Run", "Runs", "Stage", "Trial", "VerifiedCommit", "fork", "launch",
-    "remove", "request_cancel", "request_stop", "resume", "run", "runs", "start", "storage_root", "verify"]
+    "Commit", "Config", "ConsoleProgress", "Group", "Progress", "Run", "Runs", "Stage", "Trial", "VerifiedCommit", "fork",
+    "group", "launch", "remove", "request_cancel", "request_stop", "resume", "run", "runs", "start", "storage_root", "verify"]
 
 
 def run(name: str, *, url: str | None = None, storage: str | None = None) -> Run:
@@ -53,26 +54,48 @@ def runs(group: str | None = None, *, url: str | None = None, storage: str | Non
         return Runs(tuple(row.name for row in reads.runs(group)), place)
 
 
+def group(name: str, *, url: str | None = None, storage: str | None = None) -> Group:
+    """A recorded group of runs, by its name.
+
+    Raises:
+        NotFoundError: no such group.
+        DatabaseError: there is no database, or it cannot be read.
+    """
+    place = Place.of(url, storage)
+    with place.reads() as reads:
+        reads.group(name)
+    return Group(name, place)
+
+
 def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), progress: Progress | None = None,
-           url: str | None = None, storage: str | None = None) -> Run:
-    """Record a run and drive it in this process until it has ended or is asked to stop.
+           url: str | None = None, storage: str | None = None) -> Run | Group:
+    """Record a run and drive it in this process until it has ended or is asked to stop. With several ``seeds``: a group of
+    runs, each driven by a process of its own, all of them side by side.
 
     Args:
         config: the path of a file, its sections as dictionaries, or a configuration that is built already.
-        name: of the run; must be free. None takes the config's name, with a number behind it if that is taken.
+        name: of the run or the group; must be free. None takes the config's name, with a number behind it if that is taken.
         overrides: over a file or its sections: ``["a.b=value"]``, the value in YAML, or ``{"a.b": value}``.
-        progress: who wants to hear of the steps, such as ``api.ConsoleProgress()``; None is silent.
+        progress: who wants to hear of the steps, such as ``api.ConsoleProgress()``; None is silent. Of a group it hears lines,
+            as notices.
         url, storage: see :mod:`orchestrator.api`.
 
     Returns:
-        The run, whose driver has ended: completed, depleted, or stopped.
+        The run, whose driver has ended: completed, depleted, or stopped. With ``seeds`` the group; ``standing`` tells how each
+        of its runs ended.
 
     Raises:
         ConfigError, DatabaseError, StateError: nothing was started.
-        RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the run can be resumed.
+        RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the run can be resumed. A run of a group that
+            fails raises nothing.
     """
-    place = Place.of(url, storage)
-    return Run(launch_run(place, config, name, overrides, progress), place)
+    place, loaded = Place.of(url, storage), built(config, name, overrides)
+    if loaded.seeds is None:
+        return Run(launch_run(place, loaded, name, (), progress), place)
+    from orchestrator.groups.launching import launch_group
+    from orchestrator.groups.telling import PlainTelling
+
+    return Group(launch_group(place, loaded, name, PlainTelling(progress or Progress())).group, place)
 
 
 def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), url: str | None = None,

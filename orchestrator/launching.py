@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from db.session import open_database
 from db.states import RunState
 from db.store import Store
 from orchestrator import plan
-from orchestrator.configuration.config import MAX_NAME, Config, load
+from orchestrator.configuration.config import Config, load
+from orchestrator.configuration.seeds import MAX_NAME
 from orchestrator.configuration.yaml_text import assignment_path, override
 from orchestrator.driving import NotStartedError, drive_run
 from orchestrator.forking import forked_config
@@ -33,7 +35,7 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
     engine = open_database(place.url, create=True)
     try:
         store, reads = Store(engine), Reads(engine)
-        run = name if name is not None else _free_name(reads, loaded.name)
+        run = name if name is not None else free_name(reads, loaded.name)
         store.create_run(new_run(run, loaded))
         try:
             drive_run(engine, run, loaded, progress or Progress(), place.storage)
@@ -54,7 +56,7 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
         store, reads = Store(engine), Reads(engine)
         source = reads.run(run)
         loaded = forked_config(source.config, run, after_task, assignments(overrides), name or f"{run[:MAX_NAME - 9]}-fork")
-        forked = name if name is not None else _free_name(reads, loaded.name)
+        forked = name if name is not None else free_name(reads, loaded.name)
         store.fork_run(run, after_task, new_run(forked, loaded))
         told = progress or Progress()
         told.notice(f"run {forked} goes on from task {after_task} of run {run}" if after_task else
@@ -143,13 +145,21 @@ def new_run(name: str, config: Config) -> NewRun:
                   first_task=plan.first_task(config))
 
 
+def free_name(reads: Reads, wanted: str, endings: Sequence[str] = ()) -> str:
+    """A name that no run and no group has, nor, with any of the endings behind it, a run: the one that is wanted, or that with
+    a number."""
+    rows = reads.runs()
+    taken = {row.name for row in rows} | {row.group for row in rows}
+    room = MAX_NAME - max(map(len, endings), default=0)
+    for number in count(1):
+        counter = "" if number == 1 else f"-{number}"
+        name = f"{wanted[:room - len(counter)]}{counter}"
+        if not taken & {name, *(f"{name}{ending}" for ending in endings)}:
+            return name
+    raise AssertionError("numbers do not end")
+
+
 def _has_lost_commits(reads: Reads, run: str, storage: str) -> bool:
     from workers.jobs import lost_artifacts
 
     return bool(lost_artifacts([commit.digest for commit in reads.commits(run)], storage))
-
-
-def _free_name(reads: Reads, wanted: str) -> str:
-    taken = {row.name for row in reads.runs()}
-    numbered = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
-    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)

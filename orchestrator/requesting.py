@@ -1,4 +1,6 @@
-"""Asking the driver of a run to stop, wherever it runs: for now, or for good."""
+"""Asking the driver of a run, or those of a group, to stop, wherever they are: for now, or for good."""
+
+from collections.abc import Callable, Sequence
 
 from clnp_core.errors import StateError
 from db.reads import Reads
@@ -6,6 +8,9 @@ from db.rows import RunRow
 from db.session import open_database
 from db.states import RequestKind, RunState
 from db.store import Store
+
+ENDED = (RunState.COMPLETED, RunState.DEPLETED, RunState.CANCELLED)
+"""States of a run in which there is nothing left to cancel."""
 
 
 def request_stop(run: str, *, url: str | None = None) -> RunRow:
@@ -41,10 +46,53 @@ def request_cancel(run: str, *, url: str | None = None) -> RunRow:
     engine = open_database(url)
     try:
         row = Reads(engine).run(run)
-        if row.state in (RunState.COMPLETED, RunState.DEPLETED, RunState.CANCELLED):
+        if row.state in ENDED:
             raise StateError(f"run {run!r} is {row.state.value}: there is nothing to cancel",
                              f"`clnp show {run}` shows it; `clnp rm {run}` removes it")
         Store(engine).request(run, RequestKind.CANCEL)
         return row
+    finally:
+        engine.dispose()
+
+
+def request_stop_of_group(group: str, *, url: str | None = None) -> Sequence[str]:
+    """Ask the drivers of a group's runs, wherever they are, to stop cleanly.
+
+    Returns:
+        The runs that have a driver, and were asked.
+
+    Raises:
+        NotFoundError: no such group.
+        StateError: nobody drives any of them.
+    """
+    return _request_of_group(group, RequestKind.STOP, lambda row: row.driver_lives, url,
+                             f"no run of group {group!r} has a driver that could stop")
+
+
+def request_cancel_of_group(group: str, *, url: str | None = None) -> Sequence[str]:
+    """End all runs of a group for good that have not ended.
+
+    Returns:
+        The runs that were asked.
+
+    Raises:
+        NotFoundError: no such group.
+        StateError: all of them have ended already.
+    """
+    return _request_of_group(group, RequestKind.CANCEL, lambda row: row.state not in ENDED, url,
+                             f"every run of group {group!r} has ended: there is nothing to cancel")
+
+
+def _request_of_group(group: str, kind: RequestKind, concerns: Callable[[RunRow], bool], url: str | None,
+                      nothing: str) -> Sequence[str]:
+    engine = open_database(url)
+    try:
+        asked = [row.name for row in Reads(engine).group(group) if concerns(row)]
+        if not asked:
+            raise StateError(nothing, f"`clnp status {group}` shows where its runs stand")
+        store = Store(engine)
+        for run in asked:
+            store.request(run, kind)
+        return asked
     finally:
         engine.dispose()

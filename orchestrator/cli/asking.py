@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 def stop(settings: Settings, run: str, as_json: bool) -> None:
     """Ask the driver of RUN to stop cleanly.
 
-    It may run on any machine, and obeys within seconds; `clnp resume RUN` goes on later.
+    It may run on any machine, and obeys within seconds; `clnp resume RUN` goes on later. RUN may be a group: all its drivers
+    are asked then.
     """
     from orchestrator import api
+    from orchestrator.cli import groups
 
+    if groups.is_group(settings, run):
+        groups.stop(settings, run, as_json)
+        return
     row = api.request_stop(run, url=settings.url)
     if as_json:
         say_json({"run": run, "requested": "stop", "driver": row.owner})
@@ -37,10 +42,14 @@ def cancel(settings: Settings, run: str, as_json: bool) -> None:
     """End RUN for good.
 
     Its driver stops within seconds, and no resume takes it up again. What is recorded stays: `clnp fork RUN --task K` goes
-    on from one of its commits, `clnp rm RUN` removes it.
+    on from one of its commits, `clnp rm RUN` removes it. RUN may be a group: all its runs end then.
     """
     from orchestrator import api
+    from orchestrator.cli import groups
 
+    if groups.is_group(settings, run):
+        groups.cancel(settings, run, as_json)
+        return
     row = api.request_cancel(run, url=settings.url)
     driven = row.owner if row.driver_lives else None
     if as_json:

@@ -12,13 +12,14 @@ import click
 
 from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState
+from orchestrator.cli import groups
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
 from orchestrator.text.output import note, say, say_json
 from orchestrator.text.words import plural, ranges
 
 if TYPE_CHECKING:
-    from db.rows import RunRow, TrialRow
+    from db.rows import TrialRow
     from orchestrator.progress import Progress
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -58,7 +59,7 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
     """Start the run that CONFIG describes, and drive it to its end.
 
     CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
-    run can be resumed.
+    run can be resumed. With several seeds in CONFIG there is a run for each, and all are driven side by side.
     """
     import_from_here()
     if dry_run:
@@ -68,12 +69,16 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
         return 0
     check_storage()
     from orchestrator import api
+    from orchestrator.launching import built
 
+    loaded = built(config, name, overrides)
+    if loaded.seeds is not None:
+        return groups.launch(settings, loaded, name, telling, hooks, as_json)
     ending = Ending()
     progress = _listening(ending, telling, hooks)
     with _told_how_to_go_on(ending, progress):
-        row = api.launch(config, name=name, overrides=overrides, progress=progress, url=settings.url).row
-    return _finish(settings, row, ending, as_json)
+        launched = api.launch(loaded, name=name, progress=progress, url=settings.url).name
+    return _finish(settings, launched, ending, as_json)
 
 
 @click.command()
@@ -88,19 +93,23 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
            as_json: bool) -> int:
     """Go on with RUN where it stands.
 
-    Finished trials are never trained again. Progress goes to standard error, the results to standard output.
+    Finished trials are never trained again. Progress goes to standard error, the results to standard output. RUN may be a
+    group: all its runs that are not over go on, side by side.
     """
     import_from_here()
     check_storage()
+    if groups.is_group(settings, run):
+        flags = ["--retry-failed"] * retry_failed + ["--accept-environment"] * accept_environment
+        return groups.resume(settings, run, flags, telling, hooks, as_json)
     from orchestrator import api
 
     ending = Ending(run)
     progress = _listening(ending, telling, hooks)
     tell_what_is_found(settings, run, retry_failed, progress.notice)
     with _told_how_to_go_on(ending, progress):
-        row = api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment,
-                         progress=progress, url=settings.url).row
-    return _finish(settings, row, ending, as_json)
+        api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment, progress=progress,
+                   url=settings.url)
+    return _finish(settings, run, ending, as_json)
 
 
 @click.command()
@@ -130,9 +139,9 @@ def fork(settings: Settings, run: str, task: int, name: str | None, overrides: t
     ending = Ending()
     progress = _listening(ending, telling, hooks)
     with _told_how_to_go_on(ending, progress):
-        row = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
-                       progress=progress, url=settings.url).row
-    return _finish(settings, row, ending, as_json)
+        forked = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
+                          progress=progress, url=settings.url).name
+    return _finish(settings, forked, ending, as_json)
 
 
 def import_from_here() -> None:
@@ -221,12 +230,13 @@ def _fate(trial: "TrialRow", every_failure: bool) -> str:
     return f"failed ({kind.value if kind else 'unknown'}), trained again"
 
 
-def _finish(settings: Settings, row: "RunRow", ending: Ending, as_json: bool) -> int:
+def _finish(settings: Settings, run: str, ending: Ending, as_json: bool) -> int:
     """The results, and how the run ended: 130 only where somebody at this keyboard ended it."""
     from orchestrator.cli.results import results_text, run_document
     from orchestrator.progress import INTERRUPTED as BY_SIGNAL
 
     with reading(settings) as reads:
+        row = reads.run(run)
         if as_json:
             say_json(run_document(reads, row))
         else:

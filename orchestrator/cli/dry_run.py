@@ -13,23 +13,24 @@ from orchestrator.configuration.sweep import GridPoint, LogRange
 from orchestrator.plan import PlannedTask
 from orchestrator.text.output import say, say_json, terminal_width
 from orchestrator.text.table import number, render
-from orchestrator.text.words import alpha_text, architecture_text, plural, points_text, rate_text, training_text
+from orchestrator.text.words import alpha_text, architecture_text, plural, points_text, ranges, rate_text, training_text
 from workers.spec import BUILT_IN_BENCHMARKS
 
 
 def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool) -> None:
-    """Print the plan of the run that a config describes.
+    """Print the plan of the run, or the group of runs, that a config describes.
 
     Raises:
         ConfigError, DataError: what a launch would find wrong with the config, or with a benchmark of one's own.
     """
     config = load(path, overrides, name=name)
-    network = plan.architecture(config, *_shape(config))
+    runs = config.of_each_seed(config.name)
+    network = plan.architecture(config, *_shape(runs[0] if runs else config))
     tasks = plan.overview(config)
     if as_json:
-        say_json(_document(config, network, tasks))
+        say_json(_document(config, network, tasks, runs))
     else:
-        _say(config, network, tasks)
+        _say(config, network, tasks, runs)
 
 
 def _shape(config: Config) -> tuple[tuple[int, ...], int]:
@@ -48,8 +49,9 @@ def _shape(config: Config) -> tuple[tuple[int, ...], int]:
     return tuple(data.train.inputs.shape[1:]), data.classes
 
 
-def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) -> dict[str, Any]:
-    return {"name": config.name, "config": config.resolved(), "config_digest": config.digest(),
+def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config]) -> dict[str, Any]:
+    return {"name": config.name, "runs_of_group": [{"name": run.name, "seed": run.seed} for run in runs] or None,
+            "config": config.resolved(), "config_digest": config.digest(),
             "network": {**network.to_json(), "hidden": list(network.hidden), "parameters": network.parameter_count()},
             "trials": sum(task.trials for task in tasks),
             "tasks": [{"task": task.task, "trials": task.trials, "source": task.source,
@@ -57,10 +59,15 @@ def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask
                                   for index, point in enumerate(task.points)]} for task in tasks]}
 
 
-def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) -> None:
+def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config]) -> None:
     trials = sum(task.trials for task in tasks)
-    say(f"run {config.name}: {plural(len(tasks), 'task')} of {config.benchmark.name}, {plural(trials, 'trial')}, "
-        f"seed {config.seed}")
+    amount = f"{plural(len(tasks), 'task')} of {config.benchmark.name}, {plural(trials, 'trial')}"
+    if runs:
+        say(f"group {config.name}: {plural(len(runs), 'run')} side by side, each {amount}, "
+            f"{'seed' if len(runs) == 1 else 'seeds'} {ranges([run.seed for run in runs])}")
+        say(f"runs      {', '.join(run.name for run in runs)}")
+    else:
+        say(f"run {config.name}: {amount}, seed {config.seed}")
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
     say(f"training  {training_text(config.training.model_dump(mode='json'))}")
     say(f"pruning   margin {points_text(str(config.selection.margin_points))}, {config.selection.threshold.value} threshold")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import groups
 from orchestrator.cli.options import (
     MAX_COUNT,
     Settings,
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
 def status(settings: Settings, run: str | None, as_json: bool) -> None:
     """Show where RUN stands, task by task.
 
-    Without RUN: every run that has not completed.
+    Without RUN: every run that has not completed. RUN may be a group: a line for each of its runs, and what the completed ones
+    achieved.
     """
+    if run is not None and groups.is_group(settings, run):
+        groups.show(settings, run, as_json)
+        return
     with reading(settings) as reads:
         rows = [reads.run(run)] if run is not None else [row for row in reads.runs() if row.tasks_committed < row.tasks]
         if as_json:

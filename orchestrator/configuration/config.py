@@ -25,6 +25,7 @@ from orchestrator.configuration.fine_tuning import FineTuning
 from orchestrator.configuration.network import UNREADABLE, WRITTEN_OUT, Network, alpha_count
 from orchestrator.configuration.own_network import Reading, with_own_network
 from orchestrator.configuration.resources import Evaluation, Resources
+from orchestrator.configuration.seeds import MAX_NAME, SEED_GIVEN, Seed, Seeds, check_seeds, run_ending
 from orchestrator.configuration.selection import Selection
 from orchestrator.configuration.storage import Storage
 from orchestrator.configuration.sweep import GridPoint, LogRange, Section, Sweep, per_layer
@@ -33,11 +34,7 @@ from orchestrator.configuration.yaml_text import assignment_path, override, read
 from workers.methods import Method
 from workers.spec import BUILT_IN_BENCHMARKS
 
-MAX_NAME = 100
-"""Characters of a run's name."""
-
 _RUN_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
-_MAX_SEED = 2**63 - 1
 
 
 class Config(Section):
@@ -45,8 +42,9 @@ class Config(Section):
 
     name: Annotated[str, Field(strict=True)] = Field(
         description="letters, digits, dots, dashes and underscores, at most 100, the first a letter or a digit")
-    seed: Annotated[int, Field(strict=True, ge=0, le=_MAX_SEED)] = Field(
-        default=0, description="the root of every random choice, a whole number of at least 0")
+    seed: Seed = Field(default=0, description="the root of every random choice, a whole number of at least 0")
+    seeds: Seeds | None = Field(
+        default=None, description="instead of seed: a run for each, all of them a group; distinct whole numbers of at least 0")
     method: Method = Field(default=Method.CLNP, description="how the tasks are learnt: clnp, or what it is held against")
     benchmark: Benchmark = Field(description="the sequence of tasks")
     network: Network = Field(description="the network that all tasks share")
@@ -74,6 +72,13 @@ class Config(Section):
         if not _RUN_NAME.fullmatch(name):
             raise ValueError(f"{show(name)} cannot name a run")
         return name
+
+    @field_validator("seeds")
+    @classmethod
+    def _make_a_group(cls, seeds: tuple[int, ...] | None, info: ValidationInfo) -> tuple[int, ...] | None:
+        if seeds is not None:
+            check_seeds(seeds, info)
+        return seeds
 
     @field_validator("network")
     @classmethod
@@ -156,7 +161,7 @@ class Config(Section):
         """
         reading = Reading(dict(values), is_written_out=True) if recorded else with_own_network(values)
         context = {"layers": alpha_count(reading.values.get("network")), WRITTEN_OUT: reading.is_written_out,
-                   UNREADABLE: reading.error}
+                   UNREADABLE: reading.error, SEED_GIVEN: "seed" in reading.values}
         try:
             return cls.model_validate(reading.values, context=context)
         except ValidationError as error:
@@ -173,14 +178,22 @@ class Config(Section):
         return cls.parse({"storage": {"keep_trials": "all"}, **recorded}, "the recorded config", recorded=True)
 
     def resolved(self) -> dict[str, Any]:
-        """Every key with its value, defaults filled in, as plain JSON values. ``method`` and ``baseline`` are left out for
-        CLNP: configs from before there were others keep their digests."""
-        return self.model_dump(mode="json", exclude={"method", "baseline"} if self.method.divides_the_network else None)
+        """Every key with its value, defaults filled in, as plain JSON values; of ``seed`` and ``seeds`` the one that counts.
+
+        ``method`` and ``baseline`` are left out for CLNP: configs from before there were others keep their digests.
+        """
+        without = {"seeds" if self.seeds is None else "seed"} | ({"method", "baseline"} if self.method.divides_the_network else set())
+        return self.model_dump(mode="json", exclude=without)
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of the resolved configuration in canonical JSON."""
         text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def of_each_seed(self, group: str) -> "tuple[Config, ...]":
+        """The configurations of a group's runs, one for each of ``seeds``; each has its own name and ``seed``."""
+        return tuple(self.model_copy(update={"name": f"{group}{run_ending(seed)}", "seed": seed, "seeds": None})
+                     for seed in self.seeds or ())
 
     def grid(self) -> tuple[GridPoint, ...]:
         """The points of a swept task; a trial's number is its index. α varies slowest, the learning rate fastest. L1 serves

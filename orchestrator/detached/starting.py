@@ -18,7 +18,8 @@ from db.reads import Reads
 from db.session import open_database
 from db.states import RunState
 from db.store import Store
-from orchestrator.configuration.config import MAX_NAME, Config
+from orchestrator.configuration.config import Config
+from orchestrator.configuration.seeds import MAX_NAME
 from orchestrator.detached.jobs import LONGEST_OUTPUT_BYTES, Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
 from orchestrator.detached.ray_jobs import RayJobs, sendable
 from orchestrator.launching import new_run
@@ -33,6 +34,13 @@ echo $!
 
 PRIVATE = ("CLNP_TOKEN",)
 """What a driver has no use for."""
+
+
+def driver_environment(place: Place) -> dict[str, str]:
+    """The environment of a driver that this process starts. The address of the database goes along in it: other users see the
+    arguments of a process."""
+    environment = {name: value for name, value in os.environ.items() if name not in PRIVATE}
+    return environment | {"CLNP_DB_URL": place.url, "CLNP_STORAGE": place.storage, "PYTHONUNBUFFERED": "1"}
 
 
 class Starter:
@@ -58,11 +66,14 @@ class Starter:
 
         Raises:
             StateError: the name is taken.
-            ConfigError: jobs of this kind cannot be started here.
+            ConfigError: jobs of this kind cannot be started here, or the config has several seeds.
             RunFailedError: the cluster takes no job; nothing is recorded then.
             DatabaseError: it cannot be written to.
         """
         self._check(kind)
+        if config.seeds is not None:
+            raise ConfigError("seeds makes a group of runs, and drivers in the background are started for single runs only",
+                              "launch it with `clnp launch`, or launch one seed at a time, as `seed`")
         engine = open_database(self._place.url, create=True)
         try:
             store = Store(engine)
@@ -173,11 +184,9 @@ class Starter:
         return self._now(record)
 
     def _detached(self, place: Path, command: Sequence[str]) -> int:
-        """The address of the database goes along in the environment: other users see the arguments of a process."""
-        environment = {name: value for name, value in os.environ.items() if name not in PRIVATE}
-        environment |= {"CLNP_DB_URL": self._place.url, "CLNP_STORAGE": self._place.storage, "PYTHONUNBUFFERED": "1"}
-        shell = subprocess.run(["/bin/sh", "-c", DETACHED, "clnp-job", str(place), *command], env=environment,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, check=True)
+        shell = subprocess.run(["/bin/sh", "-c", DETACHED, "clnp-job", str(place), *command],
+                               env=driver_environment(self._place), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               start_new_session=True, check=True)
         return int(shell.stdout)
 
     def _now(self, record: JobRecord) -> Job:

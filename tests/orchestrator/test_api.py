@@ -33,7 +33,7 @@ def test_looking_at_a_run_loads_neither_torch_nor_pandas(tmp_path: Path) -> None
 def test_every_name_is_there_and_says_what_it_is() -> None:
     assert set(api.__all__) <= set(dir(api))
     public = [getattr(api, name) for name in api.__all__]
-    members = [member for handle in (api.Run, api.Runs, api.Stage, api.Trial, api.Commit)
+    members = [member for handle in (api.Run, api.Runs, api.Group, api.Stage, api.Trial, api.Commit)
                for name, member in inspect.getmembers(handle)
                if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))]
     assert len(members) > 50

@@ -71,8 +71,8 @@ class TestRecord:
                      if isinstance(value, dict) and key != "params"]
             return {prefix + key for key in tree}.union(*inner)
 
-        absent_here = ("sweep.alpha.", "sweep.learning_rate.", "sweep.later_tasks.", "network.layers.", "network.output.",
-                       "fine_tuning.", "method", "baseline")
+        absent_here = ("seeds", "sweep.alpha.", "sweep.learning_rate.", "sweep.later_tasks.", "network.layers.",
+                       "network.output.", "fine_tuning.", "method", "baseline")
         assert paths(Config.parse(values).resolved()) == {key.path for key in keys(Config)
                                                           if not key.path.startswith(absent_here)}
 

@@ -46,7 +46,7 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"benchmark.lr": 1}, "benchmark.lr: unknown key; did you mean sweep.learning_rate or "
                           "sweep.later_tasks.learning_rate or fine_tuning.learning_rate?"),
     ({"capacity.zzz": 1}, "capacity.zzz: unknown key; the keys of capacity are on_depletion, widen_by, widen_below"),
-    ({"zzz": 1}, "zzz: unknown key; the keys at the top are name, seed, method, benchmark, network, training, sweep, "
+    ({"zzz": 1}, "zzz: unknown key; the keys at the top are name, seed, seeds, method, benchmark, network, training, sweep, "
                  "selection, fine_tuning, capacity, evaluation, resources"),
     ({"benchmark": None}, "benchmark: must be a section of keys, not nothing; the sequence of tasks"),
     ({"capacity": []}, "capacity: must be a section of keys, not []; what happens when the network is full; leave it out "

@@ -86,6 +86,7 @@ def test_a_driver_that_dies_at_once_is_seen(tmp_path: Path, monkeypatch: pytest.
     ({"config_yaml": "a: [1"}, "the config, line 1, column 6"),
     ({"config": {**TINY, "training": {"epoch": 1}, "name": "a b"}}, "the config has 3 problems:"),
     ({"config": TINY, "overrides": ["seed=x"]}, "--set seed"),
+    ({"config": {**TINY, "seeds": [0, 1]}}, "seeds makes a group of runs, and drivers in the background"),
     ({"config": TINY, "as": "ray-job"}, "no Ray cluster is named that could take jobs"),
     ({"config": TINY, "nonsense": 1}, "body nonsense: extra inputs are not permitted"),
 ])

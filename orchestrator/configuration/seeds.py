@@ -1,0 +1,38 @@
+"""Several seeds in one config: the runs of a group, and what they are called."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo
+
+MAX_NAME = 100
+"""Characters of a run's name."""
+
+SEED_GIVEN = "seed given"
+"""Under this name the validation's context says whether the config has the key ``seed``, too."""
+
+Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+
+
+def run_ending(seed: int) -> str:
+    """What a run of a group has behind the group's name."""
+    return f"-seed-{seed}"
+
+
+def check_seeds(seeds: Sequence[int], info: ValidationInfo) -> None:
+    """Refuse a seed that stands twice, or beside the key ``seed``, or in the name of whose run there is no room for it.
+
+    Raises:
+        ValueError: what is wrong, and how to mend it.
+    """
+    if isinstance(info.context, Mapping) and info.context.get(SEED_GIVEN):
+        raise ValueError("stands beside seed\nremove one of the two: seed is of a single run, seeds of a group of runs")
+    twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
+    if twice is not None:
+        raise ValueError(f"holds {twice} twice\ngive every seed once: each is a run of its own")
+    name = info.data.get("name", "")
+    longest = max((f"{name}{run_ending(seed)}" for seed in seeds), key=len)
+    if len(longest) > MAX_NAME:
+        raise ValueError(f"makes names of {len(longest)} characters, and a run's has at most {MAX_NAME}\n"
+                         f"choose a name of at most {MAX_NAME - len(longest) + len(name)}")
