@@ -182,7 +182,8 @@ class Config(Section):
 
         ``method`` and ``baseline`` are left out for CLNP: configs from before there were others keep their digests.
         """
-        without = {"seeds" if self.seeds is None else "seed"} | ({"method", "baseline"} if self.method.divides_the_network else set())
+        without = {"seeds" if self.seeds is None else "seed"}
+        without |= {"method", "baseline"} if self.method.divides_the_network else set()
         return self.model_dump(mode="json", exclude=without)
 
     def digest(self) -> str:
