@@ -1,0 +1,1 @@
+"""Groups of runs, with played and with real drivers."""
