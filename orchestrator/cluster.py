@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clnp_core.errors import ConfigError, RunFailedError
+from clnp_core.errors import ClnpError, ConfigError, RunFailedError
 from orchestrator.configuration.config import Config
 from workers.files import is_bucket
 
@@ -75,12 +75,17 @@ def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
                          logging_level=logging.ERROR)
             else:
                 ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
+    except ClnpError:
         _remove(shipped)
-        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        raise
+    except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
+        _remove(shipped)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RunFailedError(f"cannot reach {where}: {reason}",
-                             "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
+        if address:
+            raise RunFailedError(f"cannot reach the Ray cluster at {address}: {reason}",
+                                 "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
+        raise RunFailedError(f"Ray does not start on this machine: {reason}",
+                             "the machine may be busy, or short of memory or of disk below /tmp: try again then") from error
     try:
         yield _offer(config, address or "this machine")
     finally:

@@ -1,6 +1,7 @@
 """Types docs/tutorial.md as a reader would, in a folder of its own, and tells what every block printed.
 
     python -m tests.tutorial PAGE [--patient]     one JSON list of outputs; --patient types the slow blocks, too
+    python -m tests.tutorial PAGE --write         puts into the page what every block printed
 
 A block is what one would type into a cell: its last expression is shown, and an error of ours ends it in two lines. One that
 begins with a comment ``# name.py`` is saved under that name, and behind ``<!-- slow -->`` follows one for the patient. One Ray
@@ -69,8 +70,22 @@ def typed(block: Block, names: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
-def main(page: str, patient: bool) -> None:
-    """Type everything; ``patient`` with the slow blocks."""
+def with_outputs(page: str, outputs: list[str | None]) -> str:
+    """The page with what its blocks have printed now, where it shows something below them."""
+    told = iter(outputs)
+
+    def rewritten(found: re.Match[str]) -> str:
+        now = next(told)
+        if now is None or found["output"] is None:
+            return found[0]
+        start, end = (place - found.start() for place in found.span("output"))
+        return found[0][:start] + now.rstrip("\n") + "\n" + found[0][end:]
+
+    return BLOCK.sub(rewritten, page)
+
+
+def main(page: str, patient: bool, write: bool) -> None:
+    """Type everything; ``patient`` with the slow blocks. Print the outputs, or ``write`` them into the page."""
     from orchestrator.cluster import quiet_environment
 
     quiet_environment()
@@ -82,8 +97,11 @@ def main(page: str, patient: bool) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     outputs = [typed(block, names) if patient or not block.slow else None for block in blocks(Path(page).read_text("utf-8"))]
     ray.shutdown()
-    print(json.dumps(outputs))
+    if write:
+        Path(page).write_text(with_outputs(Path(page).read_text("utf-8"), outputs), encoding="utf-8")
+    else:
+        print(json.dumps(outputs))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], "--patient" in sys.argv[2:])
+    main(sys.argv[1], "--patient" in sys.argv[2:], "--write" in sys.argv[2:])

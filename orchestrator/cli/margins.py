@@ -137,8 +137,11 @@ def _about_scans(answer: "WhatIf", kept: "KeptWeights | None") -> list[str]:
     if kept is None:
         return [] if all(each.exact for each in answer.answers) else [
             "`--exact` scans the trained networks that are kept."]
-    said = [f"Task {task}: the weights of {'trial' if len(numbers) == 1 else 'trials'} {ranges(sorted(numbers))} are gone. "
-            "What is said of them is from their curves." for task, numbers in sorted(kept.gone.items())]
+    said = []
+    for task, numbers in sorted(kept.gone.items()):
+        trials = f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(sorted(numbers))}"
+        said.append(f"Task {task}: the weights of {trials} are not in the store. What is said of them is from their curves; "
+                    "CLNP_STORAGE says which store is asked.")
     if kept.elsewhere:
         said.append("This is not the environment that recorded "
                     f"{'task' if len(kept.elsewhere) == 1 else 'tasks'} {ranges(sorted(kept.elsewhere))}: a sample that stands "

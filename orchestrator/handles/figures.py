@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clnp_core.errors import ConfigError
 from db.reads import Reads
 from orchestrator.place import Place
+from orchestrator.text.output import write_whole
 
 if TYPE_CHECKING:
     from orchestrator.figures.drawing import Chart
@@ -76,7 +77,7 @@ class Figure:
         """Write the figure into a file; its ending says how: .svg, .png, .pdf, .html or .json (Vega-Lite).
 
         Raises:
-            ConfigError: another ending.
+            ConfigError: another ending, or the file cannot be written.
         """
         from orchestrator.figures import drawing
 
@@ -87,7 +88,11 @@ class Figure:
             ".json": lambda: json.dumps(self.specification(), indent=1).encode()}
         if path.suffix.lower() not in contents:
             raise ConfigError(f"a figure cannot be saved as {path.name}", f"end the name in {', '.join(contents)}")
-        path.write_bytes(contents[path.suffix.lower()]())
+        try:
+            write_whole(path, contents[path.suffix.lower()]())
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror or error}",
+                              "name another file; its folder must exist") from error
         return path
 
     def __repr__(self) -> str:

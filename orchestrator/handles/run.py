@@ -108,5 +108,5 @@ def _trials(ended: int, total: int) -> str:
 
 
 def _require_task(run: RunRow, task: int) -> None:
-    if not 1 <= task <= run.tasks:
+    if not isinstance(task, int) or not 1 <= task <= run.tasks:
         raise NotFoundError(f"run {run.name!r} has no task {task}", f"its tasks are 1 to {run.tasks}")

@@ -13,6 +13,9 @@ from fastapi import FastAPI
 
 from clnp_core.errors import ConfigError
 
+KEEP_ALIVE_SECONDS = 60
+"""How long a connection without a question stays open: a client that asks again just then must not find it closed."""
+
 GRACE_SECONDS = 5
 """How long answers that are under way may take once the service is asked to end."""
 
@@ -67,7 +70,7 @@ class Server(uvicorn.Server):
 def server(app: FastAPI) -> Server:
     """A server for an app; its ``run`` wants the socket."""
     return Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS,
-                                 server_header=False, lifespan="on"))
+                                 timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False, lifespan="on"))
 
 
 def run(app: FastAPI, listening: socket.socket) -> None:

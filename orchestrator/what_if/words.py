@@ -48,8 +48,10 @@ def consequence(points: str, task: int | None, surely: bool, stages: Sequence[Se
     if task == last:
         return f"With {margin} task {task} {how}; no task comes after it.{earlier}"
     later = f"task {last}" if task == last - 1 else f"tasks {task + 1} to {last}"
-    return (f"BEWARE: with {margin} task {task} {how}. Then {later} would stand on another base and come out otherwise, too: "
-            f"what is said of them here judges their recorded trials, on the base that is recorded.{earlier}")
+    judged = "" if asked[-1] <= task else (": what is said of them here judges their recorded trials, on the base that is "
+                                           "recorded")
+    return (f"BEWARE: with {margin} task {task} {how}. Then {later} would stand on another base and come out "
+            f"otherwise, too{judged}.{earlier}")
 
 
 def cautions(run: str, stages: Sequence[SelectedStage], inexact: Sequence[int]) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Tests of groups of runs."""
+"""Groups of runs, with played and with real drivers."""

@@ -60,6 +60,13 @@ def test_it_is_saved_as_its_ending_says(accuracy: Figure, tmp_path: Path, ending
     assert path.read_bytes().startswith(beginning)
 
 
+def test_a_folder_that_is_not_there(accuracy: Figure, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        accuracy.save(tmp_path / "nowhere" / "accuracy.svg")
+    assert str(caught.value) == (f"{tmp_path}/nowhere/accuracy.svg cannot be written: No such file or directory\n"
+                                 "name another file; its folder must exist")
+
+
 def test_another_ending(accuracy: Figure, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         accuracy.save(tmp_path / "accuracy.bmp")
