@@ -9,7 +9,7 @@ from orchestrator.cli.options import Commands, Settings
 MODULES = {
     "launch": "driving", "resume": "driving", "fork": "driving", "stop": "asking", "cancel": "asking", "status": "reading",
     "ls": "reading", "show": "showing", "logs": "logs", "trials": "reading", "sql": "reading", "mirror": "mirroring",
-    "what-if": "margins", "compare": "comparing", "verify": "keeping",
+    "what-if": "margins", "compare": "comparing", "reproduce": "reproducing", "verify": "keeping",
     "report": "reporting", "export": "exporting",
     "doctor": "doctor", "gc": "collecting", "rm": "keeping", "db": "keeping",
     "serve": "serving"}

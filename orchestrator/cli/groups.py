@@ -28,7 +28,7 @@ def launch(settings: Settings, config: "Config", name: str | None, telling: str,
     from orchestrator.groups.launching import launch_group
     from orchestrator.place import Place
 
-    told = _telling(telling, hooks)
+    told = listening(telling, hooks)
     return _finish(settings, launch_group(Place.of(settings.url), config, name, told, _hook_options(hooks)), as_json)
 
 
@@ -37,7 +37,7 @@ def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, h
     from orchestrator.groups.launching import resume_group
     from orchestrator.place import Place
 
-    told = _telling(telling, hooks)
+    told = listening(telling, hooks)
     return _finish(settings, resume_group(Place.of(settings.url), group, told, [*flags, *_hook_options(hooks)]), as_json)
 
 
@@ -86,7 +86,7 @@ def _document(standing: Standing) -> dict[str, Any]:
             "standard_deviation": standing.deviation}
 
 
-def _telling(telling: str, hooks: Sequence[str]) -> "Telling":
+def listening(telling: str, hooks: Sequence[str]) -> "Telling":
     """Who hears of the drivers' steps; hooks are called by the drivers, and looked at here before anything is recorded.
 
     Raises:

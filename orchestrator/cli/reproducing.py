@@ -1,0 +1,89 @@
+"""`clnp reproduce`: a table of a paper from one command."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.driving import import_from_here, telling_options
+from orchestrator.cli.failures import UsageProblem
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading
+from orchestrator.text.output import note, plain, say, say_json, terminal_width
+from orchestrator.text.table import Column, number, render
+
+
+@click.command()
+@click.argument("table", metavar="TABLE")
+@click.option("--seeds", metavar="N,N…", help="Seeds in place of the table's.")
+@click.option("--rows", metavar="NAME,NAME…", help="Only these rows, the first of them held against the others.")
+@click.option("--tasks", metavar="N", type=click.IntRange(1, MAX_COUNT), help="Fewer tasks.")
+@click.option("--width", metavar="F", type=click.FloatRange(0, 100, min_open=True), help="A factor for every hidden width.")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of the config, in all rows.")
+@click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's]")
+@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
+@click.option("--only-write", is_flag=True, help="Start nothing; write what the runs have reached so far.")
+@telling_options
+@as_json_option
+@click.pass_obj
+def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
+              overrides: Sequence[str], prefix: str | None, output: Path | None, only_write: bool, telling: str,
+              hooks: Sequence[str], as_json: bool) -> int:
+    """Make every run of TABLE that is missing, and write it with the paper's numbers beside ours.
+
+    TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run again, so the command may be
+    interrupted and repeated. Rows run one after the other, the seeds of a row side by side.
+    """
+    import_from_here()
+    check_storage()
+    from orchestrator.cli.groups import listening
+    from orchestrator.comparison.compare import compare
+    from orchestrator.place import Place
+    from orchestrator.reproducing.running import make
+    from orchestrator.reproducing.tables import config_of, find_table, read_table
+    from orchestrator.reproducing.writing import HEADINGS, files, table_rows, write
+
+    path = find_table(table)
+    described = read_table(path)
+    if rows is not None:
+        known = {row.name: row for row in described.rows}
+        wrong = next((name for name in rows.split(",") if name not in known), None)
+        if wrong is not None:
+            raise UsageProblem(f"table {path} has no row {wrong!r}", f"its rows are {', '.join(known)}")
+        described = described.model_copy(update={"rows": tuple(known[name] for name in dict.fromkeys(rows.split(",")))})
+    wanted, named = _seeds(seeds) or described.seeds, prefix or path.stem
+    configs = [config_of(described, path, row, f"{named}-{row.name}", wanted, tasks, width, overrides)
+               for row in described.rows]
+    worst = 0
+    if not only_write:
+        told = listening(telling, hooks)
+        for config in configs:
+            note(f"row {config.name}")
+            worst = max(worst, make(Place.of(settings.url), config, told).exit_code)
+            if worst == 130:
+                return worst
+    folder = output or Path("results") / named
+    with reading(settings) as reads:
+        found = compare(reads, [config.name for config in configs])
+        write(folder, files(reads, described, found, _command()))
+    if as_json:
+        say_json({"table": named, "folder": str(folder), **plain(found)})
+    else:
+        columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]
+        say("\n\n".join([render(columns, table_rows(described, found), terminal_width()), *found.claims,
+                         f"Written to {folder}: the table, and the records of every run that it quotes."]))
+    return worst
+
+
+def _seeds(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise UsageProblem(f"--seeds {text!r} is no list of distinct whole numbers", "write for example --seeds 0,1,2")
+    return tuple(map(int, parts))
+
+
+def _command() -> str:
+    return shlex.join(["clnp", *sys.argv[1:]])

@@ -1,0 +1,127 @@
+"""The description of a table: one experiment under several methods or settings, each a row, with what a paper reports.
+
+    title: Permuted MNIST, ten tasks (paper, table 1)
+    config: ../permuted-mnist.yaml
+    seeds: [0, 1, 2, 3, 4]
+    rows:
+      - name: clnp
+        paper: {accuracy: 98.42 ± 0.04, used: 18 / 40}
+      - name: ewc
+        set: [method=ewc, baseline.strength=100]
+        paper: {accuracy: 97.0}
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+
+from clnp_core.errors import ConfigError
+from orchestrator.configuration.config import Config
+from orchestrator.configuration.errors import explain
+from orchestrator.configuration.seeds import Seeds
+from orchestrator.configuration.sweep import Section
+from orchestrator.configuration.yaml_text import override, read_mapping
+
+Shown = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+
+BUILT_IN = Path("experiments") / "tables"
+"""Where the tables of the paper lie, from the root of a checkout."""
+
+
+class Paper(Section):
+    """What a paper reports, as it prints it."""
+
+    accuracy: Shown | None = Field(default=None, description="its mean test accuracy in percent")
+    used: Shown | None = Field(default=None, description="the neurons that are used at the end, in percent by layer")
+
+
+class Row(Section):
+    """One row: the config under some other keys."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", description="of the row, and a part of its runs' names")
+    set: tuple[str, ...] = Field(default=(), description="a.b=value assignments over the config")
+    paper: Paper = Field(default_factory=Paper, description="what a paper reports")
+
+
+class Table(Section):
+    """A whole table. Frozen and valid: build it with :func:`read_table`."""
+
+    title: str = Field(description="what it shows")
+    config: str = Field(description="the config of all rows, a path from the table's own folder")
+    seeds: Seeds = Field(default=(0,), description="a run for each, in every row")
+    rows: tuple[Row, ...] = Field(min_length=1, description="its rows; the first is held against the others")
+
+    @field_validator("rows")
+    @classmethod
+    def _names_differ(cls, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        names = [row.name for row in rows]
+        if len(set(names)) < len(names):
+            raise ValueError("two rows have one name\ngive each a name of its own")
+        return rows
+
+
+def find_table(wanted: str) -> Path:
+    """The file of a table, from its path or its built-in name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(wanted)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    built_in = BUILT_IN / f"{wanted}.yaml"
+    if built_in.is_file():
+        return built_in
+    names = sorted(file.stem for file in BUILT_IN.glob("*.yaml"))
+    there = f"here are {', '.join(names)}" if names else "run it from the root of a checkout, which has experiments/tables"
+    raise ConfigError(f"there is no table {wanted!r} in {BUILT_IN}", f"{there}; or name the YAML file of a table of your own")
+
+
+def read_table(path: Path) -> Table:
+    """The table that a YAML file describes.
+
+    Raises:
+        ConfigError: it is none; with a line for every problem.
+    """
+    try:
+        return Table.model_validate(read_mapping(path))
+    except ValidationError as error:
+        raise explain(error, Table, str(path)) from None
+
+
+def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int], tasks: int | None, width: float | None,
+              overrides: Sequence[str]) -> Config:
+    """The config of one row.
+
+    Args:
+        table: that the row is of.
+        path: of the table's file.
+        row: which one.
+        name: of its group.
+        seeds: a run for each.
+        tasks: in place of the config's; None takes that.
+        width: a factor for all hidden widths; None for 1.
+        overrides: ``a.b=value`` assignments over all rows.
+
+    Raises:
+        ConfigError: what comes out is no config.
+    """
+    values = override(read_mapping(path.parent / table.config), [*row.set, *overrides])
+    values.pop("seed", None)
+    values |= {"name": name, "seeds": list(seeds)}
+    if tasks is not None:
+        values["benchmark"] = {**values.get("benchmark", {}), "tasks": tasks}
+    if width is not None:
+        values["network"] = _scaled(dict(values.get("network", {})), width)
+    return Config.parse(values, f"row {row.name} of {path}")
+
+
+def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:
+    if network.get("hidden"):
+        return network | {"hidden": [max(1, round(width * neurons)) for neurons in network["hidden"]]}
+    if network.get("name") and ":" not in network["name"]:
+        return network | {"width_factor": width * network.get("width_factor", 1)}
+    raise ConfigError("--width has no meaning for a network whose layers are written out",
+                      "change them with --set network.layers")

@@ -1,0 +1,151 @@
+"""The files of a table: as Markdown, LaTeX and CSV, and of every run behind it what a reader needs to check a number."""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from clnp_core.errors import ConfigError
+from db.reads import Reads
+from db.rows import AccuracyRow, CapacityRow, TrialRow
+from orchestrator.cli.comparing import spread
+from orchestrator.comparison.compare import Comparison, Side
+from orchestrator.reproducing.tables import Row, Table
+from orchestrator.text.formats import Frame, csv_text, of_rows
+from orchestrator.text.output import write_whole
+from orchestrator.text.words import NOTHING
+
+HEADINGS = ("row", "runs", "accuracy %", "paper", "backward", "forward", "graceful loss", "used %", "paper used %",
+            "trial seconds")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QuotedRun:
+    """What a run behind a table was: enough to make it again.
+
+    Attributes:
+        run, method, seed, state: as recorded.
+        average_accuracy_percent: on test data, over all tasks after the last.
+        used_percent: neurons used at the end, by hidden layer; empty for methods that prune nothing.
+        config_digest, code_version: what it ran.
+        device, torch: what it ran on.
+        created_at: when it began, UTC.
+        trial_seconds, scan_seconds, commit_seconds: what it took, whatever ran side by side.
+    """
+
+    run: str
+    method: str
+    seed: int
+    state: str
+    average_accuracy_percent: float | None
+    used_percent: tuple[float, ...]
+    config_digest: str
+    code_version: str
+    device: str | None
+    torch: str | None
+    created_at: datetime
+    trial_seconds: float
+    scan_seconds: float
+    commit_seconds: float
+
+
+def table_rows(table: Table, found: Comparison) -> list[list[str]]:
+    """The cells of the table under :data:`HEADINGS`, in its order."""
+    return [_cells(row, side) for row, side in zip(table.rows, found.sides, strict=True)]
+
+
+def _cells(row: Row, side: Side) -> list[str]:
+    of, paper = side.summaries, row.paper
+    accuracy = of["average_accuracy_percent"]
+    runs = f"{accuracy.n}" if accuracy.n == len(side.runs) else f"{accuracy.n} of {len(side.runs)}"
+    seconds = of["trial_seconds"].mean
+    return [row.name, runs, spread(accuracy), _of(paper.accuracy), spread(of["backward_transfer_points"]),
+            spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]), _used(side), _of(paper.used),
+            NOTHING if seconds is None else f"{seconds:,.0f}"]
+
+
+def _of(text: str | None) -> str:
+    return NOTHING if text is None else text
+
+
+def _used(side: Side) -> str:
+    """Mean use of every hidden layer over the completed runs."""
+    layers = [run.used_percent for run in side.runs if run.counts and run.used_percent is not None]
+    if not layers:
+        return NOTHING
+    return " / ".join(f"{sum(of_layer) / len(of_layer):.1f}" for of_layer in zip(*layers, strict=True))
+
+
+def markdown(table: Table, found: Comparison, command: str) -> str:
+    """The table as Markdown, with the command that makes it and what may be claimed."""
+    lines = [f"# {table.title}", "", f"    {command}", "", "| " + " | ".join(HEADINGS) + " |",
+             "|" + "|".join(["---"] + ["---:"] * (len(HEADINGS) - 1)) + "|"]
+    lines += ["| " + " | ".join(cells) + " |" for cells in table_rows(table, found)]
+    seeds = sorted({run.seed for side in found.sides for run in side.runs})
+    lines += ["", f"Mean ± standard deviation over the runs of the seeds {', '.join(map(str, seeds))}; test accuracy after the "
+              "last task, over all tasks. Backward and forward transfer and graceful loss in percentage points."]
+    lines += [f"\n{run.run} is {run.state.value} with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
+              for side in found.sides for run in side.runs if not run.counts]
+    lines += [f"\n{said}" for said in found.claims]
+    return "\n".join(lines) + "\n"
+
+
+def files(reads: Reads, table: Table, found: Comparison, command: str) -> dict[str, bytes]:
+    """Path → content: the table, and the records of every run that it quotes."""
+    frame = Frame(tuple(HEADINGS), (str,) * len(HEADINGS), [tuple(cells) for cells in table_rows(table, found)])
+    runs = [run for side in found.sides for run in side.runs]
+    quoted = []
+    for run in runs:
+        row, cost = reads.run(run.run), run.cost
+        environment = row.environment or {}
+        quoted.append(QuotedRun(
+            run.run, run.method, run.seed, run.state.value,
+            None if run.metrics is None else 100 * run.metrics.average_accuracy, run.used_percent or (), row.config_digest,
+            row.code_version, environment.get("device"), environment.get("torch"), row.created_at,
+            cost.trial_cpu_seconds + cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
+    names = [run.run for run in runs]
+    return _figures(reads, found) | {
+        "table.md": markdown(table, found, command).encode(),
+        "table.csv": csv_text(frame).encode(),
+        "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
+        "trials.csv": csv_text(of_rows(TrialRow, [row for name in names for row in reads.trials(name)])).encode(),
+        "accuracy.csv": csv_text(_with_run(AccuracyRow, names, [reads.accuracy_matrix(name) for name in names])).encode(),
+        "capacity.csv": csv_text(_with_run(CapacityRow, names, [reads.capacity(name) for name in names])).encode(),
+    }
+
+
+def _figures(reads: Reads, found: Comparison) -> dict[str, bytes]:
+    """Capacity and accuracy matrix of the first seed of every method that prunes (paper, Figs. 3 to 5)."""
+    from orchestrator.figures import drawing
+    from orchestrator.figures.catalogue import ACCURACY, CAPACITY, run_figure
+
+    images = {}
+    for side in found.sides:
+        first = side.runs[0]
+        for name in (ACCURACY, CAPACITY) if first.used_percent is not None else ():
+            chart = run_figure(reads, first.run, name)
+            images[f"{side.name}-{name}.svg"] = drawing.svg(chart).encode()
+            images[f"{side.name}-{name}.png"] = drawing.png(chart)
+    return images
+
+
+def _with_run(row: type, names: Sequence[str], of_runs: Sequence[Sequence[object]]) -> Frame:
+    """Rows of several runs, the run's name before each."""
+    frames = [of_rows(row, rows) for rows in of_runs]
+    return Frame(("run", *frames[0].columns), (str, *frames[0].kinds),
+                 [(name, *cells) for name, frame in zip(names, frames, strict=True) for cells in frame.rows])
+
+
+def write(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write the files of a table, each whole; those of an earlier time are replaced.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            write_whole(folder / path, content)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written: {error.strerror or error}",
+                          "name another folder with --output") from error
