@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from clnp_core.errors import ConfigError, NotFoundError
 from db.rows import RunRow
+from db.session import open_database
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.seeds import run_ending
 from orchestrator.groups.launching import launch_group, resume_group
@@ -38,6 +39,7 @@ def make(place: Place, config: Config, telling: Telling) -> Made:
         ConfigError: the group is there already, and was launched with another config.
         ClnpError: as :func:`orchestrator.groups.launching.launch_group`.
     """
+    open_database(place.url, create=True).dispose()
     there = _group(place, config.name)
     if there is None:
         ending = launch_group(place, config, config.name, telling)
