@@ -34,6 +34,7 @@ with begun(f"sqlite:///{folder / 'clnp.db'}", folder, cpus) as campaign:
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     """The short form of `make chaos`."""
     faults = """

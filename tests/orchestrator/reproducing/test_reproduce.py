@@ -1,0 +1,72 @@
+"""`clnp reproduce`, typed by the real command on a real Ray: a table of two methods and two seeds, and again."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.orchestrator.cli.conftest import Outcome, run
+from tests.orchestrator.runs import SMALL
+
+TABLE = {
+    "title": "Two methods", "config": "small.yaml", "seeds": [1, 2],
+    "rows": [{"name": "clnp", "paper": {"accuracy": "98.42 ± 0.04", "used": "18 / 40"}},
+             {"name": "plain", "set": ["method=sequential"]}]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(TABLE, allow_unicode=True))
+    return tmp_path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+@pytest.mark.slow
+def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
+    first = run(folder, "reproduce", "two.yaml", "--progress", "plain")
+    assert first.code == 0, first.err
+    assert "98.42 ± 0.04" in first.out and "18 / 40" in first.out
+    assert "two seeds can never reach p < 0.05" in first.out
+    results = folder / "results" / "two"
+    assert {path.name for path in results.iterdir()} == {
+        "table.md", "table.csv", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
+        "two-clnp-accuracy.svg", "two-clnp-accuracy.png", "two-clnp-capacity.svg", "two-clnp-capacity.png"}
+    quoted = rows_of(results / "runs.csv")
+    assert [(row["run"], row["method"], row["seed"], row["state"]) for row in quoted] == [
+        ("two-clnp-seed-1", "clnp", "1", "completed"), ("two-clnp-seed-2", "clnp", "2", "completed"),
+        ("two-plain-seed-1", "sequential", "1", "completed"), ("two-plain-seed-2", "sequential", "2", "completed")]
+    cells = [row for row in rows_of(results / "accuracy.csv") if row["run"] == "two-clnp-seed-1"]
+    last = [float(row["test_accuracy"]) for row in cells if row["after_task"] == "2"]
+    assert float(quoted[0]["average_accuracy_percent"]) == pytest.approx(100 * sum(last) / 2)
+    before = (results / "table.csv").read_bytes()
+    again = run(folder, "reproduce", "two.yaml", "--progress", "plain", "--json")
+    assert again.code == 0 and "sweeping" not in again.err
+    assert (results / "table.csv").read_bytes() == before
+    assert [side["name"] for side in json.loads(again.out)["sides"]] == ["two-clnp", "two-plain"]
+    other = run(folder, "reproduce", "two.yaml", "--seeds", "1,2,3")
+    assert other.code == 2
+    assert "group two-clnp is there with seeds 1, 2" in other.err and "--prefix" in other.err
+    changed = run(folder, "reproduce", "two.yaml", "--set", "training.epochs=1")
+    assert changed.code == 2 and "was launched with other settings" in changed.err
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (("nothing.yaml",), "there is no config file nothing.yaml"),
+    (("table1",), "there is no table 'table1' in experiments/tables"),
+    (("two.yaml", "--rows", "clnp,ewc"), "table two.yaml has no row 'ewc'"),
+    (("two.yaml", "--seeds", "1,1"), "--seeds '1,1' is no list of distinct whole numbers"),
+    (("two.yaml", "--only-write"), "there is no database"),
+])
+def test_what_is_asked_wrongly_starts_nothing(folder: Path, clnp: Callable[..., Outcome], arguments: tuple[str, ...],
+                                              expected: str) -> None:
+    outcome = clnp("reproduce", *arguments, folder=folder)
+    assert outcome.code != 0
+    assert expected in outcome.err and "hint: " in outcome.err
+    assert not (folder / ".clnp").exists() and not (folder / "results").exists()

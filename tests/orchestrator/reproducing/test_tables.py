@@ -1,0 +1,98 @@
+"""The description of a table: read whole, refused with every problem, and turned into configs."""
+
+from pathlib import Path
+
+import pytest
+
+from clnp_core.errors import ConfigError
+from orchestrator.configuration.seeds import MAX_NAME
+from orchestrator.reproducing.tables import Table, config_of, find_table, read_table
+from workers.methods import Method
+
+ROOT = Path(__file__).parents[3]
+
+CONFIG = """
+name: base
+seed: 5
+benchmark: {name: permuted-digits, tasks: 3}
+network: {hidden: [40, 20]}
+training: {epochs: 2}
+sweep: {alpha: [1e-4, 1e-3], learning_rate: [0.01]}
+selection: {margin_points: 1}
+"""
+
+TABLE = """
+title: A table
+config: base.yaml
+seeds: [3, 4]
+rows:
+  - name: clnp
+    paper: {accuracy: 98.42, used: 18 / 40}
+  - name: ewc
+    set: [method=ewc, baseline.strength=7]
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "base.yaml").write_text(CONFIG)
+    (tmp_path / "table.yaml").write_text(TABLE)
+    return tmp_path / "table.yaml"
+
+
+def test_a_row_is_a_config(path: Path) -> None:
+    table = read_table(path)
+    assert table.rows[0].paper.accuracy == "98.42"
+    config = config_of(table, path, table.rows[1], "table-ewc", table.seeds, 2, 0.5, ["training.epochs=4"])
+    assert (config.method, config.baseline.strength, config.seeds) == (Method.EWC, 7, (3, 4))
+    assert (config.benchmark.tasks, config.network.hidden, config.training.epochs) == (2, (20, 10), 4)
+    assert [own.name for own in config.of_each_seed(config.name)] == ["table-ewc-seed-3", "table-ewc-seed-4"]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "experiments" / "tables").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_table_of_the_project_has_valid_rows(file: Path) -> None:
+    table = read_table(file)
+    for row in table.rows:
+        name = f"{file.stem}-{row.name}"
+        assert len(name) < MAX_NAME
+        assert config_of(table, file, row, name, table.seeds, None, None, []).benchmark.tasks > 1
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    (TABLE.replace("title: A table", "titel: A table"), "titel: unknown key; did you mean title?"),
+    (TABLE.replace("name: ewc", "name: clnp"), "rows: two rows have one name; give each a name of its own"),
+    (TABLE.replace("name: ewc", "name: a b"), "rows[1].name"),
+    ("[]", "holds a list, not sections of keys"),
+])
+def test_what_is_no_table(path: Path, text: str, expected: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        read_table(path)
+    assert expected in str(refused.value)
+
+
+def test_a_row_that_makes_no_config(path: Path) -> None:
+    path.write_text(TABLE.replace("baseline.strength=7", "training.epochs=0"))
+    table = read_table(path)
+    with pytest.raises(ConfigError) as refused:
+        config_of(table, path, table.rows[1], "x", (1,), None, None, [])
+    assert f"row ewc of {path} has 2 problems" in str(refused.value)
+
+
+def test_a_width_for_layers_that_are_written_out(path: Path) -> None:
+    table: Table = read_table(path)
+    (path.parent / "base.yaml").write_text(CONFIG.replace("{hidden: [40, 20]}", "{layers: [{kind: dense, neurons: 9}]}"))
+    with pytest.raises(ConfigError, match="--width has no meaning for a network whose layers are written out"):
+        config_of(table, path, table.rows[0], "x", (1,), None, 0.5, [])
+
+
+def test_a_name_that_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert find_table("table1").name == "table1.yaml"
+    with pytest.raises(ConfigError) as refused:
+        find_table("table9")
+    assert "there is no table 'table9' in experiments/tables" in str(refused.value)
+    assert "digits, digits-strengths, fig4" in str(refused.value)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="run it from the root of a checkout"):
+        find_table("table1")
