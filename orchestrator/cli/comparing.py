@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @as_json_option
 @click.pass_obj
 def compare(settings: Settings, names: tuple[str, ...], level: float, as_json: bool) -> None:
-    """Hold runs, or groups of runs with several seeds, against each other.
+    """Hold runs, or groups of several seeds, against each other.
 
     The first is compared with each of the others: means over seeds, and exact permutation tests. A run that is not completed
     is named and never averaged in.

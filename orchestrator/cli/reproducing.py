@@ -30,10 +30,10 @@ from orchestrator.text.table import Column, number, render
 def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
               overrides: Sequence[str], prefix: str | None, output: Path | None, only_write: bool, telling: str,
               hooks: Sequence[str], as_json: bool) -> int:
-    """Make every run of TABLE that is missing, and write it with the paper's numbers beside ours.
+    """Make TABLE of the paper: launch what is missing, write it.
 
-    TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run again, so the command may be
-    interrupted and repeated. Rows run one after the other, the seeds of a row side by side.
+    The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
+    again, so the command may be interrupted and repeated. Rows run one after the other, the seeds of a row side by side.
     """
     import_from_here()
     check_storage()

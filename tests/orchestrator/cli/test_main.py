@@ -34,8 +34,8 @@ def test_the_version_names_the_code(clnp: Clnp) -> None:
 @pytest.mark.parametrize(("arguments", "message", "hint"), [
     (["stats"], "there is no command `clnp stats`", "did you mean `clnp status`?"),
     (["xyzzy"], "there is no command `clnp xyzzy`",
-     "the commands are launch, resume, fork, stop, cancel, status, ls, show, logs, trials, sql, mirror, what-if, verify, "
-     "report, export, doctor, gc, rm, db, serve"),
+     "the commands are launch, resume, fork, stop, cancel, status, ls, show, logs, trials, sql, mirror, what-if, compare, "
+     "reproduce, verify, report, export, doctor, gc, rm, db, serve"),
     (["db", "upgrad"], "there is no command `clnp db upgrad`", "did you mean `clnp db upgrade`?"),
     (["db"], "missing command", "`clnp db -h` shows how it is used"),
     (["trials", "tiny", "--tsk", "1"], "`clnp trials` has no option --tsk", "did you mean --task?"),

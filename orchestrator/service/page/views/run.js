@@ -51,8 +51,8 @@ function show(run, { box, signal }) {
       state = row.state;
       settle(header, { ...row, heartbeat_at: null }, () => runHeader(row));
       settle(sequence.box, [stages, cells], () => strip(run, blocks(stages, cells)));
-      settle(numbers.accuracy, cells, () => cells.length && matrixTable(cells));
-      settle(numbers.capacity, layers, () => layers.length && capacityTable(layers));
+      settle(numbers.accuracy, cells, () => cells.length > 0 && matrixTable(cells));
+      settle(numbers.capacity, layers, () => layers.length > 0 && capacityTable(layers));
       settle(commits.box, [made, cells], () => (made.length ? commitTable(run, made, cells)
         : empty("No task is committed yet. A commit follows when all trials of a task have ended and one was selected.")));
       settle(facts.box, [row.environment, row.config, row.package_versions, row.config_digest], () => runFacts(row));

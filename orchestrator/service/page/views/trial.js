@@ -47,8 +47,8 @@ function show(run, task, trial, { box, signal }) {
       state = row.state;
       settle(header, [row, stage.trials_total], () => trialHeader(row, stage.trials_total));
       settle(what.box, row, () => trialFacts(row));
-      settle(numbers.epochs, epochs, () => epochs.length && epochTable(epochs));
-      settle(numbers.curve, points, () => points.length && curveTable(points));
+      settle(numbers.epochs, epochs, () => epochs.length > 0 && epochTable(epochs));
+      settle(numbers.curve, points, () => points.length > 0 && curveTable(points));
       rest.hidden = false;
       await Promise.all([...drawn.map((figure) => figure.refresh()), output.refresh()]);
     } catch (error) {
