@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import PlainTextResponse
 
 from db.urls import resolve_url
 from orchestrator.service import acting, asking, errors, figures, jobs, metrics, page_files, runs, stages, streaming
+from orchestrator.service.asked import only_known_parameters
 from orchestrator.service.database import Database
 from orchestrator.service.guarding import Guard
 from orchestrator.service.running import Service
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.service = service
     errors.install(app)
     for routes in (runs, streaming, stages, figures, asking, acting, jobs):
-        app.include_router(routes.router)
+        app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
 
     @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Whether it lives")
     async def healthz() -> str:

@@ -1,10 +1,13 @@
 """What requests name and how: the parameters that several routes share, checked before a route sees them."""
 
+import difflib
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Query, Request
+from fastapi import params as kinds
+from fastapi.dependencies.utils import get_flat_params
 
-from clnp_core.errors import NotFoundError
+from clnp_core.errors import ConfigError, NotFoundError
 from db.pages import Pages
 
 if TYPE_CHECKING:
@@ -37,6 +40,22 @@ async def _name(run: Annotated[str, Path(description="name of the run")]) -> str
     if len(run) > LONGEST_NAME or not run.isprintable():
         raise NotFoundError("there is no run of such a name", "/api/v1/runs lists them")
     return run
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a misspelt filter would give everything.
+
+    Raises:
+        ConfigError: which one, and which was perhaps meant.
+    """
+    known = {field.alias for field in get_flat_params(request.scope["route"].dependant)
+             if isinstance(field.field_info, kinds.Query)}
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            there = f"its parameters are {', '.join(sorted(known))}" if known else "it has none"
+            raise ConfigError(f"{request.url.path} has no parameter {name[:LONGEST_NAME]!r}",
+                              f"did you mean {near[0]}?" if near else there)
 
 
 Reading = Annotated[Pages, Depends(pages_of)]

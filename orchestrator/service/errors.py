@@ -132,7 +132,12 @@ def install(app: FastAPI) -> None:
         return Response(status_code=304, headers={"ETag": error.tag, "Cache-Control": "no-cache"})
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    def _invalid(request: Request, error: RequestValidationError) -> Response:
+        if any(each["loc"] == ("body",) for each in error.errors()) and not _says_json(request):
+            return answer(422, "the body does not say that it is JSON", "send the header `Content-Type: application/json`",
+                          USAGE)
+        if any(each["type"] == "json_invalid" for each in error.errors()):
+            return answer(422, "the body is not JSON", "send one JSON object; /openapi.json describes it", USAGE)
         problems = [_words(each) for each in error.errors()]
         message = problems[0] if len(problems) == 1 else "\n  ".join([f"{len(problems)} parameters are wrong:", *problems])
         return answer(422, message, "/openapi.json describes every parameter", USAGE)
@@ -148,6 +153,10 @@ def install(app: FastAPI) -> None:
         phrase = HTTPStatus(error.status_code).phrase.lower()
         return answer(error.status_code, str(error.detail or phrase), "/openapi.json describes every request", USAGE,
                       error.headers)
+
+
+def _says_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower().endswith(("/json", "+json"))
 
 
 def _words(error: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
+from orchestrator.service.asked import BASE
 from orchestrator.service.tagging import tagged
 
 FOLDER = Path(__file__).parent / "page"
@@ -38,7 +40,9 @@ def _vega() -> tuple[bytes, str]:
 
 @router.api_route("/{file:path}", methods=["GET", "HEAD"])
 async def page(file: str, request: Request) -> Response:
-    """A file of the page; ``/`` is its index. 304 where the browser has it."""
+    """A file of the page; ``/`` is its index. 304 where the browser has it. Routes of the API know GET and no HEAD."""
+    if request.method == "HEAD" and f"/{file}".startswith(BASE):
+        raise HTTPException(405, headers={"Allow": "GET"})
     response = await _files.get_response(_files.get_path({**request.scope, "path": f"/{file}", "root_path": ""}), request.scope)
     found = Path(str(getattr(response, "path", ""))).suffix
     if found in TYPES:

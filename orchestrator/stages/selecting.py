@@ -38,8 +38,9 @@ def choose(run: RunContext, stage: StageRow) -> None:
     total = stage.val_total or 0
     if not run.config.method.divides_the_network:
         spec, best = run.spec(stage), select_most_accurate(trained, failed, total)
-        unpruned = dataclasses.replace(best.chosen, thresholds=(None,) * spec.architecture.depth)
-        best = dataclasses.replace(best, chosen=unpruned)
+        best = dataclasses.replace(best, chosen=_unpruned(best.chosen, spec), verdicts=tuple(
+            dataclasses.replace(judged, pruned=None if judged.pruned is None else _unpruned(judged.pruned, spec))
+            for judged in best.verdicts))
         run.store.record_selection(run.lease, task, _selection_record(run, best, spec, 0.0),
                                    [_verdict_record(verdict) for verdict in best.verdicts])
         return
@@ -82,6 +83,11 @@ def _weighed(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked:
         weighings[row.number] = run.submit(jobs.weigh, spec, row.number, row.artifact_digest, run.storage,
                                            picked.required_val_correct, run.config.selection.threshold, curve, judged_by)
     return {number: run.fetch(weighing) for number, weighing in weighings.items()}
+
+
+def _unpruned(trial: PrunedTrial, spec: StageSpec) -> PrunedTrial:
+    """A trial that keeps every neuron: no layer has a threshold."""
+    return dataclasses.replace(trial, thresholds=(None,) * spec.architecture.depth)
 
 
 def _free_before(run: RunContext, spec: StageSpec) -> int:

@@ -118,3 +118,14 @@ def test_requests_to_runs_in_other_states(tmp_path: Path) -> None:
         assert client.post(f"{RUNS}/demo/cancel").json()["kind"] == "cancel"
         assert client.post(f"{RUNS}/demo/resume").json()["error"]["message"] == "run 'demo' is cancelled and cannot go on"
         assert [each["kind"] for each in client.get(f"{RUNS}/demo/requests").json()] == ["stop", "cancel"]
+
+
+@pytest.mark.parametrize(("content", "kind", "told"), [
+    (b'{"config_yaml": "x"}', "application/x-www-form-urlencoded", "the body does not say that it is JSON"),
+    (b'{"config_yaml": ', "application/json", "the body is not JSON"),
+    (b'[]', "application/json; charset=utf-8", "body: input should be a valid dictionary"),
+])
+def test_a_body_that_is_no_wish(acting: httpx.Client, content: bytes, kind: str, told: str) -> None:
+    answer = acting.post(RUNS, content=content, headers={**HOLDER, "Content-Type": kind})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].startswith(told)

@@ -168,3 +168,16 @@ def _copy(source: str, target: Path) -> None:
         there.backup(here)
     there.close()
     here.close()
+
+
+def test_a_parameter_that_a_route_does_not_have(service: httpx.Client) -> None:
+    assert _error(service.get("/api/v1/runs", params={"stat": "failed"})) == (
+        422, "/api/v1/runs has no parameter 'stat'", "did you mean state?")
+    assert _error(service.get(f"{RUN}/capacity", params={"x": 1})) == (
+        422, f"{RUN}/capacity has no parameter 'x'", "it has none")
+
+
+def test_head_is_for_files_of_the_page(service: httpx.Client) -> None:
+    refused = service.head(f"{RUN}/accuracy")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert service.head("/").status_code == 200
