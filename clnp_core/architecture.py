@@ -48,6 +48,10 @@ class HeadKind(StrEnum):
     """One output layer that every task reads whole: of methods that do not divide the network, and never of CLNP."""
 
 
+DIVIDED_HEADS = (HeadKind.MULTI, HeadKind.SINGLE)
+"""The kinds of the paper, which give each task an output that no later task changes."""
+
+
 class PoolKind(StrEnum):
     """What a pooling window keeps of the values in it."""
 

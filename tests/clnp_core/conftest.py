@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from clnp_core.architecture import Activation, HeadKind
+from clnp_core.architecture import DIVIDED_HEADS, Activation
 from tests.clnp_core.builders import History, trained_history
 
 
@@ -17,7 +17,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="session", params=list(HeadKind), ids=str)
+@pytest.fixture(scope="session", params=DIVIDED_HEADS, ids=str)
 def history(request: pytest.FixtureRequest, one_thread: None) -> History:
     """Three tasks, each trained, pruned and published on top of the one before."""
     return trained_history(request.param, Activation.RELU)

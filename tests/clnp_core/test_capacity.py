@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clnp_core.activity import mean_activity
-from clnp_core.architecture import HeadKind
+from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.capacity import LayerCapacity, capacity, free_neurons, path_neurons
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE, Network, empty_network
@@ -28,7 +28,7 @@ def masks(network: Network, task: int) -> list[list[int]]:
     return [mask.int().tolist() for mask in path_neurons(network, task)]
 
 
-@pytest.mark.parametrize("head", list(HeadKind))
+@pytest.mark.parametrize("head", DIVIDED_HEADS)
 def test_the_path_of_a_task_follows_nonzero_weights_from_its_head(head: HeadKind) -> None:
     assert masks(written(head), 1) == [[1, 0, 0, 0], [1, 0, 0, 0]]
     assert masks(written(head), 2) == [[0, 1, 1, 0], [0, 1, 1, 0]]
@@ -37,7 +37,7 @@ def test_the_path_of_a_task_follows_nonzero_weights_from_its_head(head: HeadKind
 ACTIVITIES = (torch.tensor([3.0, 2.0, 1.0, 0.0], dtype=torch.float64), torch.tensor([5.0, 1.0, 1.0, 0.0], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("head", list(HeadKind))
+@pytest.mark.parametrize("head", DIVIDED_HEADS)
 def test_used_new_reused_and_free_are_counted(head: HeadKind) -> None:
     """Neuron 1 of layer 1 is reused: old, read by task 2, firing. Neuron 0 fires more, but nothing of task 2 reads it."""
     assert capacity(written(head), 2, ACTIVITIES, (0.5, 0.5)) == (

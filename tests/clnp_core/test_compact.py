@@ -2,7 +2,7 @@
 
 import torch
 
-from clnp_core.architecture import Activation, HeadKind
+from clnp_core.architecture import DIVIDED_HEADS, Activation, HeadKind
 from clnp_core.capacity import path_neurons
 from clnp_core.compact import extract
 from clnp_core.evaluation import canonical_logits
@@ -26,7 +26,7 @@ def test_the_extract_computes_the_same_with_fewer_neurons(history: History) -> N
 def test_every_nonlinearity_survives_the_cut() -> None:
     inputs = torch.randn(20, 6, generator=generator(1))
     for activation in Activation:
-        for head in HeadKind:
+        for head in DIVIDED_HEADS:
             network = drawn_network(mlp(6, (9, 8, 7), 3, activation, head, head is HeadKind.MULTI), 2, seed=8)
             for task in (1, 2):
                 small = extract(network, task)
@@ -60,7 +60,7 @@ def all_pruned(head: HeadKind, activation: Activation = Activation.RELU) -> tupl
 
 
 def test_a_task_of_which_nothing_is_left_becomes_the_smallest_chain() -> None:
-    for head in HeadKind:
+    for head in DIVIDED_HEADS:
         for activation in Activation:
             network, inputs = all_pruned(head, activation)
             small = extract(network, 1)
@@ -71,7 +71,7 @@ def test_a_task_of_which_nothing_is_left_becomes_the_smallest_chain() -> None:
 
 def test_the_stand_in_for_an_empty_layer_says_nothing_about_other_tasks() -> None:
     """Otherwise a widening would be refused because another task has taken neuron 0 since."""
-    for head in HeadKind:
+    for head in DIVIDED_HEADS:
         network, _ = all_pruned(head)
         assert not extract(network, 1).head(1).weight.any()
         for rows, owner in zip(extract(network, 1).hidden, extract(network, 1).activated_by, strict=True):

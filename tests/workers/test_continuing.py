@@ -15,7 +15,7 @@ import torch
 import workers.continuing
 import workers.publishing
 import workers.training
-from clnp_core.architecture import HeadKind, Layer, Window
+from clnp_core.architecture import DIVIDED_HEADS, HeadKind, Layer, Window
 from clnp_core.networks import Chain
 from clnp_core.selection import ThresholdMode
 from tests.workers.test_publishing import TUNING, commit, splits
@@ -129,7 +129,7 @@ def test_a_trial_that_is_interrupted_after_every_epoch(variant: str, trial: Tria
     assert_interruptions_change_nothing(VARIANTS[variant](trial), tmp_path, trained_epochs)
 
 
-@pytest.mark.parametrize("head", list(HeadKind))
+@pytest.mark.parametrize("head", DIVIDED_HEADS)
 @pytest.mark.parametrize("kind", ["dense", "images"])
 def test_on_a_base_with_frozen_rows(kind: str, head: HeadKind, trial: Trials, tmp_path: Path,
                                     trained_epochs: list[int]) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import torch
 
-from clnp_core.architecture import HeadKind
+from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.errors import DataError, ForgettingError
 from clnp_core.network import FREE, Network
 from clnp_core.selection import ThresholdMode, required_correct
@@ -39,7 +39,7 @@ def commit(trial: TrialSpec, storage: str, earlier: list[tuple[int, str]],
                         splits(trial.stage), tuning and dataclasses.replace(tuning, required=required))
 
 
-@pytest.mark.parametrize("head", list(HeadKind))
+@pytest.mark.parametrize("head", DIVIDED_HEADS)
 def test_a_sequence_of_commits_forgets_nothing(trial: Trials, storage: str, head: HeadKind) -> None:
     earlier: list[tuple[int, str]] = []
     first_logits: dict[int, str] = {}
@@ -109,7 +109,7 @@ class TestFineTuning:
         assert built.rounds is None and built.val_total == 359
         assert built.val_correct >= required_correct(result.val_correct, 359, Decimal(3))
 
-    @pytest.mark.parametrize("head", list(HeadKind))
+    @pytest.mark.parametrize("head", DIVIDED_HEADS)
     def test_it_mends_a_deep_cut_and_adds_no_neuron(self, trial: Trials, storage: str, head: HeadKind) -> None:
         spec = trial(hidden=(60, 50), head=head, epochs=6)
         cut = commit(spec, storage, [], margin=Decimal(15))
