@@ -18,7 +18,7 @@ PUBLIC = {name for name, function in inspect.getmembers(queries, inspect.isfunct
 
 def test_every_read_has_its_query() -> None:
     reads = {name for name, _ in inspect.getmembers(Reads, inspect.isfunction) if not name.startswith("_")}
-    of_one_thing = {"run", "run_state", "trial", "last_event", "database_id"}
+    of_one_thing = {"run", "run_state", "stage", "trial", "last_event", "database_id"}
     of_groups = {"group_evaluations", "group_accuracy_matrix"}
     assert (reads - of_one_thing - {"group"}) | {"evaluations"} | of_groups == PUBLIC, "a group's runs are runs(group)"
 
