@@ -3,21 +3,16 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Security
-from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from clnp_core.errors import ConfigError
+from clnp_core.errors import ConfigError, StateError
 from db.rows import RequestRow
-from db.states import RequestKind
+from db.states import RequestKind, RunState
 from orchestrator.detached.apart import read_apart
 from orchestrator.detached.jobs import JobKind
 from orchestrator.requesting import request_cancel, request_stop
-from orchestrator.service.asked import BASE, PRINTABLE, Reading, RunName, service_of
+from orchestrator.service.asked import BASE, PRINTABLE, Reading, RunName, bearer, service_of
 from orchestrator.service.errors import responses
-
-bearer = HTTPBearer(auto_error=False, description="the token that the service was started with, `CLNP_TOKEN`")
-"""For the document; :mod:`orchestrator.service.guarding` asks for it before a body is read."""
-
 
 router = APIRouter(prefix=BASE + "/runs", tags=["acting"], dependencies=[Security(bearer)],
                    responses=responses(401, 403, 413, 422, 500, 503))
@@ -65,8 +60,11 @@ def launch(wanted: Launch, request: Request) -> Started:
 
 
 @router.post("/{run}/resume", status_code=202, summary="Go on with a run", responses=responses(404, 409))
-def resume(run: RunName, request: Request, wanted: Resume | None = None) -> Started:
+def resume(run: RunName, request: Request, pages: Reading, wanted: Resume | None = None) -> Started:
     """Start a driver that goes on where the run stands. Finished trials are never trained again."""
+    if pages.run(run).state is RunState.COMPLETED:
+        raise StateError(f"run {run!r} is completed: there is nothing left to do",
+                         f"if its commits were lost, `clnp resume {run}` makes them again")
     service, how = service_of(request), wanted or Resume()
     job = service.starter.resume(run, how.kind or service.settings.jobs, how.retry_failed, how.accept_environment)
     return Started(run=job.run, job=job.id)

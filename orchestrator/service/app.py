@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.service = service
     errors.install(app)
     for routes in (runs, streaming, stages, figures, asking, acting, jobs):
-        app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
+        app.include_router(routes.router, dependencies=[Depends(only_known_parameters)], responses=errors.responses(422))
 
     @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Whether it lives")
     async def healthz() -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Path, Query, Request
 from fastapi import params as kinds
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.security import HTTPBearer
 
 from clnp_core.errors import ConfigError, NotFoundError
 from db.pages import Pages
@@ -23,6 +24,10 @@ LONGEST_NAME = 200
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """No database stores a NUL, and no name holds another character of this kind."""
+
+
+bearer = HTTPBearer(auto_error=False, description="the token that the service was started with, `CLNP_TOKEN`")
+"""For the document; :mod:`orchestrator.service.guarding` asks for it before a body is read."""
 
 
 def service_of(request: Request) -> "Service":

@@ -11,6 +11,9 @@ from starlette.exceptions import HTTPException
 from orchestrator.service.asked import BASE
 from orchestrator.service.tagging import tagged
 
+NO_HEAD = (BASE, "/healthz", "/metrics", "/vega.js")
+"""Beginnings of what other routes answer, by GET."""
+
 FOLDER = Path(__file__).parent / "page"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
          ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/x-icon", ".json": "application/json",
@@ -40,8 +43,8 @@ def _vega() -> tuple[bytes, str]:
 
 @router.api_route("/{file:path}", methods=["GET", "HEAD"])
 async def page(file: str, request: Request) -> Response:
-    """A file of the page; ``/`` is its index. 304 where the browser has it. Routes of the API know GET and no HEAD."""
-    if request.method == "HEAD" and f"/{file}".startswith(BASE):
+    """A file of the page; ``/`` is its index. 304 where the browser has it. Other routes know GET and no HEAD."""
+    if request.method == "HEAD" and f"/{file}".startswith(NO_HEAD):
         raise HTTPException(405, headers={"Allow": "GET"})
     response = await _files.get_response(_files.get_path({**request.scope, "path": f"/{file}", "root_path": ""}), request.scope)
     found = Path(str(getattr(response, "path", ""))).suffix

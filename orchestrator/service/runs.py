@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
 from db.columns import REVISIONS
 from db.pages import RunFilter
@@ -11,8 +11,9 @@ from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, RequestRow
 from db.states import RunState
 from orchestrator.detached.jobs import JobKind
 from orchestrator.service.answers import About, PageOf, RunDetail, RunSummary
-from orchestrator.service.asked import BASE, LONGEST_NAME, PRINTABLE, Limit, Offset, Reading, RunName, Word, service_of
+from orchestrator.service.asked import BASE, LONGEST_NAME, PRINTABLE, Limit, Offset, Reading, RunName, Word, bearer, service_of
 from orchestrator.service.errors import NOT_MODIFIED, responses
+from orchestrator.service.guarding import check_token
 from orchestrator.service.tagging import tag, tagged
 from orchestrator.text.report import forgetting_claim
 from workers.environment import code_version
@@ -30,6 +31,13 @@ def about(request: Request) -> About:
     kinds = [JobKind.PROCESS, *([JobKind.RAY_JOB] if settings.ray_dashboard else [])]
     return About(code_version(), REVISIONS[-1], service.database.shown, settings.token is not None, settings.closed,
                  tuple(sorted((kind.value for kind in kinds), key=lambda kind: kind != settings.jobs.value)), datetime.now(UTC))
+
+
+@router.get("/token", status_code=204, summary="Whether the token is the right one", dependencies=[Security(bearer)],
+            responses=responses(401, 403))
+async def token(request: Request) -> None:
+    """Nothing, for who sends the service's token."""
+    check_token(service_of(request).settings, request.headers.get("authorization"))
 
 
 async def _filter(state: Annotated[RunState | None, Query(description="only runs in this state")] = None,

@@ -60,6 +60,20 @@ export async function post(path, body, signal) {
 }
 
 /**
+ * Whether a token is the service's.
+ *
+ * @param {string} given @returns {Promise<string>} what is wrong with it; empty if nothing is
+ */
+export async function wrongToken(given) {
+  try {
+    await send("/token", { headers: { Authorization: `Bearer ${given}` } });
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
  * One request, with the token where there is one.
  *
  * @param {string} path @param {RequestInit} options @returns {Promise<Response>} its status is 2xx
@@ -67,7 +81,7 @@ export async function post(path, body, signal) {
 export async function send(path, options) {
   const headers = new Headers(options.headers);
   const held = token();
-  if (held) headers.set("Authorization", `Bearer ${held}`);
+  if (held && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${held}`);
   let answer;
   try {
     answer = await fetch(BASE + path, { ...options, headers });
@@ -86,7 +100,8 @@ export async function send(path, options) {
 async function errorOf(answer) {
   try {
     const { error } = await answer.json();
-    return new ApiError(error.message, error.hint ?? "", answer.status);
+    const hint = answer.status === 401 ? "the button Token above takes it" : error.hint ?? "";
+    return new ApiError(error.message, hint, answer.status);
   } catch {
     return new ApiError(`the service answered with status ${answer.status}`, "its log says more", answer.status);
   }

@@ -103,6 +103,12 @@ def test_a_name_that_is_taken_starts_nothing(acting: httpx.Client) -> None:
     assert answer.json()["error"]["message"] == "there is a run 'tiny' already"
 
 
+def test_a_completed_run_has_nothing_to_resume(acting: httpx.Client) -> None:
+    answer = acting.post(f"{RUNS}/tiny/resume", headers=HOLDER)
+    assert answer.status_code == 409 and acting.get("/api/v1/jobs").json() == []
+    assert answer.json()["error"]["message"] == "run 'tiny' is completed: there is nothing left to do"
+
+
 def test_requests_to_runs_in_other_states(tmp_path: Path) -> None:
     with written(tmp_path) as driver, serving(Settings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
         client.headers.update(HOLDER)

@@ -44,6 +44,14 @@ def test_only_the_token_lets_somebody_change_things(acting: httpx.Client, sent: 
     assert TOKEN not in answer.text
 
 
+def test_whether_a_token_is_the_right_one(service: httpx.Client, acting: httpx.Client) -> None:
+    right = acting.get("/api/v1/token", headers=HOLDER)
+    assert (right.status_code, right.content) == (204, b"")
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        assert acting.get("/api/v1/token", headers=headers).status_code == 401
+    assert service.get("/api/v1/token", headers=HOLDER).status_code == 403
+
+
 def test_who_may_not_change_anything_may_still_read(acting: httpx.Client) -> None:
     assert acting.get("/api/v1").json()["can_change"] is True
     assert acting.get("/api/v1/runs").status_code == 200

@@ -132,6 +132,7 @@ def test_from_all_runs_to_one_trial_by_clicks(watched: Watched) -> None:
 
     expect(section(page, "Selection")).to_contain_text("was chosen: sparsest within the margin:")
     drawn(section(page, "Accuracy against sparsity"))
+    expect(section(page, "Accuracy against sparsity").get_by_text("A click on a point opens its trial.")).to_be_visible()
     trials = section(page, "Trials").get_by_role("row")
     expect(trials).to_have_count(3)
     trials.filter(has_text="chosen").get_by_text("chosen").click()
@@ -255,8 +256,14 @@ def test_a_token_lets_one_launch_and_all_mistakes_are_told(watched: Watched) -> 
     page = watched.open("#/launch")
     expect(page.locator("main")).to_contain_text("Launching needs the service's token.")
     page.get_by_role("button", name="Token").click()
+    page.get_by_label("Token", exact=True).fill("no-token-of-this-service")
+    page.get_by_role("button", name="Use this token").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text("The token is wrong.")
+    expect(page.locator("#token")).to_have_text("Token")
     page.get_by_label("Token", exact=True).fill(TOKEN)
     page.get_by_role("button", name="Use this token").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("#token")).to_have_text("Token set")
     page.get_by_label("Config (YAML)").fill("benchmark: {name: permuted-digit}\ntraining: {epochs: 0}\n")
     page.get_by_role("button", name="Launch", exact=True).click()
     wrong = page.get_by_role("main").get_by_role("alert")
@@ -272,6 +279,9 @@ def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserCo
         expect(page.get_by_role("heading", level=1)).to_have_text("demo")
         expect(page.locator(".link")).to_contain_text("Live")
         expect(page.locator("main")).to_contain_text("No task is committed yet.")
+        nothing = "There is nothing to draw: run 'demo' has committed no task yet."
+        expect(section(page, "Test accuracy").locator("figure")).to_have_text(nothing)
+        expect(section(page, "Capacity").locator("figure")).to_have_text(nothing)
         assert page.get_by_role("button", name="Stop").count() == 0
 
         run.begin()
@@ -291,6 +301,12 @@ def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserCo
         expect(page.locator("main")).to_contain_text("the driver has not answered yet")
         run.let_go()
         expect(page.get_by_role("button", name="Resume")).to_be_visible()
+        page.get_by_role("link", name="Task 1, stopped, 1 of 3 trials").click()
+        expect(page.locator(".run-header .state")).to_have_text("stopped")
+        page = watched.open("#/runs/demo/tasks/2")
+        picture = section(page, "Accuracy against sparsity")
+        expect(picture).to_contain_text("There is nothing to draw")
+        expect(picture.get_by_text("A click on a point opens its trial.")).to_be_hidden()
         watched.close()
 
 

@@ -178,6 +178,7 @@ def test_a_parameter_that_a_route_does_not_have(service: httpx.Client) -> None:
 
 
 def test_head_is_for_files_of_the_page(service: httpx.Client) -> None:
-    refused = service.head(f"{RUN}/accuracy")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
-    assert service.head("/").status_code == 200
+    for path in (f"{RUN}/accuracy", "/healthz", "/metrics", "/vega.js"):
+        refused = service.head(path)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert (service.head("/").status_code, service.head("/nothing").status_code) == (200, 404)

@@ -38,6 +38,7 @@ def test_on_the_loopback_address_everybody_may_read(wanted: Settings) -> None:
     ({"token": "0123456789abcdefé"}, "CLNP_TOKEN holds characters that no Authorization header can carry"),
     ({"closed": True}, "--closed asks for a token, and CLNP_TOKEN is not set"),
     ({"jobs": JobKind.RAY_JOB}, "runs are to be driven as Ray jobs, and no cluster is named"),
+    ({"ray_dashboard": "foo"}, "'foo' is no address of a Ray dashboard"),
     ({"ray_dashboard": "10.0.0.1:8265"}, "'10.0.0.1:8265' is no address of a Ray dashboard"),
     ({"host": "a host"}, "'a host' is no address to listen on")])
 def test_what_cannot_work_is_refused_and_no_token_repeated(wanted: Settings, changes: dict[str, object], told: str) -> None:

@@ -4,17 +4,27 @@ import { el } from "../dom.js";
 
 /**
  * @typedef {{ value: string, text: string, primary?: boolean, danger?: boolean }} Action
- * @param {{ title: string, body: import("../dom.js").Child[], actions: Action[], dismiss?: string }} question `dismiss`: what
- *   the button says that answers nothing
+ * @param {{ title: string, body: import("../dom.js").Child[], actions: Action[], dismiss?: string,
+ *   check?: (value: string) => Promise<string> }} question `dismiss`: what the button says that answers nothing; `check`: what
+ *   is wrong with an answer, which is said, and the dialog stays open; empty if nothing is
  * @returns {Promise<string>} the value of the action that was taken; empty when it was closed
  */
-export function openDialog({ title, body, actions, dismiss = "Cancel" }) {
-  const form = el("form", { method: "dialog" }, el("h2", { id: "dialog-title" }, title), body,
+export function openDialog({ title, body, actions, dismiss = "Cancel", check }) {
+  const wrong = el("p", { class: "wrong", role: "alert" });
+  const form = el("form", { method: "dialog" }, el("h2", { id: "dialog-title" }, title), body, wrong,
     el("div", { class: "dialog-actions" },
       actions.map(({ value, text, primary, danger }) => el("button", {
         value, type: "submit", class: `button${primary ? " primary" : ""}${danger ? " danger" : ""}` }, text)),
       el("button", { type: "button", class: "button quiet", onclick: () => dialog.close("") }, dismiss)));
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, form);
+  form.addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {
+    if (!check) return;
+    event.preventDefault();
+    const { value } = /** @type {HTMLButtonElement} */ (event.submitter);
+    const said = await check(value);
+    wrong.textContent = said;
+    if (!said) dialog.close(value);
+  });
   const before = document.activeElement;
   document.body.append(dialog);
   return new Promise((answered) => {

@@ -21,23 +21,24 @@ export class Figure {
   /** @type {any} */ #view = null;
   #drawing = 0;
   #width = 0;
-  #path; #signal; #picked; #stage; #note;
+  #path; #signal; #picked; #stage; #note; #caption;
 
   /**
    * @param {{ path: string, label: string, signal: AbortSignal, picked?: (datum: Record<string, any>) => void,
-   *   table?: HTMLElement }} figure
+   *   table?: HTMLElement, caption?: string }} figure
    *   path: where its specification is; label: what it shows, for those who do not see it; picked: a mark was clicked;
-   *   table: the same in numbers
+   *   table: the same in numbers; caption: stands below what is drawn
    */
-  constructor({ path, label, signal, picked, table }) {
+  constructor({ path, label, signal, picked, table, caption }) {
     this.#path = path;
     this.#signal = signal;
     this.#picked = picked;
     this.#stage = el("div", { class: "figure-stage", role: "img", "aria-label": label });
     this.#stage.hidden = true;
     this.#note = el("div", {}, loading());
+    this.#caption = el("figcaption", { class: "note", hidden: true }, caption);
     vegaEmbed().catch(() => { /* said when something is to be drawn */ });
-    this.element = el("figure", { class: `figure${picked ? " picks" : ""}` }, this.#stage, this.#note, table);
+    this.element = el("figure", { class: `figure${picked ? " picks" : ""}` }, this.#stage, this.#note, table, this.#caption);
     themeChanges.addEventListener("change", () => this.#draw(), { signal });
     const observer = new ResizeObserver(() => {
       if (Math.abs(this.element.clientWidth - this.#width) > 1) this.#draw();
@@ -66,7 +67,7 @@ export class Figure {
   /** @param {unknown} error */
   #say(error) {
     const missing = error instanceof ApiError && error.status === 404;
-    this.#stage.hidden = true;
+    this.#stage.hidden = this.#caption.hidden = true;
     this.#text = "";
     settle(this.#note, String(error), () => (missing
       ? el("p", { class: "empty" }, sentence(error.message)) : errorPanel(error, () => this.refresh())));
@@ -94,6 +95,7 @@ export class Figure {
     this.#view = view;
     next.classList.remove("figure-next");
     this.#stage.replaceChildren(next);
+    this.#caption.hidden = !this.#caption.textContent;
     settle(this.#note, "", () => null);
     if (this.#picked) view.addEventListener("click", (/** @type {any} */ _event, /** @type {any} */ item) => {
       if (item?.datum) this.#picked?.(item.datum);

@@ -2,9 +2,21 @@
 
 import { el } from "../dom.js";
 
+/** States of a task that somebody works on. */
+const UNDER_WAY = ["sweeping", "selecting", "committing"];
+
 /** @param {string} state @returns {HTMLElement} */
 export function stateBadge(state) {
   return el("span", { class: "state", "data-state": state }, el("i", { class: "dot", "aria-hidden": "true" }), state);
+}
+
+/**
+ * The state of a task as it is shown: what is under way rests while its run does.
+ *
+ * @param {string} stage @param {string} run their states @returns {string}
+ */
+export function stageState(stage, run) {
+  return ["stopped", "cancelled"].includes(run) && UNDER_WAY.includes(stage) ? run : stage;
 }
 
 /** @param {string} verdict @returns {HTMLElement} a verdict on a trial, in the selector's words */

@@ -1,11 +1,12 @@
 /** What stands at the top right: the connection, the theme, the token. */
 
 import { about } from "../about.js";
-import { tokenWanted } from "../api.js";
+import { tokenWanted, wrongToken } from "../api.js";
 import { el } from "../dom.js";
 import { setTheme, theme } from "../theme.js";
 import { setToken, token, tokenChanges } from "../token.js";
 import { announce } from "../announce.js";
+import { sentence } from "../words.js";
 import { linkLight } from "./connection_banner.js";
 import { openDialog } from "./dialog.js";
 
@@ -60,6 +61,7 @@ async function askForToken(why) {
       el("p", { class: "note" }, "It is the CLNP_TOKEN that the service was started with. It is kept in this tab until the tab is closed, "
         + "and sent in a header, never in an address.")],
     actions: [{ value: "use", text: "Use this token", primary: true }, ...(token() ? [{ value: "forget", text: "Forget it" }] : [])],
+    check: async (action) => (action === "use" && field.value.trim() ? sentence(await wrongToken(field.value.trim())) : ""),
   });
   asking = false;
   if (answer === "use" && field.value.trim()) setToken(field.value.trim());

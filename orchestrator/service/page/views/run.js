@@ -6,6 +6,7 @@ import { el, settle } from "../dom.js";
 import { follow, refreshing } from "../live.js";
 import { Figure } from "../parts/figure.js";
 import { empty, errorPanel, loading, section } from "../parts/section.js";
+import { stageState } from "../parts/state.js";
 import { strip } from "../parts/strip.js";
 import { runActions } from "./run_actions.js";
 import { commitTable } from "./run_commits.js";
@@ -50,7 +51,7 @@ function show(run, { box, signal }) {
       if (state && state !== row.state) announce(`The run is ${row.state} now.`);
       state = row.state;
       settle(header, { ...row, heartbeat_at: null }, () => runHeader(row));
-      settle(sequence.box, [stages, cells], () => strip(run, blocks(stages, cells)));
+      settle(sequence.box, blocks(row.state, stages, cells), (shown) => strip(run, shown));
       settle(numbers.accuracy, cells, () => cells.length > 0 && matrixTable(cells));
       settle(numbers.capacity, layers, () => layers.length > 0 && capacityTable(layers));
       settle(commits.box, [made, cells], () => (made.length ? commitTable(run, made, cells)
@@ -74,9 +75,9 @@ function show(run, { box, signal }) {
   }, signal);
 }
 
-/** @param {any[]} stages @param {any[]} cells of the accuracy matrix */
-function blocks(stages, cells) {
-  return stages.map((stage) => ({ task: stage.task, state: stage.state, total: stage.trials_total,
+/** @param {string} state of the run @param {any[]} stages @param {any[]} cells of the accuracy matrix */
+function blocks(state, stages, cells) {
+  return stages.map((stage) => ({ task: stage.task, state: stageState(stage.state, state), total: stage.trials_total,
     done: stage.trials_finished + stage.trials_failed,
     accuracy: cells.find((cell) => cell.after_task === stage.task && cell.on_task === stage.task)?.test_accuracy ?? null }));
 }

@@ -6,6 +6,7 @@ import { el, settle } from "../dom.js";
 import { follow, refreshing } from "../live.js";
 import { Figure } from "../parts/figure.js";
 import { empty, errorPanel, loading, section } from "../parts/section.js";
+import { stageState } from "../parts/state.js";
 import { links } from "../router.js";
 import { selectionText, stageFacts, stageHeader } from "./stage_header.js";
 import { TrialTable } from "./stage_trials.js";
@@ -24,9 +25,10 @@ function show(run, task, { box, query, signal }) {
   rest.hidden = true;
   box.append(header, rest);
   const figure = new Figure({ path: `${path}/figures/trials`, signal,
+    caption: "A click on a point opens its trial.",
     label: "Each trial after pruning: validation accuracy against free neurons, with the margin and the chosen trial. The table of trials has the numbers.",
     picked: (datum) => { if (Number.isInteger(datum.number)) location.hash = links.trial(run, task, datum.number); } });
-  picture.box.append(figure.element, el("p", { class: "note" }, "A click on a point opens its trial."));
+  picture.box.append(figure.element);
   const trials = new TrialTable(run, task, query, list.box, signal);
   rest.append(el("div", { class: "two" }, facts.element, selection.element), picture.element,
     whatIf({ run, task, signal }), list.element);
@@ -38,7 +40,7 @@ function show(run, task, { box, query, signal }) {
       const chosen = stage.selected_at ? await getIfThere(`${path}/selection`, { signal }) : null;
       if (state && state !== stage.state) announce(`Task ${task} is ${stage.state} now.`);
       state = stage.state;
-      settle(header, [stage, row.tasks], () => stageHeader(run, stage, row.tasks));
+      settle(header, [stage, row.tasks, row.state], () => stageHeader(run, { ...stage, state: stageState(stage.state, row.state) }, row.tasks));
       settle(facts.box, stage, () => stageFacts(stage));
       settle(selection.box, [chosen, stage.trials_total], () => (chosen ? selectionText(run, chosen, stage.trials_total)
         : empty("Nothing is selected yet. The selection follows when every trial has ended.")));
