@@ -260,6 +260,8 @@ class Evaluation(Base):
     test_total: Mapped[int] = column(comment="test samples")
     test_accuracy: Mapped[float] = column(comment="test_correct / test_total, a fraction")
     logits_digest: Mapped[str] = column(comment="SHA-256 of the logits, comparable within one environment fingerprint")
+    val_correct: Mapped[int | None] = column(comment="correct validation samples of that task; NULL: not recorded before 0005")
+    val_total: Mapped[int | None] = column(comment="validation samples of that task")
 
 
 class Request(Base):

@@ -203,7 +203,8 @@ class Reads:
         with self._session() as session:
             query = _of_run(session, run, None, select(Stage.task, Evaluation)
                             .join(Commit, Commit.id == Evaluation.commit_id).join(Stage, Stage.id == Commit.stage_id))
-            return [AccuracyRow(task, e.on_task, e.test_correct, e.test_total, e.test_accuracy, e.logits_digest)
+            return [AccuracyRow(task, e.on_task, e.test_correct, e.test_total, e.test_accuracy, e.logits_digest,
+                                e.val_correct, e.val_total)
                     for task, e in session.execute(query.order_by(Stage.task, Evaluation.on_task))]
 
     def events(self, run: str, after_id: int = 0, limit: int | None = None) -> list[EventRow]:

@@ -230,12 +230,14 @@ class CapacityRecord:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """One cell of the accuracy matrix: the commit's network on the test set of ``on_task``."""
+    """One cell of the accuracy matrix: the commit's network on the test set of ``on_task``, and on its validation data."""
 
     on_task: int
     test_correct: int
     test_total: int
     logits_digest: str
+    val_correct: int | None = None
+    val_total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,8 @@ class CapacityRow:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyRow:
-    """One cell of the accuracy matrix: the network committed after ``after_task`` on the test set of ``on_task``."""
+    """One cell of the accuracy matrix: the network committed after ``after_task`` on the test set of ``on_task``,
+    and on its validation data, None where that was not recorded."""
 
     after_task: int
     on_task: int
@@ -213,6 +214,8 @@ class AccuracyRow:
     test_total: int
     test_accuracy: float
     logits_digest: str
+    val_correct: int | None = None
+    val_total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

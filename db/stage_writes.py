@@ -96,7 +96,8 @@ class StageWrites(Writer):
             session.add_all(
                 Evaluation(commit_id=row.id, on_task=cell.on_task, test_correct=cell.test_correct,
                            test_total=cell.test_total, test_accuracy=cell.test_correct / cell.test_total,
-                           logits_digest=cell.logits_digest) for cell in commit.evaluations)
+                           logits_digest=cell.logits_digest, val_correct=cell.val_correct,
+                           val_total=cell.val_total) for cell in commit.evaluations)
 
     def fail_stage(self, lease: Lease, task: int, reason: str) -> None:
         """→ FAILED, remembering from where; its running trials are released. A failed stage keeps its first reason.

@@ -44,9 +44,12 @@ class TunedRound:
 
 @dataclass(frozen=True, slots=True)
 class OnTask:
-    """Test result on one task after a commit."""
+    """Results on one task after a commit, on its validation and its test data. Both belong to the record: what is chosen over
+    all tasks learnt so far must not look at test data."""
 
     task: int
+    val_correct: int
+    val_total: int
     test_correct: int
     test_total: int
     logits_digest: str
@@ -106,14 +109,14 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
                            benchmark=stage.benchmark.fingerprint(stage.task))
     proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier, splits)
     committed = get_network(store, artifact.digest)[0].to(device)
-    val = evaluate(committed, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
     for checkpoint in checkpoints:
         checkpoint.remove()
     news = tuple(f"fine-tuning, round {number}, {what}" for number, checkpoint in enumerate(checkpoints, start=1)
                  for what in checkpoint.news())
     seconds = time.perf_counter() - began + sum(checkpoint.seconds_before for checkpoint in checkpoints)
-    return BuiltCommit(artifact, val.correct, val.total, rounds, capacity(committed, stage.task, activities, thresholds),
-                       evaluations, proof, seconds, news)
+    own = next(cell for cell in evaluations if cell.task == stage.task)
+    return BuiltCommit(artifact, own.val_correct, own.val_total, rounds,
+                       capacity(committed, stage.task, activities, thresholds), evaluations, proof, seconds, news)
 
 
 def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tuning: FineTuningSpec, threads: int,
@@ -159,7 +162,7 @@ def _has_something_to_train(network: Network, task: int) -> bool:
 
 def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence[tuple[int, str]],
                   splits: Mapping[int, str]) -> tuple[Proof, tuple[OnTask, ...]]:
-    """Prove zero forgetting from the published artifacts alone, and evaluate every task so far on its test set.
+    """Prove zero forgetting from the published artifacts alone, and evaluate every task so far.
 
     Arguments as in :func:`build_commit`.
 
@@ -173,16 +176,20 @@ def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence
     store = ArtifactStore(storage)
     new = get_network(store, digest)[0].to(device)
     networks = {task: get_network(store, old)[0].to(device) for task, old in earlier}
-    tests = {task: _recorded_test(stage, task, splits[task]).to(device) for task in [*networks, stage.task]}
-    proof = prove_zero_forgetting(new, stage.task, networks, {task: tests[task].inputs for task in networks},
+    samples = {task: _recorded_samples(stage, task, splits[task], device) for task in [*networks, stage.task]}
+    proof = prove_zero_forgetting(new, stage.task, networks, {task: samples[task][1].inputs for task in networks},
                                   stage.evaluation_batch_size)
-    evaluations = []
-    for task, test in tests.items():
-        result = evaluate(new, test.inputs, test.labels, task, stage.evaluation_batch_size)
-        evaluations.append(OnTask(task, result.correct, result.total, result.logits_digest))
-    return proof, tuple(evaluations)
+    return proof, tuple(on_task(new, task, val, test, stage.evaluation_batch_size) for task, (val, test) in samples.items())
 
 
-def _recorded_test(stage: StageSpec, task: int, split_digest: str) -> Samples:
-    """The test samples of a task, if the task is still the one that was recorded."""
-    return recorded(stage, task, split_digest, load_task(stage.benchmark, task)).test
+def on_task(network: Network, task: int, val: Samples, test: Samples, batch_size: int) -> OnTask:
+    """The canonical evaluation of a commit on one task; samples and network on one device."""
+    on_val = evaluate(network, val.inputs, val.labels, task, batch_size)
+    on_test = evaluate(network, test.inputs, test.labels, task, batch_size)
+    return OnTask(task, on_val.correct, on_val.total, on_test.correct, on_test.total, on_test.logits_digest)
+
+
+def _recorded_samples(stage: StageSpec, task: int, split_digest: str, device: torch.device) -> tuple[Samples, Samples]:
+    """The validation and test samples of a task, if the task is still the one that was recorded."""
+    data = recorded(stage, task, split_digest, load_task(stage.benchmark, task))
+    return data.val.to(device), data.test.to(device)

@@ -27,7 +27,8 @@ def commit(run: RunContext, stage: StageRow) -> None:
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),
-        tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest)
+        tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest, cell.val_correct,
+                               cell.val_total)
               for cell in built.evaluations),
         _verification(run, built), built.seconds, built.val_correct, built.val_total,
         None if built.rounds is None else tuple(FineTuningRound(**dataclasses.asdict(round)) for round in built.rounds)))

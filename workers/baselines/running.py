@@ -7,7 +7,6 @@ import torch
 
 from clnp_core.capacity import LayerCapacity
 from clnp_core.errors import DataError, StateError
-from clnp_core.evaluation import evaluate
 from clnp_core.network import Network
 from workers.artifacts import ArtifactStore, get_network, put_network
 from workers.baselines.anchor import Anchor
@@ -19,7 +18,7 @@ from workers.epochs import Epoch
 from workers.jobs import TaskFacts, TrialResult, prepare
 from workers.loading import base_of, recorded, task_on, this_device
 from workers.methods import Method, MethodSpec
-from workers.publishing import BuiltCommit, OnTask
+from workers.publishing import BuiltCommit, on_task
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec, digest_of
 from workers.tasks import load_task
 
@@ -92,18 +91,14 @@ def build_whole_commit(stage: StageSpec, artifact_digest: str, storage: str, ear
     networks: dict[int, Network] = dict.fromkeys(range(1, stage.task + 1), committed)
     if method.kind is Method.SCRATCH:
         networks |= {task: get_network(store, digest)[0].to(device) for task, digest in earlier}
-    own_val, evaluations = (0, 0), []
+    evaluations = []
     if method.kind is Method.JOINT:
         splits = _splits_of_all(stage, splits[stage.task])
     for task, own in networks.items():
         data = recorded(stage, task, splits[task], load_task(stage.benchmark, task))
-        if task == stage.task or method.kind is Method.JOINT:
-            val = data.val.to(device)
-            found = evaluate(own, val.inputs, val.labels, task, batch)
-            own_val = own_val[0] + found.correct, own_val[1] + found.total
-        test = data.test.to(device)
-        result = evaluate(own, test.inputs, test.labels, task, batch)
-        evaluations.append(OnTask(task, result.correct, result.total, result.logits_digest))
+        evaluations.append(on_task(own, task, data.val.to(device), data.test.to(device), batch))
+    own_cells = [cell for cell in evaluations if cell.task == stage.task or method.kind is Method.JOINT]
+    own_val = sum(cell.val_correct for cell in own_cells), sum(cell.val_total for cell in own_cells)
     first = not method.kind.goes_on or stage.task == 1
     layers = tuple(LayerCapacity(number, width, width, width if first else 0, 0 if first else width, 0)
                    for number, width in enumerate(stage.architecture.hidden, start=1))
