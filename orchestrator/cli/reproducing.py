@@ -21,7 +21,7 @@ from orchestrator.text.table import Column, number, render
 @click.option("--tasks", metavar="N", type=click.IntRange(1, MAX_COUNT), help="Fewer tasks.")
 @click.option("--width", metavar="F", type=click.FloatRange(0, 100, min_open=True), help="A factor for every hidden width.")
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of the config, in all rows.")
-@click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's]")
+@click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's name]")
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
 @click.option("--only-write", is_flag=True, help="Start nothing; write what the runs have reached so far.")
 @telling_options
@@ -52,7 +52,7 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
         if wrong is not None:
             raise UsageProblem(f"table {path} has no row {wrong!r}", f"its rows are {', '.join(known)}")
         described = described.model_copy(update={"rows": tuple(known[name] for name in dict.fromkeys(rows.split(",")))})
-    wanted, named = _seeds(seeds) or described.seeds, prefix or path.stem
+    wanted, named = _seeds(seeds) or described.seeds, prefix or described.runs or path.stem
     configs = [config_of(described, path, row, f"{named}-{row.name}", wanted, tasks, width, overrides)
                for row in described.rows]
     worst = 0
@@ -63,7 +63,7 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
             worst = max(worst, make(Place.of(settings.url), config, told).exit_code)
             if worst == 130:
                 return worst
-    folder = output or Path("results") / named
+    folder = output or Path("results") / (prefix or path.stem)
     with reading(settings) as reads:
         found = compare(reads, [config.name for config in configs])
         write(folder, files(reads, described, found, _command()))

@@ -8,19 +8,18 @@ from clnp_core.evidence import claim, paired_permutation_test, unpaired_permutat
 from clnp_core.metrics import Counts
 from clnp_core.statistics import Summary, summarise
 from db.reads import Reads
-from orchestrator.comparison.measured import Measured, counts_when_learnt, measure
-
-SCRATCH = "scratch"
-"""The method that forward transfer is measured against."""
+from orchestrator.comparison.measured import SCRATCH, Measured, counts_when_learnt, measure
 
 QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
     "average_accuracy_percent": lambda run: None if run.metrics is None else 100 * run.metrics.average_accuracy,
+    "val_accuracy_percent": lambda run: _percent(run.val_accuracy),
     "learning_accuracy_percent": lambda run: _percent(run.metrics.learning_accuracy) if run.metrics else None,
     "backward_transfer_points": lambda run: run.metrics.backward_transfer_points if run.metrics else None,
     "forgetting_points": lambda run: run.metrics.forgetting_points if run.metrics else None,
     "forward_transfer_points": lambda run: run.metrics.forward_transfer_points if run.metrics else None,
     "graceful_loss_points": lambda run: run.graceful_loss_points,
     "used_percent": lambda run: None if run.used_percent is None else sum(run.used_percent) / len(run.used_percent),
+    "parameters": lambda run: run.parameters,
     "trial_seconds": lambda run: run.cost.trial_cpu_seconds + run.cost.trial_gpu_seconds,
 }
 """What is averaged over seeds, by name with its unit. ``used_percent`` is the mean over hidden layers."""

@@ -1,15 +1,21 @@
 """What one run is worth: the metrics of its accuracy matrix, what it gave up, how full it is, and what it cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
+from clnp_core.architecture import Architecture
 from clnp_core.metrics import AccuracyMatrix, CommittedStage, Counts, RunMetrics, graceful_loss, run_metrics
+from clnp_core.parameters import UsedWidths, divided_parameters, whole_parameters
 from db.reads import Reads
-from db.rows import RunRow
+from db.rows import AccuracyRow, CapacityRow, RunRow
 from db.states import RunState, TrialState
 
 PRUNES = "clnp"
 """The method whose networks are pruned, so that a graceful loss and a capacity have a meaning."""
+
+SCRATCH = "scratch"
+"""The method that trains a network for every task; forward transfer is measured against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,12 @@ class Measured:
         tasks: how many it has.
         tasks_learnt: how many are committed.
         metrics: of its accuracy matrix on test data; None before the first commit.
+        val_accuracy: of the network after the last commit, mean over all tasks so far, a fraction of 1: what strengths and
+            settings are chosen by. None where it was not recorded.
         graceful_loss_points: mean loss of validation accuracy at the commits, in percentage points; None for methods that
             prune nothing.
         used_percent: neurons used after the last commit, by hidden layer; None for methods that prune nothing.
+        parameters: that the tasks learnt so far need (:mod:`clnp_core.parameters`); None before the first commit.
         cost: what it took.
         failed_trials: trials that diverged, timed out or failed for good.
     """
@@ -50,8 +59,10 @@ class Measured:
     tasks: int
     tasks_learnt: int
     metrics: RunMetrics | None
+    val_accuracy: float | None
     graceful_loss_points: float | None
     used_percent: tuple[float, ...] | None
+    parameters: int | None
     cost: Cost
     failed_trials: int
 
@@ -74,7 +85,8 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
         StateError: its records are impossible.
     """
     row = reads.run(run)
-    cells = {(cell.after_task, cell.on_task): (cell.test_correct, cell.test_total) for cell in reads.accuracy_matrix(run)}
+    matrix = reads.accuracy_matrix(run)
+    cells = {(cell.after_task, cell.on_task): (cell.test_correct, cell.test_total) for cell in matrix}
     metrics = run_metrics(AccuracyMatrix.of(cells), from_scratch) if cells else None
     capacity = reads.capacity(run)
     last = max((layer.task for layer in capacity), default=0)
@@ -83,7 +95,7 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
     trials = reads.trials(run)
     return Measured(
         row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, len({after for after, _ in cells}), metrics,
-        _graceful(reads, row) if prunes else None, used,
+        _val_accuracy(matrix), _graceful(reads, row) if prunes else None, used, _parameters(reads, row, capacity),
         Cost(sum(trial.total_seconds or 0.0 for trial in trials if not _on_gpu(trial.device)),
              sum(trial.total_seconds or 0.0 for trial in trials if _on_gpu(trial.device)),
              sum(selection.scan_seconds for selection in reads.selections(run)),
@@ -104,6 +116,31 @@ def _graceful(reads: Reads, row: RunRow) -> float | None:
               if commit.val_correct is not None and commit.val_total is not None and commit.task in best]
     mean = graceful_loss(stages).mean
     return None if mean is None else float(mean)
+
+
+def _val_accuracy(matrix: Sequence[AccuracyRow]) -> float | None:
+    last = max((cell.after_task for cell in matrix), default=0)
+    fractions = [cell.val_correct / cell.val_total if cell.val_correct is not None and cell.val_total else None
+                 for cell in matrix if cell.after_task == last]
+    known = [fraction for fraction in fractions if fraction is not None]
+    return sum(known) / len(known) if known and len(known) == len(fractions) else None
+
+
+def _parameters(reads: Reads, row: RunRow, capacity: Sequence[CapacityRow]) -> int | None:
+    described = {stage.task: stage.architecture for stage in reads.stages(row.name)}
+    commits = []
+    for task, rows in groupby(capacity, key=lambda layer: layer.task):
+        layers, network = list(rows), described[task]
+        if network is None:
+            return None
+        commits.append((task, UsedWidths(Architecture.from_json(network), tuple(layer.used_neurons for layer in layers),
+                                         tuple(layer.new_neurons for layer in layers))))
+    if not commits:
+        return None
+    if row.method == PRUNES:
+        return divided_parameters([widths for _, widths in commits])
+    last, widths = commits[-1]
+    return whole_parameters(widths.architecture, last, last if row.method == SCRATCH else 1)
 
 
 def _on_gpu(device: str | None) -> bool:

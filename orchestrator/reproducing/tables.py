@@ -50,6 +50,7 @@ class Table(Section):
 
     title: str = Field(description="what it shows")
     config: str = Field(description="the config of all rows, a path from the table's own folder")
+    runs: str | None = Field(default=None, description="the table whose runs these are; by default its own")
     seeds: Seeds = Field(default=(0,), description="a run for each, in every row")
     rows: tuple[Row, ...] = Field(min_length=1, description="its rows; the first is held against the others")
 
@@ -121,7 +122,10 @@ def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int
 def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:
     if network.get("hidden"):
         return network | {"hidden": [max(1, round(width * neurons)) for neurons in network["hidden"]]}
+    if network.get("layers"):
+        narrowed = [{**layer, "neurons": max(1, round(width * layer["neurons"]))} for layer in network["layers"]]
+        return network | {"layers": narrowed}
     if network.get("name") and ":" not in network["name"]:
         return network | {"width_factor": width * network.get("width_factor", 1)}
-    raise ConfigError("--width has no meaning for a network whose layers are written out",
-                      "change them with --set network.layers")
+    raise ConfigError("--width has no meaning for a network of your own",
+                      "let its module:callable take a width, given with --set network.params")

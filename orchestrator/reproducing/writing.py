@@ -15,8 +15,8 @@ from orchestrator.text.formats import Frame, csv_text, of_rows
 from orchestrator.text.output import write_whole
 from orchestrator.text.words import NOTHING
 
-HEADINGS = ("row", "runs", "accuracy %", "paper", "backward", "forward", "graceful loss", "used %", "paper used %",
-            "trial seconds")
+HEADINGS = ("row", "runs", "accuracy %", "paper", "validation %", "backward", "forward", "graceful loss", "used %",
+            "paper used %", "parameters", "trial seconds")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,8 +25,9 @@ class QuotedRun:
 
     Attributes:
         run, method, seed, state: as recorded.
-        average_accuracy_percent: on test data, over all tasks after the last.
+        average_accuracy_percent, val_accuracy_percent: on test and on validation data, over all tasks after the last.
         used_percent: neurons used at the end, by hidden layer; empty for methods that prune nothing.
+        parameters: that its tasks need.
         config_digest, code_version: what it ran.
         device, torch: what it ran on.
         created_at: when it began, UTC.
@@ -38,7 +39,9 @@ class QuotedRun:
     seed: int
     state: str
     average_accuracy_percent: float | None
+    val_accuracy_percent: float | None
     used_percent: tuple[float, ...]
+    parameters: int | None
     config_digest: str
     code_version: str
     device: str | None
@@ -58,10 +61,13 @@ def _cells(row: Row, side: Side) -> list[str]:
     of, paper = side.summaries, row.paper
     accuracy = of["average_accuracy_percent"]
     runs = f"{accuracy.n}" if accuracy.n == len(side.runs) else f"{accuracy.n} of {len(side.runs)}"
-    seconds = of["trial_seconds"].mean
-    return [row.name, runs, spread(accuracy), _of(paper.accuracy), spread(of["backward_transfer_points"]),
-            spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]), _used(side), _of(paper.used),
-            NOTHING if seconds is None else f"{seconds:,.0f}"]
+    return [row.name, runs, spread(accuracy), _of(paper.accuracy), spread(of["val_accuracy_percent"]),
+            spread(of["backward_transfer_points"]), spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]),
+            _used(side), _of(paper.used), _whole(of["parameters"].mean), _whole(of["trial_seconds"].mean)]
+
+
+def _whole(mean: float | None) -> str:
+    return NOTHING if mean is None else f"{mean:,.0f}"
 
 
 def _of(text: str | None) -> str:
@@ -82,8 +88,9 @@ def markdown(table: Table, found: Comparison, command: str) -> str:
              "|" + "|".join(["---"] + ["---:"] * (len(HEADINGS) - 1)) + "|"]
     lines += ["| " + " | ".join(cells) + " |" for cells in table_rows(table, found)]
     seeds = sorted({run.seed for side in found.sides for run in side.runs})
-    lines += ["", f"Mean ± standard deviation over the runs of the seeds {', '.join(map(str, seeds))}; test accuracy after the "
-              "last task, over all tasks. Backward and forward transfer and graceful loss in percentage points."]
+    lines += ["", f"Mean ± standard deviation over the runs of the seeds {', '.join(map(str, seeds))}; test and validation "
+              "accuracy after the last task, over all tasks. Backward and forward transfer and graceful loss in percentage "
+              "points. Parameters are those that all tasks together need."]
     lines += [f"\n{run.run} is {run.state.value} with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
               for side in found.sides for run in side.runs if not run.counts]
     lines += [f"\n{said}" for said in found.claims]
@@ -100,8 +107,9 @@ def files(reads: Reads, table: Table, found: Comparison, command: str) -> dict[s
         environment = row.environment or {}
         quoted.append(QuotedRun(
             run.run, run.method, run.seed, run.state.value,
-            None if run.metrics is None else 100 * run.metrics.average_accuracy, run.used_percent or (), row.config_digest,
-            row.code_version, environment.get("device"), environment.get("torch"), row.created_at,
+            None if run.metrics is None else 100 * run.metrics.average_accuracy,
+            None if run.val_accuracy is None else 100 * run.val_accuracy, run.used_percent or (), run.parameters,
+            row.config_digest, row.code_version, environment.get("device"), environment.get("torch"), row.created_at,
             cost.trial_cpu_seconds + cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
     names = [run.run for run in runs]
     return _figures(reads, found) | {
@@ -115,18 +123,24 @@ def files(reads: Reads, table: Table, found: Comparison, command: str) -> dict[s
 
 
 def _figures(reads: Reads, found: Comparison) -> dict[str, bytes]:
-    """Capacity and accuracy matrix of the first seed of every method that prunes (paper, Figs. 3 to 5)."""
+    """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
+    matrix of the first seed of every method that prunes (paper, Figs. 3 to 5)."""
     from orchestrator.figures import drawing
     from orchestrator.figures.catalogue import ACCURACY, CAPACITY, run_figure
+    from orchestrator.figures.methods import methods_figure, usage_figure
 
-    images = {}
-    for side in found.sides:
-        first = side.runs[0]
-        for name in (ACCURACY, CAPACITY) if first.used_percent is not None else ():
-            chart = run_figure(reads, first.run, name)
-            images[f"{side.name}-{name}.svg"] = drawing.svg(chart).encode()
-            images[f"{side.name}-{name}.png"] = drawing.png(chart)
-    return images
+    averaged = {side.name: [run.run for run in side.runs if run.counts] for side in found.sides}
+    cells = {name: {run: reads.accuracy_matrix(run) for run in runs} for name, runs in averaged.items() if runs}
+    used = {side.name: {run: reads.capacity(run) for run in averaged[side.name]} for side in found.sides
+            if averaged[side.name] and side.runs[0].used_percent is not None}
+    charts: dict[str, drawing.Chart] = {f"{side.name}-{name}": run_figure(reads, side.runs[0].run, name) for side in found.sides
+                                        if side.runs[0].used_percent is not None for name in (ACCURACY, CAPACITY)}
+    if cells:
+        charts["methods"] = methods_figure(cells)
+    if used:
+        charts["usage"] = usage_figure(used)
+    return ({f"{name}.svg": drawing.svg(chart).encode() for name, chart in charts.items()}
+            | {f"{name}.png": drawing.png(chart) for name, chart in charts.items()})
 
 
 def _with_run(row: type, names: Sequence[str], of_runs: Sequence[Sequence[object]]) -> Frame:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from clnp_core.networks import mlp
 from clnp_core.selection import Verdict
 from db.models import Artifact
 from db.processes import this_owner
@@ -33,7 +34,7 @@ TTL_SECONDS = 60.0
 STARTS = itertools.count()
 
 ELSEWHERE = Owner("another-host", 4711, 1_700_000_000.0, "driver-elsewhere")
-ARCHITECTURE = {"inputs": 64, "hidden": [12, 8], "classes": 10}
+ARCHITECTURE = mlp(64, (12, 8), 10).to_json()
 
 
 def bytes_removed(store: Store, *digests: str) -> None:

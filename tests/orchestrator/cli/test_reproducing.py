@@ -37,7 +37,8 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     results = folder / "results" / "two"
     assert {path.name for path in results.iterdir()} == {
         "table.md", "table.csv", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
-        "two-clnp-accuracy.svg", "two-clnp-accuracy.png", "two-clnp-capacity.svg", "two-clnp-capacity.png"}
+        "two-clnp-accuracy.svg", "two-clnp-accuracy.png", "two-clnp-capacity.svg", "two-clnp-capacity.png",
+        "methods.svg", "methods.png", "usage.svg", "usage.png"}
     quoted = rows_of(results / "runs.csv")
     assert [(row["run"], row["method"], row["seed"], row["state"]) for row in quoted] == [
         ("two-clnp-seed-1", "clnp", "1", "completed"), ("two-clnp-seed-2", "clnp", "2", "completed"),

@@ -28,7 +28,8 @@ def learnt(engine: Engine, name: str, seed: int, rows: list[list[int]], tasks: i
     driver = Driver.of_new_run(Store(engine), name=name, seed=seed, tasks=tasks or len(rows), method=method, group=group)
     for task, row in enumerate(rows, start=1):
         driver.select(task)
-        cells = tuple(EvaluationRecord(on, correct, 300, f"{name}-{task}-{on}") for on, correct in enumerate(row, start=1))
+        cells = tuple(EvaluationRecord(on, correct, 300, f"{name}-{task}-{on}", correct // 3, 100)
+                      for on, correct in enumerate(row, start=1))
         driver.store.record_commit(driver.lease, task, dataclasses.replace(
             commit(task), digest=f"{name}-{task}", evaluations=cells, val_correct=180, val_total=200))
     driver.store.release_lease(driver.lease)
@@ -43,6 +44,8 @@ def test_one_run_in_numbers(engine: Engine) -> None:
     assert found.metrics.forward_transfer_points == pytest.approx(5)
     assert found.graceful_loss_points == pytest.approx(1)  # 182 of 200 before the pruning, 180 after it
     assert found.used_percent == pytest.approx((50, 50))
+    assert found.val_accuracy == pytest.approx((0.8 + 0.95) / 2)
+    assert found.parameters == 6 * (64 + 1) + 2 * (3 + 1) + 2 * (6 + 1) + 4 * 10  # three and two neurons for each of two tasks
     assert found.cost.trial_gpu_seconds == pytest.approx(6 * 5.5)
     assert found.cost.trial_cpu_seconds == 0
     assert found.counts

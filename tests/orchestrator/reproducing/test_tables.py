@@ -82,7 +82,14 @@ def test_a_row_that_makes_no_config(path: Path) -> None:
 def test_a_width_for_layers_that_are_written_out(path: Path) -> None:
     table: Table = read_table(path)
     (path.parent / "base.yaml").write_text(CONFIG.replace("{hidden: [40, 20]}", "{layers: [{kind: dense, neurons: 9}]}"))
-    with pytest.raises(ConfigError, match="--width has no meaning for a network whose layers are written out"):
+    narrow = config_of(table, path, table.rows[0], "x", (1,), None, 0.5, [])
+    assert narrow.network.architecture((64,), 10).hidden == (4,)
+
+
+def test_a_width_for_a_network_of_ones_own(path: Path) -> None:
+    table: Table = read_table(path)
+    (path.parent / "base.yaml").write_text(CONFIG.replace("{hidden: [40, 20]}", "{name: 'mine:network'}"))
+    with pytest.raises(ConfigError, match="--width has no meaning for a network of your own"):
         config_of(table, path, table.rows[0], "x", (1,), None, 0.5, [])
 
 
@@ -92,7 +99,7 @@ def test_a_name_that_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ConfigError) as refused:
         find_table("table9")
     assert "there is no table 'table9' in experiments/tables" in str(refused.value)
-    assert "digits, digits-strengths, fig4" in str(refused.value)
+    assert "digits, digits-strengths, fig3, fig4" in str(refused.value)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="run it from the root of a checkout"):
         find_table("table1")

@@ -1,0 +1,96 @@
+"""Methods side by side over several seeds: what they know of each task in the end, and how full they are on the way there."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from db.rows import AccuracyRow, CapacityRow
+from orchestrator.figures.building import chart_of, layered
+from orchestrator.figures.looks import BLUE, ORANGE, PURPLE, SLATE
+
+if TYPE_CHECKING:
+    import altair
+
+COLOURS = (BLUE, ORANGE, PURPLE, SLATE, "#2a9d6f", "#c2477f", "#a08a2a", "#4b5fc4")
+"""Of the methods, in their order; again from the first where there are more."""
+
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+"""Of the methods as well: colour alone does not tell them apart for everybody."""
+
+DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3])
+"""Of the hidden layers, first to last; again from the first where there are more."""
+
+
+def methods_figure(cells: Mapping[str, Mapping[str, Sequence[AccuracyRow]]]) -> "altair.LayerChart":
+    """Test accuracy on every task after the last one (paper, Figs. 4a and 5a): a mark is the mean over the runs of a method,
+    the line through it goes from the lowest run to the highest.
+
+    Args:
+        cells: by method and run; every run has learnt all of its tasks.
+    """
+    import altair as alt
+
+    values = []
+    for method, runs in cells.items():
+        last = [{cell.on_task: 100 * cell.test_accuracy for cell in rows
+                 if cell.after_task == max(row.after_task for row in rows)} for rows in runs.values()]
+        for task in sorted(last[0]):
+            values.append({"method": method, "task": task, **_over_runs([run[task] for run in last])})
+    base = chart_of(values).encode(
+        x=alt.X("task:O", title="task", axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("method:N", sort=list(cells)),
+        color=_colour(list(cells)),
+        tooltip=[alt.Tooltip("method:N"), alt.Tooltip("task:O"), alt.Tooltip("mean:Q", title="test accuracy %", format=".2f"),
+                 alt.Tooltip("low:Q", title="lowest run", format=".2f"),
+                 alt.Tooltip("high:Q", title="highest run", format=".2f"), alt.Tooltip("runs:Q")])
+    percent = alt.Scale(zero=False)
+    return layered([
+        base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title="test accuracy %", scale=percent), y2="high:Q"),
+        base.mark_point(size=40, filled=True, opacity=1).encode(y=alt.Y("mean:Q", title="test accuracy %", scale=percent),
+                                                                shape=_shape(list(cells))),
+    ], 300)
+
+
+def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[CapacityRow]]]) -> "altair.LayerChart":
+    """Neurons in use after every task (paper, Figs. 3, 4b and 5b), a line for each method and hidden layer: the mean over runs.
+
+    Args:
+        capacity: by method and run; every run has learnt all of its tasks.
+    """
+    import altair as alt
+
+    values: list[dict[str, Any]] = []
+    for method, runs in capacity.items():
+        used = [{(row.layer, row.task): 100 * row.used_fraction for row in rows} for rows in runs.values()]
+        values += [{"method": method, "layer": f"layer {layer}", "task": task, **_over_runs([run[layer, task] for run in used])}
+                   for layer, task in sorted(used[0])]
+    layers = sorted({value["layer"] for value in values}, key=lambda name: int(name.split()[1]))
+    base = chart_of(values).encode(
+        x=alt.X("task:O", title="after task", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("mean:Q", title="neurons used, % of the layer", scale=alt.Scale(domain=[0, 100])),
+        color=_colour(list(capacity)),
+        tooltip=[alt.Tooltip("method:N"), alt.Tooltip("layer:N"), alt.Tooltip("task:O", title="after task"),
+                 alt.Tooltip("mean:Q", title="used %", format=".1f"), alt.Tooltip("low:Q", title="lowest run", format=".1f"),
+                 alt.Tooltip("high:Q", title="highest run", format=".1f"), alt.Tooltip("runs:Q")])
+    dash = alt.StrokeDash("layer:N", title=None, sort=layers, legend=alt.Legend(orient="top", symbolStrokeWidth=2),
+                          scale=alt.Scale(domain=layers, range=[DASHES[index % len(DASHES)] for index in range(len(layers))]))
+    return layered([base.mark_line(strokeWidth=2).encode(strokeDash=dash),
+                    base.mark_point(size=36, filled=True, opacity=1).encode(detail="layer:N")], 300)
+
+
+def _over_runs(values: Sequence[float]) -> dict[str, Any]:
+    return {"mean": sum(values) / len(values), "low": min(values), "high": max(values), "runs": len(values)}
+
+
+def _colour(methods: Sequence[str]) -> "altair.Color":
+    import altair as alt
+
+    colours = [COLOURS[index % len(COLOURS)] for index in range(len(methods))]
+    return alt.Color("method:N", title=None, sort=list(methods), scale=alt.Scale(domain=list(methods), range=colours),
+                     legend=alt.Legend(orient="top", columns=3, labelLimit=0))
+
+
+def _shape(methods: Sequence[str]) -> "altair.Shape":
+    import altair as alt
+
+    shapes = [SHAPES[index % len(SHAPES)] for index in range(len(methods))]
+    return alt.Shape("method:N", title=None, sort=list(methods), scale=alt.Scale(domain=list(methods), range=shapes),
+                     legend=alt.Legend(orient="top", columns=3, labelLimit=0))
