@@ -1,16 +1,18 @@
 """`clnp compare`: runs and groups of runs side by side, with what their seeds allow to claim."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option, reading
-from orchestrator.text.output import paragraph, plain, say, say_json, terminal_width
+from orchestrator.cli.options import Settings, as_json_option, command_line, reading
+from orchestrator.comparison.words import spread
+from orchestrator.text.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 from orchestrator.text.words import NOTHING
 
 if TYPE_CHECKING:
-    from clnp_core.statistics import Summary
     from orchestrator.comparison.compare import Comparison, Side
     from orchestrator.comparison.measured import Measured
 
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
               help="What p must be below for a difference to be claimed.")
+@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path),
+              help="Write the table, figures over seeds and the records of every run there.")
 @as_json_option
 @click.pass_obj
-def compare(settings: Settings, names: tuple[str, ...], level: float, as_json: bool) -> None:
+def compare(settings: Settings, names: tuple[str, ...], level: float, output: Path | None, as_json: bool) -> None:
     """Hold runs, or groups of several seeds, against each other.
 
     The first is compared with each of the others: means over seeds, and exact permutation tests. A run that is not completed
@@ -31,6 +35,12 @@ def compare(settings: Settings, names: tuple[str, ...], level: float, as_json: b
 
     with reading(settings) as reads:
         found = held_against(reads, names, level)
+        if output is not None:
+            from orchestrator.comparison.writing import Line, files, write
+
+            write(output, files(reads, ", ".join(names), [Line(name) for name in names], found,
+                                command_line(sys.argv[1:], "compare")))
+            note(f"written to {output}: the table, its figures, and the records of every run that it quotes")
     if as_json:
         say_json(plain(found))
     else:
@@ -63,13 +73,6 @@ def _mean_row(side: "Side") -> list[str]:
     return [side.name, side.method, completed, spread(accuracy), interval, spread(of["backward_transfer_points"]),
             spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]), spread(of["used_percent"]),
             NOTHING if of["trial_seconds"].mean is None else f"{of['trial_seconds'].mean:,.0f}"]
-
-
-def spread(summary: "Summary") -> str:
-    """Mean ± standard deviation with two decimals: ``98.31 ± 0.04``."""
-    if summary.mean is None:
-        return NOTHING
-    return f"{summary.mean + 0.0:.2f}" + ("" if summary.deviation is None else f" ± {summary.deviation:.2f}")
 
 
 def _runs(found: "Comparison", width: int | None) -> str:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,25 @@ class Commands(click.Group):
 def as_json_option(command: AnyFunction) -> AnyFunction:
     """``--json``, which every command has."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, errors too.")(command)
+
+
+def command_line(arguments: Sequence[str], name: str) -> str:
+    """What was typed, for a record that others read: without what stood before the command, where an address may have a
+    password, and without hooks, whose addresses are often secret.
+
+    Args:
+        arguments: of the process, without its own name.
+        name: of the command.
+    """
+    said = list(arguments[arguments.index(name):]) if name in arguments else [name]
+    kept: list[str] = []
+    while said:
+        word = said.pop(0)
+        if word == "--hook":
+            said = said[1:]
+        elif not word.startswith("--hook="):
+            kept.append(word)
+    return shlex.join(["clnp", *kept])
 
 
 def task_option(text: str) -> Callable[[AnyFunction], AnyFunction]:

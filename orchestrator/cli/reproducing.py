@@ -1,6 +1,5 @@
 """`clnp reproduce`: a table of a paper from one command."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ import click
 
 from orchestrator.cli.driving import import_from_here, telling_options
 from orchestrator.cli.failures import UsageProblem
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
 from orchestrator.text.output import note, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 
@@ -39,10 +38,10 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     check_storage()
     from orchestrator.cli.groups import listening
     from orchestrator.comparison.compare import compare
+    from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows, write
     from orchestrator.place import Place
     from orchestrator.reproducing.running import make
     from orchestrator.reproducing.tables import config_of, find_table, read_table
-    from orchestrator.reproducing.writing import HEADINGS, files, table_rows, write
 
     path = find_table(table)
     described = read_table(path)
@@ -66,12 +65,14 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     folder = output or Path("results") / (prefix or path.stem)
     with reading(settings) as reads:
         found = compare(reads, [config.name for config in configs])
-        write(folder, files(reads, described, found, _command()))
+        lines = [Line(row.name, row.paper.accuracy, row.paper.used) for row in described.rows]
+        write(folder, files(reads, described.title, lines, found,
+                            command_line(sys.argv[1:], "reproduce")))
     if as_json:
         say_json({"table": named, "folder": str(folder), **plain(found)})
     else:
         columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]
-        say("\n\n".join([render(columns, table_rows(described, found), terminal_width()), *found.claims,
+        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *found.claims,
                          f"Written to {folder}: the table, and the records of every run that it quotes."]))
     return worst
 
@@ -83,7 +84,3 @@ def _seeds(text: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
         raise UsageProblem(f"--seeds {text!r} is no list of distinct whole numbers", "write for example --seeds 0,1,2")
     return tuple(map(int, parts))
-
-
-def _command() -> str:
-    return shlex.join(["clnp", *sys.argv[1:]])

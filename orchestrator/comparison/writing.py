@@ -1,4 +1,4 @@
-"""The files of a table: as Markdown, LaTeX and CSV, and of every run behind it what a reader needs to check a number."""
+"""The files of a comparison: a table, figures, and of every run behind it what a reader needs to check a number."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,15 +8,23 @@ from pathlib import Path
 from clnp_core.errors import ConfigError
 from db.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, TrialRow
-from orchestrator.cli.comparing import spread
 from orchestrator.comparison.compare import Comparison, Side
-from orchestrator.reproducing.tables import Row, Table
+from orchestrator.comparison.words import spread
 from orchestrator.text.formats import Frame, csv_text, of_rows
 from orchestrator.text.output import write_whole
 from orchestrator.text.words import NOTHING
 
 HEADINGS = ("row", "runs", "accuracy %", "paper", "validation %", "backward", "forward", "graceful loss", "used %",
             "paper used %", "parameters", "trial seconds")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """How a row of the table begins, and what a paper reports of it, as it prints it; None where it says nothing."""
+
+    name: str
+    paper_accuracy: str | None = None
+    paper_used: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,26 +60,22 @@ class QuotedRun:
     commit_seconds: float
 
 
-def table_rows(table: Table, found: Comparison) -> list[list[str]]:
-    """The cells of the table under :data:`HEADINGS`, in its order."""
-    return [_cells(row, side) for row, side in zip(table.rows, found.sides, strict=True)]
+def table_rows(lines: Sequence[Line], found: Comparison) -> list[list[str]]:
+    """The cells of the table under :data:`HEADINGS`: a line for each side of the comparison."""
+    return [_cells(line, side) for line, side in zip(lines, found.sides, strict=True)]
 
 
-def _cells(row: Row, side: Side) -> list[str]:
-    of, paper = side.summaries, row.paper
+def _cells(line: Line, side: Side) -> list[str]:
+    of = side.summaries
     accuracy = of["average_accuracy_percent"]
     runs = f"{accuracy.n}" if accuracy.n == len(side.runs) else f"{accuracy.n} of {len(side.runs)}"
-    return [row.name, runs, spread(accuracy), _of(paper.accuracy), spread(of["val_accuracy_percent"]),
+    return [line.name, runs, spread(accuracy), line.paper_accuracy or NOTHING, spread(of["val_accuracy_percent"]),
             spread(of["backward_transfer_points"]), spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]),
-            _used(side), _of(paper.used), _whole(of["parameters"].mean), _whole(of["trial_seconds"].mean)]
+            _used(side), line.paper_used or NOTHING, _whole(of["parameters"].mean), _whole(of["trial_seconds"].mean)]
 
 
 def _whole(mean: float | None) -> str:
     return NOTHING if mean is None else f"{mean:,.0f}"
-
-
-def _of(text: str | None) -> str:
-    return NOTHING if text is None else text
 
 
 def _used(side: Side) -> str:
@@ -82,11 +86,11 @@ def _used(side: Side) -> str:
     return " / ".join(f"{sum(of_layer) / len(of_layer):.1f}" for of_layer in zip(*layers, strict=True))
 
 
-def markdown(table: Table, found: Comparison, command: str) -> str:
+def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str) -> str:
     """The table as Markdown, with the command that makes it and what may be claimed."""
-    lines = [f"# {table.title}", "", f"    {command}", "", "| " + " | ".join(HEADINGS) + " |",
+    lines = [f"# {title}", "", f"    {command}", "", "| " + " | ".join(HEADINGS) + " |",
              "|" + "|".join(["---"] + ["---:"] * (len(HEADINGS) - 1)) + "|"]
-    lines += ["| " + " | ".join(cells) + " |" for cells in table_rows(table, found)]
+    lines += ["| " + " | ".join(cells) + " |" for cells in table_rows(rows, found)]
     seeds = sorted({run.seed for side in found.sides for run in side.runs})
     lines += ["", f"Mean ± standard deviation over the runs of the seeds {', '.join(map(str, seeds))}; test and validation "
               "accuracy after the last task, over all tasks. Backward and forward transfer and graceful loss in percentage "
@@ -97,9 +101,17 @@ def markdown(table: Table, found: Comparison, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def files(reads: Reads, table: Table, found: Comparison, command: str) -> dict[str, bytes]:
-    """Path → content: the table, and the records of every run that it quotes."""
-    frame = Frame(tuple(HEADINGS), (str,) * len(HEADINGS), [tuple(cells) for cells in table_rows(table, found)])
+def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, command: str) -> dict[str, bytes]:
+    """Path → content: the table, its figures, and the records of every run that it quotes.
+
+    Args:
+        reads: of the database.
+        title: of the table.
+        lines: one for each side of the comparison.
+        found: the comparison.
+        command: that makes it.
+    """
+    frame = Frame(tuple(HEADINGS), (str,) * len(HEADINGS), [tuple(cells) for cells in table_rows(lines, found)])
     runs = [run for side in found.sides for run in side.runs]
     quoted = []
     for run in runs:
@@ -113,7 +125,7 @@ def files(reads: Reads, table: Table, found: Comparison, command: str) -> dict[s
             cost.trial_cpu_seconds + cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
     names = [run.run for run in runs]
     return _figures(reads, found) | {
-        "table.md": markdown(table, found, command).encode(),
+        "table.md": markdown(title, lines, found, command).encode(),
         "table.csv": csv_text(frame).encode(),
         "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
         "trials.csv": csv_text(of_rows(TrialRow, [row for name in names for row in reads.trials(name)])).encode(),
@@ -151,7 +163,7 @@ def _with_run(row: type, names: Sequence[str], of_runs: Sequence[Sequence[object
 
 
 def write(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write the files of a table, each whole; those of an earlier time are replaced.
+    """Write the files of a comparison, each whole; those of an earlier time are replaced.
 
     Raises:
         ConfigError: the folder cannot be written.
