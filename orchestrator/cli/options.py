@@ -59,7 +59,7 @@ def as_json_option(command: AnyFunction) -> AnyFunction:
 
 def command_line(arguments: Sequence[str], name: str) -> str:
     """What was typed, for a record that others read: without what stood before the command, where an address may have a
-    password, and without hooks, whose addresses are often secret.
+    password, without hooks, whose addresses are often secret, and without how progress was shown.
 
     Args:
         arguments: of the process, without its own name.
@@ -69,9 +69,9 @@ def command_line(arguments: Sequence[str], name: str) -> str:
     kept: list[str] = []
     while said:
         word = said.pop(0)
-        if word == "--hook":
+        if word in ("--hook", "--progress"):
             said = said[1:]
-        elif not word.startswith("--hook="):
+        elif not word.startswith(("--hook=", "--progress=")):
             kept.append(word)
     return shlex.join(["clnp", *kept])
 

@@ -124,7 +124,7 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
             row.config_digest, row.code_version, environment.get("device"), environment.get("torch"), row.created_at,
             cost.trial_cpu_seconds + cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
     names = [run.run for run in runs]
-    return _figures(reads, found) | {
+    return _figures(reads, lines, found) | {
         "table.md": markdown(title, lines, found, command).encode(),
         "table.csv": csv_text(frame).encode(),
         "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
@@ -134,17 +134,17 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
     }
 
 
-def _figures(reads: Reads, found: Comparison) -> dict[str, bytes]:
+def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str, bytes]:
     """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
     matrix of the first seed of every method that prunes (paper, Figs. 3 to 5)."""
     from orchestrator.figures import drawing
     from orchestrator.figures.catalogue import ACCURACY, CAPACITY, run_figure
     from orchestrator.figures.methods import methods_figure, usage_figure
 
-    averaged = {side.name: [run.run for run in side.runs if run.counts] for side in found.sides}
-    cells = {name: {run: reads.accuracy_matrix(run) for run in runs} for name, runs in averaged.items() if runs}
-    used = {side.name: {run: reads.capacity(run) for run in averaged[side.name]} for side in found.sides
-            if averaged[side.name] and side.runs[0].used_percent is not None}
+    averaged = {line.name: [run for run in side.runs if run.counts] for line, side in zip(lines, found.sides, strict=True)}
+    cells = {name: {run.run: reads.accuracy_matrix(run.run) for run in runs} for name, runs in averaged.items() if runs}
+    used = {name: {run.run: reads.capacity(run.run) for run in runs} for name, runs in averaged.items()
+            if runs and runs[0].used_percent is not None}
     charts: dict[str, drawing.Chart] = {f"{side.name}-{name}": run_figure(reads, side.runs[0].run, name) for side in found.sides
                                         if side.runs[0].used_percent is not None for name in (ACCURACY, CAPACITY)}
     if cells:
