@@ -43,7 +43,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not gpu"
+	$(PYTEST) -n 2 --dist loadfile --durations=25 -m "not slow and not gpu"
 
 test-slow: $(READY)
 	$(PYTEST) -m "slow and not gpu"

@@ -36,10 +36,12 @@ def compare(settings: Settings, names: tuple[str, ...], level: float, output: Pa
     with reading(settings) as reads:
         found = held_against(reads, names, level)
         if output is not None:
-            from orchestrator.comparison.writing import Line, files, write
+            from orchestrator.comparison.writing import Line, files
+            from orchestrator.reporting.folder import write_folder
 
-            write(output, files(reads, ", ".join(names), [Line(name) for name in names], found,
-                                command_line(sys.argv[1:], "compare")))
+            title = ", ".join(names)
+            write_folder(output, title, files(reads, title, [Line(name) for name in names], found,
+                                              command_line(sys.argv[1:], "compare")))
             note(f"written to {output}: the table, its figures, and the records of every run that it quotes")
     if as_json:
         say_json(plain(found))

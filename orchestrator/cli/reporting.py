@@ -1,12 +1,21 @@
 """The command that makes a report of a run."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.cli.failures import UsageProblem
+from orchestrator.cli.options import Settings, as_json_option, command_line, reading
 from orchestrator.text.output import note, paragraph, say, say_json
 from orchestrator.text.words import bytes_text, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from db.reads import Reads
+    from orchestrator.reporting.folder import WrittenFile
 
 FORMATS = ("html", "png", "svg", "pdf", "csv", "latex")
 """As in :class:`orchestrator.reporting.report.ReportFormat`, which need not be imported to explain the command."""
@@ -26,23 +35,40 @@ TOLD_EVERY = 20
 def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, ...], as_json: bool) -> None:
     """Write RUN as a page, figures and tables, for readers.
 
-    Nothing is computed anew. A report of a run that is not complete says so. Files of an earlier report of RUN are
-    replaced; what no report made is never overwritten.
+    Of a group of runs, the table over its seeds, figures, and the records of all of them. Nothing is computed anew.
+    A report of a run that is not complete says so. Files of an earlier report of RUN are replaced; what no report made is
+    never overwritten.
     """
     from orchestrator.reporting.report import ReportFormat, write_report
 
     formats = [ReportFormat(form) for form in dict.fromkeys(forms or FORMATS)]
+    folder = output or Path(f"{run}-report")
     with reading(settings) as reads:
-        written = write_report(reads, run, output or Path(f"{run}-report"), formats,
-                               lambda done, every: note(f"  {done} of {plural(every, 'figure')} drawn")
-                               if done and done % TOLD_EVERY == 0 else None)
+        if reads.runs(run):
+            if forms:
+                raise UsageProblem(f"{run} is a group of runs, whose report has one form", "leave --format out")
+            files = _report_group(reads, run, folder)
+        else:
+            files = write_report(reads, run, folder, formats,
+                                 lambda done, every: note(f"  {done} of {plural(every, 'figure')} drawn")
+                                 if done and done % TOLD_EVERY == 0 else None).files
     if as_json:
-        say_json({"run": run, "folder": written.folder, "files": written.files})
+        say_json({"run": run, "folder": folder, "files": files})
         return
     sizes: dict[str, list[int]] = {}
-    for file in written.files:
+    for file in files:
         sizes.setdefault(Path(file.path).suffix.removeprefix("."), []).append(file.file_bytes)
     told = ", ".join(f"{len(each)} {kind} ({bytes_text(sum(each))})" for kind, each in sizes.items())
-    say(paragraph(f"wrote {written.folder}: {told}"))
+    say(paragraph(f"wrote {folder}: {told}"))
     if "html" in sizes:
-        say(paragraph(f"open {written.folder / 'report.html'} in a browser"))
+        say(paragraph(f"open {folder / 'report.html'} in a browser"))
+
+
+def _report_group(reads: "Reads", group: str, folder: Path) -> "Sequence[WrittenFile]":
+    from orchestrator.comparison.compare import compare
+    from orchestrator.comparison.writing import Line, files
+    from orchestrator.reporting.folder import write_folder
+
+    found = compare(reads, [group])
+    return write_folder(folder, group, files(reads, f"Runs of {group}", [Line(group)], found,
+                                             command_line(sys.argv[1:], "report")))

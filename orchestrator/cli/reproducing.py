@@ -38,8 +38,9 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     check_storage()
     from orchestrator.cli.groups import listening
     from orchestrator.comparison.compare import compare
-    from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows, write
+    from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows
     from orchestrator.place import Place
+    from orchestrator.reporting.folder import write_folder
     from orchestrator.reproducing.running import make
     from orchestrator.reproducing.tables import config_of, find_table, read_table
 
@@ -66,8 +67,7 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     with reading(settings) as reads:
         found = compare(reads, [config.name for config in configs])
         lines = [Line(row.name, row.paper.accuracy, row.paper.used) for row in described.rows]
-        write(folder, files(reads, described.title, lines, found,
-                            command_line(sys.argv[1:], "reproduce")))
+        write_folder(folder, named, files(reads, described.title, lines, found, command_line(sys.argv[1:], "reproduce")))
     if as_json:
         say_json({"table": named, "folder": str(folder), **plain(found)})
     else:

@@ -3,15 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
-from clnp_core.errors import ConfigError
 from db.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, TrialRow
 from orchestrator.comparison.compare import Comparison, Side
 from orchestrator.comparison.words import spread
+from orchestrator.reporting.latex import tabular
 from orchestrator.text.formats import Frame, csv_text, of_rows
-from orchestrator.text.output import write_whole
 from orchestrator.text.words import NOTHING
 
 HEADINGS = ("row", "runs", "accuracy %", "paper", "validation %", "backward", "forward", "graceful loss", "used %",
@@ -127,6 +125,8 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
     return _figures(reads, lines, found) | {
         "table.md": markdown(title, lines, found, command).encode(),
         "table.csv": csv_text(frame).encode(),
+        "table.tex": tabular([(heading, "r" if index else "l") for index, heading in enumerate(HEADINGS)],
+                             table_rows(lines, found), f"{title}: {command}").encode(),
         "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
         "trials.csv": csv_text(of_rows(TrialRow, [row for name in names for row in reads.trials(name)])).encode(),
         "accuracy.csv": csv_text(_with_run(AccuracyRow, names, [reads.accuracy_matrix(name) for name in names])).encode(),
@@ -160,18 +160,3 @@ def _with_run(row: type, names: Sequence[str], of_runs: Sequence[Sequence[object
     frames = [of_rows(row, rows) for rows in of_runs]
     return Frame(("run", *frames[0].columns), (str, *frames[0].kinds),
                  [(name, *cells) for name, frame in zip(names, frames, strict=True) for cells in frame.rows])
-
-
-def write(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write the files of a comparison, each whole; those of an earlier time are replaced.
-
-    Raises:
-        ConfigError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in contents.items():
-            write_whole(folder / path, content)
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error.strerror or error}",
-                          "name another folder with --output") from error

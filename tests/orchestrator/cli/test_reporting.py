@@ -6,6 +6,7 @@ from pathlib import Path
 from orchestrator.cli.reporting import FORMATS
 from orchestrator.reporting.report import ReportFormat
 from tests.orchestrator.cli.conftest import Outcome, written
+from tests.orchestrator.groups.conftest import place_in, write_group
 
 
 def test_the_formats_are_those_of_the_report() -> None:
@@ -31,6 +32,28 @@ def test_without_a_folder_it_is_the_name_of_the_run(clnp: Callable[..., Outcome]
     outcome = clnp("report", "demo", "--format", "html", folder=tmp_path)
     assert outcome.code == 0 and outcome.out.endswith("open demo-report/report.html in a browser\n")
     assert "This run is not complete." in (tmp_path / "demo-report" / "report.html").read_text()
+
+
+def test_a_group_is_reported_over_its_seeds(clnp: Callable[..., Outcome], tmp_path: Path) -> None:
+    write_group(place_in(tmp_path), {1: 2, 2: 2, 3: 1})
+    outcome = clnp("report", "tiny", folder=tmp_path)
+    assert outcome.code == 0, outcome.err
+    table = (tmp_path / "tiny-report" / "table.md").read_text()
+    assert "| tiny | 2 of 3 | 85.00 ± 7.07 |" in table
+    assert "tiny-seed-3 is stopped with 1 of 2 tasks learnt: it is not averaged." in table
+    assert clnp("report", "tiny", "--format", "html", folder=tmp_path).error == (
+        2, "tiny is a group of runs, whose report has one form", "leave --format out")
+    (tmp_path / "tiny-report" / "table.md").write_text("mine")
+    assert clnp("report", "tiny", folder=tmp_path).error[1] == (
+        "tiny-report/table.md has been changed since the report was made, and would be overwritten")
+
+
+def test_a_comparison_is_written_where_it_is_asked_for(clnp: Callable[..., Outcome], tmp_path: Path) -> None:
+    write_group(place_in(tmp_path), {1: 2, 2: 2})
+    outcome = clnp("compare", "tiny-seed-1", "tiny-seed-2", "--output", "both", folder=tmp_path)
+    assert outcome.code == 0
+    assert outcome.err == "written to both: the table, its figures, and the records of every run that it quotes\n"
+    assert "# tiny-seed-1, tiny-seed-2" in (tmp_path / "both" / "table.md").read_text()
 
 
 def test_what_is_in_the_way_and_what_is_not_there(on_tiny: Callable[..., Outcome], tmp_path: Path) -> None:

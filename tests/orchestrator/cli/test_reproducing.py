@@ -36,7 +36,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert "two seeds can never reach p < 0.05" in first.out
     results = folder / "results" / "two"
     assert {path.name for path in results.iterdir()} == {
-        "table.md", "table.csv", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
+        "report.json", "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
         "two-clnp-accuracy.svg", "two-clnp-accuracy.png", "two-clnp-capacity.svg", "two-clnp-capacity.png",
         "methods.svg", "methods.png", "usage.svg", "usage.png"}
     quoted = rows_of(results / "runs.csv")

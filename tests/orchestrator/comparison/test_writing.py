@@ -1,15 +1,12 @@
 """The files of a comparison, from runs that are written by hand."""
 
 import csv
-from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine
 
-from clnp_core.errors import ConfigError
 from db.reads import Reads
 from orchestrator.comparison.compare import compare
-from orchestrator.comparison.writing import Line, files, write
+from orchestrator.comparison.writing import Line, files
 from tests.orchestrator.comparison.conftest import learnt
 
 
@@ -20,8 +17,8 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
     reads = Reads(engine)
     made = files(reads, "Two methods", [Line("ours", "98.42 ± 0.04", "18 / 40"), Line("theirs")],
                  compare(reads, ["a", "b"]), "clnp compare a b")
-    assert set(made) == {"table.md", "table.csv", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "methods.svg",
-                         "methods.png", "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg",
+    assert set(made) == {"table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
+                         "methods.svg", "methods.png", "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg",
                          "a-capacity.png"}
     ours, theirs = csv.DictReader(made["table.csv"].decode().splitlines())
     assert (ours["row"], ours["runs"], ours["paper"], ours["paper used %"], ours["used %"]) == (
@@ -31,9 +28,4 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
     assert "# Two methods\n\n    clnp compare a b\n" in made["table.md"].decode()
     quoted = list(csv.DictReader(made["runs.csv"].decode().splitlines()))
     assert [(row["run"], row["seed"]) for row in quoted] == [("a-1", "1"), ("a-2", "2"), ("b", "1")]
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written: Not a directory"):
-        write(tmp_path / "file" / "below", {"table.md": b"x"})
+    assert r"ours & 2 & 87.75 ± 0.12 & 98.42 ± 0.04" in made["table.tex"].decode()
