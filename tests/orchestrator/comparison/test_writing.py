@@ -18,8 +18,8 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
     made = files(reads, "Two methods", [Line("ours", "98.42 ± 0.04", "18 / 40"), Line("theirs")],
                  compare(reads, ["a", "b"]), "clnp compare a b")
     assert set(made) == {
-        "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "methods.svg", "methods.png",
-        "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg", "a-capacity.png"}
+        "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "methods.svg",
+        "methods.png", "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg", "a-capacity.png"}
     ours, theirs = csv.DictReader(made["table.csv"].decode().splitlines())
     assert (ours["row"], ours["runs"], ours["paper"], ours["paper used %"], ours["used %"]) == (
         "ours", "2", "98.42 ± 0.04", "18 / 40", "50.0 / 50.0")
