@@ -59,11 +59,10 @@ def follow(place: Place, run: str, stream: TextIO, poll_seconds: float = POLL_SE
         if driven:
             _say(stream, _standing(reads, run))
         while driven:
-            driven = reads.run(run).driver_lives
-            for event in reads.events(run, told):
+            driven, now = reads.run(run).driver_lives, _sweep(reads, run)
+            for event in reads.events(run, told):  # read last: what began the sweep is told before how far it is
                 told = event.id
                 _say(stream, f"{event.at:%H:%M:%S} UTC  {event.message}")
-            now = _sweep(reads, run)
             if driven and now not in ("", before):
                 before = now
                 _say(stream, f"              {now}")
