@@ -24,7 +24,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -
 
 
 @pytest.mark.parametrize(("method", "baseline"), [
-    (Method.SEQUENTIAL, {}), (Method.EWC, {"strength": 50.0, "fisher_samples": 50}), (Method.SCRATCH, {}), (Method.JOINT, {})])
+    pytest.param(Method.SEQUENTIAL, {}, marks=pytest.mark.slow), (Method.EWC, {"strength": 50.0, "fisher_samples": 50}),
+    pytest.param(Method.SCRATCH, {}, marks=pytest.mark.slow), (Method.JOINT, {})])
 def test_a_run_of_every_method(lab: Laboratory, method: Method, baseline: dict[str, Any]) -> None:
     heard = Heard()
     run = lab.launch(config(method, **baseline), heard)

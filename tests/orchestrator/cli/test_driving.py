@@ -35,10 +35,14 @@ def test_a_launch_shows_progress_on_stderr_and_ends_with_the_results(recorded: R
         "told which task a sample belongs to.")
 
 
-def test_a_run_can_be_stopped_by_ctrl_c_and_by_command_and_resumed(tmp_path: Path, clnp: Clnp) -> None:
+def _endless(tmp_path: Path) -> None:
     (tmp_path / "slow.yaml").write_text(yaml.safe_dump(
         {**TINY, "name": "slow", "benchmark": {"name": "permuted-digits", "tasks": 1},
          "training": {"batch_size": 64, "epochs": 100_000}}))
+
+
+def test_a_run_can_be_stopped_by_ctrl_c(tmp_path: Path, clnp: Clnp) -> None:
+    _endless(tmp_path)
     launched = start(tmp_path, "launch", "slow.yaml")
     _wait_for(lambda: "1 running" in clnp("status", folder=tmp_path).out or "2 running" in clnp("status", folder=tmp_path).out)
     held = clnp("resume", "slow", folder=tmp_path).error
@@ -50,6 +54,14 @@ def test_a_run_can_be_stopped_by_ctrl_c_and_by_command_and_resumed(tmp_path: Pat
     assert out == ("Run slow is stopped: 0 of 1 task committed.\n\nNo task is committed yet.\n\n"
                    "Task 1 is sweeping, 0 of 2 trials recorded. `clnp resume slow` goes on with it.\n")
 
+
+@pytest.mark.slow
+def test_a_run_can_be_stopped_by_command_and_by_sigterm_and_resumed(tmp_path: Path, clnp: Clnp) -> None:
+    _endless(tmp_path)
+    launched = start(tmp_path, "launch", "slow.yaml")
+    _wait_for(lambda: clnp("status", "slow", folder=tmp_path).out.startswith("Run slow is running"))
+    launched.send_signal(signal.SIGINT)
+    launched.communicate(timeout=300)
     resumed = start(tmp_path, "resume", "slow")
     _wait_for(lambda: clnp("status", "slow", folder=tmp_path).out.startswith("Run slow is running"))
     asked = clnp("stop", "slow", folder=tmp_path)
