@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from clnp_core.errors import BusyError, StateError
+from clnp_core.errors import BusyError, NotFoundError, StateError
 from db.artifacts import digests_of_run, unreferenced
 from db.columns import storable_json
 from db.failures import translated
@@ -51,6 +51,20 @@ class RunWrites(Writer):
             hold_names(session)
             if session.scalar(select(RunGroup.id).where(RunGroup.name == group)) is not None:
                 raise group_taken(group)
+            for new in runs:
+                insert_run(session, replace(new, group=group))
+
+    def extend_group(self, group: str, runs: Sequence[NewRun]) -> None:
+        """Record more runs of a group that is there, or nothing.
+
+        Raises:
+            NotFoundError: there is no such group.
+            StateError: a run or a group has the name of one of them.
+        """
+        with self._transaction() as session:
+            hold_names(session)
+            if session.scalar(select(RunGroup.id).where(RunGroup.name == group)) is None:
+                raise NotFoundError(f"there is no group of runs {group!r}", "record it with its first runs before")
             for new in runs:
                 insert_run(session, replace(new, group=group))
 

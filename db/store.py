@@ -14,7 +14,7 @@ written then.
 method                                      transition
 ==========================================  =====================================================
 ``create_run`` ``fork_run``                 a run, its stages PENDING
-``create_group``                            a group and all its runs
+``create_group`` ``extend_group``           a group and all its runs, more runs of it
 ``acquire_lease`` ``heartbeat`` ``release_lease``  who drives the run
 ``begin_sweep`` ``add_trials``              stage PENDING → SWEEPING, trials PENDING
 ``trial_started`` ``trial_epochs``          trial → RUNNING

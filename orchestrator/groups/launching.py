@@ -63,6 +63,24 @@ def launch_group(place: Place, config: Config, name: str | None, telling: Tellin
         engine.dispose()
 
 
+def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
+    """Record more runs of a group; :func:`resume_group` drives them.
+
+    Args:
+        place: the database and the artifact store.
+        group: its name.
+        configs: one for each new run, named and with its seed.
+
+    Raises:
+        NotFoundError, StateError: as :meth:`db.store.Store.extend_group`; nothing was recorded.
+    """
+    engine = open_database(place.url)
+    try:
+        Store(engine).extend_group(group, [new_run(each.name, each) for each in configs])
+    finally:
+        engine.dispose()
+
+
 def resume_group(place: Place, group: str, telling: Telling, options: Sequence[str] = ()) -> GroupEnding:
     """Go on with every run of a group that is not over, side by side.
 

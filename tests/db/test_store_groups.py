@@ -26,6 +26,18 @@ def test_or_with_none_of_them(store: Store, reads: Reads) -> None:
         reads.group("lab")
 
 
+def test_a_group_gains_runs_all_or_none(store: Store, reads: Reads) -> None:
+    store.create_group("lab", RUNS)
+    store.extend_group("lab", [new_run("lab-seed-1", seed=1)])
+    assert [(run.name, run.group) for run in reads.group("lab")] == [
+        ("lab-seed-3", "lab"), ("lab-seed-0", "lab"), ("lab-seed-1", "lab")]
+    with pytest.raises(StateError, match="there is a run 'lab-seed-0' already"):
+        store.extend_group("lab", [new_run("lab-seed-2", seed=2), new_run("lab-seed-0", seed=0)])
+    with pytest.raises(NotFoundError, match="there is no group of runs 'lap'"):
+        store.extend_group("lap", [new_run("lap-seed-2", seed=2)])
+    assert len(reads.runs()) == 3
+
+
 def test_no_name_is_of_a_run_and_of_a_group(store: Store) -> None:
     store.create_run(new_run("lab"))
     with pytest.raises(StateError) as caught:

@@ -51,9 +51,11 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert again.code == 0 and "sweeping" not in again.err
     assert (results / "table.csv").read_bytes() == before
     assert [side["name"] for side in json.loads(again.out)["sides"]] == ["two-clnp", "two-plain"]
-    other = run(folder, "reproduce", "two.yaml", "--seeds", "1,2,3")
-    assert other.code == 2
-    assert "group two-clnp is there with seeds 1, 2" in other.err and "--prefix" in other.err
+    more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--rows", "clnp")
+    assert more.code == 0, more.err
+    assert "group two-clnp has more seeds than were asked for, which count too: 2\n" in more.err
+    assert "going on with 1 of 3 runs, seed 3" in more.err and "committed task 2" in more.err
+    assert [row["seed"] for row in rows_of(results / "runs.csv")] == ["1", "2", "3"]
     changed = run(folder, "reproduce", "two.yaml", "--set", "training.epochs=1")
     assert changed.code == 2 and "was launched with other settings" in changed.err
 
