@@ -9,7 +9,7 @@ import click
 from orchestrator.cli.driving import import_from_here, telling_options
 from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
-from orchestrator.text.output import note, plain, say, say_json, terminal_width
+from orchestrator.text.output import plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 
 
@@ -19,6 +19,8 @@ from orchestrator.text.table import Column, number, render
 @click.option("--rows", metavar="NAME,NAME…", help="Only these rows, the first of them held against the others.")
 @click.option("--tasks", metavar="N", type=click.IntRange(1, MAX_COUNT), help="Fewer tasks.")
 @click.option("--width", metavar="F", type=click.FloatRange(0, 100, min_open=True), help="A factor for every hidden width.")
+@click.option("--at-once", metavar="N", type=click.IntRange(1, MAX_COUNT),
+              help="N runs at the same time, of all rows. [default: row after row, all seeds of a row]")
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of the config, in all rows.")
 @click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's name]")
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
@@ -27,18 +29,19 @@ from orchestrator.text.table import Column, number, render
 @as_json_option
 @click.pass_obj
 def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
-              overrides: Sequence[str], prefix: str | None, output: Path | None, only_write: bool, telling: str,
-              hooks: Sequence[str], as_json: bool) -> int:
+              at_once: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, only_write: bool,
+              telling: str, hooks: Sequence[str], as_json: bool) -> int:
     """Make TABLE of the paper: launch what is missing, write it.
 
     The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
-    again, so the command may be interrupted and repeated. Rows run one after the other, the seeds of a row side by side.
+    again, so the command may be interrupted and repeated.
     """
     import_from_here()
     check_storage()
     from orchestrator.cli.groups import listening
     from orchestrator.comparison.compare import compare
     from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows
+    from orchestrator.groups.driving import STOPPED
     from orchestrator.place import Place
     from orchestrator.reporting.folder import write_folder
     from orchestrator.reproducing.running import make
@@ -57,12 +60,10 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
                for row in described.rows]
     worst = 0
     if not only_write:
-        told = listening(telling, hooks)
-        for config in configs:
-            note(f"row {config.name}")
-            worst = max(worst, make(Place.of(settings.url), config, told).exit_code)
-            if worst == 130:
-                return worst
+        codes = make(Place.of(settings.url), configs, listening(telling, hooks), at_once)
+        worst = max(codes.values(), default=0)
+        if worst == STOPPED:
+            return worst
     folder = output or Path("results") / (prefix or path.stem)
     with reading(settings) as reads:
         found = compare(reads, [config.name for config in configs])

@@ -66,24 +66,31 @@ class SideBySide:
         self._stopping = threading.Event()
         self._telling_fails = False
 
-    def drive(self, runs: Sequence[str]) -> dict[str, int]:
+    def drive(self, runs: Sequence[str], at_once: int | None = None) -> dict[str, int]:
         """Drive recorded runs until all have ended. One that fails ends no other; Ctrl-C, SIGTERM and SIGHUP stop all.
+
+        Args:
+            runs: their names, in the order in which they begin.
+            at_once: so many at the same time at most; None for all.
 
         Returns:
             The exit code of every run's driver.
         """
         threads: list[threading.Thread] = []
+        room = threading.Semaphore(at_once or max(1, len(runs)))
         with self._signals():
             try:
                 for run in runs:
+                    room.acquire()
                     if self._stopping.is_set():
                         self._codes[run] = STOPPED
+                        room.release()
                         continue
                     driver = Driver(run, (*self._command, run), self._environment)
                     self._drivers.append(driver)
                     if self._stopping.is_set():  # a signal that came while it was started
                         driver.stop()
-                    threads.append(threading.Thread(target=self._follow, args=(driver, len(runs)), name=f"clnp-{run}"))
+                    threads.append(threading.Thread(target=self._follow, args=(driver, len(runs), room), name=f"clnp-{run}"))
                     threads[-1].start()
             except BaseException:
                 self.stop()
@@ -114,8 +121,14 @@ class SideBySide:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _follow(self, driver: Driver, runs: int) -> None:
-        """On a thread of its own: pass on what a driver writes, and take down how it ends."""
+    def _follow(self, driver: Driver, runs: int, room: threading.Semaphore) -> None:
+        """On a thread of its own: pass on what a driver writes, take down how it ends, and make room for the next."""
+        try:
+            self._until_it_ends(driver, runs)
+        finally:
+            room.release()
+
+    def _until_it_ends(self, driver: Driver, runs: int) -> None:
         reader = threading.Thread(target=self._read, args=(driver,), daemon=True)  # what it started may hold the pipe open
         reader.start()
         code = driver.process.wait()

@@ -63,6 +63,24 @@ def launch_group(place: Place, config: Config, name: str | None, telling: Tellin
         engine.dispose()
 
 
+def record_group(place: Place, config: Config) -> None:
+    """Record a group of the config's name with a run for each seed; :func:`resume_group` drives them.
+
+    Args:
+        place: the database, which is made if it is not there, and the artifact store.
+        config: with ``seeds``.
+
+    Raises:
+        ConfigError, DatabaseError, StateError: nothing was recorded.
+    """
+    engine = open_database(place.url, create=True)
+    try:
+        register(place.storage, engine)
+        Store(engine).create_group(config.name, [new_run(each.name, each) for each in config.of_each_seed(config.name)])
+    finally:
+        engine.dispose()
+
+
 def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
     """Record more runs of a group; :func:`resume_group` drives them.
 
@@ -104,6 +122,26 @@ def resume_group(place: Place, group: str, telling: Telling, options: Sequence[s
         telling.notice(f"group {group}: going on with {len(left)} of {plural(len(rows), 'run')}, "
                        f"{_seeds([row.seed for row in left])}, side by side on {where}")
         return GroupEnding(group, SideBySide(place, address, telling, options).drive([row.name for row in left]))
+
+
+def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: int) -> dict[str, int]:
+    """Drive recorded runs of several groups on one cluster.
+
+    Args:
+        place: the database and the artifact store.
+        rows: the runs, in the order in which they begin; at least one.
+        telling: who hears of the steps.
+        at_once: so many at the same time at most.
+
+    Returns:
+        The exit code of every run's driver.
+
+    Raises:
+        ConfigError, RunFailedError, DatabaseError: nothing was driven.
+    """
+    with _cluster(Config.from_resolved(rows[0].config), place) as (address, where):
+        telling.notice(f"{plural(len(rows), 'run')}, {at_once} at once, on {where}")
+        return SideBySide(place, address, telling).drive([row.name for row in rows], at_once)
 
 
 @contextmanager

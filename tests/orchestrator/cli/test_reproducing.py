@@ -51,11 +51,12 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert again.code == 0 and "sweeping" not in again.err
     assert (results / "table.csv").read_bytes() == before
     assert [side["name"] for side in json.loads(again.out)["sides"]] == ["two-clnp", "two-plain"]
-    more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--rows", "clnp")
+    more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--at-once", "1")
     assert more.code == 0, more.err
     assert "group two-clnp has more seeds than were asked for, which count too: 2\n" in more.err
-    assert "going on with 1 of 3 runs, seed 3" in more.err and "committed task 2" in more.err
-    assert [row["seed"] for row in rows_of(results / "runs.csv")] == ["1", "2", "3"]
+    assert "2 runs, 1 at once, on this machine" in more.err
+    assert more.err.index("run two-clnp-seed-3 is completed; 1 run left") < more.err.index("two-plain-seed-3 |")
+    assert [row["seed"] for row in rows_of(results / "runs.csv")] == ["1", "2", "3"] * 2
     changed = run(folder, "reproduce", "two.yaml", "--set", "training.epochs=1")
     assert changed.code == 2 and "was launched with other settings" in changed.err
 

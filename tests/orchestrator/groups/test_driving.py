@@ -41,6 +41,27 @@ def test_every_driver_is_told_where_and_how(place: Place) -> None:
                 in heard.of("notice"))
 
 
+def test_no_more_at_once_than_may_be(tmp_path: Path, place: Place) -> None:
+    program = (f"import os, sys, time\nhere = {str(tmp_path)!r} + '/at-work'\nos.makedirs(here, exist_ok=True)\n"
+               "mine = os.path.join(here, sys.argv[-1])\nopen(mine, 'w').close()\ntime.sleep(0.3)\n"
+               "print('beside', len(os.listdir(here)), file=sys.stderr)\nos.remove(mine)")
+    runs, heard = [*RUNS, "tiny-seed-2"], Heard()
+    assert _side_by_side(place, heard, program).drive(runs, 2) == dict.fromkeys(runs, 0)
+    beside = [int(told.rsplit(" ", 1)[1]) for told in heard.of("notice") if "beside" in told]
+    assert len(beside) == 3 and max(beside) <= 2
+
+
+def test_a_signal_stops_those_that_wait_for_room_too(place: Place) -> None:
+    def when(step: str, told: str) -> None:
+        if "tiny-seed-0 | at work" in heard.of("notice"):
+            heard.when = lambda step, told: None
+            os.kill(os.getpid(), signal.SIGINT)
+
+    heard = Heard(when=when)
+    assert _side_by_side(place, heard, UNTIL_STOPPED).drive(RUNS, 1) == dict.fromkeys(RUNS, 130)
+    assert not any("tiny-seed-1 | " in told for told in heard.of("notice"))
+
+
 def test_one_that_fails_ends_no_other(place: Place) -> None:
     heard = Heard()
     program = ("import sys, time\nlast = sys.argv[-1][-1]\nif last == '0': sys.exit('error: no')\ntime.sleep(0.5)\n"
