@@ -52,7 +52,7 @@ class RunWrites(Writer):
             if session.scalar(select(RunGroup.id).where(RunGroup.name == group)) is not None:
                 raise group_taken(group)
             for new in runs:
-                insert_run(session, replace(new, group=group))
+                insert_run(session, replace(new, group=group), new.first_task)
 
     def extend_group(self, group: str, runs: Sequence[NewRun]) -> None:
         """Record more runs of a group that is there, or nothing.
@@ -66,7 +66,7 @@ class RunWrites(Writer):
             if session.scalar(select(RunGroup.id).where(RunGroup.name == group)) is None:
                 raise NotFoundError(f"there is no group of runs {group!r}", "record it with its first runs before")
             for new in runs:
-                insert_run(session, replace(new, group=group))
+                insert_run(session, replace(new, group=group), new.first_task)
 
     def acquire_lease(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None = None) -> Lease:
         """Become the driver of a run. Every lease before this one can write nothing from now on.

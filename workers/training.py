@@ -96,7 +96,8 @@ def result_of(steps: Generator[Epoch, None, Result]) -> Result:
 def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
         learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator, checkpoint: Checkpoint,
         best: Trained | None = None,
-        attend: Callable[[torch.optim.Optimizer], None] = lambda _: None) -> Generator[Epoch, None, Trained]:
+        attend: Callable[[torch.optim.Optimizer], None] = lambda _: None,
+        improved: Callable[[], None] = lambda: None) -> Generator[Epoch, None, Trained]:
     """The loop itself. Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2).
 
     Args:
@@ -111,6 +112,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
         checkpoint: as in :func:`train`.
         best: what an epoch must be better than; None takes the first.
         attend: is given the optimizer, for the hooks of methods that add to a step (:mod:`workers.baselines`).
+        improved: is called after every epoch that is the best so far, before a checkpoint is written.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -150,6 +152,8 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
         network = free.assemble(stage.task)
         correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
         learner.ended(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began), network)
+        if learner.best is not None and learner.best.best_epoch == epoch:
+            improved()
         checkpoint.maybe_save(standing)
         yield learner.epochs[-1]
 

@@ -110,8 +110,8 @@ def _require_same_tasks(sides: Sequence[Side]) -> None:
 
 
 def _claim(first: Side, second: Side, level: float) -> str:
-    values = [{run.seed: QUANTITIES["average_accuracy_percent"](run) if run.counts else None for run in side.runs}
-              for side in (first, second)]
+    values = [{run.seed: 100 * run.exact_accuracy if run.counts and run.exact_accuracy is not None else None
+               for run in side.runs} for side in (first, second)]
     known = [{seed for seed, value in of_side.items() if value is not None} for of_side in values]
     for side, seeds in zip((first, second), known, strict=True):
         if not seeds:

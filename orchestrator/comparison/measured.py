@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 
 from clnp_core.architecture import Architecture
@@ -41,6 +42,7 @@ class Measured:
         tasks: how many it has.
         tasks_learnt: how many are committed.
         metrics: of its accuracy matrix on test data; None before the first commit.
+        exact_accuracy: its average accuracy as the fraction that it is, by which tests of significance tell ties.
         val_accuracy: of the network after the last commit, mean over all tasks so far, a fraction of 1: what strengths and
             settings are chosen by. None where it was not recorded.
         graceful_loss_points: mean loss of validation accuracy at the commits, in percentage points; None for methods that
@@ -59,6 +61,7 @@ class Measured:
     tasks: int
     tasks_learnt: int
     metrics: RunMetrics | None
+    exact_accuracy: Fraction | None
     val_accuracy: float | None
     graceful_loss_points: float | None
     used_percent: tuple[float, ...] | None
@@ -87,15 +90,17 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
     row = reads.run(run)
     matrix = reads.accuracy_matrix(run)
     cells = {(cell.after_task, cell.on_task): (cell.test_correct, cell.test_total) for cell in matrix}
-    metrics = run_metrics(AccuracyMatrix.of(cells), from_scratch) if cells else None
+    counted = AccuracyMatrix.of(cells) if cells else None
+    metrics = None if counted is None else run_metrics(counted, from_scratch)
     capacity = reads.capacity(run)
     last = max((layer.task for layer in capacity), default=0)
     prunes = row.method == PRUNES
     used = tuple(100 * layer.used_fraction for layer in capacity if layer.task == last) if prunes and capacity else None
     trials = reads.trials(run)
     return Measured(
-        row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, len({after for after, _ in cells}), metrics,
-        _val_accuracy(matrix), _graceful(reads, row) if prunes else None, used, _parameters(reads, row, capacity),
+        row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, 0 if counted is None else counted.tasks, metrics,
+        None if counted is None else counted.average_accuracy(), _val_accuracy(matrix),
+        _graceful(reads, row) if prunes else None, used, _parameters(reads, row, capacity),
         Cost(sum(trial.total_seconds or 0.0 for trial in trials if not _on_gpu(trial.device)),
              sum(trial.total_seconds or 0.0 for trial in trials if _on_gpu(trial.device)),
              sum(selection.scan_seconds for selection in reads.selections(run)),

@@ -50,6 +50,7 @@ class Table(Section):
 
     title: str = Field(description="what it shows")
     config: str = Field(description="the config of all rows, a path from the table's own folder")
+    set: tuple[str, ...] = Field(default=(), description="a.b=value assignments over the config, in all rows")
     runs: str | None = Field(default=None, description="the table whose runs these are; by default its own")
     seeds: Seeds = Field(default=(0,), description="a run for each, in every row")
     rows: tuple[Row, ...] = Field(min_length=1, description="its rows; the first is held against the others")
@@ -109,7 +110,7 @@ def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int
     Raises:
         ConfigError: what comes out is no config.
     """
-    values = override(read_mapping(path.parent / table.config), [*row.set, *overrides])
+    values = override(read_mapping(path.parent / table.config), [*table.set, *row.set, *overrides])
     values.pop("seed", None)
     values |= {"name": name, "seeds": list(seeds)}
     if tasks is not None:

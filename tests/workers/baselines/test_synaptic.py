@@ -35,6 +35,7 @@ def test_it_adds_up_to_the_fall_of_the_loss() -> None:
 
 def test_what_moved_the_loss_is_held_where_it_ended() -> None:
     free, path, _ = trained(50, 0.05)
+    path.keep()
     anchor = path.consolidated(Anchor.none())
     for name, weight in shared_parameters(free).items():
         assert (anchor.precision[name] >= 0).all()
@@ -43,6 +44,20 @@ def test_what_moved_the_loss_is_held_where_it_ended() -> None:
     more = path.consolidated(anchor)
     for name in anchor.precision:
         torch.testing.assert_close(more.precision[name], 2 * anchor.precision[name])
+
+
+def test_what_came_after_the_weights_that_are_kept_does_not_count() -> None:
+    free, path, _ = trained(50, 0.05)
+    path.keep()
+    at_best, kept = path.consolidated(Anchor.none()), {name: weight.clone() for name, weight in free.state_dict().items()}
+    for index in range(len(shared_parameters(free))):
+        free.get_buffer(f"path_{index}").add_(1.0)  # the steps of later epochs
+    with torch.no_grad():
+        for name, weight in shared_parameters(free).items():
+            weight.copy_(kept[name])
+    again = path.consolidated(Anchor.none())
+    for name, values in at_best.precision.items():
+        assert torch.equal(again.precision[name], values)
 
 
 def test_it_lies_where_a_checkpoint_finds_it() -> None:
