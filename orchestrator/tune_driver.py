@@ -9,6 +9,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -89,7 +90,7 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
                 num_samples=samples, search_alg=search, max_concurrent_trials=side_by_side, reuse_actors=True,
                 time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
-                name="sweep", storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
+                name=Path(scratch).name, storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
         ).fit()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, command_line, reading
-from orchestrator.comparison.words import spread
+from orchestrator.comparison.words import left_out, spread
 from orchestrator.text.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 from orchestrator.text.words import NOTHING
@@ -54,9 +54,7 @@ def comparison_text(found: "Comparison", width: int | None) -> str:
     parts = [_means(found, width)]
     if any(len(side.runs) > 1 for side in found.sides):
         parts.append(_runs(found, width))
-    incomplete = [f"{run.run} is {run.state.value} with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
-                  for side in found.sides for run in side.runs if not run.counts]
-    said = [*incomplete, *found.claims]
+    said = [*left_out(found), *found.claims]
     if said:
         parts.append(paragraph("\n".join(said)))
     return "\n\n".join(parts)

@@ -29,7 +29,7 @@ def launch(settings: Settings, config: "Config", name: str | None, telling: str,
     from orchestrator.place import Place
 
     told = listening(telling, hooks)
-    return _finish(settings, launch_group(Place.of(settings.url), config, name, told, _hook_options(hooks)), as_json)
+    return _finish(settings, launch_group(Place.of(settings.url), config, name, told, hook_options(hooks)), as_json)
 
 
 def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, hooks: Sequence[str], as_json: bool) -> int:
@@ -38,7 +38,7 @@ def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, h
     from orchestrator.place import Place
 
     told = listening(telling, hooks)
-    return _finish(settings, resume_group(Place.of(settings.url), group, told, [*flags, *_hook_options(hooks)]), as_json)
+    return _finish(settings, resume_group(Place.of(settings.url), group, told, [*flags, *hook_options(hooks)]), as_json)
 
 
 def show(settings: Settings, group: str, as_json: bool) -> None:
@@ -105,7 +105,8 @@ def listening(telling: str, hooks: Sequence[str]) -> "Telling":
     return JsonTelling() if telling == "json" else PlainTelling(ConsoleProgress())
 
 
-def _hook_options(hooks: Sequence[str]) -> list[str]:
+def hook_options(hooks: Sequence[str]) -> list[str]:
+    """What the drivers of a group are told of hooks."""
     return [word for target in hooks for word in ("--hook", target)]
 
 

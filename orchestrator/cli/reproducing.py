@@ -3,14 +3,19 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from clnp_core.errors import ConfigError
 from orchestrator.cli.driving import import_from_here, telling_options
 from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
-from orchestrator.text.output import plain, say, say_json, terminal_width
+from orchestrator.text.output import note, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
+
+if TYPE_CHECKING:
+    from orchestrator.reproducing.tables import Table
 
 
 @click.command()
@@ -38,44 +43,61 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     """
     import_from_here()
     check_storage()
-    from orchestrator.cli.groups import listening
+    from orchestrator.cli.groups import hook_options, listening
     from orchestrator.comparison.compare import compare
+    from orchestrator.comparison.words import left_out
     from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows
     from orchestrator.groups.driving import STOPPED
     from orchestrator.place import Place
-    from orchestrator.reporting.folder import write_folder
-    from orchestrator.reproducing.running import make
+    from orchestrator.reporting.folder import check_folder, write_folder
+    from orchestrator.reproducing.running import make, recorded
     from orchestrator.reproducing.tables import config_of, find_table, read_table
 
     path = find_table(table)
-    described = read_table(path)
-    if rows is not None:
-        known = {row.name: row for row in described.rows}
-        wrong = next((name for name in rows.split(",") if name not in known), None)
-        if wrong is not None:
-            raise UsageProblem(f"table {path} has no row {wrong!r}", f"its rows are {', '.join(known)}")
-        described = described.model_copy(update={"rows": tuple(known[name] for name in dict.fromkeys(rows.split(",")))})
+    described = _with_rows(read_table(path), path, rows)
     wanted, named = _seeds(seeds) or described.seeds, prefix or described.runs or path.stem
+    reduced = [f"--{name} {value}" for name, value in (("tasks", tasks), ("width", width)) if value is not None]
+    reduced += [f"--set {override}" for override in overrides]
     configs = [config_of(described, path, row, f"{named}-{row.name}", wanted, tasks, width, overrides)
                for row in described.rows]
-    worst = 0
+    worst, place = 0, Place.of(settings.url)
+    folder = output or Path("results") / (prefix or path.stem)
+    check_folder(folder, named, ("table.md",))
     if not only_write:
-        codes = make(Place.of(settings.url), configs, listening(telling, hooks), at_once)
+        codes = make(place, configs, listening(telling, hooks), at_once, hook_options(hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
+            note("stopped; the same command goes on")
             return worst
-    folder = output or Path("results") / (prefix or path.stem)
+    there = recorded(place, configs)
+    names = [config.name for config in configs if there[config.name]]
+    if not names:
+        raise ConfigError(f"no run of table {named} is recorded here", "leave --only-write out to launch them, or name their "
+                          "database with --db")
+    lines = [Line(row.name, row.paper.accuracy, row.paper.used, len(wanted))
+             for row, config in sorted(zip(described.rows, configs, strict=True), key=lambda pair: not there[pair[1].name])]
+    notes = [f"Made with {' '.join(reduced)}, so the paper's numbers are of another experiment."] if reduced else []
     with reading(settings) as reads:
-        found = compare(reads, [config.name for config in configs])
-        lines = [Line(row.name, row.paper.accuracy, row.paper.used) for row in described.rows]
-        write_folder(folder, named, files(reads, described.title, lines, found, command_line(sys.argv[1:], "reproduce")))
+        found = compare(reads, names)
+        write_folder(folder, named, files(reads, described.title, lines, found, command_line(sys.argv[1:], "reproduce"), notes))
     if as_json:
         say_json({"table": named, "folder": str(folder), **plain(found)})
     else:
         columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]
-        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *found.claims,
+        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *notes, *left_out(found), *found.claims,
                          f"Written to {folder}: the table, and the records of every run that it quotes."]))
     return worst
+
+
+def _with_rows(table: "Table", path: Path, wanted: str | None) -> "Table":
+    """The table with the rows that are asked for, in that order."""
+    if wanted is None:
+        return table
+    known, chosen = {row.name: row for row in table.rows}, [name.strip() for name in wanted.split(",")]
+    wrong = next((name for name in chosen if name not in known), None)
+    if wrong is not None:
+        raise UsageProblem(f"table {path} has no row {wrong!r}", f"its rows are {', '.join(known)}")
+    return table.model_copy(update={"rows": tuple(known[name] for name in dict.fromkeys(chosen))})
 
 
 def _seeds(text: str | None) -> tuple[int, ...] | None:

@@ -8,6 +8,7 @@ from clnp_core.evidence import claim, paired_permutation_test, unpaired_permutat
 from clnp_core.metrics import Counts
 from clnp_core.statistics import Summary, summarise
 from db.reads import Reads
+from db.rows import RunRow
 from orchestrator.comparison.measured import SCRATCH, Measured, counts_when_learnt, measure
 
 QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
@@ -67,8 +68,8 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparis
         raise ConfigError(f"{twice} is named twice", "name each run or group once")
     runs = {name: _runs_of(reads, name) for name in names}
     references = _references(reads, [run for of_name in runs.values() for run in of_name])
-    sides = tuple(_side(name, [measure(reads, run, references.get(seed)) for run, seed in _seeds(reads, of_name)])
-                  for name, of_name in runs.items())
+    sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed))
+                               for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
     _require_same_tasks(sides)
     return Comparison(sides, tuple(_claim(sides[0], other, level) for other in sides[1:]))
 
@@ -78,8 +79,8 @@ def _runs_of(reads: Reads, name: str) -> list[str]:
     return grouped or [reads.run(name).name]
 
 
-def _seeds(reads: Reads, runs: Sequence[str]) -> list[tuple[str, int]]:
-    return sorted(((run, reads.run(run).seed) for run in runs), key=lambda pair: pair[1])
+def _by_seed(reads: Reads, runs: Sequence[str]) -> list[RunRow]:
+    return sorted((reads.run(run) for run in runs), key=lambda row: row.seed)
 
 
 def _references(reads: Reads, runs: Sequence[str]) -> dict[int, dict[int, Counts]]:

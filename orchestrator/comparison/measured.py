@@ -51,6 +51,7 @@ class Measured:
         parameters: that the tasks learnt so far need (:mod:`clnp_core.parameters`); None before the first commit.
         cost: what it took.
         failed_trials: trials that diverged, timed out or failed for good.
+        failures: what befell them, each kind once.
     """
 
     run: str
@@ -68,6 +69,7 @@ class Measured:
     parameters: int | None
     cost: Cost
     failed_trials: int
+    failures: tuple[str, ...]
 
     @property
     def counts(self) -> bool:
@@ -97,6 +99,7 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
     prunes = row.method == PRUNES
     used = tuple(100 * layer.used_fraction for layer in capacity if layer.task == last) if prunes and capacity else None
     trials = reads.trials(run)
+    failed = [trial for trial in trials if trial.state is TrialState.FAILED]
     return Measured(
         row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, 0 if counted is None else counted.tasks, metrics,
         None if counted is None else counted.average_accuracy(), _val_accuracy(matrix),
@@ -105,7 +108,7 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
              sum(trial.total_seconds or 0.0 for trial in trials if _on_gpu(trial.device)),
              sum(selection.scan_seconds for selection in reads.selections(run)),
              sum(commit.commit_seconds for commit in reads.commits(run))),
-        sum(trial.state is TrialState.FAILED for trial in trials))
+        len(failed), tuple(sorted({trial.failure_kind.value for trial in failed if trial.failure_kind is not None})))
 
 
 def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:

@@ -3,14 +3,17 @@
 import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import zip_longest
+
+import yaml
 
 from db.reads import Reads
-from db.rows import AccuracyRow, CapacityRow, TrialRow
+from db.rows import AccuracyRow, CapacityRow, SelectionRow, TrialRow
 from orchestrator.comparison.compare import Comparison, Side
-from orchestrator.comparison.words import spread
+from orchestrator.comparison.words import left_out, spread
 from orchestrator.reporting.latex import tabular
 from orchestrator.text.formats import Frame, csv_text, of_rows
-from orchestrator.text.words import NOTHING
+from orchestrator.text.words import NOTHING, ranges
 
 HEADINGS = ("row", "runs", "accuracy %", "paper", "validation %", "backward", "forward", "graceful loss", "used %",
             "paper used %", "parameters", "trial seconds")
@@ -18,11 +21,13 @@ HEADINGS = ("row", "runs", "accuracy %", "paper", "validation %", "backward", "f
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """How a row of the table begins, and what a paper reports of it, as it prints it; None where it says nothing."""
+    """How a row of the table begins, what a paper reports of it, as it prints it (None where it says nothing), and for how many
+    seeds it was asked."""
 
     name: str
     paper_accuracy: str | None = None
     paper_used: str | None = None
+    seeds: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class QuotedRun:
         parameters: that its tasks need.
         config_digest, code_version: what it ran.
         device, torch: what it ran on.
-        created_at: when it began, UTC.
+        created_at, ended_at: when it was recorded, and its last commit, UTC.
         trial_seconds, scan_seconds, commit_seconds: what it took, whatever ran side by side.
     """
 
@@ -53,23 +58,30 @@ class QuotedRun:
     device: str | None
     torch: str | None
     created_at: datetime
+    ended_at: datetime | None
     trial_seconds: float
     scan_seconds: float
     commit_seconds: float
 
 
 def table_rows(lines: Sequence[Line], found: Comparison) -> list[list[str]]:
-    """The cells of the table under :data:`HEADINGS`: a line for each side of the comparison."""
-    return [_cells(line, side) for line, side in zip(lines, found.sides, strict=True)]
+    """The cells of the table under :data:`HEADINGS`: a line for each side of the comparison, then those that have no runs."""
+    return [_cells(line, side) if side is not None else _no_runs(line) for line, side in zip_longest(lines, found.sides)]
 
 
 def _cells(line: Line, side: Side) -> list[str]:
     of = side.summaries
     accuracy = of["average_accuracy_percent"]
-    runs = f"{accuracy.n}" if accuracy.n == len(side.runs) else f"{accuracy.n} of {len(side.runs)}"
+    asked = max(line.seeds, len(side.runs))
+    runs = f"{accuracy.n}" if accuracy.n == asked else f"{accuracy.n} of {asked}"
     return [line.name, runs, spread(accuracy), line.paper_accuracy or NOTHING, spread(of["val_accuracy_percent"]),
             spread(of["backward_transfer_points"]), spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]),
             _used(side), line.paper_used or NOTHING, _whole(of["parameters"].mean), _whole(of["trial_seconds"].mean)]
+
+
+def _no_runs(line: Line) -> list[str]:
+    said = {"row": line.name, "runs": f"0 of {line.seeds}", "paper": line.paper_accuracy, "paper used %": line.paper_used}
+    return [said.get(heading) or NOTHING for heading in HEADINGS]
 
 
 def _whole(mean: float | None) -> str:
@@ -84,30 +96,31 @@ def _used(side: Side) -> str:
     return " / ".join(f"{sum(of_layer) / len(of_layer):.1f}" for of_layer in zip(*layers, strict=True))
 
 
-def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str) -> str:
-    """The table as Markdown, with the command that makes it and what may be claimed."""
+def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, notes: Sequence[str] = ()) -> str:
+    """The table as Markdown, with the command that makes it, what is to be known of it, and what may be claimed."""
     lines = [f"# {title}", "", f"    {command}", "", "| " + " | ".join(HEADINGS) + " |",
              "|" + "|".join(["---"] + ["---:"] * (len(HEADINGS) - 1)) + "|"]
-    lines += ["| " + " | ".join(cells) + " |" for cells in table_rows(rows, found)]
-    seeds = sorted({run.seed for side in found.sides for run in side.runs})
-    lines += ["", f"Mean ± standard deviation over the runs of the seeds {', '.join(map(str, seeds))}; test and validation "
-              "accuracy after the last task, over all tasks. Backward and forward transfer and graceful loss in percentage "
-              "points. Parameters are those that all tasks together need."]
-    lines += [f"\n{run.run} is {run.state.value} with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
-              for side in found.sides for run in side.runs if not run.counts]
-    lines += [f"\n{said}" for said in found.claims]
+    lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |" for cells in table_rows(rows, found)]
+    seeds = sorted({run.seed for side in found.sides for run in side.runs if run.counts})
+    of_seeds = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
+    lines += ["", f"Mean ± standard deviation over completed runs ({of_seeds}); test and validation accuracy after the last "
+              "task, over all tasks. Backward and forward transfer and graceful loss in percentage points. Parameters are "
+              "those that all tasks together need."]
+    lines += [f"\n{said}" for said in (*notes, *left_out(found), *found.claims)]
     return "\n".join(lines) + "\n"
 
 
-def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, command: str) -> dict[str, bytes]:
+def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, command: str,
+          notes: Sequence[str] = ()) -> dict[str, bytes]:
     """Path → content: the table, its figures, and the records of every run that it quotes.
 
     Args:
         reads: of the database.
         title: of the table.
-        lines: one for each side of the comparison.
+        lines: one for each side of the comparison, and after these what was asked for and has no runs.
         found: the comparison.
         command: that makes it.
+        notes: sentences that a reader must know.
     """
     frame = Frame(tuple(HEADINGS), (str,) * len(HEADINGS), [tuple(cells) for cells in table_rows(lines, found)])
     runs = [run for side in found.sides for run in side.runs]
@@ -120,33 +133,39 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
             None if run.metrics is None else 100 * run.metrics.average_accuracy,
             None if run.val_accuracy is None else 100 * run.val_accuracy, run.used_percent or (), run.parameters,
             row.config_digest, row.code_version, environment.get("device"), environment.get("torch"), row.created_at,
+            max((stage.ended_at for stage in reads.stages(run.run) if stage.ended_at is not None), default=None),
             cost.trial_cpu_seconds + cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
     names = [run.run for run in runs]
     return _figures(reads, lines, found) | {
-        "table.md": markdown(title, lines, found, command).encode(),
+        "table.md": markdown(title, lines, found, command, notes).encode(),
         "table.csv": csv_text(frame).encode(),
         "table.tex": tabular([(heading, "r" if index else "l") for index, heading in enumerate(HEADINGS)],
                              table_rows(lines, found), f"{title}: {command}").encode(),
+        **{f"configs/{name}.yaml": yaml.safe_dump(dict(reads.run(name).config), sort_keys=False, allow_unicode=True).encode()
+           for name in names},
         "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
         "trials.csv": csv_text(of_rows(TrialRow, [row for name in names for row in reads.trials(name)])).encode(),
         "accuracy.csv": csv_text(_with_run(AccuracyRow, names, [reads.accuracy_matrix(name) for name in names])).encode(),
+        "selections.csv": csv_text(_with_run(SelectionRow, names, [reads.selections(name) for name in names])).encode(),
         "capacity.csv": csv_text(_with_run(CapacityRow, names, [reads.capacity(name) for name in names])).encode(),
     }
 
 
 def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str, bytes]:
     """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
-    matrix of the first seed of every method that prunes (paper, Figs. 3 to 5)."""
+    matrix of the first completed seed of every method that prunes (paper, Figs. 3 to 5)."""
     from orchestrator.figures import drawing
     from orchestrator.figures.catalogue import ACCURACY, CAPACITY, run_figure
     from orchestrator.figures.methods import methods_figure, usage_figure
 
-    averaged = {line.name: [run for run in side.runs if run.counts] for line, side in zip(lines, found.sides, strict=True)}
+    averaged = {line.name: [run for run in side.runs if run.counts] for line, side in zip(lines, found.sides, strict=False)}
     cells = {name: {run.run: reads.accuracy_matrix(run.run) for run in runs} for name, runs in averaged.items() if runs}
     used = {name: {run.run: reads.capacity(run.run) for run in runs} for name, runs in averaged.items()
             if runs and runs[0].used_percent is not None}
-    charts: dict[str, drawing.Chart] = {f"{side.name}-{name}": run_figure(reads, side.runs[0].run, name) for side in found.sides
-                                        if side.runs[0].used_percent is not None for name in (ACCURACY, CAPACITY)}
+    pruned = {side.name: next((run.run for run in side.runs if run.counts and run.used_percent is not None), None)
+              for side in found.sides}
+    charts: dict[str, drawing.Chart] = {f"{side}-{name}": run_figure(reads, run, name) for side, run in pruned.items()
+                                        if run is not None for name in (ACCURACY, CAPACITY)}
     if cells:
         charts["methods"] = methods_figure(cells)
     if used:

@@ -124,7 +124,8 @@ def resume_group(place: Place, group: str, telling: Telling, options: Sequence[s
         return GroupEnding(group, SideBySide(place, address, telling, options).drive([row.name for row in left]))
 
 
-def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: int) -> dict[str, int]:
+def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: int,
+               options: Sequence[str] = ()) -> dict[str, int]:
     """Drive recorded runs of several groups on one cluster.
 
     Args:
@@ -132,6 +133,7 @@ def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: 
         rows: the runs, in the order in which they begin; at least one.
         telling: who hears of the steps.
         at_once: so many at the same time at most.
+        options: of ``clnp resume``, for every driver.
 
     Returns:
         The exit code of every run's driver.
@@ -141,7 +143,7 @@ def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: 
     """
     with _cluster(Config.from_resolved(rows[0].config), place) as (address, where):
         telling.notice(f"{plural(len(rows), 'run')}, {at_once} at once, on {where}")
-        return SideBySide(place, address, telling).drive([row.name for row in rows], at_once)
+        return SideBySide(place, address, telling, options).drive([row.name for row in rows], at_once)
 
 
 @contextmanager

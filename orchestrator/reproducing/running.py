@@ -1,6 +1,7 @@
 """The runs of a table: launched, resumed, or left as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from clnp_core.errors import ConfigError, NotFoundError
 from db.rows import RunRow
@@ -13,8 +14,12 @@ from orchestrator.place import Place
 from orchestrator.requesting import ENDED
 from orchestrator.text.words import ranges
 
+WITHOUT_EFFECT = ("resources", "storage")
+"""Sections of a config that decide where and how a run works, and not what comes out."""
 
-def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int | None = None) -> dict[str, int]:
+
+def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int | None = None,
+         options: Sequence[str] = ()) -> dict[str, int]:
     """See to it that every run of a table is over. All that is missing is recorded before the first run is driven.
 
     Args:
@@ -22,6 +27,7 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
         configs: one for each row, with ``seeds``; its name is that of the row's group.
         telling: who hears of the steps.
         at_once: so many runs at the same time, of all rows; None drives row after row, the seeds of a row side by side.
+        options: of ``clnp resume``, for every driver.
 
     Returns:
         The exit codes of the drivers that ran now, by run. After a stop the rows that had not begun have none.
@@ -31,7 +37,7 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
         ClnpError: as :func:`orchestrator.groups.launching.resume_group`.
     """
     open_database(place.url, create=True).dispose()
-    there = {config.name: _group(place, config.name) for config in configs}
+    there = recorded(place, configs)
     missing = {config.name: _missing(config, there[config.name], telling) for config in configs}
     for config in configs:
         if not there[config.name]:
@@ -40,14 +46,28 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
             extend_group(place, config.name, missing[config.name])
     if at_once is not None:
         left = [row for config in configs for row in _group(place, config.name) if row.state not in ENDED]
-        return drive_runs(place, left, telling, at_once) if left else {}
+        return drive_runs(place, left, telling, at_once, options) if left else {}
     codes: dict[str, int] = {}
     for config in configs:
         telling.notice(f"row {config.name}")
-        codes |= resume_group(place, config.name, telling).exit_codes
+        codes |= resume_group(place, config.name, telling, options).exit_codes
         if STOPPED in codes.values():
             break
     return codes
+
+
+def recorded(place: Place, configs: Sequence[Config]) -> dict[str, Sequence[RunRow]]:
+    """The runs that are there, by group; none where a group has not been launched.
+
+    Raises:
+        ConfigError: a run has other settings than its row, which is told with the keys that differ.
+        DatabaseError: the database cannot be read.
+    """
+    there = {config.name: _group(place, config.name) for config in configs}
+    for config in configs:
+        for row in there[config.name]:
+            _require_same(config, row)
+    return there
 
 
 def _group(place: Place, name: str) -> Sequence[RunRow]:
@@ -59,13 +79,30 @@ def _group(place: Place, name: str) -> Sequence[RunRow]:
 
 
 def _missing(config: Config, there: Sequence[RunRow], telling: Telling) -> list[Config]:
-    """The runs that a group lacks. All that it has must be of the same config but for the seed."""
-    of_each = {row.seed: config.model_copy(update={"seeds": (row.seed,)}).of_each_seed(config.name)[0] for row in there}
-    for row in there:
-        if row.config_digest != of_each[row.seed].digest():
-            raise ConfigError(f"run {row.name} is there, and was launched with other settings",
-                              "ask for the same, or for runs of another name with --prefix; `clnp show` has its config")
-    others = sorted(set(of_each) - set(config.seeds or ()))
+    """The runs that a group lacks."""
+    seeds = {row.seed for row in there}
+    others = sorted(seeds - set(config.seeds or ()))
     if others:
         telling.notice(f"group {config.name} has more seeds than were asked for, which count too: {ranges(others)}")
-    return [own for own in config.of_each_seed(config.name) if own.seed not in of_each]
+    return [own for own in config.of_each_seed(config.name) if own.seed not in seeds]
+
+
+def _require_same(config: Config, row: RunRow) -> None:
+    """Of one seed all that decides a result must be the same; resources and storage may differ."""
+    [wanted] = config.model_copy(update={"seeds": (row.seed,)}).of_each_seed(config.name)
+    has, wants = (_leaves({key: value for key, value in document.items() if key not in WITHOUT_EFFECT})
+                  for document in (Config.from_resolved(row.config).resolved(), wanted.resolved()))
+    differing = sorted(key for key in has.keys() | wants.keys() if has.get(key) != wants.get(key))
+    if differing:
+        told = "; ".join(f"{key} {has.get(key)} there, {wants.get(key)} here" for key in differing[:3])
+        raise ConfigError(f"run {row.name} is there, and was launched with other settings: {told}"
+                          + (f"; and {len(differing) - 3} more" if len(differing) > 3 else ""),
+                          "ask for the same, or for runs of another name with --prefix")
+
+
+def _leaves(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Every value of nested sections under its whole key."""
+    found: dict[str, Any] = {}
+    for key, value in document.items():
+        found |= _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return found

@@ -11,6 +11,7 @@
         paper: {accuracy: 97.0}
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,14 +114,22 @@ def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int
     values = override(read_mapping(path.parent / table.config), [*table.set, *row.set, *overrides])
     values.pop("seed", None)
     values |= {"name": name, "seeds": list(seeds)}
+    where = f"row {row.name} of {path}"
+    if tasks is None and width is None:
+        return Config.parse(values, where)
+    Config.parse(values, where)  # whole before it is made smaller
     if tasks is not None:
-        values["benchmark"] = {**values.get("benchmark", {}), "tasks": tasks}
+        values["benchmark"] = values["benchmark"] | {"tasks": tasks}
+        if values.get("baseline") and values["baseline"].get("batch"):
+            values["baseline"] = values["baseline"] | {"batch": values["baseline"]["batch"][:tasks]}
     if width is not None:
-        values["network"] = _scaled(dict(values.get("network", {})), width)
-    return Config.parse(values, f"row {row.name} of {path}")
+        values["network"] = _scaled(dict(values["network"]), width)
+    return Config.parse(values, where)
 
 
 def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:
+    if not math.isfinite(width):
+        raise ConfigError(f"--width {width} is no factor", "write for example --width 0.5")
     if network.get("hidden"):
         return network | {"hidden": [max(1, round(width * neurons)) for neurons in network["hidden"]]}
     if network.get("layers"):

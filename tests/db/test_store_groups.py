@@ -1,5 +1,7 @@
 """Groups of runs: recorded whole, named apart from runs, read together. On SQLite and PostgreSQL."""
 
+import dataclasses
+
 import pytest
 
 from clnp_core.errors import NotFoundError, StateError
@@ -24,6 +26,13 @@ def test_or_with_none_of_them(store: Store, reads: Reads) -> None:
     assert [run.name for run in reads.runs()] == ["lab-seed-0"]
     with pytest.raises(NotFoundError):
         reads.group("lab")
+
+
+def test_joint_runs_of_a_group_have_their_only_stage(store: Store, reads: Reads) -> None:
+    joint = [dataclasses.replace(new_run(f"joint-{seed}", seed=seed, tasks=3), first_task=3) for seed in (0, 1)]
+    store.create_group("joint", joint[:1])
+    store.extend_group("joint", joint[1:])
+    assert [[stage.task for stage in reads.stages(run.name)] for run in joint] == [[3], [3]]
 
 
 def test_a_group_gains_runs_all_or_none(store: Store, reads: Reads) -> None:

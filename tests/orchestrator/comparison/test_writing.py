@@ -18,7 +18,8 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
     made = files(reads, "Two methods", [Line("ours", "98.42 ± 0.04", "18 / 40"), Line("theirs")],
                  compare(reads, ["a", "b"]), "clnp compare a b")
     assert set(made) == {
-        "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "methods.svg",
+        "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "selections.csv",
+        "configs/a-1.yaml", "configs/a-2.yaml", "configs/b.yaml", "methods.svg",
         "methods.png", "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg", "a-capacity.png"}
     ours, theirs = csv.DictReader(made["table.csv"].decode().splitlines())
     assert (ours["row"], ours["runs"], ours["paper"], ours["paper used %"], ours["used %"]) == (
@@ -29,3 +30,18 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
     quoted = list(csv.DictReader(made["runs.csv"].decode().splitlines()))
     assert [(row["run"], row["seed"]) for row in quoted] == [("a-1", "1"), ("a-2", "2"), ("b", "1")]
     assert r"ours & 2 & 87.75 ± 0.12 & 98.42 ± 0.04" in made["table.tex"].decode()
+
+
+def test_what_was_asked_for_and_is_not_there_is_in_the_table(engine: Engine) -> None:
+    learnt(engine, "a-1", 1, [[270], [240, 285]], group="a")
+    learnt(engine, "b-1", 1, [[270]], tasks=2, method="ewc", group="b")
+    reads = Reads(engine)
+    made = files(reads, "Much | asked", [Line("a", seeds=3), Line("b|c"), Line("later", "98.42", seeds=2)],
+                 compare(reads, ["a", "b"]), "clnp reproduce x", ["Made with --tasks 2."])
+    a, b, later = csv.DictReader(made["table.csv"].decode().splitlines())
+    assert [row["runs"] for row in (a, b, later)] == ["1 of 3", "0 of 1", "0 of 2"]
+    assert (later["paper"], later["accuracy %"]) == ("98.42", "-")
+    text = made["table.md"].decode()
+    assert r"| b\|c | 0 of 1 |" in text and "completed runs (seed 1)" in text and "\nMade with --tasks 2.\n" in text
+    assert "b-1 is stopped with 1 of 2 tasks learnt: it is not averaged." in text
+    assert "b-accuracy.svg" not in made, "a figure of a run that is not complete would look like a small one"

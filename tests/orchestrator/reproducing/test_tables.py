@@ -86,9 +86,12 @@ def test_a_width_for_layers_that_are_written_out(path: Path) -> None:
     assert narrow.network.architecture((64,), 10).hidden == (4,)
 
 
-def test_a_width_for_a_network_of_ones_own(path: Path) -> None:
+def test_a_width_for_a_network_of_ones_own(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(path.parent)
+    (path.parent / "narrow_of_mine.py").write_text(
+        "from torch import nn\ndef network():\n    return nn.Sequential(nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 10))\n")
     table: Table = read_table(path)
-    (path.parent / "base.yaml").write_text(CONFIG.replace("{hidden: [40, 20]}", "{name: 'mine:network'}"))
+    (path.parent / "base.yaml").write_text(CONFIG.replace("{hidden: [40, 20]}", "{name: 'narrow_of_mine:network'}"))
     with pytest.raises(ConfigError, match="--width has no meaning for a network of your own"):
         config_of(table, path, table.rows[0], "x", (1,), None, 0.5, [])
 
@@ -103,3 +106,19 @@ def test_a_name_that_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="run it from the root of a checkout"):
         find_table("table1")
+
+
+@pytest.mark.parametrize("override", ["network=5", "network.hidden=[a, 10]", "network={layers: [3]}", "benchmark=5"])
+def test_what_is_no_config_is_told_before_it_is_made_smaller(path: Path, override: str) -> None:
+    table = read_table(path)
+    with pytest.raises(ConfigError, match="row clnp of"):
+        config_of(table, path, table.rows[0], "x", table.seeds, 2, 0.5, [override])
+
+
+def test_fewer_tasks_and_all_rows_alike(path: Path) -> None:
+    path.write_text(TABLE.replace("config: base.yaml", "config: base.yaml\nset: [training.epochs=7]").replace(
+        "[method=ewc, baseline.strength=7]", "[method=joint, 'baseline.batch=[6, 5, 4]']"))
+    table = read_table(path)
+    configs = [config_of(table, path, row, "x", table.seeds, 2, None, []) for row in table.rows]
+    assert [config.training.epochs for config in configs] == [7, 7]
+    assert configs[1].baseline.batch == (6, 5)
