@@ -53,6 +53,9 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     from orchestrator.reproducing.running import make, recorded
     from orchestrator.reproducing.tables import config_of, find_table, read_table
 
+    own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
+    if own is not None:
+        raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
     path = find_table(table)
     described = _with_rows(read_table(path), path, rows)
     wanted, named = _seeds(seeds) or described.seeds, prefix or described.runs or path.stem

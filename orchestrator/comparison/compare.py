@@ -61,16 +61,20 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparis
 
     Raises:
         NotFoundError: a name is neither.
-        ConfigError: one is named twice, or they have other tasks.
+        ConfigError: a run is named twice, or they have other tasks.
     """
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"{twice} is named twice", "name each run or group once")
     runs = {name: _runs_of(reads, name) for name in names}
+    for name, of_name in runs.items():
+        group = next((other for other in names if other != name and set(of_name) & set(runs[other])), None)
+        if group is not None:
+            raise ConfigError(f"{name} and {group} have runs in common", "compare what differs")
     references = _references(reads, [run for of_name in runs.values() for run in of_name])
     sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed))
                                for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
-    _require_same_tasks(sides)
+    _require_same_tasks(reads, sides)
     return Comparison(sides, tuple(_claim(sides[0], other, level) for other in sides[1:]))
 
 
@@ -101,13 +105,17 @@ def _side(name: str, runs: Sequence[Measured]) -> Side:
     return Side(name, runs[0].method, tuple(runs), summaries)
 
 
-def _require_same_tasks(sides: Sequence[Side]) -> None:
+def _require_same_tasks(reads: Reads, sides: Sequence[Side]) -> None:
     first = sides[0].runs[0]
+    described = reads.run(first.run).config.get("benchmark")
     for side in sides:
         for run in side.runs:
             if (run.benchmark, run.tasks) != (first.benchmark, first.tasks):
                 raise ConfigError(f"{run.run} has {run.tasks} tasks of {run.benchmark}, {first.run} has {first.tasks} of "
                                   f"{first.benchmark}", "compare runs on the same tasks")
+            if reads.run(run.run).config.get("benchmark") != described:
+                raise ConfigError(f"{run.run} and {first.run} have other settings of benchmark {run.benchmark}, so their tasks "
+                                  "are not the same", "`clnp show` has their configs; compare runs on the same tasks")
 
 
 def _claim(first: Side, second: Side, level: float) -> str:

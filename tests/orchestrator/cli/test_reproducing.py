@@ -67,6 +67,9 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     (("two.yaml", "--rows", "clnp,ewc"), "table two.yaml has no row 'ewc'"),
     (("two.yaml", "--seeds", "1,1"), "--seeds '1,1' is no list of distinct whole numbers"),
     (("two.yaml", "--only-write"), "there is no database"),
+    (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] has no meaning for a table"),
+    (("two.yaml", "--width", "nan"), "--width nan is no factor"),
+    (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
 ])
 def test_what_is_asked_wrongly_starts_nothing(folder: Path, clnp: Callable[..., Outcome], arguments: tuple[str, ...],
                                               expected: str) -> None:

@@ -55,6 +55,12 @@ def test_ties_are_told_from_counts_and_not_from_rounded_numbers(engine: Engine) 
     assert "p = 0.625" in said
 
 
+def test_a_run_is_not_held_against_itself(engine: Engine) -> None:
+    learnt(engine, "a-0", 0, [[280]], group="a")
+    with pytest.raises(ConfigError, match="a and a-0 have runs in common"):
+        compare(Reads(engine), ["a", "a-0"])
+
+
 def test_few_seeds_support_no_claim(engine: Engine) -> None:
     learnt(engine, "a", 0, [[280]])
     learnt(engine, "b", 0, [[270]])
