@@ -37,6 +37,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     results = folder / "results" / "two"
     assert {path.name for path in results.iterdir()} == {
         "report.json", "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
+        "selections.csv", "configs",
         "two-clnp-accuracy.svg", "two-clnp-accuracy.png", "two-clnp-capacity.svg", "two-clnp-capacity.png",
         "methods.svg", "methods.png", "usage.svg", "usage.png"}
     quoted = rows_of(results / "runs.csv")
