@@ -15,6 +15,9 @@ from workers.output import FOLDER, HEADING, SUFFIX, file_of, folder_of
 
 _HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
 
+SHORT_BYTES = 1_000
+"""A heading alone is shorter; what is longer need not be read to know that something was printed."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobOutput:
@@ -83,16 +86,22 @@ def output_of(row: TrialRow, storage: str) -> str:
 
 
 def job_outputs(storage: str, run: str, task: int | None) -> list[JobOutput]:
-    """What is kept of the jobs between the trials of a task, or of those that belong to no task.
+    """What is kept of the jobs between the trials of a task, or of those that belong to no task, if they printed anything.
 
     Raises:
         ArtifactError: the store cannot be read.
     """
     folder = folder_of(run, task)
     with _worded(storage):
+        files = open_files(storage)
         names = [(file.name.removeprefix(f"{folder}/").removesuffix(SUFFIX), file.size_bytes)
-                 for file in open_files(storage).list(folder)]
+                 for file in files.list(folder) if not _has_only_begun(files, file)]
     return [JobOutput(name, size) for name, size in names if "/" not in name and "-" in name]
+
+
+def _has_only_begun(files: Files, file: Stored) -> bool:
+    """Whether there is nothing but the heading: the job's process was ended right after its result, before it tidied up."""
+    return file.size_bytes < SHORT_BYTES and all(line.startswith(HEADING) for line in _read(files, file.name).splitlines())
 
 
 def remove_output(storage: str, run: str) -> int:

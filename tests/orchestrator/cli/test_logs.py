@@ -44,7 +44,9 @@ def test_the_output_of_jobs_is_named(tmp_path: Path, clnp: Clnp) -> None:
     with written(tmp_path) as run:
         run.begin()
     size = len(write(store(tmp_path), "scan-1", 1, "x"))
+    write(store(tmp_path), "scan-2", 1, "")  # its process was ended before it could remove the file
     shown = clnp("logs", "demo", "--task", "1", folder=tmp_path).out.splitlines()
+    assert sum("printed by a job" in line for line in shown) == 1
     assert shown[-1] == f"printed by a job: {tmp_path}/.clnp/artifacts/logs/demo/task-1/scan-1.log ({size} B)"
 
 
