@@ -53,10 +53,15 @@ from workers.training import result_of
 
 vision.datasets()  # before Avalanche, which imports torchvision, also beside a torch that it does not match
 
-from avalanche.benchmarks import tensors_benchmark  # noqa: E402
-from avalanche.training.plugins import EvaluationPlugin, EWCPlugin, SupervisedPlugin, SynapticIntelligencePlugin  # noqa: E402
-from avalanche.training.supervised import Naive  # noqa: E402
-from avalanche.training.utils import copy_params_dict  # noqa: E402
+from avalanche.benchmarks import tensors_benchmark  # noqa: E402  after the line above
+from avalanche.training.plugins import (  # noqa: E402  likewise
+    EvaluationPlugin,
+    EWCPlugin,
+    SupervisedPlugin,
+    SynapticIntelligencePlugin,
+)
+from avalanche.training.supervised import Naive  # noqa: E402  likewise
+from avalanche.training.utils import copy_params_dict  # noqa: E402  likewise
 
 ARCHITECTURE = mlp(64, (300, 300), 10, head=HeadKind.SHARED)
 RATE, BATCH = 0.003, 32

@@ -73,12 +73,8 @@ def record_group(place: Place, config: Config) -> None:
     Raises:
         ConfigError, DatabaseError, StateError: nothing was recorded.
     """
-    engine = open_database(place.url, create=True)
-    try:
-        register(place.storage, engine)
-        Store(engine).create_group(config.name, [new_run(each.name, each) for each in config.of_each_seed(config.name)])
-    finally:
-        engine.dispose()
+    with _writing(place) as store:
+        store.create_group(config.name, [new_run(each.name, each) for each in config.of_each_seed(config.name)])
 
 
 def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
@@ -92,11 +88,8 @@ def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
     Raises:
         NotFoundError, StateError: as :meth:`db.store.Store.extend_group`; nothing was recorded.
     """
-    engine = open_database(place.url)
-    try:
-        Store(engine).extend_group(group, [new_run(each.name, each) for each in configs])
-    finally:
-        engine.dispose()
+    with _writing(place) as store:
+        store.extend_group(group, [new_run(each.name, each) for each in configs])
 
 
 def resume_group(place: Place, group: str, telling: Telling, options: Sequence[str] = ()) -> GroupEnding:
@@ -144,6 +137,17 @@ def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: 
     with _cluster(Config.from_resolved(rows[0].config), place) as (address, where):
         telling.notice(f"{plural(len(rows), 'run')}, {at_once} at once, on {where}")
         return SideBySide(place, address, telling, options).drive([row.name for row in rows], at_once)
+
+
+@contextmanager
+def _writing(place: Place) -> Iterator[Store]:
+    """The database, made if it is not there, and known to the artifact store."""
+    engine = open_database(place.url, create=True)
+    try:
+        register(place.storage, engine)
+        yield Store(engine)
+    finally:
+        engine.dispose()
 
 
 @contextmanager
