@@ -11,7 +11,8 @@ pairs can never give less than 2/2ⁿ, however large the difference is.
 Dealings with equal sums are counted together, which changes nothing in the result: any 20 pairs, or any 20 results in all, are
 counted in seconds, and many more where the values are counts on one test set. A test that would need more memory is refused.
 
-A level speaks of *one* comparison. Whoever compares ten pairs of methods must ask more of each.
+A level speaks of *one* comparison. Whoever compares ten pairs of methods must ask more of each: :func:`holm` raises p so that
+the level holds for all comparisons together, and :func:`together` says what then stands.
 """
 
 import math
@@ -154,6 +155,44 @@ def claim(test: PermutationTest, first: str, second: str, level: float = 0.05, u
         ConfigError: the level is not between 0 and 1.
     """
     return " ".join([_verdict(test, first, second, level, unit, higher_is_better), *_left_out(test, first, second)])
+
+
+def holm(p_values: Sequence[Fraction]) -> tuple[Fraction, ...]:
+    """p of several comparisons, each raised so that a level holds for all of them together, however they depend on each other
+    (Holm 1979): the smallest of n is multiplied by n, the next by n − 1, and none is less than one before it, or more than 1.
+
+    Args:
+        p_values: in any order.
+
+    Returns:
+        The raised ones, in the same order.
+    """
+    raised, least = [Fraction(0)] * len(p_values), Fraction(0)
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        least = raised[index] = min(Fraction(1), max(least, p_values[index] * (len(p_values) - rank)))
+    return tuple(raised)
+
+
+def together(tests: Mapping[str, PermutationTest], level: float = 0.05) -> str | None:
+    """What may be claimed of several comparisons at once; None where there are not two, or none supports a claim by itself.
+
+    Args:
+        tests: by the name of what each is about.
+        level: that is to hold for all of them together.
+
+    Raises:
+        ConfigError: the level is not between 0 and 1.
+    """
+    alone = [name for name, test in tests.items() if test.supports_claim(level)]
+    if len(tests) < 2 or not alone:
+        return None
+    raised = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    held = [name for name in alone if raised[name] < _exact_level(level)]
+    said = f"These are {_few(len(tests))} comparisons. Held together, by Holm's rule, "
+    if not held:
+        return said + f"none of them is below {level:g}: the smallest p becomes {float(min(raised.values())):.3g}."
+    which = "all of them" if len(held) == len(tests) else f"{_few(len(held))} of them ({', '.join(held)})"
+    return said + f"{which} {'is' if len(held) == 1 else 'are'} below {level:g}."
 
 
 def _verdict(test: PermutationTest, first: str, second: str, level: float, unit: str, higher_is_better: bool) -> str:

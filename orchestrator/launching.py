@@ -20,7 +20,7 @@ from orchestrator.driving import NotStartedError, drive_run
 from orchestrator.forking import forked_config
 from orchestrator.place import Place
 from orchestrator.progress import Progress
-from workers.environment import code_version, package_versions
+from workers.environment import GIT, code_version, git_commit, package_versions
 
 AnyConfig = Config | str | Path | Mapping[str, Any]
 """A configuration: built, the path of its file, or its sections as in that file."""
@@ -139,9 +139,10 @@ def assignments(overrides: Overrides) -> list[str]:
 
 def new_run(name: str, config: Config) -> NewRun:
     """What is recorded of a run at its start."""
-    resolved = config.resolved()
+    resolved, commit = config.resolved(), git_commit()
+    versions = package_versions() | ({} if commit is None else {GIT: commit})
     return NewRun(name, resolved, config.digest(), config.seed, config.benchmark.name, config.benchmark.tasks,
-                  str(resolved["selection"]["margin_points"]), code_version(), package_versions(), config.method.value,
+                  str(resolved["selection"]["margin_points"]), code_version(), versions, config.method.value,
                   first_task=plan.first_task(config))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import socket
+import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,6 +37,23 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+GIT = "git"
+"""Among the versions that are recorded of a run the name of :func:`git_commit`."""
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this code lies in, ``-dirty`` behind it where files were changed; None elsewhere."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        told = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+                              capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return told.stdout.strip() or None
 
 
 def fingerprint(threads: int) -> dict[str, Any]:

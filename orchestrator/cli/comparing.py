@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, command_line, reading
-from orchestrator.comparison.words import left_out, spread
+from orchestrator.comparison.words import interval, left_out, seconds, spread
 from orchestrator.text.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 from orchestrator.text.words import NOTHING
@@ -62,17 +62,18 @@ def comparison_text(found: "Comparison", width: int | None) -> str:
 
 def _means(found: "Comparison", width: int | None) -> str:
     columns = [Column("name"), Column("method"), number("runs"), number("accuracy %"), number("95 % interval"),
-               number("backward"), number("forward"), number("graceful"), number("used %"), number("trials s")]
+               number("backward"), number("forward"), number("graceful"), number("used %"), number("CPU s"),
+               number("GPU s")]
     return render(columns, [_mean_row(side) for side in found.sides], width)
 
 
 def _mean_row(side: "Side") -> list[str]:
     of, accuracy = side.summaries, side.summaries["average_accuracy_percent"]
-    interval = NOTHING if accuracy.interval is None else f"{accuracy.interval[0]:.2f} to {accuracy.interval[1]:.2f}"
     completed = f"{accuracy.n}" if accuracy.n == len(side.runs) else f"{accuracy.n} of {len(side.runs)}"
-    return [side.name, side.method, completed, spread(accuracy), interval, spread(of["backward_transfer_points"]),
-            spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]), spread(of["used_percent"]),
-            NOTHING if of["trial_seconds"].mean is None else f"{of['trial_seconds'].mean:,.0f}"]
+    return [side.name, side.method, completed, spread(accuracy), interval(accuracy),
+            *(spread(of[quantity], accuracy.n) for quantity in ("backward_transfer_points", "forward_transfer_points",
+                                                                "graceful_loss_points", "used_percent")),
+            seconds(of["trial_cpu_seconds"]), seconds(of["trial_gpu_seconds"])]
 
 
 def _runs(found: "Comparison", width: int | None) -> str:

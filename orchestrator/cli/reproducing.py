@@ -51,44 +51,41 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     from orchestrator.place import Place
     from orchestrator.reporting.folder import check_folder, write_folder
     from orchestrator.reproducing.running import make, recorded
-    from orchestrator.reproducing.tables import config_of, find_table, read_table
+    from orchestrator.reproducing.tables import asked, find_table, read_table
 
     own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
     if own is not None:
         raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
+    if prefix is not None and not prefix.strip():
+        raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
     path = find_table(table)
-    described = _with_rows(read_table(path), path, rows)
-    wanted, named = _seeds(seeds) or described.seeds, prefix or described.runs or path.stem
-    reduced = [f"--{name} {value}" for name, value in (("tasks", tasks), ("width", width)) if value is not None]
-    reduced += [f"--set {override}" for override in overrides]
-    configs = [config_of(described, path, row, f"{named}-{row.name}", wanted, tasks, width, overrides)
-               for row in described.rows]
+    wanted = asked(_with_rows(read_table(path), path, rows), path, _seeds(seeds), tasks, width, overrides, prefix)
     worst, place = 0, Place.of(settings.url)
     folder = output or Path("results") / (prefix or path.stem)
-    check_folder(folder, named, ("table.md",))
+    check_folder(folder, wanted.name, ("table.md",))
     if not only_write:
-        codes = make(place, configs, listening(telling, hooks), at_once, hook_options(hooks))
+        codes = make(place, wanted.configs, listening(telling, hooks), at_once, hook_options(hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
             note("stopped; the same command goes on")
             return worst
-    there = recorded(place, configs)
-    names = [config.name for config in configs if there[config.name]]
+    there = recorded(place, wanted.configs)
+    names = [config.name for config in wanted.configs if there[config.name]]
     if not names:
-        raise ConfigError(f"no run of table {named} is recorded here", "leave --only-write out to launch them, or name their "
-                          "database with --db")
-    lines = [Line(row.name, row.paper.accuracy, row.paper.used, len(wanted))
-             for row, config in sorted(zip(described.rows, configs, strict=True), key=lambda pair: not there[pair[1].name])]
-    notes = [f"Made with {' '.join(reduced)}, so the paper's numbers are of another experiment."] if reduced else []
+        raise ConfigError(f"no run of table {wanted.name} is recorded here", "leave --only-write out to launch them, or name "
+                          "their database with --db")
+    lines = [Line(row.name, row.paper.accuracy, row.paper.used, len(wanted.seeds))
+             for row, config in sorted(zip(wanted.rows, wanted.configs, strict=True), key=lambda pair: not there[pair[1].name])]
     with reading(settings) as reads:
         found = compare(reads, names)
-        write_folder(folder, named, files(reads, described.title, lines, found, command_line(sys.argv[1:], "reproduce"), notes))
+        command = command_line(sys.argv[1:], "reproduce")
+        write_folder(folder, wanted.name, files(reads, wanted.title, lines, found, command, wanted.notes))
     if as_json:
-        say_json({"table": named, "folder": str(folder), **plain(found)})
+        say_json({"table": wanted.name, "folder": str(folder), **plain(found)})
     else:
         columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]
-        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *notes, *left_out(found), *found.claims,
-                         f"Written to {folder}: the table, and the records of every run that it quotes."]))
+        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *wanted.notes, *left_out(found),
+                         *found.claims, f"Written to {folder}: the table, and the records of every run that it quotes."]))
     return worst
 
 

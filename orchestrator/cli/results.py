@@ -18,6 +18,7 @@ from orchestrator.text.words import (
     time_text,
     training_text,
 )
+from workers.environment import GIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,8 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
     hidden = recorded_config(run)["network"].get("hidden", [])
     network = (architecture_text(Architecture.from_json(known)) if known else
                f"hidden layers of {' and '.join(map(str, hidden))} neurons")
-    facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"),
+    commit = run.package_versions.get(GIT)
+    facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}" + (f", commit {commit}" if commit else "")),
              *origin_facts(run),
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
              ("pruning", f"margin {points_text(run.margin_points)}"), ("device", device_text(run.environment))]

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clnp_core.errors import ConfigError
-from clnp_core.evidence import claim, paired_permutation_test, unpaired_permutation_test
+from clnp_core.evidence import PermutationTest, claim, paired_permutation_test, together, unpaired_permutation_test
 from clnp_core.metrics import Counts
-from clnp_core.statistics import Summary, summarise
+from clnp_core.statistics import Summary, require_level, summarise
 from db.reads import Reads
 from db.rows import RunRow
 from orchestrator.comparison.measured import SCRATCH, Measured, counts_when_learnt, measure
@@ -21,7 +21,8 @@ QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
     "graceful_loss_points": lambda run: run.graceful_loss_points,
     "used_percent": lambda run: None if run.used_percent is None else sum(run.used_percent) / len(run.used_percent),
     "parameters": lambda run: run.parameters,
-    "trial_seconds": lambda run: run.cost.trial_cpu_seconds + run.cost.trial_gpu_seconds,
+    "trial_cpu_seconds": lambda run: run.cost.trial_cpu_seconds,
+    "trial_gpu_seconds": lambda run: run.cost.trial_gpu_seconds,
 }
 """What is averaged over seeds, by name with its unit. ``used_percent`` is the mean over hidden layers."""
 
@@ -61,8 +62,9 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparis
 
     Raises:
         NotFoundError: a name is neither.
-        ConfigError: a run is named twice, or they have other tasks.
+        ConfigError: a run is named twice, they have other tasks, or the level is not between 0 and 1.
     """
+    require_level(level)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"{twice} is named twice", "name each run or group once")
@@ -75,7 +77,11 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparis
     sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed))
                                for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
     _require_same_tasks(reads, sides)
-    return Comparison(sides, tuple(_claim(sides[0], other, level) for other in sides[1:]))
+    tests = {other.name: _test(sides[0], other) for other in sides[1:]}
+    said = [claim(test, sides[0].name, name, level) if isinstance(test, PermutationTest) else test
+            for name, test in tests.items()]
+    of_all = together({name: test for name, test in tests.items() if isinstance(test, PermutationTest)}, level)
+    return Comparison(sides, tuple(said if of_all is None else [*said, of_all]))
 
 
 def _runs_of(reads: Reads, name: str) -> list[str]:
@@ -118,7 +124,8 @@ def _require_same_tasks(reads: Reads, sides: Sequence[Side]) -> None:
                                   "are not the same", "`clnp show` has their configs; compare runs on the same tasks")
 
 
-def _claim(first: Side, second: Side, level: float) -> str:
+def _test(first: Side, second: Side) -> PermutationTest | str:
+    """The test of their average accuracies; why there is none, where there is none."""
     values = [{run.seed: 100 * run.exact_accuracy if run.counts and run.exact_accuracy is not None else None
                for run in side.runs} for side in (first, second)]
     known = [{seed for seed, value in of_side.items() if value is not None} for of_side in values]
@@ -126,8 +133,7 @@ def _claim(first: Side, second: Side, level: float) -> str:
         if not seeds:
             return f"{side.name} has no completed run, so nothing can be said of it."
     paired = bool(known[0] & known[1])
-    test = (paired_permutation_test if paired else unpaired_permutation_test)(*values)
-    return claim(test, first.name, second.name, level)
+    return (paired_permutation_test if paired else unpaired_permutation_test)(*values)
 
 
 def _percent(fraction: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from orchestrator.text.words import NOTHING
+from orchestrator.text.words import NOTHING, plural
 
 if TYPE_CHECKING:
     from clnp_core.statistics import Summary
@@ -16,8 +16,25 @@ def left_out(found: "Comparison") -> list[str]:
             for side in found.sides for run in side.runs if not run.counts]
 
 
-def spread(summary: "Summary") -> str:
-    """Mean ± standard deviation with two decimals: ``98.31 ± 0.04``."""
+def spread(summary: "Summary", of_runs: int = 0) -> str:
+    """Mean ± standard deviation with two decimals: ``98.31 ± 0.04``; with ``(2 runs)`` behind it where not all of the runs that
+    the line is of have the number."""
     if summary.mean is None:
         return NOTHING
-    return f"{summary.mean + 0.0:.2f}" + ("" if summary.deviation is None else f" ± {summary.deviation:.2f}")
+    fewer = f" ({plural(summary.n, 'run')})" if summary.n < of_runs else ""
+    return f"{summary.mean + 0.0:.2f}" + ("" if summary.deviation is None else f" ± {summary.deviation:.2f}") + fewer
+
+
+def interval(summary: "Summary") -> str:
+    """The confidence interval of the mean: ``98.26 to 98.36``."""
+    return NOTHING if summary.interval is None else f"{summary.interval[0]:.2f} to {summary.interval[1]:.2f}"
+
+
+def seconds(summary: "Summary") -> str:
+    """What a run took on a kind of processor; nothing where it took none."""
+    return whole(summary.mean or None)
+
+
+def whole(mean: float | None) -> str:
+    """A mean without its decimals: ``12,345``."""
+    return NOTHING if mean is None else f"{mean:,.0f}"

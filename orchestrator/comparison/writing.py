@@ -1,22 +1,23 @@
 """The files of a comparison: a table, figures, and of every run behind it what a reader needs to check a number."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import zip_longest
 
 import yaml
 
 from db.reads import Reads
-from db.rows import AccuracyRow, CapacityRow, SelectionRow, TrialRow
+from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, SelectionRow, TrialRow
 from orchestrator.comparison.compare import Comparison, Side
-from orchestrator.comparison.words import left_out, spread
+from orchestrator.comparison.words import interval, left_out, seconds, spread, whole
 from orchestrator.reporting.latex import tabular
 from orchestrator.text.formats import Frame, csv_text, of_rows
 from orchestrator.text.words import NOTHING, ranges
+from workers.environment import GIT
 
-HEADINGS = ("row", "runs", "accuracy %", "paper", "validation %", "backward", "forward", "graceful loss", "used %",
-            "paper used %", "parameters", "trial seconds")
+HEADINGS = ("row", "runs", "accuracy %", "95 % interval", "paper", "validation %", "backward", "forward", "graceful loss",
+            "used %", "paper used %", "parameters", "CPU seconds", "GPU seconds")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class QuotedRun:
         used_percent: neurons used at the end, by hidden layer; empty for methods that prune nothing.
         parameters: that its tasks need.
         config_digest, code_version: what it ran.
+        git_commit: of the checkout that launched it, ``-dirty`` behind it where files of it were changed; None where it was
+            launched from no checkout, or by a version that did not record it.
         device, torch: what it ran on.
         created_at, ended_at: when it was recorded, and its last commit, UTC.
-        trial_seconds, scan_seconds, commit_seconds: what it took, whatever ran side by side.
+        trial_cpu_seconds, trial_gpu_seconds, scan_seconds, commit_seconds: what it took, whatever ran side by side.
     """
 
     run: str
@@ -55,11 +58,13 @@ class QuotedRun:
     parameters: int | None
     config_digest: str
     code_version: str
+    git_commit: str | None
     device: str | None
     torch: str | None
     created_at: datetime
     ended_at: datetime | None
-    trial_seconds: float
+    trial_cpu_seconds: float
+    trial_gpu_seconds: float
     scan_seconds: float
     commit_seconds: float
 
@@ -74,18 +79,16 @@ def _cells(line: Line, side: Side) -> list[str]:
     accuracy = of["average_accuracy_percent"]
     asked = max(line.seeds, len(side.runs))
     runs = f"{accuracy.n}" if accuracy.n == asked else f"{accuracy.n} of {asked}"
-    return [line.name, runs, spread(accuracy), line.paper_accuracy or NOTHING, spread(of["val_accuracy_percent"]),
-            spread(of["backward_transfer_points"]), spread(of["forward_transfer_points"]), spread(of["graceful_loss_points"]),
-            _used(side), line.paper_used or NOTHING, _whole(of["parameters"].mean), _whole(of["trial_seconds"].mean)]
+    return [line.name, runs, spread(accuracy), interval(accuracy), line.paper_accuracy or NOTHING,
+            *(spread(of[quantity], accuracy.n) for quantity in ("val_accuracy_percent", "backward_transfer_points",
+                                                                "forward_transfer_points", "graceful_loss_points")),
+            _used(side), line.paper_used or NOTHING, whole(of["parameters"].mean), seconds(of["trial_cpu_seconds"]),
+            seconds(of["trial_gpu_seconds"])]
 
 
 def _no_runs(line: Line) -> list[str]:
     said = {"row": line.name, "runs": f"0 of {line.seeds}", "paper": line.paper_accuracy, "paper used %": line.paper_used}
     return [said.get(heading) or NOTHING for heading in HEADINGS]
-
-
-def _whole(mean: float | None) -> str:
-    return NOTHING if mean is None else f"{mean:,.0f}"
 
 
 def _used(side: Side) -> str:
@@ -104,8 +107,8 @@ def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, 
     seeds = sorted({run.seed for side in found.sides for run in side.runs if run.counts})
     of_seeds = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
     lines += ["", f"Mean ± standard deviation over completed runs ({of_seeds}); test and validation accuracy after the last "
-              "task, over all tasks. Backward and forward transfer and graceful loss in percentage points. Parameters are "
-              "those that all tasks together need."]
+              "task, over all tasks; the interval is Student's, of the mean. Backward and forward transfer and graceful loss "
+              "in percentage points. Parameters are those that all tasks together need. Seconds are those of trials, a seed."]
     lines += [f"\n{said}" for said in (*notes, *left_out(found), *found.claims)]
     return "\n".join(lines) + "\n"
 
@@ -127,15 +130,18 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
     quoted = []
     for run in runs:
         row, cost = reads.run(run.run), run.cost
-        environment = row.environment or {}
+        versions, environment = row.package_versions, row.environment or {}
+        ended_at = max((stage.ended_at for stage in reads.stages(run.run) if stage.ended_at is not None), default=None)
         quoted.append(QuotedRun(
             run.run, run.method, run.seed, run.state.value,
             None if run.metrics is None else 100 * run.metrics.average_accuracy,
             None if run.val_accuracy is None else 100 * run.val_accuracy, run.used_percent or (), run.parameters,
-            row.config_digest, row.code_version, environment.get("device"), environment.get("torch"), row.created_at,
-            max((stage.ended_at for stage in reads.stages(run.run) if stage.ended_at is not None), default=None),
-            cost.trial_cpu_seconds + cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
+            row.config_digest, row.code_version, versions.get(GIT), environment.get("device"), environment.get("torch"),
+            row.created_at, ended_at, cost.trial_cpu_seconds, cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
     names = [run.run for run in runs]
+    recorded: dict[str, tuple[type, Callable[[str], Sequence[object]]]] = {
+        "accuracy": (AccuracyRow, reads.accuracy_matrix), "selections": (SelectionRow, reads.selections),
+        "capacity": (CapacityRow, reads.capacity), "commits": (CommitRow, reads.commits), "events": (EventRow, reads.events)}
     return _figures(reads, lines, found) | {
         "table.md": markdown(title, lines, found, command, notes).encode(),
         "table.csv": csv_text(frame).encode(),
@@ -145,9 +151,8 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
            for name in names},
         "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
         "trials.csv": csv_text(of_rows(TrialRow, [row for name in names for row in reads.trials(name)])).encode(),
-        "accuracy.csv": csv_text(_with_run(AccuracyRow, names, [reads.accuracy_matrix(name) for name in names])).encode(),
-        "selections.csv": csv_text(_with_run(SelectionRow, names, [reads.selections(name) for name in names])).encode(),
-        "capacity.csv": csv_text(_with_run(CapacityRow, names, [reads.capacity(name) for name in names])).encode(),
+        **{f"{table}.csv": csv_text(_with_run(row, names, [read(name) for name in names])).encode()
+           for table, (row, read) in recorded.items()},
     }
 
 

@@ -20,6 +20,7 @@ from clnp_core.errors import ConfigError
 from orchestrator.configuration.baseline import Baseline
 from orchestrator.configuration.benchmark import Benchmark
 from orchestrator.configuration.capacity import Capacity
+from orchestrator.configuration.choices import Head
 from orchestrator.configuration.errors import explain, show
 from orchestrator.configuration.fine_tuning import FineTuning
 from orchestrator.configuration.network import UNREADABLE, WRITTEN_OUT, Network, alpha_count
@@ -143,7 +144,26 @@ class Config(Section):
             raise ValueError(f"batch has no meaning with method {method}, whose batches are of one task\nremove it")
         if baseline.batch is not None and benchmark is not None and len(baseline.batch) != benchmark.tasks:
             raise ValueError(f"batch has {len(baseline.batch)} numbers for {benchmark.tasks} tasks\ngive one for each task")
+        training = info.data.get("training")
+        if (method is Method.JOINT and baseline.batch is None and benchmark is not None and training is not None
+                and training.batch_size < benchmark.tasks):
+            raise ValueError(f"is without batch, and a batch of {training.batch_size} samples cannot hold one of each of "
+                             f"{benchmark.tasks} tasks\nraise training.batch_size, or give baseline.batch")
         return baseline
+
+    @field_validator("network")
+    @classmethod
+    def _can_be_cut(cls, network: Network, info: ValidationInfo) -> Network:
+        """Joint training cuts the last hidden layer of a network with a single head into parts."""
+        benchmark, method = info.data.get("benchmark"), info.data.get("method", Method.CLNP)
+        if method is not Method.JOINT or benchmark is None or not benchmark.is_built_in or network.head is not Head.SINGLE:
+            return network
+        known = BUILT_IN_BENCHMARKS[benchmark.name]
+        width = network.architecture(known.input_shape, known.classes).hidden[-1]
+        if width < benchmark.tasks:
+            raise ValueError(f"has {width} neurons in its last hidden layer, which method joint cuts into {benchmark.tasks} "
+                             "parts\nwiden it, or take a head for each task")
+        return network
 
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",

@@ -61,8 +61,8 @@ def _types(annotation: Any) -> Iterator[type]:
         yield annotation
 
 
-def explain(error: ValidationError, model: type[BaseModel], source: str,
-            overridden: Collection[tuple[str, ...]] = ()) -> ConfigError:
+def explain(error: ValidationError, model: type[BaseModel], source: str, overridden: Collection[tuple[str, ...]] = (),
+            hint: str = _HINT) -> ConfigError:
     """One ConfigError with a line per problem.
 
     Args:
@@ -70,6 +70,7 @@ def explain(error: ValidationError, model: type[BaseModel], source: str,
         model: the root model.
         source: what the config is called, such as its file name.
         overridden: the paths that came from the command line; their lines say so.
+        hint: where what is described can be read.
     """
     known = {key.path: key for key in keys(model)}
     lines = []
@@ -78,11 +79,11 @@ def explain(error: ValidationError, model: type[BaseModel], source: str,
             continue
         location = _location(problem)
         origin = "--set " if any(location[:len(path)] == path for path in overridden) else ""
-        what, hint = _describe(problem, location, known)
-        lines.append(f"  {origin}{_path(location)}: {what}" + (f"; {hint}" if hint else ""))
+        what, mending = _describe(problem, location, known)
+        lines.append(f"  {origin}{_path(location)}: {what}" + (f"; {mending}" if mending else ""))
     lines = list(dict.fromkeys(lines))
     count = "one problem" if len(lines) == 1 else f"{len(lines)} problems"
-    return ConfigError("\n".join([f"{source} has {count}:", *lines]), _HINT)
+    return ConfigError("\n".join([f"{source} has {count}:", *lines]), hint)
 
 
 def _follows_from_another(problem: ErrorDetails) -> bool:

@@ -47,6 +47,7 @@ class Tally(Progress):
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         self.run, self.tasks, self.began = run, list(trials_by_task), self.clock()
+        self._stage_began = self.began  # the first may be past its sweep, and is then only committed
         self.left = [trials - ended for trials, ended in zip(trials_by_task, done, strict=True)]
         self.parallel = max(1, parallel)
 

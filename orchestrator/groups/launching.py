@@ -1,7 +1,7 @@
 """Recording a group and driving its runs, or those of them that are not over."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -92,7 +92,8 @@ def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
         store.extend_group(group, [new_run(each.name, each) for each in configs])
 
 
-def resume_group(place: Place, group: str, telling: Telling, options: Sequence[str] = ()) -> GroupEnding:
+def resume_group(place: Place, group: str, telling: Telling, options: Sequence[str] = (),
+                 without: Collection[str] = ()) -> GroupEnding:
     """Go on with every run of a group that is not over, side by side.
 
     Args:
@@ -100,13 +101,14 @@ def resume_group(place: Place, group: str, telling: Telling, options: Sequence[s
         group: its name.
         telling: who hears of the steps.
         options: of ``clnp resume``, for every driver.
+        without: names of runs that are left as they are.
 
     Raises:
         NotFoundError: no such group.
         ConfigError, RunFailedError, DatabaseError: nothing was driven.
     """
     with place.reads() as reads:
-        rows = reads.group(group)
+        rows = [row for row in reads.group(group) if row.name not in without]
     left = [row for row in rows if row.state not in ENDED]
     _tell_what_is_over(group, rows, telling)
     if not left:
@@ -160,7 +162,7 @@ def _cluster(config: Config, place: Place) -> Iterator[tuple[str, str]]:
 
 
 def _tell_what_is_over(group: str, rows: Sequence[RunRow], telling: Telling) -> None:
-    if all(row.state is RunState.COMPLETED for row in rows):
+    if rows and all(row.state is RunState.COMPLETED for row in rows):
         telling.notice(f"group {group} is complete: there is nothing left to do")
         return
     for row in rows:

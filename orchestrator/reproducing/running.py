@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clnp_core.errors import ConfigError, NotFoundError
+from db.reads import Reads
 from db.rows import RunRow
 from db.session import open_database
+from db.states import FailureKind, RunState
 from orchestrator.configuration.config import Config
 from orchestrator.groups.driving import STOPPED
 from orchestrator.groups.launching import drive_runs, extend_group, record_group, resume_group
@@ -20,7 +22,8 @@ WITHOUT_EFFECT = ("resources", "storage")
 
 def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int | None = None,
          options: Sequence[str] = ()) -> dict[str, int]:
-    """See to it that every run of a table is over. All that is missing is recorded before the first run is driven.
+    """See to it that every run of a table is over. All that is missing is recorded before the first run is driven. A run that
+    diverged is over.
 
     Args:
         place: the database and the artifact store.
@@ -44,13 +47,18 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
             record_group(place, config)
         elif missing[config.name]:
             extend_group(place, config.name, missing[config.name])
+    rows = [row for config in configs for row in _group(place, config.name)]
+    with place.reads() as reads:
+        diverged = [row.name for row in rows if row.state is RunState.FAILED and _diverged(reads, row.name)]
+    for run in diverged:
+        telling.notice(f"run {run} diverged, and is left so; `clnp resume {run}` trains it again")
     if at_once is not None:
-        left = [row for config in configs for row in _group(place, config.name) if row.state not in ENDED]
+        left = [row for row in rows if row.state not in ENDED and row.name not in diverged]
         return drive_runs(place, left, telling, at_once, options) if left else {}
     codes: dict[str, int] = {}
     for config in configs:
         telling.notice(f"row {config.name}")
-        codes |= resume_group(place, config.name, telling, options).exit_codes
+        codes |= resume_group(place, config.name, telling, options, diverged).exit_codes
         if STOPPED in codes.values():
             break
     return codes
@@ -76,6 +84,14 @@ def _group(place: Place, name: str) -> Sequence[RunRow]:
             return reads.group(name)
     except NotFoundError:
         return ()
+
+
+def _diverged(reads: Reads, run: str) -> bool:
+    """Whether a run has failed because every trial of a task diverged: the same seed would do so again."""
+    by_task: dict[int, set[FailureKind | None]] = {}
+    for trial in reads.trials(run):
+        by_task.setdefault(trial.task, set()).add(trial.failure_kind)
+    return {FailureKind.DIVERGED} in by_task.values()
 
 
 def _missing(config: Config, there: Sequence[RunRow], telling: Telling) -> list[Config]:

@@ -13,6 +13,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,9 @@ Shown = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(va
 
 BUILT_IN = Path("experiments") / "tables"
 """Where the tables of the paper lie, from the root of a checkout."""
+
+
+_HINT = "`clnp reproduce` in docs/cli.md shows a table, and what its keys mean"
 
 
 class Paper(Section):
@@ -91,7 +95,50 @@ def read_table(path: Path) -> Table:
     try:
         return Table.model_validate(read_mapping(path))
     except ValidationError as error:
-        raise explain(error, Table, str(path)) from None
+        raise explain(error, Table, str(path), hint=_HINT) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A table as it is asked for.
+
+    Attributes:
+        name: of the table, with which its groups' names begin.
+        title: what it shows.
+        rows: in the order in which they stand.
+        seeds: a run for each, in every row.
+        configs: of the rows; each is named like its group.
+        notes: in what it is not the table of the paper.
+    """
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]
+    configs: tuple[Config, ...]
+    notes: tuple[str, ...]
+
+
+def asked(table: Table, path: Path, seeds: Sequence[int] | None = None, tasks: int | None = None, width: float | None = None,
+          overrides: Sequence[str] = (), prefix: str | None = None) -> Asked:
+    """The configs of all rows, each named like its group: ``TABLE-ROW``.
+
+    Args:
+        table: read from ``path``.
+        path: of the table's file.
+        seeds, tasks, width: in place of the table's; None takes these.
+        overrides: ``a.b=value`` assignments over all rows.
+        prefix: of the groups' names, in place of the table's name.
+
+    Raises:
+        ConfigError: a row makes no config.
+    """
+    name, wanted = prefix or table.runs or path.stem, tuple(seeds or table.seeds)
+    configs = tuple(config_of(table, path, row, f"{name}-{row.name}", wanted, tasks, width, overrides) for row in table.rows)
+    reduced = [f"--{option} {value}" for option, value in (("tasks", tasks), ("width", width)) if value is not None]
+    reduced += [f"--set {override}" for override in overrides]
+    notes = (f"Made with {' '.join(reduced)}, so the paper's numbers are of another experiment.",) if reduced else ()
+    return Asked(name, table.title, table.rows, wanted, configs, notes)
 
 
 def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int], tasks: int | None, width: float | None,

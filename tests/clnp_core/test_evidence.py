@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import clnp_core.evidence
 from clnp_core.errors import ConfigError, StateError
-from clnp_core.evidence import PermutationTest, claim, paired_permutation_test, unpaired_permutation_test
+from clnp_core.evidence import PermutationTest, claim, holm, paired_permutation_test, together, unpaired_permutation_test
 
 Values = Sequence[float | Fraction | None]
 
@@ -272,3 +272,36 @@ def test_the_level_is_checked() -> None:
     for call in (lambda: claim(by(1.0), "A", "B", 5.0), lambda: by(1.0, 2.0).supports_claim(5.0)):
         with pytest.raises(ConfigError, match=r"the level is 5\.0, which is not between 0 and 1"):
             call()
+
+
+def test_holm_by_hand() -> None:
+    """Sorted 1/100, 2/100, 3/100, 60/100: times 4, 3, 2, 1; the third may not be less than the second."""
+    p = [Fraction(3, 100), Fraction(1, 100), Fraction(60, 100), Fraction(2, 100)]
+    assert holm(p) == (Fraction(6, 100), Fraction(4, 100), Fraction(60, 100), Fraction(6, 100))
+    assert holm([Fraction(9, 10), Fraction(8, 10)]) == (1, 1)
+    assert holm([]) == ()
+
+
+@given(st.lists(st.fractions(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_what_the_stepwise_rule_rejects(p: list[Fraction]) -> None:
+    """From the smallest on, p(k) is held against level / (n − k + 1) until one is not below it."""
+    level, rejected = Fraction(1, 20), set()
+    for rank, index in enumerate(sorted(range(len(p)), key=lambda index: p[index])):
+        if p[index] >= level / (len(p) - rank):
+            break
+        rejected.add(index)
+    assert {index for index, raised in enumerate(holm(p)) if raised < level} == rejected
+
+
+def test_what_comparisons_claim_together() -> None:
+    six = paired([10, 20, 30, 40, 50, 60], [9, 18, 27, 36, 45, 54])
+    eight = paired([10, 20, 30, 40, 50, 60, 70, 80], [9, 18, 27, 36, 45, 54, 63, 72])
+    nothing = paired([1, 2, 3], [3, 2, 1])
+    assert (six.p, eight.p) == (Fraction(1, 32), Fraction(1, 128))
+    assert together({"a": six}) is None and together({"a": nothing, "b": nothing}) is None
+    assert together({"a": six, "b": six}) == (
+        "These are two comparisons. Held together, by Holm's rule, none of them is below 0.05: the smallest p becomes 0.0625.")
+    assert together({"a": nothing, "b": eight, "c": six}) == (
+        "These are three comparisons. Held together, by Holm's rule, one of them (b) is below 0.05.")
+    assert together({"a": eight, "b": eight}) == (
+        "These are two comparisons. Held together, by Holm's rule, all of them are below 0.05.")

@@ -56,6 +56,8 @@ def test_a_run_of_every_method(lab: Laboratory, method: Method, baseline: dict[s
     ({"method": "scratch", "fine_tuning": {}}, "has no meaning with method scratch, which prunes nothing"),
     ({"method": "si", "baseline": {"batch": [1, 1], "strength": 1}}, "batch has no meaning with method si"),
     ({"method": "joint", "baseline": {"batch": [1]}}, "batch has 1 numbers for 2 tasks"),
+    ({"method": "joint", "training": {"batch_size": 1, "epochs": 2}}, "baseline: is without batch, and a batch of 1 samples"),
+    ({"method": "joint", "network": {"hidden": [32, 1]}}, "network: has 1 neurons in its last hidden layer, which method"),
     ({"method": "joint", "resources": {"trials_per_pack": 2}}, "trials_per_pack has no meaning with method joint"),
     ({"method": "ewcc"}, "did you mean ewc?"),
 ])

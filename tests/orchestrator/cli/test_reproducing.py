@@ -37,7 +37,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     results = folder / "results" / "two"
     assert {path.name for path in results.iterdir()} == {
         "report.json", "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv",
-        "selections.csv", "configs",
+        "selections.csv", "commits.csv", "events.csv", "configs",
         "two-clnp-accuracy.svg", "two-clnp-accuracy.png", "two-clnp-capacity.svg", "two-clnp-capacity.png",
         "methods.svg", "methods.png", "usage.svg", "usage.png"}
     quoted = rows_of(results / "runs.csv")
@@ -71,6 +71,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] has no meaning for a table"),
     (("two.yaml", "--width", "nan"), "--width nan is no factor"),
     (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
+    (("two.yaml", "--prefix", ""), "--prefix '' names nothing"),
 ])
 def test_what_is_asked_wrongly_starts_nothing(folder: Path, clnp: Callable[..., Outcome], arguments: tuple[str, ...],
                                               expected: str) -> None:

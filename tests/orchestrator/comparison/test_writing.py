@@ -19,7 +19,7 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
                  compare(reads, ["a", "b"]), "clnp compare a b")
     assert set(made) == {
         "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "selections.csv",
-        "configs/a-1.yaml", "configs/a-2.yaml", "configs/b.yaml", "methods.svg",
+        "commits.csv", "events.csv", "configs/a-1.yaml", "configs/a-2.yaml", "configs/b.yaml", "methods.svg",
         "methods.png", "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg", "a-capacity.png"}
     ours, theirs = csv.DictReader(made["table.csv"].decode().splitlines())
     assert (ours["row"], ours["runs"], ours["paper"], ours["paper used %"], ours["used %"]) == (
@@ -29,7 +29,20 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
     assert "# Two methods\n\n    clnp compare a b\n" in made["table.md"].decode()
     quoted = list(csv.DictReader(made["runs.csv"].decode().splitlines()))
     assert [(row["run"], row["seed"]) for row in quoted] == [("a-1", "1"), ("a-2", "2"), ("b", "1")]
-    assert r"ours & 2 & 87.75 ± 0.12 & 98.42 ± 0.04" in made["table.tex"].decode()
+    assert r"ours & 2 & 87.75 ± 0.12 & 86.69 to 88.81 & 98.42 ± 0.04" in made["table.tex"].decode()
+    commits = list(csv.DictReader(made["commits.csv"].decode().splitlines()))
+    assert [(row["run"], row["task"], row["digest"]) for row in commits[:2]] == [("a-1", "1", "a-1-1"), ("a-1", "2", "a-1-2")]
+    assert {row["run"] for row in csv.DictReader(made["events.csv"].decode().splitlines())} == {"a-1", "a-2", "b"}
+
+
+def test_a_number_that_only_some_seeds_have_says_how_many(engine: Engine) -> None:
+    for seed in (1, 2):
+        learnt(engine, f"a-{seed}", seed, [[270], [240 + seed, 285]], group="a")
+    learnt(engine, "alone", 1, [[271], [271, 286]], method="scratch")
+    reads = Reads(engine)
+    made = files(reads, "Few references", [Line("a"), Line("alone")], compare(reads, ["a", "alone"]), "clnp compare a alone")
+    a, alone = csv.DictReader(made["table.csv"].decode().splitlines())
+    assert a["forward"] == "-0.33 (1 run)" and a["backward"].endswith(" ± 0.24") and alone["95 % interval"] == "-"
 
 
 def test_what_was_asked_for_and_is_not_there_is_in_the_table(engine: Engine) -> None:

@@ -61,3 +61,14 @@ def test_what_is_recorded_already_is_done() -> None:
     counted.trial_epoch(7, 1, 2, 0.5)  # of no trial that is known
     counted.ended("demo", RunState.STOPPED, "")
     assert counted.fraction_done() == 3 / 8
+
+
+def test_a_task_that_is_only_committed_costs_no_more_than_the_time_since_the_driver_began() -> None:
+    now = iter([1e6, 1e6 + 5, 1e6 + 6, 1e6 + 6, 1e6 + 16])
+    counted = Tally(clock=lambda: next(now))
+    counted.run_started("demo", [1, 1], 1, [1, 0])
+    counted.committed(1, 0, 0.9, [10.0], "ab")
+    counted.stage_started(2, 1, 0)
+    counted.trial_started(0, POINT)
+    counted.trial_finished(0, 0.9, 10.0)
+    assert counted.seconds_left() == pytest.approx(5)

@@ -6,7 +6,7 @@ import pytest
 
 from clnp_core.errors import ConfigError
 from orchestrator.configuration.seeds import MAX_NAME
-from orchestrator.reproducing.tables import Table, config_of, find_table, read_table
+from orchestrator.reproducing.tables import Table, asked, config_of, find_table, read_table
 from workers.methods import Method
 
 ROOT = Path(__file__).parents[3]
@@ -122,3 +122,15 @@ def test_fewer_tasks_and_all_rows_alike(path: Path) -> None:
     configs = [config_of(table, path, row, "x", table.seeds, 2, None, []) for row in table.rows]
     assert [config.training.epochs for config in configs] == [7, 7]
     assert configs[1].baseline.batch == (6, 5)
+
+
+def test_what_is_asked_for(path: Path) -> None:
+    table = read_table(path)
+    whole = asked(table, path)
+    assert (whole.name, whole.seeds, whole.notes) == ("table", (3, 4), ())
+    assert [config.name for config in whole.configs] == ["table-clnp", "table-ewc"]
+    less = asked(table, path, (1,), tasks=2, width=0.5, overrides=["training.epochs=4"], prefix="mine")
+    assert [(config.name, config.seeds, config.benchmark.tasks) for config in less.configs] == [
+        ("mine-clnp", (1,), 2), ("mine-ewc", (1,), 2)]
+    assert less.notes == ("Made with --tasks 2 --width 0.5 --set training.epochs=4, so the paper's numbers are of another "
+                          "experiment.",)
