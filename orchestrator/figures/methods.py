@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from db.rows import AccuracyRow, CapacityRow
 from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, ORANGE, PURPLE, SLATE
+from orchestrator.figures.looks import BLUE, FAINT, ORANGE, PURPLE, SLATE
 
 if TYPE_CHECKING:
     import altair
@@ -51,7 +51,7 @@ def methods_figure(cells: Mapping[str, Mapping[str, Sequence[AccuracyRow]]]) -> 
 
 def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[CapacityRow]]]) -> "altair.LayerChart":
     """Neurons in use after every task (paper, Figs. 3, 4b and 5b), a line for each method and hidden layer: the mean over
-    runs, and through each of its points a line from the lowest run to the highest.
+    runs, in a band from the lowest run to the highest.
 
     Args:
         capacity: by method and run; every run has learnt all of its tasks.
@@ -74,7 +74,7 @@ def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[CapacityRow]]]) ->
     dash = alt.StrokeDash("layer:N", title=None, sort=layers, legend=alt.Legend(orient="top", symbolStrokeWidth=2),
                           scale=alt.Scale(domain=layers, range=[DASHES[index % len(DASHES)] for index in range(len(layers))]))
     return layered([base.mark_line(strokeWidth=2).encode(strokeDash=dash),
-                    base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q", detail="layer:N"),
+                    base.mark_area(opacity=FAINT).encode(y="low:Q", y2="high:Q", detail="layer:N"),
                     base.mark_point(size=36, filled=True, opacity=1).encode(detail="layer:N")], 300)
 
 
@@ -87,7 +87,7 @@ def _colour(methods: Sequence[str]) -> "altair.Color":
 
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(methods))]
     return alt.Color("method:N", title=None, sort=list(methods), scale=alt.Scale(domain=list(methods), range=colours),
-                     legend=alt.Legend(orient="top", columns=3, labelLimit=0))
+                     legend=alt.Legend(orient="top", columns=3, labelLimit=0, symbolOpacity=1))
 
 
 def _shape(methods: Sequence[str]) -> "altair.Shape":
