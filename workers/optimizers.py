@@ -60,9 +60,17 @@ def optimizer_of(spec: TrainingSpec, free: FreeNetwork, learning_rate: float, al
                                     fused=True)
     else:
         kind = torch.optim.AdamW if spec.optimizer == "adamw" else torch.optim.Adam
-        optimizer = kind(parameters, learning_rate, weight_decay=spec.weight_decay, fused=True)
+        device = parameters[0].device
+        on_gpu = device.type == "cuda"  # a graph reads the rate from where it lies
+        rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate
+        optimizer = kind(parameters, rate, weight_decay=spec.weight_decay, fused=True, capturable=on_gpu)
     optimizer.register_step_pre_hook(lambda *_: add_l1_gradient(penalised, alpha))
     return optimizer
+
+
+def takes_graphs(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether its step can be recorded as a CUDA graph (:mod:`workers.graphs`)."""
+    return all(group.get("capturable", False) for group in optimizer.param_groups)
 
 
 class Adam(torch.optim.Optimizer):

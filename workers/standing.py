@@ -116,7 +116,9 @@ class Standing:
         for index, memory in self.optimizer.state_dict()["state"].items():
             snapshot.tensors.update({f"optimizer.{index}.{name}": values for name, values in memory.items()})
         schedule = self.schedule.state_dict()
-        snapshot.facts.update(schedule={name: schedule[name] for name in _SCHEDULE}, seconds=time.perf_counter() - self.began)
+        rates = [float(rate) for rate in schedule["_last_lr"]]
+        snapshot.facts.update(schedule={name: schedule[name] for name in _SCHEDULE} | {"_last_lr": rates},
+                              seconds=time.perf_counter() - self.began)
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -126,7 +128,7 @@ class Standing:
         self.schedule.load_state_dict(facts["schedule"])
         groups = self.optimizer.state_dict()["param_groups"]
         for group, rate in zip(groups, facts["schedule"]["_last_lr"], strict=True):
-            group["lr"] = rate
+            group["lr"] = torch.full_like(group["lr"], rate) if isinstance(group["lr"], Tensor) else rate
         memory: dict[int, dict[str, Tensor]] = {}
         for name, values in below("optimizer.", tensors).items():
             index, _, what = name.partition(".")

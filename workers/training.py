@@ -18,7 +18,8 @@ from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
 from workers.continuing import NEVER, Checkpoint
 from workers.epochs import Epoch, Trained
-from workers.optimizers import optimizer_of
+from workers.graphs import Dropout, Graphs, Step
+from workers.optimizers import optimizer_of, takes_graphs
 from workers.precision import autocast, float32_products
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.standing import Learner, Standing
@@ -126,22 +127,27 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
     attend(optimizer)
     checkpoint.restore(standing)
     yield from learner.epochs
+    loss_sum = torch.zeros((), device=device, dtype=torch.float64)
 
+    def plain_step(batch: Tensor, dropout: Dropout) -> None:
+        with float32_products(spec.precision, device):
+            with autocast(spec.precision, device):
+                logits = free(laid_out(data.train.inputs[batch]), [layer[batch] for layer in frozen], dropout)
+                loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+        optimizer.step()  # the gradient of the L1 term is added in the same pass
+        loss_sum.add_(loss.detach() * len(batch))
+
+    step: Step = Graphs(plain_step) if takes_graphs(optimizer) else plain_step
     for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
         if learner.waits_in_vain(spec.early_stopping_patience):
             break
         epoch_began = time.perf_counter()
-        loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+        loss_sum.zero_()
         order = torch.randperm(len(data.train), generator=generator).to(device)
         for batch in batches(order, spec.batch_size, stage.architecture.has_batch_norm):
-            with float32_products(spec.precision, device):
-                with autocast(spec.precision, device):
-                    logits = free(laid_out(data.train.inputs[batch]), [layer[batch] for layer in frozen])  # [batch, classes]
-                    loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
-                optimizer.zero_grad()
-                loss.backward()
-            optimizer.step()  # the gradient of the L1 term is added in the same pass
-            loss_sum += loss.detach() * len(batch)
+            step(batch, free.draw_dropout(len(batch)))
         schedule.step()
 
         train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, alpha)

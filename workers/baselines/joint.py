@@ -22,7 +22,8 @@ from clnp_core.partition import FreeNetwork
 from clnp_core.undivided import EVERYBODYS, undivided
 from workers.continuing import NEVER, Checkpoint
 from workers.epochs import Epoch, Trained
-from workers.optimizers import optimizer_of
+from workers.graphs import Dropout, Graphs, Step
+from workers.optimizers import optimizer_of, takes_graphs
 from workers.precision import autocast, float32_products
 from workers.spec import TrialSpec
 from workers.standing import Learner, Standing
@@ -68,24 +69,31 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
     owner = torch.arange(len(tasks)).repeat_interleave(torch.tensor(shares)).to(device)  # [batch]: of which task a sample is
     rows = torch.arange(len(owner), device=device)
     val_total = sum(len(task.val) for task in tasks)
+    loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+
+    def plain_step(batch: Tensor, dropout: Dropout) -> None:
+        own = list(zip(tasks, batch.split(shares), strict=True))
+        inputs = torch.cat([task.train.inputs[samples] for task, samples in own])
+        labels = torch.cat([task.train.labels[samples] for task, samples in own])
+        with float32_products(spec.precision, device):
+            with autocast(spec.precision, device):
+                logits = free(laid_out(inputs), (), dropout).unflatten(1, (len(tasks), classes))[rows, owner]
+                loss = torch.nn.functional.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()
+        optimizer.step()
+        loss_sum.add_(loss.detach())
+
+    step: Step = Graphs(plain_step) if takes_graphs(optimizer) else plain_step
     for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
         if learner.waits_in_vain(spec.early_stopping_patience):
             break
         began = time.perf_counter()
-        loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+        loss_sum.zero_()
         orders = [_order(len(task.train), steps * share, generator).to(device).split(share)
                   for task, share in zip(tasks, shares, strict=True)]
         for batch in zip(*orders, strict=True):
-            inputs = torch.cat([task.train.inputs[own] for task, own in zip(tasks, batch, strict=True)])
-            labels = torch.cat([task.train.labels[own] for task, own in zip(tasks, batch, strict=True)])
-            with float32_products(spec.precision, device):
-                with autocast(spec.precision, device):
-                    logits = free(laid_out(inputs), ()).unflatten(1, (len(tasks), classes))[rows, owner]  # [batch, classes]
-                    loss = torch.nn.functional.cross_entropy(logits, labels)
-                optimizer.zero_grad()
-                loss.backward()
-            optimizer.step()
-            loss_sum += loss.detach()
+            step(torch.cat(batch), free.draw_dropout(len(owner)))
         schedule.step()
         train_loss = float(loss_sum) / steps
         diverged = divergence(train_loss, 0.0, epoch)

@@ -15,12 +15,11 @@ from clnp_core.errors import StateError
 from clnp_core.frozen import frozen_activations
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
+from workers.graphs import Dropout
 from workers.packs.optimizer import PackOptimizer
 from workers.precision import autocast, float32_products
 from workers.spec import TrialSpec
 from workers.tasks import TaskData
-
-Dropout = list[tuple[Tensor, ...]]
 
 
 class Pack:

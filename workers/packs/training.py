@@ -12,7 +12,7 @@ from clnp_core.network import Network
 from workers.checkpoints import Snapshot
 from workers.continuing import NEVER, Checkpoint
 from workers.epochs import Epoch, Trained
-from workers.packs.graph import GraphedPack
+from workers.graphs import Graphs
 from workers.packs.pack import Pack
 from workers.spec import TrialSpec
 from workers.standing import Learner, below
@@ -45,7 +45,7 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
     """
     stage, spec, samples = trials[0].stage, trials[0].stage.training, len(data.train)
     pack, device = Pack(trials, base, data), data.train.inputs.device
-    step = GraphedPack(pack).step if device.type == "cuda" else pack.step
+    step = Graphs(pack.step, pack.rehearse) if device.type == "cuda" else pack.step
     standing = PackStanding(pack, [Learner(member, generator, None)
                                    for member, generator in zip(pack.members, pack.generators, strict=True)])
     checkpoint.restore(standing)

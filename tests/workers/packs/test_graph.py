@@ -12,8 +12,8 @@ from tests.clnp_core.builders import DROPPING, drawn_network
 from tests.workers.packs.test_pack import BATCH, DENSE, OPTIMIZERS, STEPS, in_float64, single, task_of, trials_of
 from tests.workers.packs.test_training import packed, trained
 from tests.workers.test_training import finish, same_bits
+from workers.graphs import Graphs
 from workers.loading import this_device
-from workers.packs.graph import GraphedPack
 from workers.packs.pack import Pack
 from workers.packs.training import train_pack
 from workers.spec import TrialSpec
@@ -31,10 +31,10 @@ def test_a_graph_takes_the_steps_of_single_trials(optimizer: str, tasks_before: 
     base = in_float64(drawn_network(DENSE, tasks_before, seed=3) if tasks_before else empty_network(DENSE))
     trials, data = trials_of(DENSE, OPTIMIZERS[optimizer], tasks_before + 1), task_of(DENSE)
     pack = Pack(trials, base.to(device), data.to(device), torch.float64)
-    graphed, draw = GraphedPack(pack), torch.Generator().manual_seed(4)
+    graphed, draw = Graphs(pack.step, pack.rehearse), torch.Generator().manual_seed(4)
     orders = [torch.stack([torch.randperm(70, generator=draw)[:BATCH - step % 3] for _ in trials]) for step in range(STEPS)]
     for batch in orders:
-        graphed.step(batch.to(device), pack.draw_dropout(batch.shape[1]))
+        graphed(batch.to(device), pack.draw_dropout(batch.shape[1]))
     for place, (trial, member) in enumerate(zip(trials, pack.members, strict=True)):
         alone = single(trial, base, data, [batch[place] for batch in orders]).state_dict()
         for name, values in member.state_dict().items():
@@ -46,10 +46,10 @@ def test_a_graph_takes_the_steps_of_the_pack(architecture: Architecture) -> None
     device, data = this_device(), task_of(architecture)
     base, trials = in_float64(empty_network(architecture)).to(device), trials_of(architecture, OPTIMIZERS["adam"], 1)
     one, other = (Pack(trials, base, data.to(device), torch.float64) for _ in range(2))
-    graphed, draw = GraphedPack(one), torch.Generator().manual_seed(4)
+    graphed, draw = Graphs(one.step, one.rehearse), torch.Generator().manual_seed(4)
     for step in range(20):
         batch = torch.stack([torch.randperm(70, generator=draw)[:BATCH - step % 3] for _ in trials]).to(device)
-        graphed.step(batch, one.draw_dropout(batch.shape[1]))
+        graphed(batch, one.draw_dropout(batch.shape[1]))
         other.step(batch, other.draw_dropout(batch.shape[1]))
     torch.testing.assert_close(one.loss_sums, other.loss_sums, rtol=1e-9, atol=1e-9)
     for first, second in zip(one.members, other.members, strict=True):
@@ -75,4 +75,4 @@ def test_a_single_trial_repeats_bit_for_bit(trial: Trials) -> None:
     spec, device = trial(epochs=3), this_device()
     data, base = load_task(spec.stage.benchmark, 1).to(device), empty_network(spec.stage.architecture).to(device)
     one, other = (finish(train(spec, base, data))[1] for _ in range(2))
-    assert same_bits(one.network, other.network) and one.network.hidden[0].weight.device == device
+    assert same_bits(one.network, other.network) and one.network.hidden[0].weight.device.type == device.type

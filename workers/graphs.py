@@ -1,0 +1,72 @@
+"""A training's step as CUDA graphs: hundreds of kernels that the processor launches as one."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Dropout = Sequence[tuple[Tensor, ...]]
+"""What a batch is multiplied with, by hidden layer (:meth:`clnp_core.partition.FreeNetwork.draw_dropout`)."""
+
+Step = Callable[[Tensor, Dropout], None]
+"""One step of a training: with the indices of its samples, int64 [n] or [members, n], and its dropout."""
+
+WITHOUT_A_GRAPH = 3
+"""Steps after which everything is there that is prepared at first use, which a graph must not record."""
+
+
+class Graphs:
+    """A step that is recorded once for every length of a batch (an epoch's last one is shorter), and launched as a whole then.
+
+    It has the same effects as the step itself, which must look at no value of a tensor, and may change tensors in place only.
+    """
+
+    def __init__(self, step: Step, rehearse: Step | None = None) -> None:
+        """Nothing is recorded yet.
+
+        Args:
+            step: what to record.
+            rehearse: does the work of some steps and leaves nothing behind. None: the first three steps of every length are
+                taken without a graph.
+        """
+        self._step, self._rehearse = step, rehearse
+        self._memory = torch.cuda.graph_pool_handle()  # which graphs share: they never run side by side
+        self._taken: dict[int, int] = {}
+        self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Dropout]] = {}
+
+    def __call__(self, batch: Tensor, dropout: Dropout) -> None:
+        """Take the step."""
+        samples = batch.shape[-1]
+        if samples not in self._recorded:
+            if self._rehearse is None and self._taken.get(samples, 0) < WITHOUT_A_GRAPH:
+                self._taken[samples] = self._taken.get(samples, 0) + 1
+                _aside(self._step, batch, dropout)
+                return
+            self._recorded[samples] = self._record(batch, dropout)
+        graph, own_batch, own_dropout = self._recorded[samples]
+        own_batch.copy_(batch)
+        for own_layer, layer in zip(own_dropout, dropout, strict=True):
+            for own, factors in zip(own_layer, layer, strict=True):
+                own.copy_(factors)
+        graph.replay()
+
+    def _record(self, batch: Tensor, dropout: Dropout) -> tuple[torch.cuda.CUDAGraph, Tensor, Dropout]:
+        """A graph, and the tensors that it reads; recording computes nothing."""
+        own_batch, own_dropout = batch.clone(), [tuple(factors.clone() for factors in layer) for layer in dropout]
+        if self._rehearse is not None:
+            _aside(self._rehearse, own_batch, own_dropout)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._memory):
+            self._step(own_batch, own_dropout)
+        return graph, own_batch, own_dropout
+
+
+def _aside(step: Step, batch: Tensor, dropout: Dropout) -> None:
+    """On a stream of its own, as a recording is: what is prepared there is what the recording finds."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch would rather have an optimizer for graphs in a graph from the start
+        step(batch, dropout)
+    torch.cuda.current_stream().wait_stream(aside)
