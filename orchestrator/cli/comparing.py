@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, command_line, reading
-from orchestrator.comparison.words import interval, left_out, seconds, spread
+from orchestrator.comparison.words import cautions, interval, seconds, spread
 from orchestrator.text.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 from orchestrator.text.words import NOTHING
@@ -54,7 +54,7 @@ def comparison_text(found: "Comparison", width: int | None) -> str:
     parts = [_means(found, width)]
     if any(len(side.runs) > 1 for side in found.sides):
         parts.append(_runs(found, width))
-    said = [*left_out(found), *found.claims]
+    said = [*cautions(found), *found.claims]
     if said:
         parts.append(paragraph("\n".join(said)))
     return "\n\n".join(parts)
@@ -73,7 +73,7 @@ def _mean_row(side: "Side") -> list[str]:
     return [side.name, side.method, completed, spread(accuracy), interval(accuracy),
             *(spread(of[quantity], accuracy.n) for quantity in ("backward_transfer_points", "forward_transfer_points",
                                                                 "graceful_loss_points", "used_percent")),
-            seconds(of["trial_cpu_seconds"]), seconds(of["trial_gpu_seconds"])]
+            seconds(of["cpu_seconds"]), seconds(of["gpu_seconds"])]
 
 
 def _runs(found: "Comparison", width: int | None) -> str:

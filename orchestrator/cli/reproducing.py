@@ -15,7 +15,12 @@ from orchestrator.text.output import note, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 
 if TYPE_CHECKING:
-    from orchestrator.reproducing.tables import Table
+    from orchestrator.place import Place
+    from orchestrator.reproducing.tables import Asked, Table
+
+
+LONGEST_SEED = 18
+"""Digits of a seed at most."""
 
 
 @click.command()
@@ -29,13 +34,14 @@ if TYPE_CHECKING:
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of the config, in all rows.")
 @click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's name]")
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
+@click.option("--dry-run", is_flag=True, help="Show which runs there are and which are missing; write and start nothing.")
 @click.option("--only-write", is_flag=True, help="Start nothing; write what the runs have reached so far.")
 @telling_options
 @as_json_option
 @click.pass_obj
 def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
-              at_once: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, only_write: bool,
-              telling: str, hooks: Sequence[str], as_json: bool) -> int:
+              at_once: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
+              only_write: bool, telling: str, hooks: Sequence[str], as_json: bool) -> int:
     """Make TABLE of the paper: launch what is missing, write it.
 
     The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
@@ -45,12 +51,12 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     check_storage()
     from orchestrator.cli.groups import hook_options, listening
     from orchestrator.comparison.compare import compare
-    from orchestrator.comparison.words import left_out
+    from orchestrator.comparison.words import cautions
     from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows
     from orchestrator.groups.driving import STOPPED
     from orchestrator.place import Place
-    from orchestrator.reporting.folder import check_folder, write_folder
-    from orchestrator.reproducing.running import make, recorded
+    from orchestrator.reporting.folder import check_folder, prepare_folder, write_folder
+    from orchestrator.reproducing.running import make, recorded, seeds_apart
     from orchestrator.reproducing.tables import asked, find_table, read_table
 
     own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
@@ -63,7 +69,11 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     worst, place = 0, Place.of(settings.url)
     folder = output or Path("results") / (prefix or path.stem)
     check_folder(folder, wanted.name, ("table.md",))
+    if dry_run:
+        _say_plan(place, wanted, as_json)
+        return 0
     if not only_write:
+        prepare_folder(folder, wanted.name, "table.md")
         codes = make(place, wanted.configs, listening(telling, hooks), at_once, hook_options(hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
@@ -74,19 +84,37 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     if not names:
         raise ConfigError(f"no run of table {wanted.name} is recorded here", "leave --only-write out to launch them, or name "
                           "their database with --db")
-    lines = [Line(row.name, row.paper.accuracy, row.paper.used, len(wanted.seeds))
+    notes = [*wanted.notes, *seeds_apart(wanted.configs, there)]
+    lines = [Line(row.name, row.paper.accuracy, row.paper.used, wanted.seeds)
              for row, config in sorted(zip(wanted.rows, wanted.configs, strict=True), key=lambda pair: not there[pair[1].name])]
     with reading(settings) as reads:
         found = compare(reads, names)
         command = command_line(sys.argv[1:], "reproduce")
-        write_folder(folder, wanted.name, files(reads, wanted.title, lines, found, command, wanted.notes))
+        write_folder(folder, wanted.name, files(reads, wanted.title, lines, found, command, notes))
     if as_json:
         say_json({"table": wanted.name, "folder": str(folder), **plain(found)})
     else:
         columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]
-        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *wanted.notes, *left_out(found),
+        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *notes, *cautions(found),
                          *found.claims, f"Written to {folder}: the table, and the records of every run that it quotes."]))
     return worst
+
+
+def _say_plan(place: "Place", wanted: "Asked", as_json: bool) -> None:
+    from orchestrator.reproducing.planned import planned
+    from orchestrator.text.words import NOTHING, plural, ranges
+
+    rows = planned(place, wanted)
+    if as_json:
+        say_json({"table": wanted.name, "rows": plain(rows)})
+        return
+    columns = [Column("row"), Column("method"), number("seeds"), number("over"), number("begun"), number("missing"),
+               number("tasks"), number("trials a run")]
+    cells = [[row.row, row.method, *(ranges(seeds) or NOTHING for seeds in (wanted.seeds, row.over, row.begun, row.missing)),
+              str(row.tasks), f"{row.trials:,}"] for row in rows]
+    left = sum(len(row.begun) + len(row.missing) for row in rows)
+    say("\n\n".join([render(columns, cells, terminal_width()), *wanted.notes,
+                      f"{plural(left, 'run')} to drive; nothing has been written or started."]))
 
 
 def _with_rows(table: "Table", path: Path, wanted: str | None) -> "Table":
@@ -103,7 +131,7 @@ def _with_rows(table: "Table", path: Path, wanted: str | None) -> "Table":
 def _seeds(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UsageProblem(f"--seeds {text!r} is no list of distinct whole numbers", "write for example --seeds 0,1,2")
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) <= LONGEST_SEED for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise UsageProblem(f"--seeds {text[:60]!r} is no list of distinct whole numbers", "write for example --seeds 0,1,2")
     return tuple(map(int, parts))

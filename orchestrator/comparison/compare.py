@@ -21,8 +21,8 @@ QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
     "graceful_loss_points": lambda run: run.graceful_loss_points,
     "used_percent": lambda run: None if run.used_percent is None else sum(run.used_percent) / len(run.used_percent),
     "parameters": lambda run: run.parameters,
-    "trial_cpu_seconds": lambda run: run.cost.trial_cpu_seconds,
-    "trial_gpu_seconds": lambda run: run.cost.trial_gpu_seconds,
+    "cpu_seconds": lambda run: run.cost.cpu_seconds,
+    "gpu_seconds": lambda run: run.cost.gpu_seconds,
 }
 """What is averaged over seeds, by name with its unit. ``used_percent`` is the mean over hidden layers."""
 
@@ -81,7 +81,7 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparis
     said = [claim(test, sides[0].name, name, level) if isinstance(test, PermutationTest) else test
             for name, test in tests.items()]
     of_all = together({name: test for name, test in tests.items() if isinstance(test, PermutationTest)}, level)
-    return Comparison(sides, tuple(said if of_all is None else [*said, of_all]))
+    return Comparison(sides, tuple(dict.fromkeys(said if of_all is None else [*said, of_all])))
 
 
 def _runs_of(reads: Reads, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from clnp_core.architecture import Architecture
 from clnp_core.metrics import AccuracyMatrix, CommittedStage, Counts, RunMetrics, graceful_loss, run_metrics
 from clnp_core.parameters import UsedWidths, divided_parameters, whole_parameters
 from db.reads import Reads
-from db.rows import AccuracyRow, CapacityRow, RunRow
+from db.rows import AccuracyRow, CapacityRow, RunRow, TrialRow
 from db.states import RunState, TrialState
 
 PRUNES = "clnp"
@@ -21,10 +21,18 @@ SCRATCH = "scratch"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of work, whatever ran side by side: of trials on CPUs and on GPUs, of searching θ*, and of commits."""
+    """Seconds of work, whatever ran side by side. A trial that was taken over from another run cost nothing here.
 
-    trial_cpu_seconds: float
-    trial_gpu_seconds: float
+    Attributes:
+        cpu_seconds, gpu_seconds: all of it, where the trials ran on CPUs and where they ran on GPUs.
+        trial_seconds: of that, of trials.
+        scan_seconds: of searching θ*.
+        commit_seconds: of pruning, fine-tuning, evaluating and proving.
+    """
+
+    cpu_seconds: float
+    gpu_seconds: float
+    trial_seconds: float
     scan_seconds: float
     commit_seconds: float
 
@@ -52,6 +60,7 @@ class Measured:
         cost: what it took.
         failed_trials: trials that diverged, timed out or failed for good.
         failures: what befell them, each kind once.
+        environment: what two results must share to be comparable bit for bit, such as device, torch and code.
     """
 
     run: str
@@ -70,6 +79,7 @@ class Measured:
     cost: Cost
     failed_trials: int
     failures: tuple[str, ...]
+    environment: Mapping[str, str]
 
     @property
     def counts(self) -> bool:
@@ -104,11 +114,9 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
         row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, 0 if counted is None else counted.tasks, metrics,
         None if counted is None else counted.average_accuracy(), _val_accuracy(matrix),
         _graceful(reads, row) if prunes else None, used, _parameters(reads, row, capacity),
-        Cost(sum(trial.total_seconds or 0.0 for trial in trials if not _on_gpu(trial.device)),
-             sum(trial.total_seconds or 0.0 for trial in trials if _on_gpu(trial.device)),
-             sum(selection.scan_seconds for selection in reads.selections(run)),
-             sum(commit.commit_seconds for commit in reads.commits(run))),
-        len(failed), tuple(sorted({trial.failure_kind.value for trial in failed if trial.failure_kind is not None})))
+        _cost(reads, run, trials),
+        len(failed), tuple(sorted({trial.failure_kind.value for trial in failed if trial.failure_kind is not None})),
+        {name: str(value) for name, value in (row.environment or {}).items()})
 
 
 def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:
@@ -151,5 +159,13 @@ def _parameters(reads: Reads, row: RunRow, capacity: Sequence[CapacityRow]) -> i
     return whole_parameters(widths.architecture, last, last if row.method == SCRATCH else 1)
 
 
-def _on_gpu(device: str | None) -> bool:
-    return device is not None and device.startswith("cuda")
+def _cost(reads: Reads, run: str, trials: Sequence[TrialRow]) -> Cost:
+    """The jobs of a task run where its trials do."""
+    on_gpu = {trial.task: trial.device is not None and trial.device.startswith("cuda") for trial in trials}
+    of_trials = [(trial.task, trial.total_seconds or 0.0) for trial in trials if trial.reused_from is None]
+    of_scans = [(selection.task, selection.scan_seconds) for selection in reads.selections(run)]
+    of_commits = [(commit.task, commit.commit_seconds) for commit in reads.commits(run)]
+    everything = [*of_trials, *of_scans, *of_commits]
+    gpu = sum(seconds for task, seconds in everything if on_gpu.get(task, False))
+    whole = sum(seconds for _, seconds in everything)
+    return Cost(whole - gpu, gpu, *(sum(seconds for _, seconds in part) for part in (of_trials, of_scans, of_commits)))

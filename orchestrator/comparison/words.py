@@ -9,11 +9,30 @@ if TYPE_CHECKING:
     from orchestrator.comparison.compare import Comparison
 
 
-def left_out(found: "Comparison") -> list[str]:
+def cautions(found: "Comparison") -> list[str]:
+    """What a reader of the numbers must know: which runs are not averaged, and in what the environments of runs differ."""
+    return [*_left_out(found), *_made_otherwise(found)]
+
+
+def _left_out(found: "Comparison") -> list[str]:
     """A sentence for every run that is not averaged, with what befell it."""
     return [f"{run.run} is {run.state.value}" + (f" ({', '.join(run.failures)})" if run.failures else "")
             + f" with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
             for side in found.sides for run in side.runs if not run.counts]
+
+
+def _made_otherwise(found: "Comparison") -> list[str]:
+    """A sentence for everything in which the environments of the runs differ, with whose is which."""
+    runs = [(side.name, run) for side in found.sides for run in side.runs if run.environment]
+    said = []
+    for part in dict.fromkeys(part for _, run in runs for part in run.environment):
+        sides: dict[str, dict[str, None]] = {}
+        for name, run in runs:
+            sides.setdefault(run.environment.get(part, "none"), {})[name] = None
+        if len(sides) > 1:
+            whose = "; ".join(f"{value} ({', '.join(names)})" for value, names in sides.items())
+            said.append(f"Not all runs have the same {part}: {whose}.")
+    return said
 
 
 def spread(summary: "Summary", of_runs: int = 0) -> str:

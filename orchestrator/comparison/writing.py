@@ -10,7 +10,7 @@ import yaml
 from db.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, SelectionRow, TrialRow
 from orchestrator.comparison.compare import Comparison, Side
-from orchestrator.comparison.words import interval, left_out, seconds, spread, whole
+from orchestrator.comparison.words import cautions, interval, seconds, spread, whole
 from orchestrator.reporting.latex import tabular
 from orchestrator.text.formats import Frame, csv_text, of_rows
 from orchestrator.text.words import NOTHING, ranges
@@ -22,13 +22,13 @@ HEADINGS = ("row", "runs", "accuracy %", "95 % interval", "paper", "validation %
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """How a row of the table begins, what a paper reports of it, as it prints it (None where it says nothing), and for how many
+    """How a row of the table begins, what a paper reports of it, as it prints it (None where it says nothing), and for which
     seeds it was asked."""
 
     name: str
     paper_accuracy: str | None = None
     paper_used: str | None = None
-    seeds: int = 0
+    seeds: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class QuotedRun:
             launched from no checkout, or by a version that did not record it.
         device, torch: what it ran on.
         created_at, ended_at: when it was recorded, and its last commit, UTC.
-        trial_cpu_seconds, trial_gpu_seconds, scan_seconds, commit_seconds: what it took, whatever ran side by side.
+        cpu_seconds, gpu_seconds, trial_seconds, scan_seconds, commit_seconds: what it took
+            (:class:`orchestrator.comparison.measured.Cost`).
     """
 
     run: str
@@ -63,8 +64,9 @@ class QuotedRun:
     torch: str | None
     created_at: datetime
     ended_at: datetime | None
-    trial_cpu_seconds: float
-    trial_gpu_seconds: float
+    cpu_seconds: float
+    gpu_seconds: float
+    trial_seconds: float
     scan_seconds: float
     commit_seconds: float
 
@@ -77,17 +79,17 @@ def table_rows(lines: Sequence[Line], found: Comparison) -> list[list[str]]:
 def _cells(line: Line, side: Side) -> list[str]:
     of = side.summaries
     accuracy = of["average_accuracy_percent"]
-    asked = max(line.seeds, len(side.runs))
+    asked = len({*line.seeds, *(run.seed for run in side.runs)})
     runs = f"{accuracy.n}" if accuracy.n == asked else f"{accuracy.n} of {asked}"
     return [line.name, runs, spread(accuracy), interval(accuracy), line.paper_accuracy or NOTHING,
             *(spread(of[quantity], accuracy.n) for quantity in ("val_accuracy_percent", "backward_transfer_points",
                                                                 "forward_transfer_points", "graceful_loss_points")),
-            _used(side), line.paper_used or NOTHING, whole(of["parameters"].mean), seconds(of["trial_cpu_seconds"]),
-            seconds(of["trial_gpu_seconds"])]
+            _used(side), line.paper_used or NOTHING, whole(of["parameters"].mean), seconds(of["cpu_seconds"]),
+            seconds(of["gpu_seconds"])]
 
 
 def _no_runs(line: Line) -> list[str]:
-    said = {"row": line.name, "runs": f"0 of {line.seeds}", "paper": line.paper_accuracy, "paper used %": line.paper_used}
+    said = {"row": line.name, "runs": f"0 of {len(line.seeds)}", "paper": line.paper_accuracy, "paper used %": line.paper_used}
     return [said.get(heading) or NOTHING for heading in HEADINGS]
 
 
@@ -108,8 +110,9 @@ def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, 
     of_seeds = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
     lines += ["", f"Mean ± standard deviation over completed runs ({of_seeds}); test and validation accuracy after the last "
               "task, over all tasks; the interval is Student's, of the mean. Backward and forward transfer and graceful loss "
-              "in percentage points. Parameters are those that all tasks together need. Seconds are those of trials, a seed."]
-    lines += [f"\n{said}" for said in (*notes, *left_out(found), *found.claims)]
+              "in percentage points. Parameters are those that all tasks together need. Seconds are those of trials, "
+              "θ* and commits, a seed, whatever ran side by side."]
+    lines += [f"\n{said}" for said in (*notes, *cautions(found), *found.claims)]
     return "\n".join(lines) + "\n"
 
 
@@ -137,7 +140,8 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
             None if run.metrics is None else 100 * run.metrics.average_accuracy,
             None if run.val_accuracy is None else 100 * run.val_accuracy, run.used_percent or (), run.parameters,
             row.config_digest, row.code_version, versions.get(GIT), environment.get("device"), environment.get("torch"),
-            row.created_at, ended_at, cost.trial_cpu_seconds, cost.trial_gpu_seconds, cost.scan_seconds, cost.commit_seconds))
+            row.created_at, ended_at, cost.cpu_seconds, cost.gpu_seconds, cost.trial_seconds, cost.scan_seconds,
+            cost.commit_seconds))
     names = [run.run for run in runs]
     recorded: dict[str, tuple[type, Callable[[str], Sequence[object]]]] = {
         "accuracy": (AccuracyRow, reads.accuracy_matrix), "selections": (SelectionRow, reads.selections),

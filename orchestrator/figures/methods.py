@@ -16,7 +16,7 @@ COLOURS = (BLUE, ORANGE, PURPLE, SLATE, "#2a9d6f", "#c2477f", "#a08a2a", "#4b5fc
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 """Of the methods as well: colour alone does not tell them apart for everybody."""
 
-DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3])
+DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
 """Of the hidden layers, first to last; again from the first where there are more."""
 
 

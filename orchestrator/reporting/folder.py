@@ -7,6 +7,7 @@ not make again, because other formats were asked for, stay.
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,28 @@ def write_folder(folder: Path, run: str, files: Mapping[str, bytes]) -> list[Wri
             write_whole(folder / path, content)
         _list(folder, run, {**before, **now})
     except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error.strerror or error}",
-                          "name another folder with --output") from error
+        raise _unwritable(folder, error) from error
     return [WrittenFile(path, len(content)) for path, content in files.items()]
+
+
+def prepare_folder(folder: Path, run: str, path: str) -> None:
+    """See to it, long before there is something to write, that a report can be written: the folder is made, and nothing of
+    another one is in the way.
+
+    Args:
+        folder, run: as above.
+        path: a file that the report will have.
+
+    Raises:
+        ConfigError: something is in the way, or the folder cannot be written.
+    """
+    check_folder(folder, run, (path, *check_folder(folder, run, ())))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def check_folder(folder: Path, run: str, files: "Mapping[str, Any] | tuple[str, ...]") -> dict[str, list[str]]:
@@ -84,6 +104,10 @@ def check_folder(folder: Path, run: str, files: "Mapping[str, Any] | tuple[str, 
             raise ConfigError(f"{there} has been changed since the report was made, and would be overwritten",
                               "move it away, or name another folder with --output")
     return listed
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{folder} cannot be written: {error.strerror or error}", "name another folder with --output")
 
 
 def _listed(folder: Path) -> tuple[str | None, dict[str, list[str]]]:

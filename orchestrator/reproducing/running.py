@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clnp_core.errors import ConfigError, NotFoundError
+from clnp_core.errors import ConfigError, NotFoundError, StateError
 from db.reads import Reads
 from db.rows import RunRow
 from db.session import open_database
@@ -13,11 +13,9 @@ from orchestrator.groups.driving import STOPPED
 from orchestrator.groups.launching import drive_runs, extend_group, record_group, resume_group
 from orchestrator.groups.telling import Telling
 from orchestrator.place import Place
+from orchestrator.reproducing.tables import WITHOUT_EFFECT
 from orchestrator.requesting import ENDED
 from orchestrator.text.words import ranges
-
-WITHOUT_EFFECT = ("resources", "storage")
-"""Sections of a config that decide where and how a run works, and not what comes out."""
 
 
 def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int | None = None,
@@ -37,11 +35,13 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
 
     Raises:
         ConfigError: a group is there already, and was launched with another config; nothing was recorded.
+        StateError: another run has the name of one that is missing; nothing was recorded.
         ClnpError: as :func:`orchestrator.groups.launching.resume_group`.
     """
     open_database(place.url, create=True).dispose()
     there = recorded(place, configs)
-    missing = {config.name: _missing(config, there[config.name], telling) for config in configs}
+    _require_free_names(place, [config for config in configs if not there[config.name]])
+    missing = {config.name: _missing(config, there[config.name]) for config in configs}
     for config in configs:
         if not there[config.name]:
             record_group(place, config)
@@ -64,6 +64,18 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
     return codes
 
 
+def _require_free_names(place: Place, configs: Sequence[Config]) -> None:
+    """Of what is to be recorded no group and no run may have a name that is taken."""
+    with place.reads() as reads:
+        rows = reads.runs()
+    taken = {row.name for row in rows} | {row.group for row in rows}
+    for config in configs:
+        for name in (config.name, *(own.name for own in config.of_each_seed(config.name))):
+            if name in taken:
+                raise StateError(f"there is a run {name!r} already, which is none of this table",
+                                 "name the table's runs otherwise with --prefix; `clnp ls` lists what is there")
+
+
 def recorded(place: Place, configs: Sequence[Config]) -> dict[str, Sequence[RunRow]]:
     """The runs that are there, by group; none where a group has not been launched.
 
@@ -76,6 +88,19 @@ def recorded(place: Place, configs: Sequence[Config]) -> dict[str, Sequence[RunR
         for row in there[config.name]:
             _require_same(config, row)
     return there
+
+
+def seeds_apart(configs: Sequence[Config], there: Mapping[str, Sequence[RunRow]]) -> list[str]:
+    """A sentence for every group that has other seeds than its config asks for; none for one that has no runs at all."""
+    said = []
+    for config in configs:
+        seeds, wanted = {row.seed for row in there[config.name]}, set(config.seeds or ())
+        more, fewer = ranges(sorted(seeds - wanted)), ranges(sorted(wanted - seeds))
+        if seeds and more:
+            said.append(f"Group {config.name} has more seeds than were asked for, which count too: {more}.")
+        if seeds and fewer:
+            said.append(f"Group {config.name} has no run yet of these seeds: {fewer}.")
+    return said
 
 
 def _group(place: Place, name: str) -> Sequence[RunRow]:
@@ -94,12 +119,9 @@ def _diverged(reads: Reads, run: str) -> bool:
     return {FailureKind.DIVERGED} in by_task.values()
 
 
-def _missing(config: Config, there: Sequence[RunRow], telling: Telling) -> list[Config]:
+def _missing(config: Config, there: Sequence[RunRow]) -> list[Config]:
     """The runs that a group lacks."""
     seeds = {row.seed for row in there}
-    others = sorted(seeds - set(config.seeds or ()))
-    if others:
-        telling.notice(f"group {config.name} has more seeds than were asked for, which count too: {ranges(others)}")
     return [own for own in config.of_each_seed(config.name) if own.seed not in seeds]
 
 

@@ -12,6 +12,7 @@
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ Shown = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(va
 BUILT_IN = Path("experiments") / "tables"
 """Where the tables of the paper lie, from the root of a checkout."""
 
+WITHOUT_EFFECT = ("resources", "storage")
+"""Sections of a config that decide where and how a run works, and not what comes out."""
 
 _HINT = "`clnp reproduce` in docs/cli.md shows a table, and what its keys mean"
 
@@ -45,9 +48,22 @@ class Paper(Section):
 class Row(Section):
     """One row: the config under some other keys."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", description="of the row, and a part of its runs' names")
+    name: str = Field(description="of the row, and a part of its runs' names")
     set: tuple[str, ...] = Field(default=(), description="a.b=value assignments over the config")
     paper: Paper = Field(default_factory=Paper, description="what a paper reports")
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_run(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
+            raise ValueError(f"is {name!r}, and is to be a part of runs' names\n"
+                             "take at most 40 letters, digits, dots, dashes and underscores, a letter or digit first")
+        return name
+
+    @field_validator("set")
+    @classmethod
+    def _sets_no_seeds(cls, assignments: tuple[str, ...]) -> tuple[str, ...]:
+        return _without_names(assignments)
 
 
 class Table(Section):
@@ -60,6 +76,11 @@ class Table(Section):
     seeds: Seeds = Field(default=(0,), description="a run for each, in every row")
     rows: tuple[Row, ...] = Field(min_length=1, description="its rows; the first is held against the others")
 
+    @field_validator("set")
+    @classmethod
+    def _sets_no_seeds(cls, assignments: tuple[str, ...]) -> tuple[str, ...]:
+        return _without_names(assignments)
+
     @field_validator("rows")
     @classmethod
     def _names_differ(cls, rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -67,6 +88,17 @@ class Table(Section):
         if len(set(names)) < len(names):
             raise ValueError("two rows have one name\ngive each a name of its own")
         return rows
+
+
+def _without_names(assignments: tuple[str, ...]) -> tuple[str, ...]:
+    for assignment in assignments:
+        key, equals, _ = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"holds {assignment!r}, which assigns nothing\nwrite for example training.epochs=3")
+        if key.strip() in ("seed", "seeds", "name"):
+            raise ValueError(f"holds {assignment!r}, which has no meaning in a table\n"
+                             "its own keys seeds and rows name seeds and runs")
+    return assignments
 
 
 def find_table(wanted: str) -> Path:
@@ -135,8 +167,9 @@ def asked(table: Table, path: Path, seeds: Sequence[int] | None = None, tasks: i
     """
     name, wanted = prefix or table.runs or path.stem, tuple(seeds or table.seeds)
     configs = tuple(config_of(table, path, row, f"{name}-{row.name}", wanted, tasks, width, overrides) for row in table.rows)
+    _require_same_tasks(path, table.rows, configs)
     reduced = [f"--{option} {value}" for option, value in (("tasks", tasks), ("width", width)) if value is not None]
-    reduced += [f"--set {override}" for override in overrides]
+    reduced += [f"--set {override}" for override in overrides if not override.strip().startswith(WITHOUT_EFFECT)]
     notes = (f"Made with {' '.join(reduced)}, so the paper's numbers are of another experiment.",) if reduced else ()
     return Asked(name, table.title, table.rows, wanted, configs, notes)
 
@@ -172,6 +205,14 @@ def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int
     if width is not None:
         values["network"] = _scaled(dict(values["network"]), width)
     return Config.parse(values, where)
+
+
+def _require_same_tasks(path: Path, rows: Sequence[Row], configs: Sequence[Config]) -> None:
+    """Numbers of other tasks say nothing about each other."""
+    for row, config in zip(rows, configs, strict=True):
+        if config.benchmark != configs[0].benchmark:
+            raise ConfigError(f"row {row.name} of {path} has other tasks than row {rows[0].name}: benchmark is not the same",
+                              "give rows of other tasks a table of their own")
 
 
 def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert [side["name"] for side in json.loads(again.out)["sides"]] == ["two-clnp", "two-plain"]
     more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--at-once", "1")
     assert more.code == 0, more.err
-    assert "group two-clnp has more seeds than were asked for, which count too: 2\n" in more.err
+    assert "Group two-clnp has more seeds than were asked for, which count too: 2." in more.out
     assert "2 runs, 1 at once, on this machine" in more.err
     assert more.err.index("run two-clnp-seed-3 is completed; 1 run left") < more.err.index("two-plain-seed-3 |")
     assert [row["seed"] for row in rows_of(results / "runs.csv")] == ["1", "2", "3"] * 2
@@ -62,10 +62,21 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert changed.code == 2 and "was launched with other settings" in changed.err
 
 
+def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcome]) -> None:
+    outcome = clnp("reproduce", "two.yaml", "--dry-run", folder=folder)
+    assert outcome.code == 0, outcome.err
+    assert "4 runs to drive; nothing has been written or started." in outcome.out
+    assert not (folder / ".clnp").exists() and not (folder / "results").exists()
+    asked = json.loads(clnp("reproduce", "two.yaml", "--dry-run", "--json", "--seeds", "5", folder=folder).out)
+    assert [(row["row"], row["missing"], row["tasks"]) for row in asked["rows"]] == [("clnp", [5], 2), ("plain", [5], 2)]
+
+
 @pytest.mark.parametrize(("arguments", "expected"), [
     (("nothing.yaml",), "there is no config file nothing.yaml"),
     (("table1",), "there is no table 'table1' in experiments/tables"),
     (("two.yaml", "--rows", "clnp,ewc"), "table two.yaml has no row 'ewc'"),
+    (("two.yaml", "--seeds", "9" * 5000), "9' is no list of distinct whole numbers"),
+    (("two.yaml", "--output", "/proc/here"), "/proc/here cannot be written"),
     (("two.yaml", "--seeds", "1,1"), "--seeds '1,1' is no list of distinct whole numbers"),
     (("two.yaml", "--only-write"), "there is no database"),
     (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] has no meaning for a table"),

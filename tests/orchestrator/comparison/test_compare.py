@@ -25,8 +25,10 @@ def test_one_run_in_numbers(engine: Engine) -> None:
     assert found.used_percent == pytest.approx((50, 50))
     assert found.val_accuracy == pytest.approx((0.8 + 0.95) / 2)
     assert found.parameters == 6 * (64 + 1) + 2 * (3 + 1) + 2 * (6 + 1) + 4 * 10  # three and two neurons for each of two tasks
-    assert found.cost.trial_gpu_seconds == pytest.approx(6 * 5.5)
-    assert found.cost.trial_cpu_seconds == 0
+    cost = found.cost
+    assert cost.trial_seconds == pytest.approx(6 * 5.5)
+    assert cost.gpu_seconds == pytest.approx(cost.trial_seconds + cost.scan_seconds + cost.commit_seconds)
+    assert cost.scan_seconds > 0 and cost.commit_seconds > 0 and cost.cpu_seconds == 0
     assert found.counts
 
 

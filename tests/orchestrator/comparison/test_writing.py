@@ -49,7 +49,7 @@ def test_what_was_asked_for_and_is_not_there_is_in_the_table(engine: Engine) -> 
     learnt(engine, "a-1", 1, [[270], [240, 285]], group="a")
     learnt(engine, "b-1", 1, [[270]], tasks=2, method="ewc", group="b")
     reads = Reads(engine)
-    made = files(reads, "Much | asked", [Line("a", seeds=3), Line("b|c"), Line("later", "98.42", seeds=2)],
+    made = files(reads, "Much | asked", [Line("a", seeds=(1, 2, 3)), Line("b|c"), Line("later", "98.42", seeds=(1, 2))],
                  compare(reads, ["a", "b"]), "clnp reproduce x", ["Made with --tasks 2."])
     a, b, later = csv.DictReader(made["table.csv"].decode().splitlines())
     assert [row["runs"] for row in (a, b, later)] == ["1 of 3", "0 of 1", "0 of 2"]
@@ -58,3 +58,12 @@ def test_what_was_asked_for_and_is_not_there_is_in_the_table(engine: Engine) -> 
     assert r"| b\|c | 0 of 1 |" in text and "completed runs (seed 1)" in text and "\nMade with --tasks 2.\n" in text
     assert "b-1 is stopped with 1 of 2 tasks learnt: it is not averaged." in text
     assert "b-accuracy.svg" not in made, "a figure of a run that is not complete would look like a small one"
+
+
+def test_seeds_that_were_asked_for_and_others_count_as_asked(engine: Engine) -> None:
+    for seed in (1, 2):
+        learnt(engine, f"a-{seed}", seed, [[270]], group="a")
+    reads = Reads(engine)
+    made = files(reads, "Other seeds", [Line("a", seeds=(2, 5, 6))], compare(reads, ["a"]), "clnp reproduce x")
+    [row] = csv.DictReader(made["table.csv"].decode().splitlines())
+    assert row["runs"] == "2 of 4"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import ConfigError
-from orchestrator.reporting.folder import LISTING, write_folder
+from orchestrator.reporting.folder import LISTING, prepare_folder, write_folder
 
 FILES = {"report.html": b"page", "tables/a.csv": b"a"}
 
@@ -89,3 +89,16 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
         write_folder(tmp_path / "taken", "demo", FILES)
     with pytest.raises(ConfigError, match="cannot be written"):
         write_folder(tmp_path / "taken" / "below", "demo", FILES)
+
+
+def test_a_folder_is_tried_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "report"
+    prepare_folder(folder, "demo", "report.html")
+    assert folder.is_dir() and not list(folder.iterdir())
+    write_folder(folder, "demo", FILES)
+    prepare_folder(folder, "demo", "report.html")
+    (folder / "tables" / "a.csv").write_bytes(b"edited")
+    with pytest.raises(ConfigError, match=r"a\.csv has been changed since the report was made"):
+        prepare_folder(folder, "demo", "report.html")
+    with pytest.raises(ConfigError, match="cannot be written: "):
+        prepare_folder(Path("/proc/nothing"), "demo", "report.html")

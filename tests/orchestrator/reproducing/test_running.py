@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+import yaml
+
+from clnp_core.errors import StateError
 from db.processes import this_owner
 from db.records import TrialFailure
 from db.session import open_database
@@ -11,7 +15,9 @@ from orchestrator.configuration.config import Config
 from orchestrator.groups.launching import record_group
 from orchestrator.groups.telling import PlainTelling
 from orchestrator.place import Place
-from orchestrator.reproducing.running import make
+from orchestrator.reproducing.planned import planned
+from orchestrator.reproducing.running import make, recorded, seeds_apart
+from orchestrator.reproducing.tables import asked, read_table
 from tests.db.builders import Driver
 from tests.orchestrator.groups.conftest import place_in
 from tests.orchestrator.runs import SMALL, Heard
@@ -44,3 +50,33 @@ def test_a_run_that_diverged_is_not_trained_again(tmp_path: Path) -> None:
     assert make(place, configs, PlainTelling(heard)) == {}
     assert heard.of("notice") == [*told, "row t-a", "row t-b"]
     assert make(place, configs, PlainTelling(heard), at_once=2) == {}
+
+
+def test_a_name_that_is_taken_is_told_before_anything_is_recorded(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    record_group(place, Config.parse({**SMALL, "name": "other", "seeds": [1]}))
+    wanted = [Config.parse({**SMALL, "name": name, "seeds": [2]}) for name in ("t-a", "other-seed-1")]
+    with pytest.raises(StateError) as refused:
+        make(place, wanted, PlainTelling(Heard()))
+    assert "there is a run 'other-seed-1' already, which is none of this table" in str(refused.value)
+    assert "--prefix" in refused.value.hint
+    with place.reads() as reads:
+        assert {row.name for row in reads.runs()} == {"other-seed-1"}
+
+
+def test_seeds_that_a_group_lacks_or_has_besides_are_told(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    record_group(place, Config.parse({**SMALL, "name": "t-a", "seeds": [1, 2]}))
+    wanted = [Config.parse({**SMALL, "name": name, "seeds": [2, 7]}) for name in ("t-a", "t-b")]
+    assert seeds_apart(wanted, recorded(place, wanted)) == [
+        "Group t-a has more seeds than were asked for, which count too: 1.", "Group t-a has no run yet of these seeds: 7."]
+
+
+def test_a_plan_tells_what_is_there(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump({**SMALL, "name": "base"}))
+    (tmp_path / "t.yaml").write_text("title: T\nconfig: base.yaml\nseeds: [1, 2]\nrows: [{name: a}, {name: b}]\n")
+    wanted = asked(read_table(tmp_path / "t.yaml"), tmp_path / "t.yaml")
+    assert [(row.begun, row.missing) for row in planned(place, wanted)] == [((), (1, 2))] * 2
+    record_group(place, wanted.configs[0].model_copy(update={"seeds": (1,)}))
+    assert [(row.over, row.begun, row.missing) for row in planned(place, wanted)] == [((), (1,), (2,)), ((), (), (1, 2))]

@@ -61,7 +61,10 @@ def test_every_table_of_the_project_has_valid_rows(file: Path) -> None:
 @pytest.mark.parametrize(("text", "expected"), [
     (TABLE.replace("title: A table", "titel: A table"), "titel: unknown key; did you mean title?"),
     (TABLE.replace("name: ewc", "name: clnp"), "rows: two rows have one name; give each a name of its own"),
-    (TABLE.replace("name: ewc", "name: a b"), "rows[1].name"),
+    (TABLE.replace("name: ewc", "name: a b"), "rows[1].name: is 'a b', and is to be a part of runs' names; take at most 40"),
+    (TABLE.replace("strength=7", "strength=7, 'seeds=[7]'"), "rows[1].set: holds 'seeds=[7]', which has no meaning in a table"),
+    (TABLE.replace("strength=7", "strength=7, name=foo"), "rows[1].set: holds 'name=foo', which has no meaning in a table"),
+    (TABLE.replace("config: base.yaml", "config: base.yaml\nset: [bogus]"), "set: holds 'bogus', which assigns nothing"),
     ("[]", "holds a list, not sections of keys"),
 ])
 def test_what_is_no_table(path: Path, text: str, expected: str) -> None:
@@ -134,3 +137,13 @@ def test_what_is_asked_for(path: Path) -> None:
         ("mine-clnp", (1,), 2), ("mine-ewc", (1,), 2)]
     assert less.notes == ("Made with --tasks 2 --width 0.5 --set training.epochs=4, so the paper's numbers are of another "
                           "experiment.",)
+
+
+def test_where_runs_work_makes_no_other_experiment(path: Path) -> None:
+    assert asked(read_table(path), path, overrides=["resources.gpus_per_trial=0.5"]).notes == ()
+
+
+def test_rows_of_other_tasks_are_no_table(path: Path) -> None:
+    path.write_text(TABLE.replace("baseline.strength=7", "baseline.strength=7, benchmark.tasks=2"))
+    with pytest.raises(ConfigError, match=r"row ewc of .* has other tasks than row clnp: benchmark is not the same"):
+        asked(read_table(path), path)
