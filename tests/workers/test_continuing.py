@@ -148,7 +148,7 @@ def test_after_its_process_was_killed(trial: Trials, tmp_path: Path, storage: st
     _, whole = finish(jobs.run_trial(spec, str(tmp_path / "undisturbed"), MARGIN))
     program = f"""
 import os, signal, torch
-import workers.training
+from clnp_core.partition import FreeNetwork
 from workers import jobs
 from tests.workers.test_continuing import ALWAYS, MARGIN, HeadKind, images
 from workers.packs import running
@@ -156,16 +156,13 @@ from workers.spec import StageSpec, TrialSpec
 torch.set_num_threads(1)
 spec = TrialSpec(StageSpec.from_json({spec.stage.to_json()!r}), 0, {spec.alpha!r}, {spec.learning_rate!r}, {spec.seed!r})
 assert spec.key() == {spec.key()!r}
-make, steps = workers.training.optimizer_of, [0]
-def die(*arguments):
+draw, steps = FreeNetwork.draw_dropout, [0]
+def deadly(free, samples):
     steps[0] += 1
     if steps[0] == 12:
         os.kill(os.getpid(), signal.SIGKILL)
-def deadly(*arguments):
-    optimizer = make(*arguments)
-    optimizer.register_step_pre_hook(die)
-    return optimizer
-workers.training.optimizer_of = deadly
+    return draw(free, samples)
+FreeNetwork.draw_dropout = deadly
 for _ in jobs.run_trial(spec, {storage!r}, MARGIN, running.checkpoint_of([spec], {storage!r}, ALWAYS)):
     pass
 """
