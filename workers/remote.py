@@ -15,6 +15,7 @@ import ray
 
 from clnp_core.errors import ClnpError, RunFailedError
 from workers import output
+from workers.gpu_memory import too_little
 
 Result = TypeVar("Result")
 
@@ -92,12 +93,19 @@ def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
                 submitted.retries_left -= 1
                 submitted.again()
                 continue
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            raise RunFailedError(f"a worker failed: {reason}",
+            raise RunFailedError(f"a worker failed: {_reason(error)}",
                                  "see Ray's logs on that machine; resume the run to try again") from error
         if isinstance(outcome, Refused):
             raise outcome.error
         return outcome
+
+
+def _reason(error: ray.exceptions.RayError) -> str:
+    """In one line: of an error that the job raised its own words, of another what Ray ends with."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, Exception):
+        return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def _guarded(time_limit_seconds: float | None, place: output.Place | None, job: Callable[..., Result],
@@ -111,8 +119,11 @@ def _guarded(time_limit_seconds: float | None, place: output.Place | None, job: 
         if error.__cause__ is not None:
             traceback.print_exc()  # where in a user's own code it went wrong
         return Refused(error)
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
+        memory = too_little(error)
+        if memory is not None:
+            return Refused(memory)
         raise
     finally:
         faulthandler.cancel_dump_traceback_later()

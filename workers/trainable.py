@@ -14,13 +14,13 @@ from decimal import Decimal
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 
 from clnp_core.errors import ClnpError
 from workers import jobs, output
 from workers.environment import host_name
 from workers.epochs import Epoch
+from workers.gpu_memory import too_little
 from workers.packs import running
 from workers.spec import StageSpec, TrialSpec
 from workers.training import DivergedError
@@ -116,16 +116,13 @@ class Pack(tune.Trainable):
                 if not self._training:
                     deque(self._steps, maxlen=0)  # what is left to do behind the last result
                     return self._ended(members)
-        except torch.OutOfMemoryError as error:
-            return self._all_ended(members, "error", f"the GPU has too little memory: {str(error).splitlines()[0]}\n"
-                                   "lower resources.trials_per_pack, or raise resources.gpus_per_trial")
         except ClnpError as error:
             if error.__cause__ is not None:
                 traceback.print_exc()  # where in a user's own code it went wrong
             return self._all_ended(members, "error", str(error))
         except Exception as error:
             traceback.print_exc()
-            return self._all_ended(members, "error", f"{type(error).__name__}: {error}")
+            return self._all_ended(members, "error", str(too_little(error) or f"{type(error).__name__}: {error}"))
         return self._report(members)
 
     def _report(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option, command_line, reading
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, command_line, reading
 from orchestrator.comparison.words import cautions, interval, seconds, spread
 from orchestrator.text.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
               help="What p must be below for a difference to be claimed.")
+@click.option("--after-task", metavar="K", type=click.IntRange(1, MAX_COUNT),
+              help="As they were after task K, runs that are still under way among them.")
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path),
               help="Write the table, figures over seeds and the records of every run there.")
 @as_json_option
 @click.pass_obj
-def compare(settings: Settings, names: tuple[str, ...], level: float, output: Path | None, as_json: bool) -> None:
+def compare(settings: Settings, names: tuple[str, ...], level: float, after_task: int | None, output: Path | None,
+            as_json: bool) -> None:
     """Hold runs, or groups of several seeds, against each other.
 
     The first is compared with each of the others: means over seeds, and exact permutation tests. A run that is not completed
@@ -34,7 +37,7 @@ def compare(settings: Settings, names: tuple[str, ...], level: float, output: Pa
     from orchestrator.comparison.compare import compare as held_against
 
     with reading(settings) as reads:
-        found = held_against(reads, names, level)
+        found = held_against(reads, names, level, after_task)
         if output is not None:
             from orchestrator.comparison.writing import Line, files
             from orchestrator.reporting.folder import write_folder

@@ -36,12 +36,14 @@ LONGEST_SEED = 18
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
 @click.option("--dry-run", is_flag=True, help="Show which runs there are and which are missing; write and start nothing.")
 @click.option("--only-write", is_flag=True, help="Start nothing; write what the runs have reached so far.")
+@click.option("--after-task", metavar="K", type=click.IntRange(1, MAX_COUNT),
+              help="With --only-write: as the runs were after task K, those that are still under way among them.")
 @telling_options
 @as_json_option
 @click.pass_obj
 def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
               at_once: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
-              only_write: bool, telling: str, hooks: Sequence[str], as_json: bool) -> int:
+              only_write: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
     """Make TABLE of the paper: launch what is missing, write it.
 
     The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
@@ -64,6 +66,8 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
         raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
     if prefix is not None and not prefix.strip():
         raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
+    if after_task is not None and not only_write:
+        raise UsageProblem("--after-task is of what has been run", "give --only-write too; --tasks K makes shorter sequences")
     path = find_table(table)
     wanted = asked(_with_rows(read_table(path), path, rows), path, _seeds(seeds), tasks, width, overrides, prefix)
     worst, place = 0, Place.of(settings.url)
@@ -88,7 +92,7 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     lines = [Line(row.name, row.paper.accuracy, row.paper.used, wanted.seeds)
              for row, config in sorted(zip(wanted.rows, wanted.configs, strict=True), key=lambda pair: not there[pair[1].name])]
     with reading(settings) as reads:
-        found = compare(reads, names)
+        found = compare(reads, names, after_task=after_task)
         command = command_line(sys.argv[1:], "reproduce")
         write_folder(folder, wanted.name, files(reads, wanted.title, lines, found, command, notes))
     if as_json:

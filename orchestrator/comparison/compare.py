@@ -46,23 +46,33 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Methods side by side, and what may be said of the first one against each of the others, in words."""
+    """Methods side by side, and what may be said of the first one against each of the others, in words.
+
+    Attributes:
+        sides: in the order in which they were named.
+        claims: a sentence for each of the others, and one for all of them.
+        after_task: everything is as it was after this task; None for whole sequences.
+    """
 
     sides: tuple[Side, ...]
     claims: tuple[str, ...]
+    after_task: int | None
 
 
-def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparison:
+def compare(reads: Reads, names: Sequence[str], level: float = 0.05, after_task: int | None = None) -> Comparison:
     """Hold runs or groups against each other.
 
     Args:
         reads: of the database.
         names: of runs or groups, the one that is of interest first.
         level: below which p must be for a difference to be claimed.
+        after_task: hold them against each other as they were after this task, those that are still under way or have ended
+            early among them; None for completed runs as they are.
 
     Raises:
         NotFoundError: a name is neither.
-        ConfigError: a run is named twice, they have other tasks, or the level is not between 0 and 1.
+        ConfigError: a run is named twice, they have other tasks or fewer than ``after_task``, or the level is not between 0
+            and 1.
     """
     require_level(level)
     if len(set(names)) < len(names):
@@ -74,14 +84,14 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05) -> Comparis
         if group is not None:
             raise ConfigError(f"{name} and {group} have runs in common", "compare what differs")
     references = _references(reads, [run for of_name in runs.values() for run in of_name])
-    sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed))
+    sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed), after_task)
                                for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
     _require_same_tasks(reads, sides)
     tests = {other.name: _test(sides[0], other) for other in sides[1:]}
     said = [claim(test, sides[0].name, name, level) if isinstance(test, PermutationTest) else test
             for name, test in tests.items()]
     of_all = together({name: test for name, test in tests.items() if isinstance(test, PermutationTest)}, level)
-    return Comparison(sides, tuple(dict.fromkeys(said if of_all is None else [*said, of_all])))
+    return Comparison(sides, tuple(dict.fromkeys(said if of_all is None else [*said, of_all])), after_task)
 
 
 def _runs_of(reads: Reads, name: str) -> list[str]:

@@ -6,11 +6,13 @@ from fractions import Fraction
 from itertools import groupby
 
 from clnp_core.architecture import Architecture
+from clnp_core.errors import ConfigError
 from clnp_core.metrics import AccuracyMatrix, CommittedStage, Counts, RunMetrics, graceful_loss, run_metrics
 from clnp_core.parameters import UsedWidths, divided_parameters, whole_parameters
 from db.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, RunRow, TrialRow
 from db.states import RunState, TrialState
+from workers.methods import Method
 
 PRUNES = "clnp"
 """The method whose networks are pruned, so that a graceful loss and a capacity have a meaning."""
@@ -45,9 +47,9 @@ class Measured:
         run: its name.
         method: how it learns.
         seed: of the run.
-        state: only a completed run is averaged.
+        state: only a completed run is averaged, or with ``after_task`` one that has got so far.
         benchmark: its tasks.
-        tasks: how many it has.
+        tasks: how many it has; with ``after_task`` how many count.
         tasks_learnt: how many are committed.
         metrics: of its accuracy matrix on test data; None before the first commit.
         exact_accuracy: its average accuracy as the fraction that it is, by which tests of significance tell ties.
@@ -61,6 +63,7 @@ class Measured:
         failed_trials: trials that diverged, timed out or failed for good.
         failures: what befell them, each kind once.
         environment: what two results must share to be comparable bit for bit, such as device, torch and code.
+        after_task: everything is as it was after this task, whatever was learnt since; None for all there is.
     """
 
     run: str
@@ -80,43 +83,51 @@ class Measured:
     failed_trials: int
     failures: tuple[str, ...]
     environment: Mapping[str, str]
+    after_task: int | None
 
     @property
     def counts(self) -> bool:
-        """Whether it may be averaged with others: all of its tasks are learnt."""
-        return self.state is RunState.COMPLETED and self.metrics is not None
+        """Whether it may be averaged with others: all tasks that count are learnt."""
+        return self.metrics is not None and (self.state is RunState.COMPLETED if self.after_task is None
+                                             else self.tasks_learnt == self.after_task)
 
 
-def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = None) -> Measured:
+def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = None,
+            after_task: int | None = None) -> Measured:
     """Measure a run from its records; nothing is computed anew.
 
     Args:
         reads: of the database.
         run: its name.
         from_scratch: by task the test counts of a network that was trained on it alone, for forward transfer.
+        after_task: as in :class:`Measured`.
 
     Raises:
         NotFoundError: no such run.
+        ConfigError: the run has fewer tasks, or learns them at once.
         StateError: its records are impossible.
     """
     row = reads.run(run)
-    matrix = reads.accuracy_matrix(run)
+    if after_task is not None:
+        _require_task(row, after_task)
+    last_task = row.tasks if after_task is None else after_task
+    matrix = [cell for cell in reads.accuracy_matrix(run) if cell.after_task <= last_task]
     cells = {(cell.after_task, cell.on_task): (cell.test_correct, cell.test_total) for cell in matrix}
     counted = AccuracyMatrix.of(cells) if cells else None
     metrics = None if counted is None else run_metrics(counted, from_scratch)
-    capacity = reads.capacity(run)
+    capacity = [layer for layer in reads.capacity(run) if layer.task <= last_task]
     last = max((layer.task for layer in capacity), default=0)
     prunes = row.method == PRUNES
     used = tuple(100 * layer.used_fraction for layer in capacity if layer.task == last) if prunes and capacity else None
-    trials = reads.trials(run)
+    trials = [trial for trial in reads.trials(run) if trial.task <= last_task]
     failed = [trial for trial in trials if trial.state is TrialState.FAILED]
     return Measured(
-        row.name, row.method, row.seed, row.state, row.benchmark, row.tasks, 0 if counted is None else counted.tasks, metrics,
+        row.name, row.method, row.seed, row.state, row.benchmark, last_task, 0 if counted is None else counted.tasks, metrics,
         None if counted is None else counted.average_accuracy(), _val_accuracy(matrix),
-        _graceful(reads, row) if prunes else None, used, _parameters(reads, row, capacity),
-        _cost(reads, run, trials),
+        _graceful(reads, row, last_task) if prunes else None, used, _parameters(reads, row, capacity),
+        _cost(reads, run, trials, last_task),
         len(failed), tuple(sorted({trial.failure_kind.value for trial in failed if trial.failure_kind is not None})),
-        {name: str(value) for name, value in (row.environment or {}).items()})
+        {name: str(value) for name, value in (row.environment or {}).items()}, after_task)
 
 
 def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:
@@ -125,11 +136,21 @@ def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:
             if cell.after_task == cell.on_task}
 
 
-def _graceful(reads: Reads, row: RunRow) -> float | None:
+def _require_task(row: RunRow, task: int) -> None:
+    if task > row.tasks:
+        raise ConfigError(f"run {row.name} has {row.tasks} tasks, and so none after which {task} are learnt",
+                          f"ask for at most {row.tasks}")
+    if row.method == Method.JOINT:
+        raise ConfigError(f"run {row.name} learns all tasks at once, so it has no network of {task} of them",
+                          "leave joint training out, or compare whole sequences")
+
+
+def _graceful(reads: Reads, row: RunRow, last_task: int) -> float | None:
     best = {selection.task: selection.best_val_correct for selection in reads.selections(row.name)}
     stages = [CommittedStage(commit.task, best[commit.task], commit.val_correct, commit.val_total)
               for commit in reads.commits(row.name)
-              if commit.val_correct is not None and commit.val_total is not None and commit.task in best]
+              if commit.val_correct is not None and commit.val_total is not None and commit.task in best
+              and commit.task <= last_task]
     mean = graceful_loss(stages).mean
     return None if mean is None else float(mean)
 
@@ -159,13 +180,13 @@ def _parameters(reads: Reads, row: RunRow, capacity: Sequence[CapacityRow]) -> i
     return whole_parameters(widths.architecture, last, last if row.method == SCRATCH else 1)
 
 
-def _cost(reads: Reads, run: str, trials: Sequence[TrialRow]) -> Cost:
+def _cost(reads: Reads, run: str, trials: Sequence[TrialRow], last_task: int) -> Cost:
     """The jobs of a task run where its trials do."""
     on_gpu = {trial.task: trial.device is not None and trial.device.startswith("cuda") for trial in trials}
     of_trials = [(trial.task, trial.total_seconds or 0.0) for trial in trials if trial.reused_from is None]
     of_scans = [(selection.task, selection.scan_seconds) for selection in reads.selections(run)]
     of_commits = [(commit.task, commit.commit_seconds) for commit in reads.commits(run)]
-    everything = [*of_trials, *of_scans, *of_commits]
-    gpu = sum(seconds for task, seconds in everything if on_gpu.get(task, False))
-    whole = sum(seconds for _, seconds in everything)
-    return Cost(whole - gpu, gpu, *(sum(seconds for _, seconds in part) for part in (of_trials, of_scans, of_commits)))
+    parts = [[(task, seconds) for task, seconds in part if task <= last_task] for part in (of_trials, of_scans, of_commits)]
+    gpu = sum(seconds for part in parts for task, seconds in part if on_gpu.get(task, False))
+    by_part = [sum(seconds for _, seconds in part) for part in parts]
+    return Cost(sum(by_part) - gpu, gpu, *by_part)

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 def cautions(found: "Comparison") -> list[str]:
     """What a reader of the numbers must know: which runs are not averaged, and in what the environments of runs differ."""
-    return [*_left_out(found), *_made_otherwise(found)]
+    return [*_not_to_the_end(found), *_left_out(found), *_made_otherwise(found)]
+
+
+def _not_to_the_end(found: "Comparison") -> list[str]:
+    if found.after_task is None:
+        return []
+    return [f"Everything is as it was after {plural(found.after_task, 'task')}, whatever the runs have learnt since."]
 
 
 def _left_out(found: "Comparison") -> list[str]:

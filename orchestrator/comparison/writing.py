@@ -108,10 +108,11 @@ def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, 
     lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |" for cells in table_rows(rows, found)]
     seeds = sorted({run.seed for side in found.sides for run in side.runs if run.counts})
     of_seeds = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
-    lines += ["", f"Mean ± standard deviation over completed runs ({of_seeds}); test and validation accuracy after the last "
-              "task, over all tasks; the interval is Student's, of the mean. Backward and forward transfer and graceful loss "
-              "in percentage points. Parameters are those that all tasks together need. Seconds are those of trials, "
-              "θ* and commits, a seed, whatever ran side by side."]
+    which = "completed runs" if found.after_task is None else "runs"
+    lines += ["", f"Mean ± standard deviation over {which} ({of_seeds}); test and validation accuracy after the last task, "
+              "over all tasks; the interval is Student's, of the mean. Backward and forward transfer and graceful loss in "
+              "percentage points. Parameters are those that all tasks together need. Seconds are those of trials, θ* and "
+              "commits, a seed, whatever ran side by side."]
     lines += [f"\n{said}" for said in (*notes, *cautions(found), *found.claims)]
     return "\n".join(lines) + "\n"
 
@@ -168,9 +169,10 @@ def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str
     from orchestrator.figures.methods import methods_figure, usage_figure
 
     averaged = {line.name: [run for run in side.runs if run.counts] for line, side in zip(lines, found.sides, strict=False)}
-    cells = {name: {run.run: reads.accuracy_matrix(run.run) for run in runs} for name, runs in averaged.items() if runs}
-    used = {name: {run.run: reads.capacity(run.run) for run in runs} for name, runs in averaged.items()
-            if runs and runs[0].used_percent is not None}
+    cells = {name: {run.run: [cell for cell in reads.accuracy_matrix(run.run) if cell.after_task <= run.tasks] for run in runs}
+             for name, runs in averaged.items() if runs}
+    used = {name: {run.run: [layer for layer in reads.capacity(run.run) if layer.task <= run.tasks] for run in runs}
+            for name, runs in averaged.items() if runs and runs[0].used_percent is not None}
     pruned = {side.name: next((run.run for run in side.runs if run.counts and run.used_percent is not None), None)
               for side in found.sides}
     charts: dict[str, drawing.Chart] = {f"{side}-{name}": run_figure(reads, run, name) for side, run in pruned.items()

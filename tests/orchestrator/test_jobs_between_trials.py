@@ -9,6 +9,7 @@ from clnp_core.errors import RunFailedError
 from db.states import RunState
 from tests.orchestrator.runs import Laboratory
 from tests.orchestrator.test_tune_driver import config
+from workers.remote import fetch, submit
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
@@ -35,3 +36,17 @@ def test_a_job_whose_worker_is_killed_is_started_again(tmp_path: Path, limit: fl
     laboratory = Laboratory(tmp_path)
     assert laboratory.launch(config(tmp_path, resources={"job_time_limit_seconds": limit})).state is RunState.COMPLETED
     assert not (tmp_path / "die-job").exists()
+
+
+def _raises(message: str) -> None:
+    raise RuntimeError(message)
+
+
+@pytest.mark.parametrize(("message", "expected"), [
+    ("it broke\nCompile with `TORCH_USE_CUDA_DSA`\n", "a worker failed: RuntimeError: it broke\nsee Ray's logs"),
+    ("CUDA error: out of memory\nmore", "the GPU has too little memory: CUDA error: out of memory\nraise resources.gpus"),
+])
+def test_what_a_job_raises_is_told_in_its_own_first_words(message: str, expected: str) -> None:
+    with pytest.raises(RunFailedError) as caught:
+        fetch(submit(_raises, message, cpus=0, gpus=0), lambda: False)
+    assert str(caught.value).startswith(expected)

@@ -1,0 +1,22 @@
+"""A GPU without room is told in the same words, whichever library found out."""
+
+import pytest
+import torch
+
+from workers.gpu_memory import too_little
+
+
+@pytest.mark.parametrize("error", [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 32.00 MiB.\nmore"),
+    RuntimeError("CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+], ids=["torch", "CUDA", "cuBLAS"])
+def test_what_means_that_there_is_no_room(error: Exception) -> None:
+    told = too_little(error)
+    assert told is not None
+    assert told.message == f"the GPU has too little memory: {str(error).splitlines()[0]}"
+    assert told.hint.startswith("raise resources.gpus_per_trial")
+
+
+def test_other_errors_are_left_alone() -> None:
+    assert too_little(RuntimeError("CUDA error: an illegal memory access was encountered")) is None

@@ -1,0 +1,17 @@
+"""Telling that a GPU has too little memory from the several ways in which libraries say it."""
+
+import torch
+
+from clnp_core.errors import RunFailedError
+
+_SAID = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What is in the message of an error that torch passes on from below."""
+
+
+def too_little(error: Exception) -> RunFailedError | None:
+    """The error as people should read it; None where it is another one."""
+    message = str(error)
+    if not isinstance(error, torch.OutOfMemoryError) and not any(said in message for said in _SAID):
+        return None
+    return RunFailedError(f"the GPU has too little memory: {message.splitlines()[0]}",
+                          "raise resources.gpus_per_trial so that fewer trials share it, or lower resources.trials_per_pack")
