@@ -16,7 +16,7 @@ COLOURS = (BLUE, ORANGE, PURPLE, SLATE, "#2a9d6f", "#c2477f", "#a08a2a", "#4b5fc
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 """Of the methods as well: colour alone does not tell them apart for everybody."""
 
-DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
+DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [14, 4], [1, 5])
 """Of the hidden layers, first to last; again from the first where there are more."""
 
 
@@ -71,7 +71,7 @@ def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[CapacityRow]]]) ->
         tooltip=[alt.Tooltip("method:N"), alt.Tooltip("layer:N"), alt.Tooltip("task:O", title="after task"),
                  alt.Tooltip("mean:Q", title="used %", format=".1f"), alt.Tooltip("low:Q", title="lowest run", format=".1f"),
                  alt.Tooltip("high:Q", title="highest run", format=".1f"), alt.Tooltip("runs:Q")])
-    dash = alt.StrokeDash("layer:N", title=None, sort=layers, legend=alt.Legend(orient="top", symbolStrokeWidth=2),
+    dash = alt.StrokeDash("layer:N", title=None, sort=layers, legend=alt.Legend(orient="top", symbolStrokeWidth=2, symbolSize=1000),
                           scale=alt.Scale(domain=layers, range=[DASHES[index % len(DASHES)] for index in range(len(layers))]))
     return layered([base.mark_line(strokeWidth=2).encode(strokeDash=dash),
                     base.mark_area(opacity=FAINT).encode(y="low:Q", y2="high:Q", detail="layer:N"),
