@@ -1,4 +1,4 @@
-"""What a training step costs on a GPU: alone, recorded as a graph, and in packs; beside the plain loop and what the GPU can do.
+"""What a step costs on a GPU: kernel by kernel, as a graph, and in packs; beside the plain loop and what the GPU can do.
 
     python benchmarks/bench_gpu.py [ROUNDS]
 
@@ -22,11 +22,13 @@ from pathlib import Path
 
 import torch
 
+import workers.training
 from benchmarks import plain_loop
 from clnp_core.errors import DataError
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp
 from workers.loading import this_device
+from workers.optimizers import takes_graphs
 from workers.packs.running import run_pack
 from workers.packs.training import train_pack
 from workers.samples import Samples, TaskData
@@ -71,9 +73,10 @@ def plain() -> Iterator[None]:
         yield
 
 
-def eager(precision: str = "float32") -> Iterator[None]:
-    """Epochs of one trial in the plain loop of ``workers.training``."""
+def alone(precision: str = "float32", graphs: bool = True) -> Iterator[None]:
+    """Epochs of one trial in the loop of ``workers.training``, its steps as graphs or one kernel after the other."""
     [trial] = grid(1, precision)
+    workers.training.takes_graphs = takes_graphs if graphs else lambda optimizer: False
     for _ in train(trial, empty_network(trial.stage.architecture).to(this_device()), data()):
         yield
 
@@ -132,9 +135,10 @@ def steps(count: int) -> None:
     lowest = floors()
     variants: dict[str, tuple[int, str, Callable[[], Iterator[None]]]] = {"plain loop": (1, "float32", plain)}
     for precision in lowest:
-        variants[f"one trial, {precision}"] = 1, precision, lambda precision=precision: eager(precision)
+        for name, graphs in (("one trial, kernel by kernel", False), ("one trial", True)):
+            variants[f"{name}, {precision}"] = 1, precision, lambda precision=precision, graphs=graphs: alone(precision, graphs)
         for size in (1, 4, 16, 64):
-            name = f"a pack of {size}, {precision}" if size > 1 else f"one trial as a graph, {precision}"
+            name = f"a pack of {size}, {precision}"
             variants[name] = size, precision, lambda size=size, precision=precision: packed(size, precision)
     print("\n| variant | µs a trial's step | × plain loop | × the floor | GB at the peak |\n|---|---|---|---|---|")
     plain_seconds = None
@@ -172,7 +176,7 @@ def shared() -> None:
 
 def sharing() -> None:
     """One of the processes: three epochs when it is told to."""
-    rounds = eager()
+    rounds = alone()
     next(rounds), next(rounds)
     print("ready", flush=True)
     sys.stdin.readline()

@@ -71,7 +71,8 @@ def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[CapacityRow]]]) ->
         tooltip=[alt.Tooltip("method:N"), alt.Tooltip("layer:N"), alt.Tooltip("task:O", title="after task"),
                  alt.Tooltip("mean:Q", title="used %", format=".1f"), alt.Tooltip("low:Q", title="lowest run", format=".1f"),
                  alt.Tooltip("high:Q", title="highest run", format=".1f"), alt.Tooltip("runs:Q")])
-    dash = alt.StrokeDash("layer:N", title=None, sort=layers, legend=alt.Legend(orient="top", symbolStrokeWidth=2, symbolSize=1000),
+    legend = alt.Legend(orient="top", symbolStrokeWidth=2, symbolSize=1000)
+    dash = alt.StrokeDash("layer:N", title=None, sort=layers, legend=legend,
                           scale=alt.Scale(domain=layers, range=[DASHES[index % len(DASHES)] for index in range(len(layers))]))
     return layered([base.mark_line(strokeWidth=2).encode(strokeDash=dash),
                     base.mark_area(opacity=FAINT).encode(y="low:Q", y2="high:Q", detail="layer:N"),

@@ -1,16 +1,19 @@
 """Runs held against each other, from records of which every number is known."""
 
 
+import dataclasses
 from fractions import Fraction
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
 from clnp_core.errors import ConfigError, NotFoundError
 from db.reads import Reads
 from orchestrator.cli.comparing import comparison_text
 from orchestrator.comparison.compare import compare
 from orchestrator.comparison.measured import measure
+from orchestrator.comparison.words import cautions
 from tests.orchestrator.comparison.conftest import learnt
 
 
@@ -110,3 +113,58 @@ def test_what_cannot_be_compared(engine: Engine) -> None:
         compare(reads, ["c"])
     with pytest.raises(ConfigError, match="group d holds runs of several methods: clnp, ewc"):
         compare(reads, ["d"])
+
+
+class TestAfterATask:
+    """Runs held against each other as they were after a task, whatever has become of them since."""
+
+    def test_only_what_was_learnt_until_then_counts(self, engine: Engine) -> None:
+        learnt(engine, "whole", 1, [[270], [240, 285], [150, 200, 290]])
+        then, alone = measure(Reads(engine), "whole", after_task=2), measure(Reads(engine), "whole")
+        assert then.metrics is not None and then.metrics.average_accuracy == pytest.approx(0.875)
+        assert (then.tasks, then.tasks_learnt, then.counts) == (2, 2, True)
+        assert then.used_percent == pytest.approx((50, 50)) and then.used_percent != alone.used_percent
+        assert then.val_accuracy == pytest.approx((0.8 + 0.95) / 2)
+        assert then.cost.trial_seconds == pytest.approx(alone.cost.trial_seconds * 2 / 3)
+        assert then.parameters is not None and alone.parameters is not None and then.parameters < alone.parameters
+
+    def test_a_run_under_way_counts_and_one_that_has_not_got_so_far_does_not(self, engine: Engine) -> None:
+        learnt(engine, "a-1", 1, [[270], [240, 285]], tasks=5, group="a")
+        learnt(engine, "a-2", 2, [[270]], tasks=5, group="a")
+        learnt(engine, "b-1", 1, [[260], [200, 280]], tasks=5, method="ewc", group="b")
+        found = compare(Reads(engine), ["a", "b"], after_task=2)
+        assert [side.summaries["average_accuracy_percent"].n for side in found.sides] == [1, 1]
+        assert "one seed supports no claim about the methods" in found.claims[0]
+        said = comparison_text(found, None)
+        assert "Everything is as it was after 2 tasks, whatever the runs have learnt since." in said
+        assert "a-2 is stopped with 1 of 2 tasks learnt: it is not averaged." in said
+        assert compare(Reads(engine), ["a", "b"]).sides[0].summaries["average_accuracy_percent"].n == 0
+
+    def test_what_has_no_such_task(self, engine: Engine) -> None:
+        learnt(engine, "short", 1, [[270], [240, 285]])
+        learnt(engine, "joint", 1, [[270], [240, 285]], method="joint")
+        with pytest.raises(ConfigError, match="run short has 2 tasks, and so none after which 3 are learnt"):
+            compare(Reads(engine), ["short"], after_task=3)
+        with pytest.raises(ConfigError, match="run joint learns all tasks at once, so it has no network of 1 of them"):
+            compare(Reads(engine), ["joint"], after_task=1)
+
+
+def test_runs_that_were_made_otherwise_are_told_apart(engine: Engine) -> None:
+    for name, method in (("a", "clnp"), ("b", "ewc"), ("c", "si")):
+        learnt(engine, name, 1, [[270]], method=method)
+    found = compare(Reads(engine), ["a", "b", "c"])
+    sides = [dataclasses.replace(side, runs=tuple(dataclasses.replace(run, environment={"device": device, "torch": "2"})
+                                                  for run in side.runs))
+             for side, device in zip(found.sides, ("cpu", "H100", "cpu"), strict=True)]
+    assert cautions(dataclasses.replace(found, sides=tuple(sides))) == [
+        "Not all runs have the same device: cpu (a, c); H100 (b)."]
+
+
+def test_a_trial_that_was_taken_over_cost_nothing(engine: Engine) -> None:
+    learnt(engine, "first", 1, [[270]])
+    before = measure(Reads(engine), "first").cost
+    with Session(engine) as session:
+        session.execute(text("UPDATE clnp_trials SET reused_from = 'another'"))
+        session.commit()
+    after = measure(Reads(engine), "first").cost
+    assert after.trial_seconds == 0 and after.commit_seconds == before.commit_seconds > 0
