@@ -32,6 +32,7 @@ class Graphs:
         """
         self._step, self._rehearse = step, rehearse
         self._memory = torch.cuda.graph_pool_handle()  # which graphs share: they never run side by side
+        self._aside = torch.cuda.Stream()
         self._taken: dict[int, int] = {}
         self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Dropout]] = {}
 
@@ -41,7 +42,7 @@ class Graphs:
         if samples not in self._recorded:
             if self._rehearse is None and self._taken.get(samples, 0) < WITHOUT_A_GRAPH:
                 self._taken[samples] = self._taken.get(samples, 0) + 1
-                _aside(self._step, batch, dropout)
+                self._beside(self._step, batch, dropout)
                 return
             self._recorded[samples] = self._record(batch, dropout)
         graph, own_batch, own_dropout = self._recorded[samples]
@@ -55,18 +56,16 @@ class Graphs:
         """A graph, and the tensors that it reads; recording computes nothing."""
         own_batch, own_dropout = batch.clone(), [tuple(factors.clone() for factors in layer) for layer in dropout]
         if self._rehearse is not None:
-            _aside(self._rehearse, own_batch, own_dropout)
+            self._beside(self._rehearse, own_batch, own_dropout)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._memory):
             self._step(own_batch, own_dropout)
         return graph, own_batch, own_dropout
 
-
-def _aside(step: Step, batch: Tensor, dropout: Dropout) -> None:
-    """On a stream of its own, as a recording is: what is prepared there is what the recording finds."""
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch would rather have an optimizer for graphs in a graph from the start
-        step(batch, dropout)
-    torch.cuda.current_stream().wait_stream(aside)
+    def _beside(self, step: Step, batch: Tensor, dropout: Dropout) -> None:
+        """On another stream than the current one, as torch asks of what is run before a recording."""
+        self._aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._aside), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch would rather have an optimizer for graphs in a graph from the start
+            step(batch, dropout)
+        torch.cuda.current_stream().wait_stream(self._aside)

@@ -15,7 +15,7 @@ from orchestrator.text.output import note, plain, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 
 if TYPE_CHECKING:
-    from orchestrator.place import Place
+    from orchestrator.reproducing.planned import PlannedRow
     from orchestrator.reproducing.tables import Asked, Table
 
 
@@ -54,10 +54,11 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     from orchestrator.cli.groups import hook_options, listening
     from orchestrator.comparison.compare import compare
     from orchestrator.comparison.words import cautions
-    from orchestrator.comparison.writing import HEADINGS, Line, files, table_rows
+    from orchestrator.comparison.writing import FILES, HEADINGS, Line, files, table_rows
     from orchestrator.groups.driving import STOPPED
     from orchestrator.place import Place
     from orchestrator.reporting.folder import check_folder, prepare_folder, write_folder
+    from orchestrator.reproducing.planned import planned
     from orchestrator.reproducing.running import make, recorded, seeds_apart
     from orchestrator.reproducing.tables import asked, find_table, read_table
 
@@ -66,18 +67,21 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
         raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
     if prefix is not None and not prefix.strip():
         raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
+    if dry_run and only_write:
+        raise UsageProblem("--dry-run writes nothing, and --only-write does", "give one of the two")
     if after_task is not None and not only_write:
         raise UsageProblem("--after-task is of what has been run", "give --only-write too; --tasks K makes shorter sequences")
     path = find_table(table)
     wanted = asked(_with_rows(read_table(path), path, rows), path, _seeds(seeds), tasks, width, overrides, prefix)
     worst, place = 0, Place.of(settings.url)
     folder = output or Path("results") / (prefix or path.stem)
-    check_folder(folder, wanted.name, ("table.md",))
+    check_folder(folder, wanted.name, FILES)
     if dry_run:
-        _say_plan(place, wanted, as_json)
+        _say_plan(planned(place, wanted), wanted, as_json)
         return 0
     if not only_write:
-        prepare_folder(folder, wanted.name, "table.md")
+        planned(place, wanted)  # refuses settings and names before a folder is made
+        prepare_folder(folder, wanted.name, FILES)
         codes = make(place, wanted.configs, listening(telling, hooks), at_once, hook_options(hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
@@ -104,11 +108,9 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     return worst
 
 
-def _say_plan(place: "Place", wanted: "Asked", as_json: bool) -> None:
-    from orchestrator.reproducing.planned import planned
+def _say_plan(rows: "Sequence[PlannedRow]", wanted: "Asked", as_json: bool) -> None:
     from orchestrator.text.words import NOTHING, plural, ranges
 
-    rows = planned(place, wanted)
     if as_json:
         say_json({"table": wanted.name, "rows": plain(rows)})
         return

@@ -141,7 +141,7 @@ def _test(first: Side, second: Side) -> PermutationTest | str:
     known = [{seed for seed, value in of_side.items() if value is not None} for of_side in values]
     for side, seeds in zip((first, second), known, strict=True):
         if not seeds:
-            return f"{side.name} has no completed run, so nothing can be said of it."
+            return f"{side.name} has no run that counts, so nothing can be said of it."
     paired = bool(known[0] & known[1])
     return (paired_permutation_test if paired else unpaired_permutation_test)(*values)
 

@@ -182,11 +182,11 @@ def _parameters(reads: Reads, row: RunRow, capacity: Sequence[CapacityRow]) -> i
 
 def _cost(reads: Reads, run: str, trials: Sequence[TrialRow], last_task: int) -> Cost:
     """The jobs of a task run where its trials do."""
-    on_gpu = {trial.task: trial.device is not None and trial.device.startswith("cuda") for trial in trials}
+    on_gpu = {trial.task for trial in trials if trial.device is not None and trial.device.startswith("cuda")}
     of_trials = [(trial.task, trial.total_seconds or 0.0) for trial in trials if trial.reused_from is None]
     of_scans = [(selection.task, selection.scan_seconds) for selection in reads.selections(run)]
     of_commits = [(commit.task, commit.commit_seconds) for commit in reads.commits(run)]
     parts = [[(task, seconds) for task, seconds in part if task <= last_task] for part in (of_trials, of_scans, of_commits)]
-    gpu = sum(seconds for part in parts for task, seconds in part if on_gpu.get(task, False))
+    gpu = sum(seconds for part in parts for task, seconds in part if task in on_gpu)
     by_part = [sum(seconds for _, seconds in part) for part in parts]
     return Cost(sum(by_part) - gpu, gpu, *by_part)

@@ -20,6 +20,11 @@ HEADINGS = ("row", "runs", "accuracy %", "95 % interval", "paper", "validation %
             "used %", "paper used %", "parameters", "CPU seconds", "GPU seconds")
 
 
+FILES = ("table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "selections.csv", "capacity.csv",
+         "commits.csv", "events.csv", "methods.svg", "methods.png", "usage.svg", "usage.png")
+"""Those of :func:`files` that a table has whatever its runs are called; the last four once runs are completed."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
     """How a row of the table begins, what a paper reports of it, as it prints it (None where it says nothing), and for which
@@ -109,8 +114,9 @@ def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, 
     seeds = sorted({run.seed for side in found.sides for run in side.runs if run.counts})
     of_seeds = f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds) or 'none'}"
     which = "completed runs" if found.after_task is None else "runs"
-    lines += ["", f"Mean ± standard deviation over {which} ({of_seeds}); test and validation accuracy after the last task, "
-              "over all tasks; the interval is Student's, of the mean. Backward and forward transfer and graceful loss in "
+    last = "the last task" if found.after_task is None else f"task {found.after_task}"
+    lines += ["", f"Mean ± standard deviation over {which} ({of_seeds}); test and validation accuracy after {last}, over all "
+              "tasks until then; the interval is Student's, of the mean. Backward and forward transfer and graceful loss in "
               "percentage points. Parameters are those that all tasks together need. Seconds are those of trials, θ* and "
               "commits, a seed, whatever ran side by side."]
     lines += [f"\n{said}" for said in (*notes, *cautions(found), *found.claims)]
@@ -175,8 +181,8 @@ def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str
             for name, runs in averaged.items() if runs and runs[0].used_percent is not None}
     pruned = {side.name: next((run.run for run in side.runs if run.counts and run.used_percent is not None), None)
               for side in found.sides}
-    charts: dict[str, drawing.Chart] = {f"{side}-{name}": run_figure(reads, run, name) for side, run in pruned.items()
-                                        if run is not None for name in (ACCURACY, CAPACITY)}
+    charts: dict[str, drawing.Chart] = {f"{side}-{name}": run_figure(reads, run, name, found.after_task)
+                                        for side, run in pruned.items() if run is not None for name in (ACCURACY, CAPACITY)}
     if cells:
         charts["methods"] = methods_figure(cells)
     if used:

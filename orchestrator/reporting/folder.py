@@ -8,7 +8,7 @@ not make again, because other formats were asked for, stay.
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,18 +53,18 @@ def write_folder(folder: Path, run: str, files: Mapping[str, bytes]) -> list[Wri
     return [WrittenFile(path, len(content)) for path, content in files.items()]
 
 
-def prepare_folder(folder: Path, run: str, path: str) -> None:
+def prepare_folder(folder: Path, run: str, paths: Sequence[str]) -> None:
     """See to it, long before there is something to write, that a report can be written: the folder is made, and nothing of
     another one is in the way.
 
     Args:
         folder, run: as above.
-        path: a file that the report will have.
+        paths: the files that the report will have, as far as they are known.
 
     Raises:
         ConfigError: something is in the way, or the folder cannot be written.
     """
-    check_folder(folder, run, (path, *check_folder(folder, run, ())))
+    check_folder(folder, run, tuple(paths))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,12 +1,14 @@
 """What a table has and what it would launch, before anything is written or started."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.rows import RunRow
 from db.urls import is_sqlite, resolve_url
 from orchestrator.place import Place
 from orchestrator.plan import overview
-from orchestrator.reproducing.running import recorded
+from orchestrator.reproducing.running import recorded, require_free_names
 from orchestrator.reproducing.tables import Asked
 from orchestrator.requesting import ENDED
 
@@ -40,11 +42,15 @@ def planned(place: Place, wanted: Asked) -> list[PlannedRow]:
 
     Raises:
         ConfigError: a run has other settings than its row.
+        StateError: another run has the name of one that is missing.
         DatabaseError: the database cannot be read.
     """
     address = resolve_url(place.url)
     is_there = not is_sqlite(address) or Path(str(address.database)).exists()
-    there = recorded(place, wanted.configs) if is_there else {}
+    there: Mapping[str, Sequence[RunRow]] = {}
+    if is_there:
+        there = recorded(place, wanted.configs)
+        require_free_names(place, wanted.configs, there)
     rows = []
     for row, config in zip(wanted.rows, wanted.configs, strict=True):
         ended = {run.seed: run.state in ENDED for run in there.get(config.name, ())}

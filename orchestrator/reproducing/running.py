@@ -40,7 +40,7 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
     """
     open_database(place.url, create=True).dispose()
     there = recorded(place, configs)
-    _require_free_names(place, [config for config in configs if not there[config.name]])
+    require_free_names(place, configs, there)
     missing = {config.name: _missing(config, there[config.name]) for config in configs}
     for config in configs:
         if not there[config.name]:
@@ -64,13 +64,23 @@ def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int
     return codes
 
 
-def _require_free_names(place: Place, configs: Sequence[Config]) -> None:
-    """Of what is to be recorded no group and no run may have a name that is taken."""
+def require_free_names(place: Place, configs: Sequence[Config], there: Mapping[str, Sequence[RunRow]]) -> None:
+    """Of what is to be recorded no group and no run may have a name that is taken.
+
+    Args:
+        place: the database.
+        configs: one for each row, each named like its group.
+        there: what is recorded of them (:func:`recorded`).
+
+    Raises:
+        StateError: a name is taken.
+    """
     with place.reads() as reads:
         rows = reads.runs()
     taken = {row.name for row in rows} | {row.group for row in rows}
     for config in configs:
-        for name in (config.name, *(own.name for own in config.of_each_seed(config.name))):
+        new = [own.name for own in _missing(config, there[config.name])]
+        for name in new if there[config.name] else (config.name, *new):
             if name in taken:
                 raise StateError(f"there is a run {name!r} already, which is none of this table",
                                  "name the table's runs otherwise with --prefix; `clnp ls` lists what is there")

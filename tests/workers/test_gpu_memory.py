@@ -18,5 +18,18 @@ def test_what_means_that_there_is_no_room(error: Exception) -> None:
     assert told.hint.startswith("raise resources.gpus_per_trial")
 
 
+def test_an_error_that_came_of_it_is_told_as_what_it_came_of() -> None:
+    def record() -> None:
+        try:
+            raise torch.OutOfMemoryError("")
+        finally:
+            raise RuntimeError("the recording was broken off")
+
+    with pytest.raises(RuntimeError) as caught:
+        record()
+    told = too_little(caught.value)
+    assert told is not None and told.message == "the GPU has too little memory: out of memory"
+
+
 def test_other_errors_are_left_alone() -> None:
     assert too_little(RuntimeError("CUDA error: an illegal memory access was encountered")) is None

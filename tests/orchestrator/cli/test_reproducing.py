@@ -82,6 +82,7 @@ def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcom
     (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] has no meaning for a table"),
     (("two.yaml", "--width", "nan"), "--width nan is no factor"),
     (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
+    (("two.yaml", "--dry-run", "--only-write"), "--dry-run writes nothing, and --only-write does"),
     (("two.yaml", "--after-task", "1"), "--after-task is of what has been run"),
     (("two.yaml", "--prefix", ""), "--prefix '' names nothing"),
 ])

@@ -160,6 +160,16 @@ def test_runs_that_were_made_otherwise_are_told_apart(engine: Engine) -> None:
         "Not all runs have the same device: cpu (a, c); H100 (b)."]
 
 
+def test_a_trial_that_failed_before_it_had_a_device_moves_no_seconds(engine: Engine) -> None:
+    learnt(engine, "first", 1, [[270]])
+    with Session(engine) as session:
+        last = session.execute(text("SELECT max(id) FROM clnp_trials")).scalar_one()
+        session.execute(text("UPDATE clnp_trials SET device = NULL WHERE id = :last"), {"last": last})
+        session.commit()
+    cost = measure(Reads(engine), "first").cost
+    assert cost.cpu_seconds == 0 and cost.gpu_seconds > 0
+
+
 def test_a_trial_that_was_taken_over_cost_nothing(engine: Engine) -> None:
     learnt(engine, "first", 1, [[270]])
     before = measure(Reads(engine), "first").cost

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from db.reads import Reads
 from orchestrator.comparison.compare import compare
-from orchestrator.comparison.writing import Line, files
+from orchestrator.comparison.writing import FILES, Line, files
 from tests.orchestrator.comparison.conftest import learnt
 
 
@@ -21,6 +21,7 @@ def test_a_table_its_figures_and_the_records_of_every_run(engine: Engine) -> Non
         "table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "capacity.csv", "selections.csv",
         "commits.csv", "events.csv", "configs/a-1.yaml", "configs/a-2.yaml", "configs/b.yaml", "methods.svg",
         "methods.png", "usage.svg", "usage.png", "a-accuracy.svg", "a-accuracy.png", "a-capacity.svg", "a-capacity.png"}
+    assert set(FILES) <= set(made)
     ours, theirs = csv.DictReader(made["table.csv"].decode().splitlines())
     assert (ours["row"], ours["runs"], ours["paper"], ours["paper used %"], ours["used %"]) == (
         "ours", "2", "98.42 ± 0.04", "18 / 40", "50.0 / 50.0")
@@ -67,3 +68,14 @@ def test_seeds_that_were_asked_for_and_others_count_as_asked(engine: Engine) -> 
     made = files(reads, "Other seeds", [Line("a", seeds=(2, 5, 6))], compare(reads, ["a"]), "clnp reproduce x")
     [row] = csv.DictReader(made["table.csv"].decode().splitlines())
     assert row["runs"] == "2 of 4"
+
+
+def test_after_a_task_figures_and_words_end_there(engine: Engine) -> None:
+    learnt(engine, "a", 1, [[270], [240, 285], [230, 280, 290]])
+    reads = Reads(engine)
+    then, now = (files(reads, "A", [Line("a")], compare(reads, ["a"], after_task=task), "clnp compare a") for task in (2, None))
+    assert "test and validation accuracy after task 2, over all tasks until then" in then["table.md"].decode()
+    assert "accuracy after the last task, over all tasks until then" in now["table.md"].decode()
+    for name in ("a-capacity.svg", "a-accuracy.svg", "methods.svg", "usage.svg"):
+        assert then[name] != now[name]
+    assert then["accuracy.csv"] == now["accuracy.csv"], "the records are whole"

@@ -93,12 +93,12 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 def test_a_folder_is_tried_before_there_is_anything_to_write(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "report"
-    prepare_folder(folder, "demo", "report.html")
+    prepare_folder(folder, "demo", ["report.html"])
     assert folder.is_dir() and not list(folder.iterdir())
     write_folder(folder, "demo", FILES)
-    prepare_folder(folder, "demo", "report.html")
     (folder / "tables" / "a.csv").write_bytes(b"edited")
+    prepare_folder(folder, "demo", ["report.html"])
     with pytest.raises(ConfigError, match=r"a\.csv has been changed since the report was made"):
-        prepare_folder(folder, "demo", "report.html")
+        prepare_folder(folder, "demo", [*FILES])
     with pytest.raises(ConfigError, match="cannot be written: "):
-        prepare_folder(Path("/proc/nothing"), "demo", "report.html")
+        prepare_folder(Path("/proc/nothing"), "demo", ["report.html"])

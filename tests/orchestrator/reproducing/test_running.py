@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
 from db.processes import this_owner
@@ -62,6 +64,25 @@ def test_a_name_that_is_taken_is_told_before_anything_is_recorded(tmp_path: Path
     assert "--prefix" in refused.value.hint
     with place.reads() as reads:
         assert {row.name for row in reads.runs()} == {"other-seed-1"}
+
+
+def test_a_name_of_a_run_that_a_group_lacks_is_tried_too(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    record_group(place, Config.parse({**SMALL, "name": "t-a", "seeds": [1]}))
+    record_group(place, Config.parse({**SMALL, "name": "t", "seeds": [3]}))
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump({**SMALL, "name": "base"}))
+    (tmp_path / "x.yaml").write_text("title: X\nconfig: base.yaml\nseeds: [1, 3]\nrows: [{name: b}, {name: a}]\n")
+    engine = open_database(place.url)
+    with Session(engine) as session:
+        session.execute(text("UPDATE clnp_runs SET name = 't-a-seed-3' WHERE name = 't-seed-3'"))
+        session.commit()
+    engine.dispose()
+    wanted = asked(read_table(tmp_path / "x.yaml"), tmp_path / "x.yaml", prefix="t")
+    for attempt in (lambda: planned(place, wanted), lambda: make(place, wanted.configs, PlainTelling(Heard()))):
+        with pytest.raises(StateError, match="there is a run 't-a-seed-3' already, which is none of this table"):
+            attempt()
+    with place.reads() as reads:
+        assert {row.name for row in reads.runs()} == {"t-a-seed-1", "t-a-seed-3"}
 
 
 def test_seeds_that_a_group_lacks_or_has_besides_are_told(tmp_path: Path) -> None:
