@@ -1,6 +1,7 @@
 """What every test stands on."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,10 @@ for _name in ("CLNP_DB_URL", "CLNP_STORAGE", "CLNP_TOKEN", "RAY_ADDRESS"):
     os.environ.pop(_name, None)
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
+
+# A shell lets what it starts in the background ignore Ctrl-C, and children inherit that: tests send Ctrl-C, and mean it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests share busy machines: how long one example takes says nothing. And a red build must be red again.
 settings.register_profile("clnp", deadline=None, derandomize=True, database=None)
