@@ -1,5 +1,7 @@
 """A real server on the database of the run ``tiny``, which was launched by a real command."""
 
+import gc
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -8,12 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from orchestrator.place import Place
 from orchestrator.service.app import create_app
 from orchestrator.service.listening import listen, server
 from orchestrator.service.settings import Settings
 from tests.orchestrator.cli.conftest import Recorded, recorded
+from tests.orchestrator.service.browsing import BROWSERS, MILLISECONDS, QUIET, Watched
 
 __all__ = ["recorded"]
 
@@ -59,3 +63,33 @@ def acting(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A client without a token of a service that has one, and a working folder of its own."""
     with serving(Settings(place_in(recorded.folder), token=TOKEN), tmp_path_factory.mktemp("service")) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One headless browser for all tests of a file."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed ({', '.join(BROWSERS)})")
+    expect.set_options(timeout=MILLISECONDS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield started
+        started.close()
+    gc.collect()  # what Playwright leaves to the collector goes here, and not in a test of something else
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """What most tests of a file share: the files of the page, once loaded. Tabs have tokens of their own."""
+    shared = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext, acting: httpx.Client) -> Iterator[Watched]:
+    """A page of the service with a token over the run ``tiny``, which the page does not hold."""
+    opened = Watched(context, acting.base_url)
+    yield opened
+    opened.close()

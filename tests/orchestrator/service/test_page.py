@@ -1,31 +1,11 @@
-"""The page in a real browser: a recorded run is opened, clicked through and read, and one that moves on is followed."""
+"""The page in a real browser: a recorded run is opened, clicked through and read."""
 
-import gc
 import re
-import shutil
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from benchmarks.bench_queries import RUN, fill, val_correct
-from db.session import open_database
-from db.states import FailureKind
-from orchestrator.service.settings import Settings
-from tests.orchestrator.cli.conftest import written
-from tests.orchestrator.service.conftest import TOKEN, place_in, serving
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")
-MILLISECONDS = 10_000
-"""How long anything may take to be seen; nothing waits that long but a failure."""
-
-LONG_MILLISECONDS = 120_000
-"""The same where 10,000 trials are read and drawn for the first time."""
+from tests.orchestrator.service.browsing import Watched, drawn, section
+from tests.orchestrator.service.conftest import TOKEN
 
 MIDDLE_OF_ORANGE = """canvas => {
   const {width, height} = canvas, {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
@@ -38,77 +18,6 @@ MIDDLE_OF_ORANGE = """canvas => {
   return {x: x / n * scale, y: y / n * scale};
 }"""
 """Where the chosen trial is drawn, below the legend that shows its mark as well."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One headless browser for all tests here."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser is installed ({', '.join(BROWSERS)})")
-    expect.set_options(timeout=MILLISECONDS)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=list(QUIET))
-        yield started
-        started.close()
-    gc.collect()  # what Playwright leaves to the collector goes here, and not in a test of something else
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """What most tests share: the files of the page, once loaded. Tabs have tokens of their own."""
-    shared = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield shared
-    shared.close()
-
-
-class Watched:
-    """A page that remembers what went wrong in it: errors of scripts, what the policy refused, requests to other hosts."""
-
-    def __init__(self, context: BrowserContext, base: httpx.URL) -> None:
-        self.base, self.wrong = str(base).rstrip("/"), list[str]()
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(MILLISECONDS)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" and not
-                     message.text.startswith("Failed to load resource") else None)
-        self.page.on("request", lambda request: None if request.url.startswith((self.base, "blob:", "data:"))
-                     else self.wrong.append(request.url))
-
-    def open(self, address: str) -> Page:
-        """Go to an address of the page."""
-        self.page.goto(f"{self.base}/{address}")
-        return self.page
-
-    def close(self) -> None:
-        """Close it; nothing may have gone wrong."""
-        self.page.close()
-        assert self.wrong == []
-
-
-@pytest.fixture
-def watched(context: BrowserContext, acting: httpx.Client) -> Iterator[Watched]:
-    """A page of the service with a token over the run ``tiny``, which the page does not hold."""
-    opened = Watched(context, acting.base_url)
-    yield opened
-    opened.close()
-
-
-def section(page: Page, title: str) -> Locator:
-    """A part of a view, by its heading."""
-    return page.get_by_role("region", name=title, exact=True)
-
-
-def drawn(figure: Locator) -> None:
-    """A figure shows more than its frame."""
-    marks = figure.locator("svg path, svg rect")
-    expect(figure.locator(".figure-stage > div:not(.figure-next) :is(svg, canvas)")).to_be_visible()
-    if figure.locator("svg").count():
-        assert marks.count() > 5
-    else:  # the canvas of a figure: some of its pixels are in colour
-        assert figure.locator("canvas").evaluate(
-            "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
-            ".some((value, at, all) => at % 4 === 0 && Math.abs(value - all[at + 2]) > 60 && all[at + 3] > 100)")
 
 
 def test_from_all_runs_to_one_trial_by_clicks(watched: Watched) -> None:
@@ -270,105 +179,3 @@ def test_a_token_lets_one_launch_and_all_mistakes_are_told(watched: Watched) -> 
     expect(wrong).to_contain_text("permuted-digits")
     expect(wrong).to_contain_text("training.epochs")
     assert TOKEN not in page.url and page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 1]
-
-
-def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserContext, tmp_path: Path) -> None:
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
-        watched = Watched(context, client.base_url)
-        page = watched.open("#/runs/demo")
-        expect(page.get_by_role("heading", level=1)).to_have_text("demo")
-        expect(page.locator(".link")).to_contain_text("Live")
-        expect(page.locator("main")).to_contain_text("No task is committed yet.")
-        nothing = "There is nothing to draw: run 'demo' has committed no task yet."
-        expect(section(page, "Test accuracy").locator("figure")).to_have_text(nothing)
-        expect(section(page, "Capacity").locator("figure")).to_have_text(nothing)
-        assert page.get_by_role("button", name="Stop").count() == 0
-
-        run.begin()
-        expect(page.get_by_role("link", name="Task 1, sweeping, 0 of 3 trials")).to_be_visible()
-        expect(page.get_by_role("log")).to_contain_text("pending → sweeping")
-        run.finish(0)
-        expect(page.get_by_role("link", name="Task 1, sweeping, 1 of 3 trials")).to_be_visible()
-
-        page.get_by_role("button", name="Token").click()
-        page.get_by_label("Token", exact=True).fill(TOKEN)
-        page.get_by_role("button", name="Use this token").click()
-        page.get_by_role("button", name="Stop").click()
-        page.get_by_role("button", name="Keep it running").click()
-        assert run.store.open_requests(run.lease.run_id) == ()
-        page.get_by_role("button", name="Stop").click()
-        page.get_by_role("button", name="Stop the run").click()
-        expect(page.locator("main")).to_contain_text("the driver has not answered yet")
-        run.let_go()
-        expect(page.get_by_role("button", name="Resume")).to_be_visible()
-        page.get_by_role("link", name="Task 1, stopped, 1 of 3 trials").click()
-        expect(page.locator(".run-header .state")).to_have_text("stopped")
-        page = watched.open("#/runs/demo/tasks/2")
-        picture = section(page, "Accuracy against sparsity")
-        expect(picture).to_contain_text("There is nothing to draw")
-        expect(picture.get_by_text("A click on a point opens its trial.")).to_be_hidden()
-        watched.close()
-
-
-def test_what_data_says_is_text_and_never_markup(context: BrowserContext, tmp_path: Path) -> None:
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
-        run.begin()
-        run.fail(1, FailureKind.ERROR, "<img src=x onerror=alert(1)> is <b>no</b> loss")
-        watched = Watched(context, client.base_url)
-        page = watched.open("#/runs/demo/tasks/1")
-        expect(section(page, "Trials")).to_contain_text("<img src=x onerror=alert(1)> is <b>no</b> loss")
-        assert page.locator("main img, main b:has-text('no')").count() == 0
-        watched.open("#/runs/demo/tasks/1/trials/1")
-        expect(page.locator(".verdict-line")).to_contain_text("failed: error")
-        watched.close()
-
-
-def test_a_lost_connection_is_told_and_found_again(watched: Watched, context: BrowserContext) -> None:
-    page = watched.open("#/")
-    expect(page.get_by_role("link", name="tiny", exact=True)).to_be_visible()
-    context.set_offline(True)
-    expect(page.locator("#banner")).to_contain_text("Connection lost at")
-    expect(page.get_by_role("link", name="tiny", exact=True)).to_be_visible()
-    context.set_offline(False)
-    expect(page.locator("#banner")).to_be_hidden()
-    expect(page.locator("#said")).to_have_text("Connected again.")
-
-
-@pytest.mark.slow
-def test_ten_thousand_trials_of_one_task(context: BrowserContext, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place, many = place_in(tmp_path), 10_000
-    engine = open_database(place.url, create=True)
-    fill(engine, many, tasks=2)
-    engine.dispose()
-    with serving(Settings(place), tmp_path) as client:
-        watched = Watched(context, client.base_url)
-        watched.page.set_default_timeout(LONG_MILLISECONDS)
-        began = time.perf_counter()
-        page = watched.open(f"#/runs/{RUN}/tasks/1")
-        figure, trials = section(page, "Accuracy against sparsity"), section(page, "Trials")
-        expect(trials.get_by_role("row")).to_have_count(51, timeout=LONG_MILLISECONDS)
-        rows = time.perf_counter() - began
-        expect(figure.locator(".figure-stage > div:not(.figure-next) canvas")).to_be_visible(timeout=LONG_MILLISECONDS)
-        with capsys.disabled():
-            print(f"\n{many:,} trials: the first rows after {rows:.1f} s, the chart after {time.perf_counter() - began:.1f} s")
-        drawn(figure)
-
-        def numbers(first: int) -> list[int]:
-            expect(trials.locator("tbody th").first).to_have_text(str(first))
-            return list(map(int, trials.locator("tbody th").all_inner_texts()))
-
-        assert numbers(0) == list(range(50))
-        expect(trials).to_contain_text("1 to 50 of 10,000 trials")
-        trials.get_by_role("button", name="Next page").click()
-        assert numbers(50) == list(range(50, 100))
-        trials.get_by_role("button", name="Last page").click()
-        assert numbers(9_950) == list(range(9_950, many))
-        best = sorted(range(many), key=lambda number: (-val_correct(number), number))
-        trials.get_by_role("button", name="Validation").click()
-        assert numbers(best[0]) == best[:50]
-        expect(trials.get_by_role("row").nth(2)).to_contain_text(f"{val_correct(best[1]) / 100:.2f} %")
-        trials.get_by_role("button", name="Next page").click()
-        assert numbers(best[50]) == best[50:100]
-        trials.get_by_label("Verdict").select_option("chosen")
-        assert numbers(0) == [0]
-        watched.close()
