@@ -171,18 +171,24 @@ def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str
     """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
     matrix of the first completed seed of every method that prunes (paper, Figs. 3 to 5)."""
     from orchestrator.figures import drawing
-    from orchestrator.figures.catalogue import ACCURACY, CAPACITY, run_figure
+    from orchestrator.figures.accuracy import accuracy_figure
+    from orchestrator.figures.capacity import capacity_figure
     from orchestrator.figures.methods import methods_figure, usage_figure
 
-    averaged = {line.name: [run for run in side.runs if run.counts] for line, side in zip(lines, found.sides, strict=False)}
-    cells = {name: {run.run: [cell for cell in reads.accuracy_matrix(run.run) if cell.after_task <= run.tasks] for run in runs}
-             for name, runs in averaged.items() if runs}
-    used = {name: {run.run: [layer for layer in reads.capacity(run.run) if layer.task <= run.tasks] for run in runs}
-            for name, runs in averaged.items() if runs and runs[0].used_percent is not None}
-    pruned = {side.name: next((run.run for run in side.runs if run.counts and run.used_percent is not None), None)
-              for side in found.sides}
-    charts: dict[str, drawing.Chart] = {f"{side}-{name}": run_figure(reads, run, name, found.after_task)
-                                        for side, run in pruned.items() if run is not None for name in (ACCURACY, CAPACITY)}
+    cells: dict[str, dict[str, list[AccuracyRow]]] = {}
+    used: dict[str, dict[str, list[CapacityRow]]] = {}
+    charts: dict[str, drawing.Chart] = {}
+    for line, side in zip(lines, found.sides, strict=False):
+        runs = [run for run in side.runs if run.counts]
+        if not runs:
+            continue
+        cells[line.name] = {run.run: [cell for cell in reads.accuracy_matrix(run.run) if cell.after_task <= run.tasks]
+                            for run in runs}
+        if runs[0].used_percent is not None:
+            used[line.name] = {run.run: [layer for layer in reads.capacity(run.run) if layer.task <= run.tasks] for run in runs}
+            first = runs[0].run
+            charts[f"{side.name}-accuracy"] = accuracy_figure(cells[line.name][first])
+            charts[f"{side.name}-capacity"] = capacity_figure(used[line.name][first])
     if cells:
         charts["methods"] = methods_figure(cells)
     if used:

@@ -28,24 +28,22 @@ STAGE_FIGURES = (TRIALS,)
 TRIAL_FIGURES = (CURVE, LEARNING)
 
 
-def run_figure(reads: "Reads", run: str, name: str, after_task: int | None = None) -> "Chart":
+def run_figure(reads: "Reads", run: str, name: str) -> "Chart":
     """A figure of a run.
 
     Args:
         reads: of its database.
         run: the run's name.
         name: one of :data:`RUN_FIGURES`.
-        after_task: as it was after this task; None for all there is.
 
     Raises:
         NotFoundError: no such run or figure, or nothing is recorded for it yet.
     """
     _known(name, RUN_FIGURES, "a run")
     if name == ACCURACY:
-        cells = [cell for cell in reads.accuracy_matrix(run) if after_task is None or cell.after_task <= after_task]
+        cells = reads.accuracy_matrix(run)
         return accuracy_figure(_something(cells, f"run {run!r} has committed no task yet"))
-    layers = [layer for layer in reads.capacity(run) if after_task is None or layer.task <= after_task]
-    return capacity_figure(_something(layers, f"run {run!r} has committed no task yet"))
+    return capacity_figure(_something(reads.capacity(run), f"run {run!r} has committed no task yet"))
 
 
 def stage_figure(reads: "Reads", run: str, task: int, name: str) -> "Chart":

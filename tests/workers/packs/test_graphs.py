@@ -69,10 +69,3 @@ def test_a_pack_repeats_bit_for_bit_and_learns_what_a_cpu_learns(trial: Trials, 
         on_cpu = finish(train(dataclasses.replace(spec, pack=(1, 0)), base, data))[1]
         assert abs(trained(one[spec.number]).val_correct - on_cpu.val_correct) <= 12
     assert torch.get_float32_matmul_precision() == before
-
-
-def test_a_single_trial_repeats_bit_for_bit(trial: Trials) -> None:
-    spec, device = trial(epochs=3), this_device()
-    data, base = load_task(spec.stage.benchmark, 1).to(device), empty_network(spec.stage.architecture).to(device)
-    one, other = (finish(train(spec, base, data))[1] for _ in range(2))
-    assert same_bits(one.network, other.network) and one.network.hidden[0].weight.device.type == device.type
