@@ -1,9 +1,11 @@
 """Where results come from: what must agree for two of them to be comparable bit for bit, and what is merely told."""
 
+import ast
 import hashlib
 import platform
 import socket
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,18 +15,65 @@ PACKAGES = ("clnp", "torch", "torchvision", "ray", "optuna", "numpy", "pandas", 
             "safetensors", "scikit-learn")
 
 
+COMPUTING = ("clnp_core", "workers")
+"""The packages whose code computes results: what :func:`code_version` covers."""
+
+
 @cache
 def code_version() -> str:
-    """The project's version and a digest of the code that computes results (``clnp_core`` and ``workers``).
-
-    The digest covers changes between two releases; comments and docs of other rooms do not change it.
-    """
-    digest = hashlib.sha256()
+    """Return the project's version and, behind a ``+``, twelve digits of :func:`code_digest` of what computes results."""
     root = Path(__file__).resolve().parent.parent
-    for file in sorted([*root.glob("clnp_core/**/*.py"), *root.glob("workers/**/*.py")]):
-        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
-        digest.update(file.read_bytes())
-    return f"{package_versions().get('clnp', 'unknown')}+{digest.hexdigest()[:12]}"
+    digest = code_digest(file for package in COMPUTING for file in root.glob(f"{package}/**/*.py"))
+    return f"{package_versions().get('clnp', 'unknown')}+{digest[:12]}"
+
+
+def code_digest(files: Iterable[Path]) -> str:
+    """Return a digest of what these Python files compute, the same wherever in them it is written.
+
+    It is the SHA-256 of the sorted digests of all statements at the top level of a module (functions, classes, constants), each
+    taken from its syntax tree. These do not change it:
+
+    - comments, docstrings, layout, quotes; ``pass`` and any other statement that is only a constant;
+    - the names, folders and number of the files, the order of the statements at their top level, and in which file each of them
+      is: a module can be renamed, split or merged with another one;
+    - ``import`` statements at any depth, and ``__all__``.
+
+    Renaming a definition changes it, and so does a reference through the name of a module (``jobs.train``).
+
+    So some changes that alter results are not seen: to exchange two definitions of the same name between two modules, to import
+    a name from another module that defines it differently, to import another library under the same name, and to exchange two
+    assignments to the same name at the top level. Versions of libraries are recorded beside the digest.
+
+    Only fields that have a value are covered, because a newer Python adds empty ones: one source has one digest under all.
+
+    Args:
+        files: paths of Python files in UTF-8, in any order.
+    """
+    statements = (statement for file in files for statement in ast.parse(file.read_bytes()).body if not _is_silent(statement))
+    digests = sorted(hashlib.sha256(repr(_plain(statement)).encode()).hexdigest() for statement in statements)
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _is_silent(node: ast.AST) -> bool:
+    """Return whether a statement computes nothing: an import (for type checkers, too), a docstring, ``pass``, ``__all__``."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Assign(targets=[ast.Name(id="__all__")]) | ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return True
+    return False
+
+
+def _plain(value: object) -> object:
+    """Return a syntax tree as nested tuples of names and constants, without line numbers and silent statements."""
+    if isinstance(value, ast.Constant):
+        return "Constant", type(value.value).__name__, repr(value.value)
+    if isinstance(value, ast.AST):
+        fields = ((name, _plain(field)) for name, field in ast.iter_fields(value) if field is not None and field != [])
+        return type(value).__name__, *fields
+    if isinstance(value, list):
+        return [_plain(item) for item in value if not (isinstance(item, ast.AST) and _is_silent(item))]
+    return value
 
 
 @cache
