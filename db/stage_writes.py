@@ -19,7 +19,7 @@ from db.models import (
     TrialJudgement,
 )
 from db.records import CapacityRecord, CommitRecord, Lease, SelectionRecord, TrialVerdict
-from db.states import REOPENINGS, StageState
+from db.states import REOPENINGS, StageState, resumed_in
 from db.sweep_writes import release_running
 from db.writer import Writer, move_stage, name_of, stage_in, upsert
 
@@ -127,21 +127,23 @@ class StageWrites(Writer):
             release_running(session, stage)
 
     def reopen_stage(self, lease: Lease, task: int, to: StageState) -> None:
-        """FAILED → the state it failed in, or from SELECTING to SWEEPING to train failed trials again. The reason of
-        the failure stays in the events. A stage that is in ``to`` already is left alone.
+        """FAILED → the state it failed in; from SELECTING, whether it failed there or was stopped there, also to SWEEPING,
+        to train failed trials again. The reason of a failure stays in the events. A stage that is in ``to`` already is left
+        alone.
 
         Raises:
-            StateError: the stage is not FAILED, or may not be reopened there.
+            StateError: the stage is neither FAILED nor SELECTING, or may not be reopened there.
         """
         caller = "reopen_stage"
         with self._driving(lease) as session:
             stage = stage_in(session, lease, task, caller)
             if stage.state is to:
                 return
-            stage_in(session, lease, task, caller, StageState.FAILED)
-            allowed = REOPENINGS[stage.failed_from or StageState.PENDING]
+            stage_in(session, lease, task, caller, StageState.FAILED, StageState.SELECTING)
+            stopped_in = resumed_in(stage.state, stage.failed_from, retrying=False)
+            allowed = REOPENINGS[stopped_in]
             if to not in allowed:
-                raise StateError(f"{caller}: {name_of(lease, task)} failed while {stage.failed_from}, expected "
+                raise StateError(f"{caller}: {name_of(lease, task)} ended while {stopped_in.value}, expected "
                                  f"{' or '.join(sorted(allowed))} and not {to.value} to reopen it in",
                                  "nothing was changed; what was recorded before the failure stays valid")
             move_stage(session, lease, stage, to, caller, "reopened")

@@ -7,6 +7,8 @@ A stage is one task inside one run::
        │ └────────┼─┴──► FAILED ◄┴──────────────┘    FAILED goes back to the state it failed in
        └──────────┴────► DEPLETED                    (from SELECTING also to SWEEPING, to train failed trials again)
 
+    SELECTING goes back to SWEEPING as well, where a resume is asked to train failed trials again.
+
 A trial is one training of one stage at one grid point::
 
      ┌── taken over ────────┐               the recorded result of a trial with the same key, in another run
@@ -114,7 +116,7 @@ class RequestKind(StrEnum):
 STAGE_TRANSITIONS: Mapping[StageState, frozenset[StageState]] = {
     StageState.PENDING: frozenset({StageState.SWEEPING, StageState.FAILED, StageState.DEPLETED}),
     StageState.SWEEPING: frozenset({StageState.SELECTING, StageState.FAILED, StageState.DEPLETED}),
-    StageState.SELECTING: frozenset({StageState.COMMITTING, StageState.FAILED}),
+    StageState.SELECTING: frozenset({StageState.COMMITTING, StageState.FAILED, StageState.SWEEPING}),
     StageState.COMMITTING: frozenset({StageState.COMMITTED, StageState.FAILED}),
     StageState.FAILED: frozenset({
         StageState.PENDING, StageState.SWEEPING, StageState.SELECTING, StageState.COMMITTING}),
@@ -128,7 +130,7 @@ REOPENINGS: Mapping[StageState, frozenset[StageState]] = {
     StageState.SELECTING: frozenset({StageState.SELECTING, StageState.SWEEPING}),
     StageState.COMMITTING: frozenset({StageState.COMMITTING}),
 }
-"""The state that a stage failed in → where it may be reopened. A commit's selection is recorded and stays."""
+"""The state that a stage failed or was stopped in → where it may be reopened. A commit's selection is recorded and stays."""
 
 TRIAL_TRANSITIONS: Mapping[TrialState, frozenset[TrialState]] = {
     TrialState.PENDING: frozenset({TrialState.RUNNING, TrialState.FINISHED, TrialState.FAILED}),
@@ -161,6 +163,18 @@ def check_transition(caller: str, subject: str, actual: State, target: State) ->
     raise StateError(f"{caller}: {subject} is {actual.value}, expected {expected} to become {target.value}",
                      f"nothing was changed; a {actual.value} one can become "
                      f"{' or '.join(sorted(table[actual])) or 'nothing else'}")
+
+
+def resumed_in(state: StageState, failed_from: StageState | None, retrying: bool) -> StageState:
+    """Return the state in which a resume takes up a stage that is not committed.
+
+    Args:
+        state: of the stage.
+        failed_from: the state in which it failed, if it did.
+        retrying: whether it has failed trials that are to be trained again. A stage that has selected a trial keeps it.
+    """
+    stopped_in = failed_from or StageState.PENDING if state is StageState.FAILED else state
+    return StageState.SWEEPING if retrying and stopped_in is StageState.SELECTING else stopped_in
 
 
 def derive_run_state(stages: Sequence[StageState], cancel_requested: bool, driver_lives: bool) -> RunState:

@@ -6,7 +6,7 @@ Launching and resuming are the same loop: where a stage stands is read from the 
 
 from clnp_core.errors import BusyError, ClnpError, DatabaseError, EnvironmentChangedError
 from db.rows import StageRow
-from db.states import FailureKind, StageState, TrialState
+from db.states import FailureKind, StageState, TrialState, resumed_in
 from orchestrator import plan
 from orchestrator.stages.beginning import begin
 from orchestrator.stages.committing import commit
@@ -108,19 +108,22 @@ def _check_environment(run: RunContext, accept: bool) -> None:
 
 
 def _reopen(run: RunContext, retry_failed: bool) -> None:
-    """Bring a failed stage back to its last safe point, and failed trials back into the sweep."""
+    """Bring a failed stage back to its last safe point, and failed trials back into the sweep, also into one that has ended
+    as long as nothing is selected."""
     stage = _current(run)
     if stage is None:
         return
     rows = run.reads.trials(run.name, stage.task)
     failed = [row for row in rows if row.state is TrialState.FAILED]
-    if stage.state is StageState.FAILED:
-        back = stage.failed_from or StageState.PENDING
-        if back is StageState.SELECTING and failed and retry_failed:
-            back = StageState.SWEEPING
+    if stage.state is StageState.DEPLETED:
+        return
+    back = resumed_in(stage.state, stage.failed_from, retrying=retry_failed and bool(failed))
+    if back is not stage.state:
         run.store.reopen_stage(run.lease, stage.task, back)
-        stage = _current(run) or stage
-    if stage.state is not StageState.SWEEPING or not failed:
+    if back is StageState.COMMITTING and failed and retry_failed:
+        run.progress.notice(f"task {stage.task} has selected a trial, and a selection never changes: its failed trials are not "
+                            f"trained again\n`clnp fork {run.name} --task {stage.task - 1}` sweeps the task again")
+    if back is not StageState.SWEEPING or not failed:
         return
     nothing_trained = not any(row.state is TrialState.FINISHED for row in rows)
     kinds = [kind for kind in FailureKind if retry_failed or nothing_trained or not kind.excluded_from_selection]

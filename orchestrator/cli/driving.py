@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from clnp_core.errors import BusyError, ClnpError, StateError
-from db.states import RunState, StageState, TrialState
+from db.states import RunState, StageState, TrialState, resumed_in
 from orchestrator.cli import groups
 from orchestrator.cli.failures import INTERRUPTED, Interrupted
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
@@ -19,7 +19,7 @@ from orchestrator.text.output import note, say, say_json
 from orchestrator.text.words import plural, ranges
 
 if TYPE_CHECKING:
-    from db.rows import TrialRow
+    from db.rows import StageRow, TrialRow
     from orchestrator.progress import Progress
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -206,17 +206,26 @@ def tell_what_is_found(settings: Settings, run: str, retry_failed: bool, tell: C
          f"task {stage.task} is {stage.state.value}")
     if stage.reason:
         tell(f"  it failed: {stage.reason.splitlines()[0]}")
-    for line in found_trials(trials, retry_failed):
+    for line in found_trials(trials, retry_failed, stage):
         tell(f"  {line}")
 
 
-def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool) -> list[str]:
+def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool, stage: "StageRow") -> list[str]:
     """What is recorded of a task's trials and what becomes of each, in words."""
+    if resumed_in(stage.state, stage.failed_from, retry_failed) is StageState.COMMITTING:
+        ended = [trial.number for trial in trials if trial.state is TrialState.FINISHED]
+        failed = [trial.number for trial in trials if trial.state is TrialState.FAILED]
+        fates = ((ended, "recorded, not trained again"), (failed, "left out of the selection, which is recorded and stays"))
+        return [f"{_these(numbers)}: {fate}" for numbers, fate in fates if numbers]
     every_failure = retry_failed or not any(trial.state is TrialState.FINISHED for trial in trials)
     by_fate: dict[str, list[int]] = {}
     for trial in trials:
         by_fate.setdefault(_fate(trial, every_failure), []).append(trial.number)
-    return [f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}: {fate}" for fate, numbers in by_fate.items()]
+    return [f"{_these(numbers)}: {fate}" for fate, numbers in by_fate.items()]
+
+
+def _these(numbers: list[int]) -> str:
+    return f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}"
 
 
 def _fate(trial: "TrialRow", every_failure: bool) -> str:

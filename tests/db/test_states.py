@@ -13,9 +13,11 @@ from db.states import (
     TrialState,
     check_transition,
     derive_run_state,
+    resumed_in,
 )
 
-P, C, F, D, W = (StageState.PENDING, StageState.COMMITTED, StageState.FAILED, StageState.DEPLETED, StageState.SWEEPING)
+P, C, F, D, W, S = (StageState.PENDING, StageState.COMMITTED, StageState.FAILED, StageState.DEPLETED, StageState.SWEEPING,
+                    StageState.SELECTING)
 
 
 def test_every_state_has_its_transitions() -> None:
@@ -25,7 +27,20 @@ def test_every_state_has_its_transitions() -> None:
 def test_the_way_to_a_commit_skips_nothing() -> None:
     way = [StageState.PENDING, StageState.SWEEPING, StageState.SELECTING, StageState.COMMITTING, StageState.COMMITTED]
     for position, state in enumerate(way):
-        assert STAGE_TRANSITIONS[state] & set(way) == set(way[position + 1:position + 2])
+        assert STAGE_TRANSITIONS[state] & set(way[position + 1:]) == set(way[position + 1:position + 2])
+
+
+def test_a_sweep_that_has_ended_may_begin_again_until_a_trial_is_selected() -> None:
+    back = {state for state in StageState if W in STAGE_TRANSITIONS[state]} - {P, F}
+    assert back == {S}
+    assert [resumed_in(S, None, retrying) for retrying in (False, True)] == [S, W]
+    assert [resumed_in(F, S, retrying) for retrying in (False, True)] == [S, W]
+
+
+@pytest.mark.parametrize("state", [P, W, StageState.COMMITTING])
+def test_a_resume_takes_a_stage_up_where_it_ended(state: StageState) -> None:
+    for retrying in (False, True):
+        assert resumed_in(state, None, retrying) is resumed_in(F, state, retrying) is state
 
 
 def test_a_stage_is_reopened_only_where_a_transition_leads_and_never_further_on() -> None:

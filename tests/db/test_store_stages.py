@@ -199,8 +199,16 @@ class TestFailure:
         (StageState.COMMITTING, StageState.SELECTING), (StageState.SELECTING, StageState.COMMITTED)])
     def test_never_skips_ahead_or_forgets_a_selection(self, driver: Driver, state: StageState, to: StageState) -> None:
         fail_in(driver, state)
-        with pytest.raises(StateError, match=f"reopen_stage: task 1 of run 'demo' failed while {state.value}, expected"):
+        with pytest.raises(StateError, match=f"reopen_stage: task 1 of run 'demo' ended while {state.value}, expected"):
             driver.store.reopen_stage(driver.lease, 1, to)
+
+    def test_a_stage_that_was_stopped_before_its_selection_may_go_back_to_the_sweep(self, driver: Driver, reads: Reads) -> None:
+        driver.sweep()
+        driver.store.reopen_stage(driver.lease, 1, StageState.SWEEPING)
+        assert reads.stages("demo")[0].state is StageState.SWEEPING
+        driver.store.end_sweep(driver.lease, 1)
+        with pytest.raises(StateError, match="reopen_stage: task 1 of run 'demo' ended while selecting, expected"):
+            driver.store.reopen_stage(driver.lease, 1, StageState.COMMITTING)
 
     def test_only_a_failed_stage_is_reopened(self, driver: Driver) -> None:
         driver.begin()

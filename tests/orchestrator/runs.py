@@ -1,7 +1,7 @@
 """Small real runs: a config in a few lines, a database and a store of their own, and an ear for the driver's steps."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,9 @@ class Heard(Progress):
 
     def trial_failed(self, number: int, reason: str) -> None:
         self._hear("failed", (number, reason))
+
+    def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
+        self._hear("selecting", list(picked))
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: object, digest: str) -> None:
         self._hear("committed", task)

@@ -124,6 +124,22 @@ class TestStoppingAndResuming:
                 assert trial.finished_at == before[trial.task, trial.number].finished_at
         assert laboratory.digests("cut") == laboratory.digests("whole")
 
+    def test_failed_trials_are_trained_again_although_the_sweep_has_ended(self, tmp_path: Path) -> None:
+        laboratory = Laboratory(tmp_path)
+        config = small(benchmark={"tasks": 1}, training={"optimizer": "sgd"}, sweep={"learning_rate": [0.1, 1e30]})
+
+        def interrupt_the_selection(step: str, detail: Any) -> None:
+            if step == "selecting":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            laboratory.launch(config, Heard(when=interrupt_the_selection))
+        assert laboratory.read(lambda reads: reads.stage("small", 1)).state is StageState.SELECTING
+        heard = Heard()
+        assert laboratory.resume("small", heard, retry_failed=True).state is RunState.COMPLETED
+        assert heard.of("stage") == [(1, 2, 1)] and [number for number, _ in heard.of("failed")] == [1]
+        assert [trial.attempts for trial in laboratory.trials("small")] == [1, 2]
+
     def test_a_second_driver_is_refused_with_the_owner(self, tmp_path: Path) -> None:
         laboratory, seen = Laboratory(tmp_path), []
 

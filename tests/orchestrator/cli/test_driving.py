@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from clnp_core.selection import Verdict
+from db.records import TrialVerdict
 from db.states import FailureKind
 from orchestrator.cli.driving import tell_what_is_found
 from orchestrator.cli.options import Settings
+from tests.db.builders import selection, verdicts
 from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, run, start, written
 
 Clnp = Callable[..., Outcome]
@@ -153,6 +156,23 @@ def test_stop_is_a_request_that_the_driver_finds(tmp_path: Path, clnp: Clnp) -> 
         asked = clnp("stop", "demo", "--json", folder=tmp_path)
         assert asked.document["requested"] == "stop" and asked.document["driver"]["pid"] > 0
         assert [request.kind.value for request in run.store.open_requests(run.lease.run_id)] == ["stop"]
+
+
+def test_resume_tells_what_a_stage_that_has_selected_keeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with written(tmp_path) as run:
+        run.begin(trials=3)
+        run.finish(0)
+        run.finish(1)
+        run.fail(2, FailureKind.DIVERGED, "the loss is nan")
+        run.store.end_sweep(run.lease, 1)
+        run.store.record_selection(run.lease, 1, selection(), [
+            *verdicts()[:2], TrialVerdict(2, Verdict.FAILED, "the loss is nan")])
+        run.let_go()
+    tell_what_is_found(Settings(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", True)
+    assert capsys.readouterr().err == (
+        "run demo is stopped: 0 of 2 tasks committed, task 1 is committing\n"
+        "  trials 0, 1: recorded, not trained again\n"
+        "  trial 2: left out of the selection, which is recorded and stays\n")
 
 
 @pytest.mark.parametrize(("flags", "fate"), [
