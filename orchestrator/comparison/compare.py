@@ -10,6 +10,7 @@ from clnp_core.statistics import Summary, require_level, summarise
 from db.reads import Reads
 from db.rows import RunRow
 from orchestrator.comparison.measured import SCRATCH, Measured, counts_when_learnt, measure
+from orchestrator.comparison.same_tasks import require_same_tasks
 
 QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
     "average_accuracy_percent": lambda run: None if run.metrics is None else 100 * run.metrics.average_accuracy,
@@ -86,7 +87,7 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05, after_task:
     references = _references(reads, [run for of_name in runs.values() for run in of_name])
     sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed), after_task)
                                for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
-    _require_same_tasks(reads, sides)
+    require_same_tasks(reads, [run for side in sides for run in side.runs])
     tests = {other.name: _test(sides[0], other) for other in sides[1:]}
     said = [claim(test, sides[0].name, name, level) if isinstance(test, PermutationTest) else test
             for name, test in tests.items()]
@@ -119,19 +120,6 @@ def _side(name: str, runs: Sequence[Measured]) -> Side:
     summaries = {quantity: summarise({run.seed: of(run) if run.counts else None for run in runs})
                  for quantity, of in QUANTITIES.items()}
     return Side(name, runs[0].method, tuple(runs), summaries)
-
-
-def _require_same_tasks(reads: Reads, sides: Sequence[Side]) -> None:
-    first = sides[0].runs[0]
-    described = reads.run(first.run).config.get("benchmark")
-    for side in sides:
-        for run in side.runs:
-            if (run.benchmark, run.tasks) != (first.benchmark, first.tasks):
-                raise ConfigError(f"{run.run} has {run.tasks} tasks of {run.benchmark}, {first.run} has {first.tasks} of "
-                                  f"{first.benchmark}", "compare runs on the same tasks")
-            if reads.run(run.run).config.get("benchmark") != described:
-                raise ConfigError(f"{run.run} and {first.run} have other settings of benchmark {run.benchmark}, so their tasks "
-                                  "are not the same", "`clnp show` has their configs; compare runs on the same tasks")
 
 
 def _test(first: Side, second: Side) -> PermutationTest | str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 from db.records import EvaluationRecord
 from db.session import open_database
 from db.store import Store
-from tests.db.builders import Driver, commit
+from tests.db.builders import ARCHITECTURE, Driver, commit, facts, grid, selection, verdicts
 
 
 @pytest.fixture
@@ -18,13 +19,26 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def learnt(engine: Engine, name: str, seed: int, rows: list[list[int]], tasks: int | None = None, method: str = "clnp",
-           group: str | None = None) -> None:
-    """A run with these counts of 300 test samples: a row for each commit."""
-    driver = Driver.of_new_run(Store(engine), name=name, seed=seed, tasks=tasks or len(rows), method=method, group=group)
+           group: str | None = None, split: str = "split", **benchmark: Any) -> None:
+    """A run with these counts of 300 test samples: a row for each commit. ``split`` is the digest of every task's data; the
+    rest is what the config says of the benchmark."""
+    config = {"name": name, "benchmark": {"name": "permuted-digits", "tasks": tasks or len(rows), **benchmark}}
+    driver = Driver.of_new_run(Store(engine), name=name, seed=seed, tasks=tasks or len(rows), method=method, group=group,
+                               config=config)
     for task, row in enumerate(rows, start=1):
-        driver.select(task)
+        _select(driver, task, split)
         cells = tuple(EvaluationRecord(on, correct, 300, f"{name}-{task}-{on}", correct // 3, 100)
                       for on, correct in enumerate(row, start=1))
         driver.store.record_commit(driver.lease, task, dataclasses.replace(
             commit(task), digest=f"{name}-{task}", evaluations=cells, val_correct=180, val_total=200))
     driver.store.release_lease(driver.lease)
+
+
+def _select(driver: Driver, task: int, split: str) -> None:
+    """The task is COMMITTING."""
+    base = f"commit-{task - 1}" if task > 1 else None
+    driver.store.begin_sweep(driver.lease, task, facts(split_digest=split), ARCHITECTURE, base, grid(3, f"task {task} key"))
+    for number in range(3):
+        driver.finish(number, task)
+    driver.store.end_sweep(driver.lease, task)
+    driver.store.record_selection(driver.lease, task, selection(), verdicts())
