@@ -47,10 +47,11 @@ def worker(file: str) -> None:
 
 def driver(file: str) -> None:
     """A run, driven by this process."""
+    from db.urls import file_url
     from orchestrator import api
 
     with tempfile.TemporaryDirectory() as folder:
-        api.launch(one_trial(file), url=f"sqlite:///{folder}/clnp.db", storage=f"{folder}/artifacts")
+        api.launch(one_trial(file), url=file_url(f"{folder}/clnp.db").render_as_string(), storage=f"{folder}/artifacts")
 
 
 def one_trial(file: str) -> "Config":

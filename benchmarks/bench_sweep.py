@@ -18,6 +18,7 @@ from pathlib import Path
 from db.reads import Reads
 from db.session import open_database
 from db.states import TrialState
+from db.urls import file_url
 from orchestrator import api
 from orchestrator.configuration.config import Config
 from orchestrator.progress import Progress
@@ -61,7 +62,7 @@ def main() -> None:
         "training": {"batch_size": 32, "epochs": epochs}, "sweep": {"alpha": [1e-5], "learning_rate": rates},
         "selection": {"margin_points": 1}})
     with tempfile.TemporaryDirectory() as folder:
-        url, clock, began = f"sqlite:///{Path(folder) / 'clnp.db'}", Clock(), time.perf_counter()
+        url, clock, began = file_url(Path(folder) / "clnp.db").render_as_string(), Clock(), time.perf_counter()
         api.launch(config, url=url, storage=str(Path(folder) / "store"), progress=clock)
         engine = open_database(url)
         rows = [row for row in Reads(engine).trials("sweep") if row.state is TrialState.FINISHED]

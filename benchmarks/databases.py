@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from db.urls import file_url
+
 
 @contextmanager
 def database(postgresql: bool, folder: str) -> Iterator[str]:
     """The address of an empty database that ends with the block. Both keep what was committed when the power fails."""
     if not postgresql:
-        yield f"sqlite:///{folder}/clnp.db"
+        yield file_url(f"{folder}/clnp.db").render_as_string()
         return
     with tempfile.TemporaryDirectory(prefix="clnp-") as place:
         os.environ.setdefault("XDG_RUNTIME_DIR", place)  # the wheel looks for it as soon as it is imported

@@ -62,8 +62,9 @@ def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Pat
 
 if __name__ == "__main__":
     from db.session import open_database
+    from db.urls import file_url
 
     with tempfile.TemporaryDirectory() as scratch:
-        fresh = open_database(f"sqlite:///{scratch}/fresh.db", create=True)
+        fresh = open_database(file_url(f"{scratch}/fresh.db"), create=True)
         print(write_revision(fresh, " ".join(sys.argv[1:]) or "change"))
         fresh.dispose()

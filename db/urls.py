@@ -24,6 +24,9 @@ HARMLESS = frozenset({
 })
 """Keys in the query of an address whose values may be shown; whatever else stands there may be a secret."""
 
+SQLITE_QUERY = frozenset({"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout"})
+"""Keys that the query of a SQLite address may have. A ``?`` in front of anything else is most likely part of the path."""
+
 _LOGIN = re.compile(r"(?P<before>\b[A-Za-z][\w+.-]*:/+[^\s:@]*:)(?!PASSWORD@)(?P<password>\S*)@")
 _WHOLE_LOGIN = re.compile(_LOGIN.pattern.replace(r"\S", "."), re.DOTALL)
 _QUERY = re.compile(r"(?P<before>\b[A-Za-z][\w+.-]*:/+[^\s?]*\?)(?P<query>[^\s'\"`),;]*)")
@@ -41,7 +44,7 @@ def resolve_url(url: str | URL | None = None) -> URL:
             hold a password.
     """
     if url is None:
-        url = os.environ.get(URL_VARIABLE) or f"sqlite:///{Path.cwd() / '.clnp' / 'clnp.db'}"
+        url = os.environ.get(URL_VARIABLE) or file_url(Path.cwd() / ".clnp" / "clnp.db")
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -54,15 +57,24 @@ def resolve_url(url: str | URL | None = None) -> URL:
     if not is_sqlite(parsed) and not parsed.host and "@" in (parsed.database or ""):
         raise DatabaseError("the database address has a slash too many", FORMS)
     parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
-    return _absolute(parsed) if is_sqlite(parsed) else parsed
+    return _absolute(parsed, url if isinstance(url, str) else "") if is_sqlite(parsed) else parsed
 
 
-def _absolute(url: URL) -> URL:
+def file_url(path: str | Path) -> URL:
+    """Return the address of a SQLite file. Its path may hold characters that have a meaning in a URL, such as ``%`` and ``?``."""
+    return URL.create(DRIVERS["sqlite"], database=str(path))
+
+
+def _absolute(url: URL, text: str) -> URL:
+    """Return the address with an absolute path. ``text``: what it was read from, if it was text."""
     if not url.database or url.database == ":memory:":
         raise DatabaseError("a SQLite database in memory would be gone with the process",
                             "name a file: sqlite:////absolute/path/clnp.db")
     if url.database.startswith("file:"):
         raise DatabaseError("SQLite's own file: addresses are not understood", FORMS)
+    if not SQLITE_QUERY.issuperset(url.query) or (not url.query and "?" in text):
+        raise DatabaseError("the path of the SQLite address ends at a ?, and what follows is no setting of SQLite",
+                            "write a ? of the path as %3F and a % as %25")
     return url.set(database=str(Path(url.database).expanduser().absolute()))
 
 

@@ -31,7 +31,7 @@ from db.reads import Reads
 from db.rows import RunRow, StageRow, TrialRow
 from db.session import new_engine
 from db.states import RunState, TrialState
-from db.urls import URL_VARIABLE, is_sqlite, resolve_url, shown
+from db.urls import URL_VARIABLE, file_url, is_sqlite, resolve_url, shown
 from orchestrator import plan
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.sweep import LogRange
@@ -141,7 +141,7 @@ def open_mirror(to: str | URL | None = None) -> Iterator[Mirror]:
     Raises:
         DatabaseError: unreachable, of another version of Optuna, or a SQLite file that holds clnp's own tables.
     """
-    address = resolve_url(to if to is not None else f"sqlite:///{Path.cwd() / '.clnp' / 'optuna.db'}")
+    address = resolve_url(to if to is not None else file_url(Path.cwd() / ".clnp" / "optuna.db"))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if is_sqlite(address):
         _prepare_file(address)

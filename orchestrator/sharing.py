@@ -11,7 +11,7 @@ from clnp_core.errors import ArtifactError, DatabaseError, StateError
 from db.reads import Reads
 from db.session import open_database
 from db.store import Store
-from db.urls import is_sqlite, shown
+from db.urls import file_url, is_sqlite, shown
 from workers.files import Files, open_files
 
 FOLDER = "databases"
@@ -129,7 +129,7 @@ def _refuse_copy(files: Files, identity: str, entry: dict[str, str], engine: Eng
 def _is_there(path: str, identity: str) -> bool:
     """Whether the file at the entered place is still that database."""
     try:
-        engine = open_database(f"sqlite:///{path}")
+        engine = open_database(file_url(path))
     except DatabaseError:
         return Path(path).exists() and Path(path).stat().st_size > 0
     try:

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import DatabaseError
-from db.urls import FORMS, masked, resolve_url, shown, without_secrets
+from db.session import open_database
+from db.sqlshell import run_sql
+from db.urls import FORMS, file_url, masked, resolve_url, shown, without_secrets
+
+ODD_NAMES = ["my%20lab", "q?x", "100%", "a{b}", "#1", "a&b=c", "user:word@host", "ü b"]
+QUESTION_MARK = "the path of the SQLite address ends at a ?, and what follows is no setting of SQLite"
 
 
 def test_without_anything_it_is_sqlite_in_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -35,7 +40,25 @@ def test_a_relative_path_and_a_home_folder_are_spelled_out(monkeypatch: pytest.M
     assert resolve_url("sqlite:///~/runs.db").database == str(tmp_path / "home" / "runs.db")
 
 
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_path_may_hold_what_means_something_in_a_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.delenv("CLNP_DB_URL", raising=False)
+    monkeypatch.chdir(folder)
+    assert resolve_url().database == str(folder / ".clnp" / "clnp.db")
+    address = file_url(folder / "clnp.db")
+    assert resolve_url(address) == resolve_url(address.render_as_string()) == address
+    assert resolve_url(shown(address)).database == str(folder / "clnp.db")
+    open_database(address.render_as_string(), create=True).dispose()
+    assert [file.relative_to(tmp_path) for file in tmp_path.rglob("*.db")] == [Path(name, "clnp.db")]
+    assert run_sql("SELECT count(*) FROM clnp_runs", address).rows == ((0,),)
+
+
 @pytest.mark.parametrize(("url", "message", "hint"), [
+    ("sqlite:////data/what?/clnp.db", QUESTION_MARK, "write a ? of the path as %3F and a % as %25"),
+    ("sqlite:////data/clnp.db?mode=ro", QUESTION_MARK, "write a ? of the path as %3F and a % as %25"),
+    ("sqlite:////data/what?x/clnp.db?timeout=3", QUESTION_MARK, "write a ? of the path as %3F and a % as %25"),
     ("/data/clnp.db", "the database address cannot be read as a URL", FORMS),
     ("postgresql://u:secret@host:port/d", "the database address cannot be read as a URL", FORMS),
     ("mysql://u:secret@host/d", "'mysql' is no database that clnp works with", FORMS),

@@ -42,6 +42,18 @@ def study(folder: Path, name: str = "demo task 1") -> optuna.Study:
     return optuna.load_study(study_name=name, storage=address(folder))
 
 
+@pytest.mark.parametrize("name", ["my%20lab", "q?x", "a{b}"])
+def test_it_lies_in_the_working_folder_whatever_that_is_called(
+        tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for _ in range(2):  # it is created, then opened again
+        with open_mirror():
+            pass
+    assert {file.parent for file in tmp_path.rglob("optuna.db*")} == {folder / ".clnp"}
+
+
 def test_a_trial_enters_when_it_has_ended_and_only_once(tmp_path: Path) -> None:
     with written(tmp_path) as driver:
         assert mirror(tmp_path) == ()

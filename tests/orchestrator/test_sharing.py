@@ -8,13 +8,14 @@ from sqlalchemy import Engine
 
 from clnp_core.errors import StateError
 from db.session import open_database
+from db.urls import file_url
 from orchestrator.sharing import refuse_strangers, register, register_where_used
 from workers.artifacts import ArtifactStore
 
 
 def database(path: Path) -> Engine:
     path.parent.mkdir(exist_ok=True)
-    return open_database(f"sqlite:///{path}", create=True)
+    return open_database(file_url(path), create=True)
 
 
 def something_in(store: Path) -> None:
@@ -86,3 +87,13 @@ def test_a_store_that_was_copied_with_its_database_is_its_own(tmp_path: Path) ->
     copy = database(tmp_path / "copy" / "one.db")
     refuse_strangers(str(tmp_path / "copy" / "store"), [copy])
     register(str(tmp_path / "copy" / "store"), copy)
+
+
+@pytest.mark.parametrize("name", ["my%20lab", "q?x"])
+def test_an_original_is_found_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
+    engine, store = database(tmp_path / name / "one.db"), str(tmp_path / "store")
+    register(store, engine)
+    engine.dispose()
+    shutil.copytree(tmp_path / name, tmp_path / "copied")
+    with pytest.raises(StateError, match="is a copy of the database"):
+        register(store, open_database(file_url(tmp_path / "copied" / "one.db")))
