@@ -69,9 +69,14 @@ def stage_row(run: str, stage: Stage, counts: dict[TrialState, int]) -> StageRow
 def trial_row(run: str, task: int, trial: Trial, judgement: TrialJudgement | None) -> TrialRow:
     """A trial of a task with the verdict on it, where there is one."""
     of_trial = {name: getattr(trial, name) for name in TRIAL_COLUMNS}
+    correct, free = (judgement.pruned_val_correct, judgement.free_neurons) if judgement else (None, None)
     return TrialRow(
         run=run, task=task, alpha=tuple(trial.alpha), **of_trial,
         verdict=judgement.verdict if judgement else None, verdict_reason=judgement.reason if judgement else None,
         thresholds=as_tuple(judgement.thresholds) if judgement else None,
-        pruned_val_correct=judgement.pruned_val_correct if judgement else None,
-        free_neurons=judgement.free_neurons if judgement else None)
+        pruned_val_correct=correct, pruned_val_accuracy=_fraction(correct, trial.val_total),
+        free_neurons=free, sparsity=_fraction(free, trial.hidden_total))
+
+
+def _fraction(part: int | None, whole: int | None) -> float | None:
+    return None if part is None or not whole else part / whole

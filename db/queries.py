@@ -4,13 +4,17 @@
     trials("demo", task=1).sort_values("val_accuracy")
 
 ``url`` is the database; None means ``CLNP_DB_URL``, or SQLite in the working folder. Columns are those of the rows in
-:mod:`db.rows` and keep their names and units; states and verdicts are text. The database is only read. Errors are those of
-:class:`db.reads.Reads`.
+:mod:`db.rows` and keep their names and units; states and verdicts are text. A column has the same dtype whatever its rows
+hold: whole numbers that may be missing are ``Int64``, times are in UTC, text is ``object`` with None where there is none. The
+database is only read. Errors are those of :class:`db.reads.Reads`.
 """
 
+import types
+import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -31,8 +35,11 @@ from db.rows import (
     ThresholdRow,
     TrialRow,
     VerdictRow,
+    columns_by_layer,
 )
 from db.session import open_database
+
+MOMENTS = "datetime64[us, UTC]"
 
 
 @contextmanager
@@ -46,9 +53,20 @@ def reading(url: str | None) -> Iterator[Reads]:
 
 
 def frame(row: type[Any], rows: Sequence[Any]) -> pd.DataFrame:
-    """A DataFrame with one column per field of the row class, also where there are no rows."""
-    names = [field.name for field in fields(row)]
-    return pd.DataFrame([[_plain(getattr(item, name)) for name in names] for item in rows], columns=names)
+    """A DataFrame with one column per field of the row class, whose annotation decides its dtype; also without rows."""
+    hints = typing.get_type_hints(row)
+    return pd.DataFrame({field.name: pd.Series([_plain(getattr(item, field.name)) for item in rows],
+                                               dtype=_dtype(hints[field.name])) for field in fields(row)})
+
+
+def _dtype(annotation: Any) -> str:
+    options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else (annotation,)
+    [kind, *others] = [option for option in options if option is not type(None)]
+    if others:
+        return "object"
+    if len(options) > 1:
+        return {int: "Int64", bool: "boolean", float: "float64", datetime: MOMENTS}.get(kind, "object")
+    return {int: "int64", bool: "bool", float: "float64", datetime: MOMENTS}.get(kind, "object")
 
 
 def _plain(value: Any) -> Any:
@@ -70,9 +88,16 @@ def stages(run: str, url: str | None = None) -> pd.DataFrame:
 
 
 def trials(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
-    """The trials of a run, or of one task, with their verdicts, by task and number."""
+    """The trials of a run, or of one task, with their verdicts, by task and number. Behind ``alpha`` and ``thresholds``, which
+    are tuples, stands a column for each layer: ``alpha_1``, …, ``alpha_out`` and ``threshold_1``, …"""
     with reading(url) as reads:
-        return frame(TrialRow, reads.trials(run, task))
+        rows = reads.trials(run, task)
+    found = frame(TrialRow, rows)
+    for behind, columns in columns_by_layer(rows).items():
+        place = int(found.columns.get_indexer([behind])[0]) + 1
+        for offset, (name, values) in enumerate(columns.items()):
+            found.insert(place + offset, name, pd.Series(values, dtype="float64"))
+    return found
 
 
 def trial_history(run: str, task: int, number: int, url: str | None = None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 ``dataclasses.asdict`` of any of them is JSON-able but for its datetimes (UTC). Accuracies are fractions, counts exact.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,7 +78,8 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One trial, with its verdict where there is one. ``reused_from``: the trial whose recorded result it took over."""
+    """One trial, with its verdict where there is one. ``reused_from``: the trial whose recorded result it took over.
+    ``pruned_val_accuracy`` and ``sparsity`` are ``pruned_val_correct / val_total`` and ``free_neurons / hidden_total``."""
 
     run: str
     task: int
@@ -110,7 +112,27 @@ class TrialRow:
     verdict_reason: str | None
     thresholds: tuple[float | None, ...] | None
     pruned_val_correct: int | None
+    pruned_val_accuracy: float | None
     free_neurons: int | None
+    sparsity: float | None
+
+
+def columns_by_layer(trials: Sequence[TrialRow]) -> dict[str, dict[str, list[float | None]]]:
+    """Return one column of numbers for each layer, for tables in which a cell holds no list.
+
+    Returns:
+        ``alpha`` → ``alpha_1``, …, ``alpha_out`` and ``thresholds`` → ``threshold_1``, …, each with a value for every trial:
+        None in a layer that a trial's network does not have, or that is not pruned. Without trials there are no columns.
+    """
+    hidden = max((len(trial.alpha) - 1 for trial in trials), default=0)
+    layers, strengths = range(hidden), [trial.alpha for trial in trials]
+    alphas: dict[str, list[float | None]] = {
+        f"alpha_{layer + 1}": [values[layer] if layer < len(values) - 1 else None for values in strengths] for layer in layers}
+    if trials:
+        alphas["alpha_out"] = [values[-1] if values else None for values in strengths]
+    found = [trial.thresholds or () for trial in trials]
+    return {"alpha": alphas, "thresholds": {
+        f"threshold_{layer + 1}": [values[layer] if layer < len(values) else None for values in found] for layer in layers}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ in a transaction that is READ ONLY. Neither trusts a look at the text of the sta
 transaction of PostgreSQL lets pass and what reaches the server's own files and programs. Ctrl-C ends a statement at once.
 """
 
+import itertools
 import re
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ STEPS_BETWEEN_LOOKS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class SqlResult:
-    """Column names, and the rows as plain tuples."""
+    """Column names, no two of them the same, and the rows as plain tuples."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -130,7 +132,22 @@ def _result(cursor: Any, max_rows: int | None) -> SqlResult:
     if cursor.description is None:
         return SqlResult((), ())
     rows = cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)
-    return SqlResult(tuple(column[0] for column in cursor.description), tuple(tuple(row) for row in rows))
+    return SqlResult(distinct([column[0] for column in cursor.description]), tuple(tuple(row) for row in rows))
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns with a number behind each that was there before: ``n``, ``n`` becomes ``n``, ``n_2``.
+
+    No name that a column has by itself is given to another one.
+    """
+    taken = set(names)
+    result: dict[str, None] = {}
+    for name in names:
+        if name in result:
+            name = next(numbered for count in itertools.count(2) if (numbered := f"{name}_{count}") not in taken)
+            taken.add(name)
+        result[name] = None
+    return tuple(result)
 
 
 def _refused(error: Exception, address: URL) -> DatabaseError:

@@ -61,7 +61,7 @@ def resolve_url(url: str | URL | None = None) -> URL:
 
 
 def file_url(path: str | Path) -> URL:
-    """Return the address of a SQLite file. Its path may hold characters that have a meaning in a URL, such as ``%`` and ``?``."""
+    """Return the address of a SQLite file, whose path may hold characters that have a meaning in a URL, such as ``%``."""
     return URL.create(DRIVERS["sqlite"], database=str(path))
 
 

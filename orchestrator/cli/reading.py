@@ -16,7 +16,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.results import facts_text, origin_facts, standing, task_table, ways_on
 from orchestrator.cli.showing import trial_table
-from orchestrator.text.formats import Format, Frame, of_rows, write
+from orchestrator.text.formats import Format, Frame, of_rows, of_trials, write
 from orchestrator.text.output import plain, say, say_json, terminal_width
 from orchestrator.text.report import percent
 from orchestrator.text.table import Column, number, prose, render
@@ -95,7 +95,9 @@ def trials(settings: Settings, run: str, task: int | None, form: Format, output:
 
     with reading(settings) as reads:
         rows = reads.trials(run, task, limit, offset)
-    write(of_rows(TrialRow, rows), Format.JSON if as_json else form, output, lambda width: trial_table(rows, width))
+    wanted = Format.JSON if as_json else form
+    frame = of_rows(TrialRow, rows) if wanted is Format.JSON else of_trials(rows)  # JSON has lists
+    write(frame, wanted, output, lambda width: trial_table(rows, width))
 
 
 @click.command()

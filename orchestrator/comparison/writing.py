@@ -8,11 +8,11 @@ from itertools import zip_longest
 import yaml
 
 from db.reads import Reads
-from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, SelectionRow, TrialRow
+from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, SelectionRow
 from orchestrator.comparison.compare import Comparison, Side
 from orchestrator.comparison.words import cautions, interval, seconds, spread, whole
 from orchestrator.reporting.latex import tabular
-from orchestrator.text.formats import Frame, csv_text, of_rows
+from orchestrator.text.formats import Frame, csv_text, of_rows, of_trials
 from orchestrator.text.words import NOTHING, ranges
 from workers.environment import GIT
 
@@ -161,7 +161,7 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
         **{f"configs/{name}.yaml": yaml.safe_dump(dict(reads.run(name).config), sort_keys=False, allow_unicode=True).encode()
            for name in names},
         "runs.csv": csv_text(of_rows(QuotedRun, quoted)).encode(),
-        "trials.csv": csv_text(of_rows(TrialRow, [row for name in names for row in reads.trials(name)])).encode(),
+        "trials.csv": csv_text(of_trials([row for name in names for row in reads.trials(name)])).encode(),
         **{f"{table}.csv": csv_text(_with_run(row, names, [read(name) for name in names])).encode()
            for table, (row, read) in recorded.items()},
     }

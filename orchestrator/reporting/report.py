@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from db.rows import AccuracyRow, CapacityRow, SelectionRow, TrialRow
+from db.rows import AccuracyRow, CapacityRow, SelectionRow
 from orchestrator.reporting import latex
 from orchestrator.reporting.charts import Figure, figures_of
 from orchestrator.reporting.folder import WrittenFile, check_folder, write_folder
 from orchestrator.reporting.gather import Gathered, gather
-from orchestrator.text.formats import csv_text, of_rows
+from orchestrator.text.formats import Frame, csv_text, of_rows, of_trials
 
 if TYPE_CHECKING:
     from db.reads import Reads
@@ -98,8 +98,8 @@ def _files(gathered: Gathered, figures: Sequence[Figure], formats: Collection[Re
             if form in formats:
                 yield f"figures/{figure.name}.{form.value}", figure.image(form.value)
     if ReportFormat.CSV in formats:
-        for name, (row, rows) in _frames(gathered).items():
-            yield f"tables/{name}.csv", csv_text(of_rows(row, rows)).encode()
+        for name, frame in _frames(gathered).items():
+            yield f"tables/{name}.csv", csv_text(frame).encode()
     if ReportFormat.LATEX in formats:
         for name, make in LATEX.items():
             yield f"tables/{name}.tex", make(gathered).encode()
@@ -110,6 +110,6 @@ LATEX: dict[str, Callable[[Gathered], str]] = {
     "trials": latex.trials_latex}
 
 
-def _frames(gathered: Gathered) -> dict[str, tuple[type[Any], Sequence[Any]]]:
-    return {"accuracy": (AccuracyRow, gathered.cells), "capacity": (CapacityRow, gathered.capacity),
-            "selections": (SelectionRow, gathered.selections), "trials": (TrialRow, gathered.trials)}
+def _frames(gathered: Gathered) -> dict[str, Frame]:
+    return {"accuracy": of_rows(AccuracyRow, gathered.cells), "capacity": of_rows(CapacityRow, gathered.capacity),
+            "selections": of_rows(SelectionRow, gathered.selections), "trials": of_trials(gathered.trials)}

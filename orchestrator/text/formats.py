@@ -1,8 +1,8 @@
 """Rows as a table for people, or as JSON, CSV or Parquet for programs. Only the table rounds and leaves columns out."""
 
-import csv
 import io
 import json
+import re
 import sys
 import types
 import typing
@@ -12,10 +12,24 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from errno import EISDIR
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clnp_core.errors import ConfigError
 from orchestrator.text.output import json_text, plain, say, terminal_width, write_whole
+
+if TYPE_CHECKING:
+    from db.rows import TrialRow
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""What text begins with that a spreadsheet computes instead of showing it."""
+
+NUMBER = re.compile(r"[-+]?(\d[\d.,]*(e[-+]?\d+)?|inf|nan)?( (±|to) [-+]?\d[\d.,]*)?( \(\d+ runs?\))?",
+                    re.IGNORECASE | re.ASCII)
+"""Text that is a number, an interval, a mean with its deviation, or a dash alone."""
+
+
+QUOTED_NOTHING = '""'
+"""A line with one empty field; readers skip an empty line."""
 
 
 class Format(StrEnum):
@@ -46,6 +60,20 @@ def of_rows(row: type[Any], rows: Sequence[Any]) -> Frame:
     names = tuple(field.name for field in fields(row))
     hints = typing.get_type_hints(row)
     return Frame(names, tuple(hints[name] for name in names), [tuple(getattr(each, name) for name in names) for each in rows])
+
+
+def of_trials(rows: "Sequence[TrialRow]") -> Frame:
+    """A frame of trials with a column for each layer behind ``alpha`` and ``thresholds``, which are lists."""
+    from db.rows import TrialRow, columns_by_layer
+
+    frame = of_rows(TrialRow, rows)
+    columns, kinds, cells = list(frame.columns), list(frame.kinds), [list(row) for row in frame.rows]
+    for behind, by_layer in columns_by_layer(rows).items():
+        place = columns.index(behind) + 1
+        columns[place:place], kinds[place:place] = by_layer, [float] * len(by_layer)
+        for row, values in zip(cells, zip(*by_layer.values(), strict=True), strict=False):
+            row[place:place] = values
+    return Frame(tuple(columns), tuple(kinds), [tuple(row) for row in cells])
 
 
 def write(frame: Frame, form: Format, output: Path | None, table: Callable[[int | None], str]) -> None:
@@ -86,19 +114,27 @@ def _text(frame: Frame, form: Format) -> str:
 
 
 def csv_text(frame: Frame) -> str:
-    """CSV with a header. An empty field is NULL; lists are JSON; times are ISO 8601."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(frame.columns)
-    for row in frame.rows:
-        writer.writerow([_field(plain(cell)) for cell in row])
-    return text.getvalue()
+    """CSV with a header. An empty field is NULL; lists are JSON; times are ISO 8601. Text that a spreadsheet would take for a
+    formula has an apostrophe before it; numbers are as they are."""
+    lines = [[_no_formula(name) for name in frame.columns], *([_field(plain(cell)) for cell in row] for row in frame.rows)]
+    return "".join(f"{','.join(map(_quoted, line)) or QUOTED_NOTHING}\n" for line in lines)
 
 
-def _field(cell: Any) -> Any:
+def _field(cell: Any) -> str:
+    if cell is None:
+        return ""
     if isinstance(cell, list | dict):
         return json.dumps(cell)
-    return repr(cell) if isinstance(cell, float) else cell
+    return _no_formula(cell) if isinstance(cell, str) else str(cell)
+
+
+def _quoted(field: str) -> str:
+    """Python's csv leaves a lone carriage return unquoted, which its own reader refuses."""
+    return '"' + field.replace('"', '""') + '"' if any(sign in field for sign in ',"\r\n') else field
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) and not NUMBER.fullmatch(text) else text
 
 
 def parquet_bytes(frame: Frame) -> bytes:

@@ -9,9 +9,11 @@ import pytest
 from clnp_core.errors import DatabaseError, NotFoundError
 from db import queries
 from db.reads import Reads
+from db.sqlshell import run_sql
 from db.store import Store
-from tests.db.builders import Driver
+from tests.db.builders import Driver, selection, verdicts
 
+BY_LAYER = ["alpha_1", "alpha_2", "alpha_out", "threshold_1", "threshold_2"]
 PUBLIC = {name for name, function in inspect.getmembers(queries, inspect.isfunction)
           if function.__module__ == queries.__name__ and not name.startswith("_")} - {"frame", "reading"}
 
@@ -33,6 +35,34 @@ def test_trials_with_units_and_plain_values(driver: Driver, url: str) -> None:
         "finished", "sparser one exists", 0.9, 2**62)
     assert found["seed"].dtype == "int64" and str(found["created_at"].dtype).endswith("UTC]")
     assert list(queries.trials("demo", 2, url=url)["state"]) == ["pending"] * 3
+
+
+def test_dtypes_do_not_depend_on_the_rows(driver: Driver, url: str) -> None:
+    empty = queries.trials("demo", url=url)
+    driver.begin()
+    pending = queries.trials("demo", url=url)
+    for number in range(3):
+        driver.finish(number)
+    finished = queries.trials("demo", url=url)
+    driver.store.end_sweep(driver.lease, 1)
+    driver.store.record_selection(driver.lease, 1, selection(), verdicts())
+    chosen = queries.trials("demo", url=url)
+    for found in (pending, finished, chosen):
+        assert found.dtypes.drop(labels=BY_LAYER).equals(empty.dtypes)
+        assert set(found.dtypes[BY_LAYER].map(str)) == {"float64"}
+    assert {str(chosen[name].dtype) for name in ("pruned_val_correct", "free_neurons", "val_correct")} == {"Int64"}
+
+
+def test_what_the_view_of_trials_computes_is_there(driver: Driver, url: str) -> None:
+    driver.commit()
+    found = queries.trials("demo", url=url)
+    view = run_sql("SELECT pruned_val_accuracy, sparsity FROM clnp_v_trials WHERE run = 'demo' ORDER BY task, number", url)
+    assert found["sparsity"].notna().any()
+    for position, name in enumerate(view.columns):
+        assert found[name].equals(pd.Series([row[position] for row in view.rows], dtype="float64", name=name))
+    first = found.iloc[0]
+    assert tuple(first[name] for name in BY_LAYER if name.startswith("alpha")) == first["alpha"]
+    assert list(found.columns[found.columns.get_loc("alpha") + 1:][:3]) == ["alpha_1", "alpha_2", "alpha_out"]
 
 
 def test_the_accuracy_matrix_is_a_matrix(driver: Driver, url: str) -> None:

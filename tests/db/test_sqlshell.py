@@ -11,7 +11,7 @@ import pytest
 
 from clnp_core.errors import DatabaseError
 from db.reads import Reads
-from db.sqlshell import READS_ONLY, TABLES, first_word, run_sql
+from db.sqlshell import READS_ONLY, TABLES, distinct, first_word, run_sql
 from tests.db.builders import Driver
 
 WRITES = [
@@ -31,6 +31,13 @@ def test_reads_tables_and_views(driver: Driver, url: str) -> None:
     assert result.columns == ("run", "state", "tasks") and result.rows == (("demo", "running", 3),)
     assert len(run_sql("SELECT * FROM clnp_trials", url, max_rows=2).rows) == 2
     assert run_sql("WITH t AS (SELECT number FROM clnp_trials) SELECT max(number) FROM t;", url).rows == ((2,),)
+
+
+def test_no_two_columns_have_one_name(url: str) -> None:
+    result = run_sql("SELECT 1 AS n, 2 AS n, 3 AS n_2, 4 AS n", url)
+    assert dict(zip(result.columns, result.rows[0], strict=True)) == {"n": 1, "n_3": 2, "n_2": 3, "n_4": 4}
+    assert distinct(["a", "b"]) == ("a", "b") and distinct([]) == ()
+    assert distinct(["n", "n", "n"]) == ("n", "n_2", "n_3")
 
 
 @pytest.mark.parametrize("statement", WRITES)
