@@ -18,11 +18,11 @@ the level holds for all comparisons together, and :func:`together` says what the
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from clnp_core.errors import StateError
-from clnp_core.statistics import Value, exact, require_level
+from clnp_core.statistics import SEEDS, Value, exact, require_level
 
 MOST_SUMS = 2**20
 """Different sums that are held at once, at most: some hundred megabytes."""
@@ -55,8 +55,8 @@ class PermutationTest:
     smallest_p: Fraction
     first_higher: int | None
     second_higher: int | None
-    first_missing: tuple[int, ...]
-    second_missing: tuple[int, ...]
+    first_missing: tuple[int, ...] = field(metadata={SEEDS: True})
+    second_missing: tuple[int, ...] = field(metadata={SEEDS: True})
 
     def supports_claim(self, level: float = 0.05) -> bool:
         """Whether a difference between the methods can be claimed: p < level, and no method stands on one run alone.

@@ -10,10 +10,13 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from clnp_core.errors import ConfigError, StateError
+
+SEEDS = "seeds"
+"""In the metadata of a field: its numbers are seeds, which have up to 63 bits. JSON gets them as text."""
 
 Value = float | Fraction
 """What was measured. Best an exact Fraction of counts."""
@@ -41,7 +44,7 @@ class Summary:
     level: float
     minimum: float | None
     maximum: float | None
-    missing: tuple[int, ...]
+    missing: tuple[int, ...] = field(metadata={SEEDS: True})
 
 
 def summarise(values: Mapping[int, Value | None], level: float = 0.95) -> Summary:

@@ -6,12 +6,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from clnp_core.selection import SelectionRule, Verdict
 from db.models import Request
 from db.records import FineTuningRound, Owner
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
+
+
+class TextInJson:
+    """Marks a whole number that pydantic writes into JSON as text, because many readers of JSON would round it."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema  # only a service asks for it
+
+        text = core_schema.plain_serializer_function_ser_schema(str, return_schema=core_schema.str_schema(), when_used="json")
+        return {**handler(source), "serialization": text}
+
+
+Seed = Annotated[int, TextInJson]
+"""A seed: up to 63 bits, of which a double keeps 53."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,7 @@ class RunRow:
     benchmark: str
     tasks: int
     tasks_committed: int
-    seed: int
+    seed: Seed
     margin_points: str
     config: dict[str, Any]
     config_digest: str
@@ -87,7 +102,7 @@ class TrialRow:
     key: str
     alpha: tuple[float, ...]
     learning_rate: float
-    seed: int
+    seed: Seed
     state: TrialState
     failure_kind: FailureKind | None
     failure_reason: str | None

@@ -1,9 +1,10 @@
 """Several seeds in one config: the runs of a group, and what they are called."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 MAX_NAME = 100
 """Characters of a run's name."""
@@ -11,7 +12,16 @@ MAX_NAME = 100
 SEED_GIVEN = "seed given"
 """Under this name the validation's context says whether the config has the key ``seed``, too."""
 
-Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+def _of_text(value: Any) -> Any:
+    """JSON gives seeds as text, so that a config which was read from JSON can be launched again."""
+    return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
+
+
+Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1), BeforeValidator(_of_text)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 

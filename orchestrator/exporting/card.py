@@ -3,13 +3,13 @@
 Accuracies are counts, sizes bytes, times milliseconds; every field is named with its unit where it has one.
 """
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.exporting.latency import Timing
 from orchestrator.exporting.verification import Comparison
+from orchestrator.text.output import plain
 
 VERSION = 1
 """Of the card's fields."""
@@ -244,4 +244,4 @@ class Card:
 
     def to_json(self) -> str:
         """The text of ``model_card.json``."""
-        return json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False, default=str) + "\n"
+        return json.dumps(plain(self), indent=1, allow_nan=False) + "\n"

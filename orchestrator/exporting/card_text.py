@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from orchestrator.exporting.card import Card, Counted, InputFacts, Measured, OutputFacts, Size
+from orchestrator.text.output import plain
 from orchestrator.text.report import percent
 
 
@@ -31,7 +32,7 @@ def card_text(card: Card) -> str:
         "The commits it stands on:", _table(("task", "digest", "parent"), [
             (str(each.task), f"`{each.digest}`", f"`{each.parent_digest}`" if each.parent_digest else "none")
             for each in card.commit.lineage]),
-        "The run's config:", f"```json\n{json.dumps(card.provenance.config, indent=1)}\n```",
+        "The run's config:", f"```json\n{json.dumps(plain(card.provenance.config), indent=1)}\n```",
     ]) + "\n"
 
 

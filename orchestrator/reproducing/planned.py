@@ -1,9 +1,10 @@
 """What a table has and what it would launch, before anything is written or started."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from clnp_core.statistics import SEEDS
 from db.rows import RunRow
 from db.urls import is_sqlite, resolve_url
 from orchestrator.place import Place
@@ -26,9 +27,9 @@ class PlannedRow:
 
     row: str
     method: str
-    over: tuple[int, ...]
-    begun: tuple[int, ...]
-    missing: tuple[int, ...]
+    over: tuple[int, ...] = field(metadata={SEEDS: True})
+    begun: tuple[int, ...] = field(metadata={SEEDS: True})
+    missing: tuple[int, ...] = field(metadata={SEEDS: True})
     tasks: int
     trials: int
 

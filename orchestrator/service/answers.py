@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 
 from db.pages import Page, RunStanding
 from db.records import Owner
-from db.rows import EventRow, StageRow
+from db.rows import EventRow, Seed, StageRow
 from db.states import RunState
 from orchestrator.outlook import outlook
+from orchestrator.text.output import plain
 from orchestrator.text.report import ForgettingClaim
 
 Row = TypeVar("Row")
@@ -60,7 +61,7 @@ class RunSummary:
     benchmark: str
     tasks: int
     tasks_committed: int
-    seed: int
+    seed: Seed
     margin_points: str
     config_digest: str
     code_version: str
@@ -97,8 +98,8 @@ class RunDetail(RunSummary):
     def whole(cls, standing: RunStanding, last_event: EventRow | None, forgetting: ForgettingClaim) -> "RunDetail":
         """A run as it stands, with what its summary leaves out."""
         run = standing.run
-        return cls(**_summary(standing), config=run.config, package_versions=run.package_versions, environment=run.environment,
-                   last_event=last_event, forgetting=forgetting)
+        return cls(**_summary(standing), config=plain(run.config), package_versions=run.package_versions,
+                   environment=run.environment, last_event=last_event, forgetting=forgetting)
 
 
 SUMMARISED = frozenset(field.name for field in dataclasses.fields(RunSummary))

@@ -12,6 +12,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from clnp_core.statistics import SEEDS
+
+LARGEST_EXACT = 2**53 - 1
+"""The largest whole number up to which none is rounded by readers that take numbers for doubles, such as JavaScript and jq."""
+
 
 def say(text: str = "") -> None:
     """A line for people."""
@@ -34,9 +39,11 @@ def json_text(document: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Rows, states, times and tuples as JSON values. JSON has no infinity: what is not finite becomes its name."""
+    """Rows, states, times and tuples as JSON values. JSON has no infinity: what is not finite becomes its name. Many readers
+    take every number for a double: seeds, and other whole numbers that would be rounded, become text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: _named(field.name, getattr(value, field.name), field.metadata.get(SEEDS, False))
+                for field in dataclasses.fields(value)}
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, datetime):
@@ -44,12 +51,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _named(str(key), item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) <= LARGEST_EXACT else str(value)
+    return value if value is None or isinstance(value, bool | str) else str(value)
+
+
+def _named(name: str, value: Any, seeds: bool = False) -> Any:
+    """The value of a field. Seeds are always text, so that their type does not depend on how large they are."""
+    if not seeds and name not in ("seed", "seeds") and not name.endswith("_seed"):
+        return plain(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_named(name, item, True) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else plain(value)
 
 
 def terminal_width() -> int | None:

@@ -65,8 +65,8 @@ def test_a_dry_run_names_the_runs_and_their_seeds(tmp_path: Path, clnp: Clnp) ->
         "group lab: 4 runs side by side, each 2 tasks of permuted-digits, 4 trials, seeds 0 to 2, 9",
         "runs      lab-seed-0, lab-seed-1, lab-seed-2, lab-seed-9"]
     document = clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path).document
-    assert document["runs_of_group"][3] == {"name": "tiny-seed-9", "seed": 9}
-    assert document["config"]["seeds"] == [0, 1, 2, 9]
+    assert document["runs_of_group"][3] == {"name": "tiny-seed-9", "seed": "9"}
+    assert document["config"]["seeds"] == ["0", "1", "2", "9"]
     assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from db.session import open_database
 from db.states import FailureKind
+from orchestrator.text.output import LARGEST_EXACT
 from tests.orchestrator.cli.conftest import Outcome, Recorded, environment, run, start, written
 
 Clnp = Callable[..., Outcome]
@@ -106,12 +107,15 @@ def test_every_format_has_the_same_rows(on_tiny: Clnp, tmp_path: Path) -> None:
     table = list(csv.DictReader(io.StringIO(on_tiny("trials", "tiny", "--format", "csv").out)))
     on_tiny("trials", "tiny", "--format", "parquet", "--output", str(tmp_path / "trials.parquet"))
     frame = pyarrow.parquet.read_table(tmp_path / "trials.parquet")
-    assert list(rows[0]) == list(table[0]) == frame.column_names
+    of_layers = ["alpha_1", "alpha_2", "alpha_out", "threshold_1", "threshold_2"]
+    assert list(table[0]) == frame.column_names and set(of_layers) < set(frame.column_names)
+    assert list(rows[0]) == [name for name in frame.column_names if name not in of_layers]
     assert len(rows) == len(table) == frame.num_rows == 4
     for row, line, record in zip(rows, table, frame.to_pylist(), strict=True):
         assert row["alpha"] == json.loads(line["alpha"]) == record["alpha"] == [1e-4, 1e-4, 1e-4]
         assert row["val_accuracy"] == float(line["val_accuracy"]) == record["val_accuracy"]
-        assert row["seed"] == int(line["seed"]) == record["seed"]
+        assert row["alpha"] == [float(line[name]) for name in of_layers[:3]] == [record[name] for name in of_layers[:3]]
+        assert row["seed"] == line["seed"] == str(record["seed"]) and int(row["seed"]) > LARGEST_EXACT
         assert row["finished_at"] == line["finished_at"] == record["finished_at"].isoformat()
         assert (row["failure_kind"], line["failure_kind"], record["failure_kind"]) == (None, "", None)
 

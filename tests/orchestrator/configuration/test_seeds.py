@@ -29,6 +29,14 @@ def test_a_run_for_each_seed(values: dict[str, Any]) -> None:
     assert Config.parse(values).of_each_seed("lab") == ()
 
 
+def test_a_seed_may_be_text_as_json_has_it(values: dict[str, Any]) -> None:
+    assert Config.parse(values | {"seed": str(2**63 - 1)}) == Config.parse(values | {"seed": 2**63 - 1})
+    assert Config.parse(values | {"seeds": ["3", "0"]}) == Config.parse(values | {"seeds": [3, 0]})
+    for wrong in ("007", "-1", "1.0", "", str(2**63)):
+        with pytest.raises(ConfigError, match="seed"):
+            Config.parse(values | {"seed": wrong})
+
+
 def test_of_seed_and_seeds_the_record_has_the_one_that_counts(values: dict[str, Any]) -> None:
     config = Config.parse(values | {"seeds": [0, 1]})
     assert config.resolved()["seeds"] == [0, 1] and "seed" not in config.resolved()

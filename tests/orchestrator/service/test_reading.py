@@ -10,6 +10,7 @@ import pytest
 from db.session import open_database
 from orchestrator.place import Place
 from orchestrator.service.settings import Settings
+from orchestrator.text.output import LARGEST_EXACT
 from tests.orchestrator.cli.conftest import Recorded, written
 from tests.orchestrator.service.conftest import place_in, serving
 
@@ -37,6 +38,19 @@ def test_a_run_has_everything(service: httpx.Client) -> None:
     assert found["config"]["name"] == "tiny" and found["environment"]["device"].startswith("cpu")
     assert found["forgetting"]["verified"] is True and found["forgetting"]["commits"] == 2
     assert found["last_event"]["message"].startswith("released by process")
+
+
+def test_seeds_are_text_that_no_reader_of_json_rounds(service: httpx.Client, recorded: Recorded) -> None:
+    with place_in(recorded.folder).reads() as reads:
+        seeds = [str(row.seed) for row in reads.trials("tiny", 1)]
+    page = service.get("/api/v1/runs/tiny/stages/1/trials").json()
+    assert [row["seed"] for row in page["items"]] == seeds and max(map(int, seeds)) > LARGEST_EXACT
+    assert service.get("/api/v1/runs/tiny/stages/1/trials/0").json()["seed"] == seeds[0]
+    run = service.get("/api/v1/runs/tiny").json()
+    assert (run["seed"], run["config"]["seed"]) == ("0", "0")
+    assert service.get("/api/v1/runs").json()["items"][-1]["seed"] == "0"
+    schemas = service.get("/openapi.json").json()["components"]["schemas"]
+    assert {schemas[name]["properties"]["seed"]["type"] for name in ("RunSummary", "RunDetail", "TrialRow")} == {"string"}
 
 
 def test_tasks_trials_and_what_belongs_to_them(service: httpx.Client) -> None:
