@@ -14,10 +14,10 @@ from db.states import RunState
 from db.store import Store
 from orchestrator import plan
 from orchestrator.configuration.config import Config, load
-from orchestrator.configuration.seeds import MAX_NAME
 from orchestrator.configuration.yaml_text import assignment_path, override
 from orchestrator.driving import NotStartedError, drive_run
 from orchestrator.forking import forked_config
+from orchestrator.names import MAX_NAME
 from orchestrator.place import Place
 from orchestrator.progress import Progress
 from workers.environment import GIT, code_version, git_commit, package_versions

@@ -7,6 +7,7 @@ from db.store import Store
 from orchestrator.place import Place
 from orchestrator.sharing import refuse_strangers
 from orchestrator.trial_output import remove_output
+from workers.files import is_part
 
 
 def remove_run(place: Place, run: str) -> int:
@@ -22,7 +23,7 @@ def remove_run(place: Place, run: str) -> int:
         except StateError:
             alone = False
         before = {row.digest: artifacts.changed_at(row.digest) for row in Reads(engine).artifacts()
-                  if row.runs == (run,)} if alone else {}
+                  if row.runs == (run,) and is_part(row.digest)} if alone else {}
         digests = Store(engine).remove_run(run)
         if alone:
             remove_output(root, run)

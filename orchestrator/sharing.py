@@ -12,7 +12,7 @@ from db.reads import Reads
 from db.session import open_database
 from db.store import Store
 from db.urls import file_url, is_sqlite, shown
-from workers.files import Files, open_files
+from workers.files import Files, below, is_part, open_files
 
 FOLDER = "databases"
 
@@ -73,7 +73,8 @@ def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
     for file in list(files.list(FOLDER)):
         name = file.name.removeprefix(f"{FOLDER}/").removesuffix(".json")
         if name not in own:
-            others.append((_entry(files, name) or {}).get("address") or f"a database with the id {name}")
+            entry = _entry(files, name) if is_part(name) else None
+            others.append((entry or {}).get("address") or f"a database with the id {name}")
     if others:
         raise StateError(f"the artifact store is also used by {', '.join(sorted(others))}",
                          "name each with --also URL, so that nothing is taken that only it refers to")
@@ -86,7 +87,7 @@ def _holds_anything(storage: str) -> bool:
 
 
 def _name(identity: str) -> str:
-    return f"{FOLDER}/{identity}.json"
+    return below(FOLDER, f"{identity}.json")
 
 
 def _entry(files: Files, identity: str) -> dict[str, str] | None:

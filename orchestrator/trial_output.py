@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from clnp_core.errors import ArtifactError, NotFoundError
 from db.reads import Reads
 from db.rows import TrialRow
-from workers.files import Files, Stored, is_bucket, open_files
+from workers.files import Files, Stored, full_root, is_bucket, is_part, open_files
+from workers.folder import FolderFiles
 from workers.output import FOLDER, HEADING, SUFFIX, file_of, folder_of
 
 _HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
@@ -106,9 +106,11 @@ def _has_only_begun(files: Files, file: Stored) -> bool:
 
 def remove_output(storage: str, run: str) -> int:
     """Remove what the trials and jobs of a run printed; returns the bytes freed. What cannot be removed is left to
-    ``clnp gc``."""
+    ``clnp gc``. A run whose name cannot be a folder's, because somebody has written it into the database, has no output."""
     freed = 0
-    with contextlib.suppress(OSError):
+    if not is_part(run):
+        return freed
+    with contextlib.suppress(OSError, ArtifactError):
         files = open_files(storage)
         for file in list(files.list(folder_of(run))):
             freed += files.remove(file.name)
@@ -125,12 +127,9 @@ def drop_empty_folders(storage: str, runs: Sequence[str]) -> None:
     """Folders of these runs that hold no output any more; a bucket has none."""
     if is_bucket(storage):
         return
-    for run in runs:
-        top = Path(storage) / folder_of(run)
-        with contextlib.suppress(OSError):
-            for folder in (*(each for each in top.iterdir() if each.is_dir()), top):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+    files = FolderFiles(full_root(storage))
+    for run in filter(is_part, runs):
+        files.remove_empty(folder_of(run))
 
 
 def _read(files: Files, name: str) -> str:

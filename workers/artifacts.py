@@ -18,7 +18,7 @@ from torch import Tensor
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
 from clnp_core.network import Network
-from workers.files import Stored, open_files
+from workers.files import Stored, below, is_part, open_files
 
 _METADATA_KEY = "clnp"  # one key holding sorted JSON: safetensors does not keep the order of several keys
 _SUFFIX = ".safetensors"
@@ -49,8 +49,12 @@ class ArtifactStore:
 
     @staticmethod
     def name(digest: str) -> str:
-        """The file of an artifact below the root: ``ab/abcd….safetensors``."""
-        return f"{digest[:2]}/{digest}{_SUFFIX}"
+        """The file of an artifact below the root: ``ab/abcd….safetensors``.
+
+        Raises:
+            ArtifactError: this is no digest, and as a file's name it might lead out of the store.
+        """
+        return below(digest[:2], f"{digest}{_SUFFIX}")
 
     def shown(self, digest: str) -> str:
         """Where an artifact lies, for messages."""
@@ -139,7 +143,7 @@ class ArtifactStore:
         for file in self.files.list():
             folder, _, rest = file.name.partition("/")
             digest = rest.removesuffix(_SUFFIX)
-            if len(folder) == 2 and file.name == self.name(digest):
+            if len(folder) == 2 and is_part(digest) and file.name == self.name(digest):
                 yield digest, file
 
     @contextmanager

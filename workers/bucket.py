@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from clnp_core.errors import ConfigError
-from workers.files import BUCKET, Stored
+from workers.files import BUCKET, Stored, inside
 
 Answer = TypeVar("Answer")
 
@@ -103,7 +103,7 @@ class BucketFiles:
         return f"{self._bucket}/{self._key(name)}"
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}/{name}" if self._prefix else name
+        return f"{self._prefix}/{inside(name)}" if self._prefix else inside(name)
 
     def _uploaded_bytes(self, key: str, upload: str) -> int:
         return sum(int(part["Size"]) for part in self._pages("list_parts", "Parts", Key=key, UploadId=upload))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from clnp_core.errors import ArtifactError
 from workers.artifacts import ArtifactStore
-from workers.files import Stored
+from workers.files import Stored, below, is_part
 
 _FOLDER, _SUFFIX = "checkpoints", ".safetensors"
 _METADATA_KEY, _SEAL_KEY = "clnp", "sha256"
@@ -43,8 +43,12 @@ class Checkpoints:
 
     @staticmethod
     def name(key: str) -> str:
-        """The file of a checkpoint below the root."""
-        return f"{_FOLDER}/{key}{_SUFFIX}"
+        """The file of a checkpoint below the root.
+
+        Raises:
+            ArtifactError: this is no key, and as a file's name it might lead out of the store.
+        """
+        return below(_FOLDER, f"{key}{_SUFFIX}")
 
     def write(self, key: str, environment: Mapping[str, Any], snapshot: Snapshot) -> int:
         """Put a checkpoint in the place of the one before it; returns the bytes written.
@@ -99,7 +103,7 @@ class Checkpoints:
         """Every checkpoint that lies there, as the key of its training and its file, which knows its age."""
         for file in self.files.list(_FOLDER):
             key = file.name.removeprefix(f"{_FOLDER}/").removesuffix(_SUFFIX)
-            if file.name == self.name(key) and "/" not in key:
+            if is_part(key) and file.name == self.name(key):
                 yield key, file
 
 

@@ -4,15 +4,19 @@
 S3-compatible store (:mod:`workers.bucket`). Both keep the same promises, so nobody above asks which one it is.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from clnp_core.errors import ConfigError
+from clnp_core.errors import ArtifactError, ConfigError
 
 BUCKET = "s3://"
 """What the root of a bucket begins with; every other root is a folder."""
+
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+_REMEDY = "somebody has changed the database or the store by hand; nothing outside of the store was touched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,9 @@ class Stored:
 class Files(Protocol):
     """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
 
-    A file is whole under its name or not there. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the
-    system refuses, as the beginning of a sentence.
+    A file is whole under its name or not there. No method reaches a file outside of the root: a name that would lead there
+    raises ``ArtifactError``. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the system refuses, as the
+    beginning of a sentence.
     """
 
     @property
@@ -65,6 +70,37 @@ class Files(Protocol):
 
     def leftovers(self) -> Iterator[Stored]:
         """Unfinished files: of writes that are going on, or that were interrupted."""
+
+
+def is_part(text: str) -> bool:
+    """Return whether a text may be one part of a file's name: letters, digits, ``_``, ``.`` and ``-``, the first one of the
+    first three."""
+    return _PART.fullmatch(text) is not None
+
+
+def below(*parts: str) -> str:
+    """Join parts, each a folder or in the end a file, to the name of a file below a root.
+
+    Whatever a database says (names of runs, digests, ids) becomes part of a name here and nowhere else.
+
+    Raises:
+        ArtifactError: a part cannot be one (:func:`is_part`), for instance because it would lead out of its folder.
+    """
+    for part in parts:
+        if not is_part(part):
+            raise ArtifactError(f"{part!r} cannot be part of a file's name in the artifact store", _REMEDY)
+    return "/".join(parts)
+
+
+def inside(name: str) -> str:
+    """Return a name as it is, if it stays below the root that it is taken from. Empty means the root.
+
+    Raises:
+        ArtifactError: it would lead out of the root.
+    """
+    if "\0" in name or (name and not all(part.strip(".") for part in name.rstrip("/").split("/"))):
+        raise ArtifactError(f"{name!r} cannot be a file's name in the artifact store", _REMEDY)
+    return name
 
 
 def is_bucket(root: str | Path) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from workers.files import Stored
+from clnp_core.errors import ArtifactError
+from workers.files import Stored, inside
 
 _UNFINISHED = ".writing-"
 
@@ -23,7 +24,11 @@ class FolderFiles:
     remedy = "free some disk space or mend the permissions"
 
     def __init__(self, root: str) -> None:
-        """Files below ``root``, an absolute path that need not exist yet; reading makes no folder."""
+        """Files below ``root``, an absolute path that need not exist yet; reading makes no folder.
+
+        Symbolic links below the root are followed to read and to write. Behind one nothing is listed or removed, because it may
+        lead to files that are not of the store.
+        """
         self.root = root
         self._durable: set[Path] = set()
 
@@ -62,9 +67,22 @@ class FolderFiles:
             return None
 
     def remove(self, name: str) -> int:
-        size = self.size(name)
-        self._path(name).unlink(missing_ok=True)
+        path, size = self._path(name), self.size(name)
+        if self._is_behind_link(path.parent):
+            raise ArtifactError(f"{path} lies behind a symbolic link, and is not removed",
+                                "remove it yourself, or put a folder in the place of the link")
+        path.unlink(missing_ok=True)
         return size or 0
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder and the folders in it, as far as they hold nothing; what the system refuses stays."""
+        top = self._path(folder)
+        if self._is_behind_link(top):
+            return
+        with contextlib.suppress(OSError):
+            for each in (*(each for each in top.iterdir() if each.is_dir()), top):
+                with contextlib.suppress(OSError):
+                    each.rmdir()
 
     def list(self, folder: str = "") -> Iterator[Stored]:
         yield from self._walk(folder, unfinished=False)
@@ -73,7 +91,12 @@ class FolderFiles:
         yield from self._walk("", unfinished=True)
 
     def _path(self, name: str) -> Path:
-        return Path(self.root) / name
+        return Path(self.root) / inside(name)
+
+    def _is_behind_link(self, folder: Path) -> bool:
+        """Whether this folder, or one between the root and it, is a symbolic link."""
+        root = Path(self.root)
+        return any(each.is_symlink() for each in (folder, *folder.parents) if each != root and each.is_relative_to(root))
 
     def _make_durable(self, folder: Path) -> None:
         """The folder, and those above it, as entries that survive a power loss. One that is there already may be another
@@ -90,6 +113,8 @@ class FolderFiles:
 
     def _walk(self, folder: str, unfinished: bool) -> Iterator[Stored]:
         now, root = time.time(), Path(self.root)
+        if self._is_behind_link(self._path(folder)):
+            return
         for parent, folders, names in os.walk(root / folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.environment import host_name
-from workers.files import is_bucket, open_files
+from workers.files import below, is_bucket, open_files
 
 FOLDER = "logs"
 SUFFIX = ".log"
@@ -48,13 +48,21 @@ class Place:
 
 
 def folder_of(run: str, task: int | None = None) -> str:
-    """The folder, below the root, of a run's output, or of one of its tasks'."""
-    return f"{FOLDER}/{run}" if task is None else f"{FOLDER}/{run}/task-{task}"
+    """The folder, below the root, of a run's output, or of one of its tasks'.
+
+    Raises:
+        ArtifactError: the name of the run would lead out of the folder.
+    """
+    return below(FOLDER, run) if task is None else below(FOLDER, run, f"task-{task}")
 
 
 def file_of(run: str, task: int | None, name: str) -> str:
-    """The file, below the root, of what one trial (by Ray's id) or job printed."""
-    return f"{folder_of(run, task)}/{name}{SUFFIX}"
+    """The file, below the root, of what one trial (by Ray's id) or job printed.
+
+    Raises:
+        ArtifactError: as :func:`folder_of`, or the id would lead out of it.
+    """
+    return f"{folder_of(run, task)}/{below(f'{name}{SUFFIX}')}"
 
 
 def begin_trial(place: Place, ray_trial_id: str, numbers: Sequence[int], attempt: int) -> "Output":
@@ -71,12 +79,13 @@ class Output:
     """One attempt whose output is kept, until :meth:`end`. A process keeps one at a time; nothing here raises."""
 
     def __init__(self, place: Place, name: str, what: str) -> None:
-        self._place, self._name = place, file_of(place.run, place.task, name)
+        self._place = place
         self._file: int | None = None
         self._before: tuple[int, int] | None = None  # what descriptors 1 and 2 were
         self._start = self._begun = 0  # bytes in the file before this attempt, and with its heading
         self._cut = False
         with contextlib.suppress(Exception):
+            self._name = file_of(place.run, place.task, name)
             self._path = Path(self._spool() if is_bucket(place.storage) else place.storage) / self._name
             self._open(what)
             self._redirect()

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import Settings, as_json_option, command_line, reading
+from orchestrator.names import folder_named_after
 from orchestrator.text.output import note, paragraph, say, say_json
 from orchestrator.text.words import bytes_text, plural
 
@@ -42,9 +43,12 @@ def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, 
     from orchestrator.reporting.report import ReportFormat, write_report
 
     formats = [ReportFormat(form) for form in dict.fromkeys(forms or FORMATS)]
-    folder = output or Path(f"{run}-report")
     with reading(settings) as reads:
-        if reads.runs(run):
+        runs = reads.runs(run)
+        if not runs:
+            reads.run(run)  # it is there
+        folder = output or folder_named_after(run, "-report")
+        if runs:
             if forms:
                 raise UsageProblem(f"{run} is a group of runs, whose report has one form", "leave --format out")
             files = _report_group(reads, run, folder)

@@ -9,7 +9,6 @@ A wrong configuration ends in one ConfigError that lists all its problems, each 
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -26,16 +25,15 @@ from orchestrator.configuration.fine_tuning import FineTuning
 from orchestrator.configuration.network import UNREADABLE, WRITTEN_OUT, Network, alpha_count
 from orchestrator.configuration.own_network import Reading, with_own_network
 from orchestrator.configuration.resources import Evaluation, Resources
-from orchestrator.configuration.seeds import MAX_NAME, SEED_GIVEN, Seed, Seeds, check_seeds, run_ending
+from orchestrator.configuration.seeds import SEED_GIVEN, Seed, Seeds, check_seeds, run_ending
 from orchestrator.configuration.selection import Selection
 from orchestrator.configuration.storage import Storage
 from orchestrator.configuration.sweep import GridPoint, LogRange, Section, Sweep, per_layer
 from orchestrator.configuration.training import Training
 from orchestrator.configuration.yaml_text import assignment_path, override, read_mapping
+from orchestrator.names import is_run_name
 from workers.methods import Method
 from workers.spec import BUILT_IN_BENCHMARKS
-
-_RUN_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
 class Config(Section):
@@ -69,8 +67,7 @@ class Config(Section):
     @field_validator("name")
     @classmethod
     def _names_a_run(cls, name: str) -> str:
-        """Names stand in addresses, file names and shell commands."""
-        if not _RUN_NAME.fullmatch(name):
+        if not is_run_name(name):
             raise ValueError(f"{show(name)} cannot name a run")
         return name
 

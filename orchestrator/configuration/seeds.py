@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-MAX_NAME = 100
-"""Characters of a run's name."""
+from orchestrator.names import MAX_NAME
 
 SEED_GIVEN = "seed given"
 """Under this name the validation's context says whether the config has the key ``seed``, too."""

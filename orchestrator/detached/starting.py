@@ -19,10 +19,10 @@ from db.session import open_database
 from db.states import RunState
 from db.store import Store
 from orchestrator.configuration.config import Config
-from orchestrator.configuration.seeds import MAX_NAME
 from orchestrator.detached.jobs import LONGEST_OUTPUT_BYTES, Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
 from orchestrator.detached.ray_jobs import RayJobs, sendable
 from orchestrator.launching import new_run
+from orchestrator.names import MAX_NAME
 from orchestrator.place import Place
 
 DETACHED = """

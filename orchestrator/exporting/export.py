@@ -39,6 +39,7 @@ from orchestrator.exporting.model_files import (
 )
 from orchestrator.exporting.source import Material, Recorded, material, recorded
 from orchestrator.exporting.verification import Comparison, compare, logits_of, require_same_bits
+from orchestrator.names import folder_named_after
 from orchestrator.place import Place
 
 THREADS = 1
@@ -87,7 +88,7 @@ def export_task(place: Place, run: str, task: int, output: str | Path | None = N
         require_packages(form)
     with place.reads() as reads:
         found = recorded(reads, run, task, from_commit)
-    target = checked(output if output is not None else f"{run}-task-{task}", run, task)
+    target = checked(output if output is not None else folder_named_after(run, f"-task-{task}"), run, task)
     source = material(found, place)
     small = extract(source.taken_from, task)
     if found.taken_from.digest != found.commit.digest:

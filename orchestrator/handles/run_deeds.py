@@ -157,10 +157,11 @@ class RunDeeds(Drawn):
         """
         from pathlib import Path
 
+        from orchestrator.names import folder_named_after
         from orchestrator.reporting.report import write_report
 
         with self.place.reads() as reads:
-            return write_report(reads, self.name, Path(folder or f"{self.name}-report"))
+            return write_report(reads, self.name, Path(folder or folder_named_after(self.name, "-report")))
 
     def remove(self) -> int:
         """Remove it, and the weights that no other run refers to, as :func:`orchestrator.api.remove` says; returns the bytes

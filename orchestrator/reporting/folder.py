@@ -15,6 +15,7 @@ from typing import Any
 
 from clnp_core.errors import ConfigError
 from orchestrator.text.output import write_whole
+from workers.files import is_part
 
 LISTING = "report.json"
 
@@ -81,8 +82,13 @@ def check_folder(folder: Path, run: str, files: "Mapping[str, Any] | tuple[str, 
         files: those that are to be written.
 
     Raises:
-        ConfigError: something is in the way.
+        ConfigError: something is in the way, or a file would lie outside of the folder, because it is named after a run whose
+            name in the database is none that a run can have.
     """
+    for path in files:
+        if not all(map(is_part, path.split("/"))):
+            raise ConfigError(f"a report cannot have a file {path!r}, which may lie outside of {folder}: no run can be called "
+                              "that", "somebody has written the name into the database: rename it there; nothing was written")
     if not folder.exists():
         return {}
     if not folder.is_dir():

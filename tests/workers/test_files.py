@@ -10,7 +10,8 @@ import torch
 
 from clnp_core.errors import ArtifactError, ConfigError
 from workers.artifacts import ArtifactStore
-from workers.files import Files, full_root, open_files
+from workers.files import Files, below, full_root, inside, is_part, open_files
+from workers.folder import FolderFiles
 
 FOLDER, BUCKET = "folder", "bucket"
 
@@ -142,3 +143,57 @@ def test_roots_mean_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.Monk
     assert full_root("files") == full_root(Path("files")) == str(tmp_path / "files")
     assert full_root("s3://bucket/a/b/") == "s3://bucket/a/b"
     assert full_root("s3://bucket") == "s3://bucket"
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../x", "/x", "ab/../../x", "ab//x", "ab/./x", "ab/..", "//", "x\0y"])
+def test_no_name_leads_out_of_the_root(files: Files, name: str) -> None:
+    files.write("ab/one", b"1")
+    for ask in (files.read, files.size, files.changed_at, files.touch, files.remove, lambda name: list(files.list(name)),
+                lambda name: files.write(name, b"2")):
+        with pytest.raises(ArtifactError, match="cannot be a file's name in the artifact store") as caught:
+            ask(name)
+        assert caught.value.hint.endswith("nothing outside of the store was touched")
+    assert [stored.name for stored in files.list()] == ["ab/one"]
+
+
+@pytest.mark.parametrize("name", ["", "ab", "ab/", "ab/.writing-one", "ab/..one", "a b/é"])
+def test_names_that_stay_below_the_root(name: str) -> None:
+    assert inside(name) == name
+
+
+@pytest.mark.parametrize("part", ["", ".", "..", ".x", "-x", "a/b", "/a", "a\\b", "a b", "a\n", "a\0", "é", "x?y"])
+def test_what_a_database_says_is_checked_before_it_becomes_a_name(part: str) -> None:
+    assert not is_part(part)
+    with pytest.raises(ArtifactError, match="cannot be part of a file's name in the artifact store"):
+        below("logs", part)
+    assert below("logs", "demo_1.x-y", "_job") == "logs/demo_1.x-y/_job"
+
+
+@pytest.mark.parametrize("link", ["logs", "logs/demo"])
+def test_nothing_behind_a_link_is_listed_or_removed(tmp_path: Path, link: str) -> None:
+    """Somebody who may write to a shared store must not be able to have others delete their own files."""
+    victim = tmp_path / "victim" if link == "logs/demo" else tmp_path / "victim" / "demo"
+    victim.mkdir(parents=True)
+    (victim / "precious").write_text("1")
+    (victim / "empty").mkdir()
+    (tmp_path / "store" / link).parent.mkdir(parents=True)
+    (tmp_path / "store" / link).symlink_to(tmp_path / "victim")
+    files = FolderFiles(str(tmp_path / "store"))
+    assert files.read("logs/demo/precious") == b"1"
+    for folder in ("", "logs", "logs/demo"):
+        assert list(files.list(folder)) == []
+    with pytest.raises(ArtifactError, match="lies behind a symbolic link, and is not removed"):
+        files.remove("logs/demo/precious")
+    files.remove_empty("logs/demo")
+    assert sorted(path.name for path in victim.iterdir()) == ["empty", "precious"]
+
+
+def test_a_root_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "store").symlink_to(tmp_path / "disk")
+    files = FolderFiles(str(tmp_path / "store"))
+    files.write("logs/demo/one", b"1")
+    assert [stored.name for stored in files.list("logs")] == ["logs/demo/one"]
+    assert files.remove("logs/demo/one") == 1
+    files.remove_empty("logs/demo")
+    assert [path.name for path in (tmp_path / "disk" / "logs").iterdir()] == []

@@ -102,3 +102,10 @@ def test_a_folder_is_tried_before_there_is_anything_to_write(tmp_path: Path) -> 
         prepare_folder(folder, "demo", [*FILES])
     with pytest.raises(ConfigError, match="cannot be written: "):
         prepare_folder(Path("/proc/nothing"), "demo", ["report.html"])
+
+
+@pytest.mark.parametrize("path", ["../esc.html", "/esc.html", "configs/../../esc.yaml", "configs/..", "figures//x.png", ""])
+def test_no_file_of_a_report_lies_outside_of_its_folder(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ConfigError, match="no run can be called that") as caught:
+        write_folder(tmp_path / "a" / "report", "demo", {"report.html": b"page", path: b"x"})
+    assert caught.value.hint.endswith("nothing was written") and list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import ConfigError
-from orchestrator.configuration.seeds import MAX_NAME
+from orchestrator.names import MAX_NAME
 from orchestrator.reproducing.tables import Table, asked, config_of, find_table, read_table
 from workers.methods import Method
 
