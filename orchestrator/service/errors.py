@@ -144,6 +144,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, RefusedError):  # FastAPI takes whatever ends the reading of a body for a broken body
+            return of_refusal(error.__cause__)
         if error.status_code == 404:
             return answer(404, "there is no such page", "/openapi.json lists what there is", NOT_THERE)
         if error.status_code == 405:

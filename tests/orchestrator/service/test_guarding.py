@@ -78,7 +78,11 @@ def test_every_answer_forbids_what_a_page_of_ours_never_does(service: httpx.Clie
         assert "access-control-allow-origin" not in headers and "server" not in headers
 
 
-def test_a_body_that_is_too_large_is_not_read(acting: httpx.Client) -> None:
-    answer = acting.post("/api/v1/runs", content=b"x" * 1_000_001, headers={**HOLDER, "Content-Type": "application/json"})
+@pytest.mark.parametrize("path", ["/runs", "/runs/tiny/resume"])
+@pytest.mark.parametrize("chunks", [1, 20], ids=["with its length", "in chunks"])
+def test_a_body_that_is_too_large_is_not_read(acting: httpx.Client, path: str, chunks: int) -> None:
+    size = 1_000_001 if chunks == 1 else 60_000
+    content = b"x" * size if chunks == 1 else (b"x" * size for _ in range(chunks))
+    answer = acting.post(f"/api/v1{path}", content=content, headers={**HOLDER, "Content-Type": "application/json"})
     assert answer.status_code == 413
     assert answer.json()["error"]["message"] == "the body is larger than 1 MB"
