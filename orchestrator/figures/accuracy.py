@@ -1,6 +1,5 @@
 """The accuracy matrix as a heat map: the network committed after each task, on the test data of every task up to it."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,12 @@ from orchestrator.figures.building import chart_of, layered
 if TYPE_CHECKING:
     import altair
 
-DARK_END, BRIGHT_END = "#1d3f72", "#f3e9a2"
-"""Both ends of the scale of colours: dark is bad and bright is good, to the colour-blind, in print and on every ground."""
+SCALE = ((0, "#1d3f72"), (50, "#3f7fa8"), (90, "#7dbfa0"), (100, "#f3e9a2"))
+"""Percent → colour, the same in every figure, so that figures can be compared. Dark is bad and bright is good, to the
+colour-blind, in print and on every ground; the last ten percent, where good runs differ, have a third of the colours."""
+
+DARK_WORDS_FROM = 52
+"""Percent from which the ground of a cell is bright, so that dark digits stand out from it by more than 4 to 1."""
 
 TALLEST_CELL, LOWEST_CELL, HEIGHT = 34, 15, 620
 """Pixels: of a row where there are few and where there are many; what all of them should not exceed."""
@@ -27,7 +30,6 @@ def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
 
     columns = len({cell.on_task for cell in cells})
     rows = len({cell.after_task for cell in cells})
-    low = lowest(cells)
     values = [{"after": cell.after_task, "on": cell.on_task, "accuracy": 100 * cell.test_accuracy,
                "correct": f"{cell.test_correct:,} of {cell.test_total:,}"} for cell in cells]
     base = chart_of(values).encode(
@@ -39,7 +41,7 @@ def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
                  alt.Tooltip("correct:N", title="correct")])
     ground = base.mark_rect(stroke="#80808040", strokeWidth=0.5).encode(color=alt.Color(
         "accuracy:Q", title="test accuracy %",
-        scale=alt.Scale(domain=[low, 100], range=[DARK_END, "#3f7fa8", "#7dbfa0", BRIGHT_END], interpolate="lab"),
+        scale=alt.Scale(domain=[percent for percent, _ in SCALE], range=[colour for _, colour in SCALE], interpolate="lab"),
         legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=160, gradientThickness=10)))
     cell = f"(width / {columns})"
     digits = f"{cell} >= 40 ? '.2f' : {cell} >= 22 ? '.1f' : '.0f'"
@@ -47,12 +49,6 @@ def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
     numbers = base.mark_text(
         text=alt.expr(f"format(datum.accuracy, {digits})"), baseline="middle",
         fontSize=alt.expr(f"min(12, {fit})"), opacity=alt.expr(f"{cell} >= 11 ? 1 : 0"),
-    ).encode(color=alt.condition(f"datum.accuracy > {low + 0.45 * (100 - low)}", alt.value("#101820"), alt.value("#ffffff")))
+    ).encode(color=alt.condition(f"datum.accuracy >= {DARK_WORDS_FROM}", alt.value("#101820"), alt.value("#ffffff")))
     height = max(LOWEST_CELL, min(TALLEST_CELL, HEIGHT // max(1, rows)))
     return layered([ground, numbers], height * rows)
-
-
-def lowest(cells: Sequence[AccuracyRow]) -> float:
-    """Where the scale of colours begins, in percent: the ten below the worst cell. So small differences look small."""
-    worst = min(cell.test_accuracy for cell in cells)
-    return min(90.0, max(0.0, 10.0 * math.floor(10 * worst)))

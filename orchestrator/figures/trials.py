@@ -11,6 +11,7 @@ from db.sparsities import PrunedPoint
 from db.states import TrialState
 from orchestrator.figures.building import chart_of, layered
 from orchestrator.figures.looks import BLUE, FAINT, GREY, ORANGE, PURPLE
+from orchestrator.text.words import points_text
 
 if TYPE_CHECKING:
     import altair
@@ -23,6 +24,13 @@ LOOKS: Mapping[str, tuple[str, str, int]] = {
 
 MANY = 500
 """Trials from which on marks are small."""
+
+MOST_NAMED = 120
+"""Trials up to which a mark has its trial's number beside it, where there is room; of more, only the chosen one has."""
+
+HEIGHT = 300
+WIDTHS = (300, 600, 900)
+"""Pixels of a figure for which it is decided which numbers have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,8 @@ def alpha_words(values: Sequence[float]) -> str:
 
 
 def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None = None) -> "altair.LayerChart":
-    """Validation accuracy after pruning against free neurons, in percent; the margin is a band, the chosen trial lies on top.
+    """Validation accuracy after pruning against free neurons, in percent; the margin is a band, the chosen trial lies on top,
+    and trials have their numbers beside them where there is room.
 
     Args:
         points: of one task, at least one; 10,000 are drawn within seconds.
@@ -99,6 +108,8 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
     values = [_mark(point) for point in sorted(points, key=lambda point: (order.index(point.group), point.number))]
     shown = [group for group in reversed(order) if any(value["group"] == group for value in values)]
     margin = _margin(selection) if selection else {}
+    across = _domain([value["free"] for value in values])
+    up = _domain([*(value["accuracy"] for value in values), *margin.values()])
     shrunk = 1.0 if len(points) < MANY else 0.35
     area = " : ".join(f"datum.group == {group!r} ? {LOOKS[group][2] * (1.0 if group == CHOSEN else shrunk)}" for group in shown)
     legend = alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 4"), symbolOpacity=1, symbolStrokeWidth=0,
@@ -106,9 +117,8 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
     marks = chart_of(values).mark_point(
         filled=True, size=alt.expr(f"{area} : 0"),
         opacity=alt.expr(f"datum.group == {CHOSEN!r} ? 1 : {1 if len(points) < MANY else 0.6}")).encode(
-        x=alt.X("free:Q", title="free neurons after pruning, %", scale=_scale([value["free"] for value in values])),
-        y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %",
-                scale=_scale([*(value["accuracy"] for value in values), *margin.values()])),
+        x=_x(across), y=alt.Y("accuracy:Q", title="validation accuracy after pruning, %",
+                              scale=alt.Scale(domain=list(up), nice=False, zero=False), axis=alt.Axis(tickCount=6)),
         color=alt.Color("group:N", title=None, legend=legend,
                         scale=alt.Scale(domain=shown, range=[LOOKS[group][0] for group in shown])),
         shape=alt.Shape("group:N", title=None, legend=legend,
@@ -118,7 +128,16 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
                  alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),
                  alt.Tooltip("free:Q", title="free neurons %", format=".2f"), alt.Tooltip("alpha:N", title="α"),
                  alt.Tooltip("rate:N", title="learning rate"), alt.Tooltip("how:N", title="pruned")])
-    return layered([*([_band(margin)] if margin else []), marks], 300, usermeta={"embedOptions": {"renderer": "canvas"}})
+    return layered([*(_band(margin, selection) if selection else []), marks, _numbers(values, across, up)], HEIGHT,
+                   usermeta={"embedOptions": {"renderer": "canvas"}})
+
+
+def _x(across: tuple[float, float]) -> "altair.X":
+    import altair as alt
+
+    return alt.X("free:Q", title="free neurons after pruning, %",
+                 scale=alt.Scale(domain=list(across), nice=False, zero=False),
+                 axis=alt.Axis(tickCount=alt.expr("max(3, floor(width / 80))"), labelOverlap=True, labelSeparation=6))
 
 
 def _mark(point: TrialPoint) -> dict[str, Any]:
@@ -128,12 +147,49 @@ def _mark(point: TrialPoint) -> dict[str, Any]:
             "how": "within the best trial's margin, exact" if point.exact else "within its own margin, on its curve"}
 
 
-def _scale(percents: Sequence[float]) -> "altair.Scale":
+def _domain(percents: Sequence[float]) -> tuple[float, float]:
     """From a little below the lowest to a little above the highest, and never beyond what a percentage can be."""
+    room = max(0.05 * (max(percents) - min(percents)), 0.25)
+    return max(0.0, min(percents) - room), min(100.0, max(percents) + room)
+
+
+def _numbers(values: Sequence[Mapping[str, Any]], across: tuple[float, float], up: tuple[float, float]) -> "altair.Chart":
+    """The numbers of trials beside their marks."""
     import altair as alt
 
-    room = max(0.05 * (max(percents) - min(percents)), 0.25)
-    return alt.Scale(domain=[max(0.0, min(percents) - room), min(100.0, max(percents) + room)], nice=False, zero=False)
+    named = values if len(values) <= MOST_NAMED else [value for value in values if value["group"] == CHOSEN]
+    room = [_with_room(named, across, up, width) for width in WIDTHS]
+    rows = [{"free": value["free"], "accuracy": value["accuracy"], "number": value["number"],
+             "group": value["group"], "room": [value["number"] in numbers for numbers in room]} for value in named]
+    steps = " : ".join(f"width >= {width} ? datum.room[{at}]" for at, width in reversed(list(enumerate(WIDTHS))))
+    numbers: altair.Chart = chart_of(rows).mark_text(
+        align="left", baseline="middle", fontSize=10, dx=alt.expr(f"datum.group == {CHOSEN!r} ? 11 : 6"),
+        opacity=alt.expr(f"({steps} : datum.room[0]) ? 0.85 : 0")).encode(x=_x(across), y="accuracy:Q", text="number:Q")
+    return numbers
+
+
+def _with_room(values: Sequence[Mapping[str, Any]], across: tuple[float, float], up: tuple[float, float],
+               width: int) -> set[int]:
+    """The trials whose number, right of its mark, covers neither a mark nor another number in a figure of so many pixels; what
+    is drawn on top goes first."""
+    def place(value: Mapping[str, Any]) -> tuple[float, float]:
+        return ((value["free"] - across[0]) / (across[1] - across[0]) * width,
+                (up[1] - value["accuracy"]) / (up[1] - up[0]) * HEIGHT)
+
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in map(place, values)]
+    found = set()
+    for value in reversed(values):
+        x, y = place(value)
+        box = (x + 5, y - 6, x + 8 + 6 * len(str(value["number"])) + (5 if value["group"] == CHOSEN else 0), y + 6)
+        if box[2] < width + 20 and not any(_overlap(box, other) for other in taken):
+            found.add(value["number"])
+            taken.append(box)
+    return found
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    """Whether two boxes (left, top, right, bottom) have a point in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _margin(selection: SelectionRow) -> dict[str, float]:
@@ -142,10 +198,15 @@ def _margin(selection: SelectionRow) -> dict[str, float]:
     return {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
 
 
-def _band(margin: Mapping[str, float]) -> "altair.Chart":
+def _band(margin: Mapping[str, float], selection: SelectionRow) -> "list[altair.Chart]":
+    """The accuracies within the margin, and what they are below them."""
     import altair as alt
 
-    band: altair.Chart = chart_of([margin]).mark_rect(color=BLUE, opacity=FAINT).encode(
-        y="least:Q", y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
-                                           alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")])
-    return band
+    words = f"within {points_text(selection.margin_points)} of the best"
+    band = chart_of([{**margin, "words": words}]).encode(y="least:Q")
+    return [
+        band.mark_rect(color=BLUE, opacity=FAINT).encode(
+            y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
+                                  alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")]),
+        band.mark_text(color=BLUE, fontSize=10, align="right", baseline="top", dy=3, x=alt.expr("width - 4")).encode(
+            text="words:N")]

@@ -39,7 +39,7 @@ def test_they_show_what_is_recorded(reads: Reads) -> None:
     cells = data_of(checked(run_figure(reads, "tiny", "accuracy"))["layer"][0])
     assert [row["accuracy"] / 100 for row in cells] == pytest.approx(
         [cell.test_accuracy for cell in reads.accuracy_matrix("tiny")])
-    marks = data_of(checked(stage_figure(reads, "tiny", 1, "trials"))["layer"][1])
+    marks = data_of(checked(stage_figure(reads, "tiny", 1, "trials"))["layer"][2])
     assert marks[-1]["number"] == reads.selections("tiny", 1)[0].chosen and len(marks) == 2
 
 

@@ -45,8 +45,9 @@ def test_groups(verdict: str, exact: bool, group: str) -> None:
 
 def test_the_chosen_one_is_drawn_last_and_the_margin_is_a_band() -> None:
     made = checked(trials_figure([point(1, "chosen", True), point(0), point(2, "worse tie", True)], selection()))
-    band, marks = made["layer"]
-    assert data_of(band) == [{"least": 94.0, "best": 95.0}]
+    band, words, marks, _ = made["layer"]
+    for layer in (band, words):
+        assert data_of(layer) == [{"least": 94.0, "best": 95.0, "words": "within 1 percentage point of the best"}]
     assert [row["number"] for row in data_of(marks)] == [0, 2, 1]
     assert marks["encoding"]["color"]["scale"]["domain"] == [CHOSEN, WITHIN, OUTSIDE]
     assert marks["encoding"]["y"]["scale"]["domain"][0] < 94 and marks["encoding"]["y"]["scale"]["domain"][1] > 95
@@ -54,7 +55,7 @@ def test_the_chosen_one_is_drawn_last_and_the_margin_is_a_band() -> None:
 
 def test_before_the_selection_there_is_no_band_and_one_group() -> None:
     made = checked(trials_figure([point(0, "finished"), point(1, "finished", sparsity=1.0, val_accuracy=1.0)]))
-    assert len(made["layer"]) == 1
+    assert len(made["layer"]) == 2  # marks, and their numbers
     assert [made["layer"][0]["encoding"][axis]["scale"]["domain"][1] for axis in "xy"] == [100, 100]
 
 
@@ -64,6 +65,35 @@ def test_a_figure_of_one_group_has_marks_in_it() -> None:
     assert len(marks) == 50 and "NaN" not in "".join(marks)
     corners = [tuple(map(float, re.findall(r"-?[0-9.]+", mark))) for mark in marks]
     assert all(max(corner) > 1 for corner in corners)
+
+
+def _boxes(drawn: str, numbers: list[str]) -> dict[str, tuple[float, float]]:
+    """Where the numbers of trials stand that are seen in a picture."""
+    found = {}
+    for element in ET.fromstring(drawn).iter():
+        if element.tag.endswith("text") and element.text in numbers and element.get("aria-roledescription") == "text mark":
+            x, y = map(float, re.findall(r"-?[0-9.]+", element.attrib["transform"])[:2])
+            if float(element.get("opacity", "1")) > 0:
+                found[element.text] = x, y
+    return found
+
+
+def test_trials_have_their_numbers_where_there_is_room() -> None:
+    trials = [point(number, sparsity=0.02 * number, val_accuracy=0.9 + 0.002 * (number % 7)) for number in range(40)]
+    crowded = [point(number, sparsity=0.5 + 0.0001 * number) for number in range(40, 50)]
+    found = _boxes(svg(trials_figure([*trials, *crowded, point(50, "chosen", True)], selection())), list(map(str, range(51))))
+    assert len(found) >= 20 and "50" in found and len(found.keys() & set(map(str, range(40, 50)))) <= 2
+    places = list(found.values())
+    assert not any(abs(x - other) < 10 and abs(y - below) < 8 for at, (x, y) in enumerate(places)
+                   for other, below in places[at + 1:])
+
+
+def test_ticks_have_room_whatever_the_range_is() -> None:
+    for trials in ([point(0, sparsity=0.17), point(1, sparsity=0.56)], [point(0, sparsity=0.0)]):
+        drawn = ET.fromstring(svg(trials_figure(trials).properties(width=1200)))
+        labels = [element.text for element in drawn.iter() if element.tag.endswith("text") and element.text
+                  and re.fullmatch(r"[\d.]+", element.text)]
+        assert 4 <= len(labels) <= 20
 
 
 def test_ten_thousand_are_a_canvas_of_small_marks() -> None:
