@@ -12,7 +12,7 @@ exact rational, so the rule gives the same answer on every machine, today and fr
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -168,6 +168,7 @@ def select_most_accurate(trained: Sequence[TrainedTrial], failed: Sequence[Faile
     """
     picked = pick(trained, total, Decimal(0))
     first, count = picked.picked[0], picked.best_val_correct
+    correct = {trial.number: trial.val_correct for trial in trained}
 
     def of_picked(number: int) -> TrialVerdict:
         own = PrunedTrial(number, (), count, 0)
@@ -175,7 +176,12 @@ def select_most_accurate(trained: Sequence[TrainedTrial], failed: Sequence[Faile
             return TrialVerdict(number, Verdict.CHOSEN, f"the most accurate: {count} of {total} correct", own)
         return TrialVerdict(number, Verdict.WORSE_TIE, f"as accurate as trial {first}, which has the lower number", own)
 
-    return Selection(picked, PrunedTrial(first, (), count, 0), sorted_verdicts(trained, failed, picked, of_picked))
+    verdicts = tuple(
+        replace(judged, reason=f"{correct[judged.number]} of {total} correct, "
+                               f"{count - correct[judged.number]} fewer than trial {first}")
+        if judged.verdict is Verdict.OUTSIDE_MARGIN else judged
+        for judged in sorted_verdicts(trained, failed, picked, of_picked))
+    return Selection(picked, PrunedTrial(first, (), count, 0), verdicts)
 
 
 def require_pruned(picked: Pick, pruned: Mapping[int, PrunedTrial]) -> None:

@@ -70,7 +70,9 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], ru
         say(f"run {config.name}: {amount}, seed {config.seed}")
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
     say(f"training  {training_text(config.training.model_dump(mode='json'))}")
-    say(f"pruning   margin {points_text(str(config.selection.margin_points))}, {config.selection.threshold.value} threshold")
+    if config.method.divides_the_network:
+        margin = points_text(str(config.selection.margin_points))
+        say(f"pruning   margin {margin}, {config.selection.threshold.value} threshold")
     if config.resources.trials_per_pack > 1:
         say(f"packs     up to {plural(config.resources.trials_per_pack, 'trial')} train as one batched computation")
     if len(network.input_shape) > 1:

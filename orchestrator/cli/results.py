@@ -12,6 +12,7 @@ from orchestrator.text.words import (
     NOTHING,
     architecture_text,
     device_text,
+    divides_the_network,
     percent_or_nothing,
     plural,
     points_text,
@@ -61,7 +62,8 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
     facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}" + (f", commit {commit}" if commit else "")),
              *origin_facts(run),
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
-             ("pruning", f"margin {points_text(run.margin_points)}"), ("device", device_text(run.environment))]
+             *([("pruning", f"margin {points_text(run.margin_points)}")] if divides_the_network(run.method) else []),
+             ("device", device_text(run.environment))]
     return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run, stages), *_achieved(reads, run),
                         *ways_on(run, stages)])
 

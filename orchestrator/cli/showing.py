@@ -17,6 +17,7 @@ from orchestrator.text.words import (
     NOTHING,
     alpha_text,
     architecture_text,
+    divides_the_network,
     percent_or_nothing,
     plural,
     points_text,
@@ -86,7 +87,7 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
             ("stands on", f"commit {stage.base_digest[:12]}" if stage.base_digest else "an empty network"),
             ("commit", commits[0].digest[:12] if commits else NOTHING)]))
     if selections:
-        parts.append(_selection_text(selections[0], stage.trials_total))
+        parts.append(_selection_text(selections[0], stage.trials_total, reads.run(run).method))
     tuned = tuning_text(commits[0]) if commits else None
     if tuned:
         parts.append(tuned)
@@ -120,7 +121,11 @@ def _stage(reads: "Reads", run: str, task: int) -> "StageRow":
     return next(stage for stage in reads.stages(run) if stage.task == task)
 
 
-def _selection_text(selection: "SelectionRow", trials: int) -> str:
+def _selection_text(selection: "SelectionRow", trials: int, method: str) -> str:
+    if not divides_the_network(method):
+        return paragraph(f"Trial {selection.chosen} was chosen: {selection.reason}.\n"
+                         f"Method {method} prunes nothing, so there is no margin: it takes the most accurate of "
+                         f"{plural(trials, 'trial')}.")
     best = percent(selection.best_val_correct / selection.val_total)
     pruned = percent(selection.pruned_val_correct / selection.val_total)
     return paragraph(

@@ -13,6 +13,7 @@ from orchestrator.figures.catalogue import ACCURACY, CAPACITY, CURVE, LEARNING, 
 from orchestrator.figures.curves import learning_figure, threshold_figure
 from orchestrator.figures.trials import MANY, trials_figure
 from orchestrator.reporting.gather import Gathered, TaskPart
+from orchestrator.text.words import divides_the_network
 
 if TYPE_CHECKING:
     from orchestrator.figures.drawing import Chart
@@ -58,19 +59,19 @@ def _of_run(gathered: Gathered) -> Iterator[Figure]:
     if gathered.cells:
         yield Figure(ACCURACY, None, ACCURACY, "Test accuracy of the network committed after each task (rows), on the test "
                      "data of every task up to it (columns).", accuracy_figure(gathered.cells))
-    if gathered.capacity:
+    if gathered.capacity and divides_the_network(gathered.run.method):
         yield Figure(CAPACITY, None, CAPACITY, "Neurons of every hidden layer after each task: used by earlier tasks and "
                      "reused by this one, used by earlier ones only, new, and free.", capacity_figure(gathered.capacity))
 
 
 def _of_task(part: TaskPart) -> Iterator[Figure]:
     task, chosen = part.stage.task, part.chosen
-    if part.points:
+    if part.points and part.prunes:
         yield Figure(f"task-{task}-{TRIALS}", task, TRIALS, _trials_caption(part), trials_figure(part.points, part.selection),
                      crowded=len(part.points) > MANY)
     if chosen is None or part.selection is None:
         return
-    if part.curve:
+    if part.curve and part.prunes:
         yield Figure(f"task-{task}-{CURVE}", task, CURVE, f"Validation accuracy and free neurons of trial {chosen.number}, the "
                      "chosen one, against the threshold that every layer would be pruned at. Dashed: its θ*. Dotted: the least "
                      "accuracy within the margin.",

@@ -20,6 +20,7 @@ from db.rows import (
 from db.sparsities import pruned_within_margin
 from orchestrator.figures.trials import TrialPoint, trial_points
 from orchestrator.text.report import ForgettingClaim, forgetting_claim
+from orchestrator.text.words import divides_the_network
 
 if TYPE_CHECKING:
     from db.reads import Reads
@@ -37,6 +38,7 @@ class TaskPart:
         points: the trials that have a result, pruned.
         curve: the threshold curve of the chosen trial; empty while none is chosen.
         epochs: of the chosen trial.
+        prunes: whether the method does, so that there is a margin.
     """
 
     stage: StageRow
@@ -46,6 +48,7 @@ class TaskPart:
     points: Sequence[TrialPoint]
     curve: Sequence[ThresholdRow]
     epochs: Sequence[EpochRow]
+    prunes: bool = True
 
     @property
     def chosen(self) -> TrialRow | None:
@@ -97,13 +100,13 @@ def gather(reads: "Reads", name: str) -> Gathered:
 
 def _task(reads: "Reads", run: RunRow, stage: StageRow, selection: SelectionRow | None, commit: CommitRow | None) -> TaskPart:
     if not stage.trials_total:
-        return TaskPart(stage, selection, commit, (), (), (), ())
+        return TaskPart(stage, selection, commit, (), (), (), (), divides_the_network(run.method))
     trials = reads.trials(run.name, stage.task)
     margin = selection.margin_points if selection else run.margin_points
     points = trial_points(trials, pruned_within_margin(reads, run.name, stage.task, margin))
     curve = reads.threshold_curve(run.name, stage.task, selection.chosen) if selection else []
     epochs = reads.trial_history(run.name, stage.task, selection.chosen) if selection else []
-    return TaskPart(stage, selection, commit, best_first(trials), points, curve, epochs)
+    return TaskPart(stage, selection, commit, best_first(trials), points, curve, epochs, divides_the_network(run.method))
 
 
 def best_first(trials: Sequence[TrialRow]) -> list[TrialRow]:

@@ -25,6 +25,7 @@ from orchestrator.text.words import (
     architecture_text,
     bytes_text,
     device_text,
+    divides_the_network,
     percent_or_nothing,
     plural,
     points_text,
@@ -98,7 +99,8 @@ def _run_facts(gathered: Gathered) -> list[tuple[str, str]]:
     return [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}"), *origin_facts(run),
             *([("group", run.group)] if run.group else []), ("method", run.method),
             ("benchmark", f"{run.benchmark}, {plural(run.tasks, 'task')}"), ("seed", str(run.seed)),
-            ("margin", points_text(run.margin_points)), ("environment", device_text(run.environment)),
+            *([("margin", points_text(run.margin_points))] if divides_the_network(run.method) else []),
+            ("environment", device_text(run.environment)),
             ("config", run.config_digest)]
 
 
@@ -112,7 +114,8 @@ def _totals(gathered: Gathered) -> list[tuple[str, str]]:
     seconds = sum(trial.total_seconds or 0.0 for trial in trials if trial.reused_from is None)
     return [("mean test accuracy", f"{percent(sum(final) / len(final))} %" if final else NOTHING),
             ("tasks committed", f"{gathered.run.tasks_committed} of {gathered.run.tasks}"),
-            ("hidden neurons used", f"{percent(used / total)} %" if total else NOTHING),
+            ("hidden neurons used", f"{percent(used / total)} %"
+             if total and divides_the_network(gathered.run.method) else NOTHING),
             ("trials", f"{len(trials):,}"), ("time of all trials", seconds_text(seconds) if trials else NOTHING)]
 
 
@@ -164,6 +167,8 @@ def _selection(part: TaskPart) -> list[tuple[str, str]]:
     row, chosen = part.selection, part.chosen
     if row is None or chosen is None:
         return []
+    if not part.prunes:
+        return [("chosen", f"trial {row.chosen}, learning rate {rate_text(chosen.learning_rate)}"), ("why", row.reason)]
     return [("chosen", f"trial {row.chosen}, α {alpha_text(chosen.alpha)}, learning rate {rate_text(chosen.learning_rate)}"),
             ("why", row.reason), ("rule", row.rule.value),
             *([("price of capacity", points_text(row.capacity_weight_points))] if row.capacity_weight_points else []),

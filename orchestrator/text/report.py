@@ -122,8 +122,8 @@ def _unprotected(method: str) -> str:
         return "Every task has a network of its own: method scratch cannot forget, and shares nothing."
     if method == "joint":
         return "All tasks were learnt at once, with all data at hand: method joint is a reference, and no continual learning."
-    return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: what it has forgotten is the "
-            "fall of a column above.")
+    return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: what a task has lost is the "
+            "fall in its column of the accuracy matrix.")
 
 
 def _sentence(commits: Sequence[CommitRow], samples: int) -> str:

@@ -6,9 +6,19 @@ from typing import Any
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
 from orchestrator.text.report import percent
+from workers.methods import Method
 
 NOTHING = "-"
 """What stands in a cell whose value is not known yet, or does not apply."""
+
+
+def divides_the_network(method: str) -> bool:
+    """Whether tasks of a recorded method get neurons of their own, so that its margin, thresholds and capacity mean something.
+    A method that this version does not know is shown whole."""
+    try:
+        return Method(method).divides_the_network
+    except ValueError:
+        return True
 
 
 def plural(count: int, noun: str) -> str:

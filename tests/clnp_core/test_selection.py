@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clnp_core.errors import StateError
-from clnp_core.selection import FailedTrial, PrunedTrial, Selection, TrainedTrial, Verdict, pick, required_correct, select
+from clnp_core.selection import (
+    FailedTrial,
+    PrunedTrial,
+    Selection,
+    TrainedTrial,
+    Verdict,
+    pick,
+    required_correct,
+    select,
+    select_most_accurate,
+)
 
 
 def within(best: int, correct: int, total: int, margin: Decimal) -> bool:
@@ -121,6 +131,16 @@ def test_every_trial_gets_a_verdict_and_a_reason_in_words() -> None:
         (6, Verdict.SPARSER_ONE_EXISTS, "11 neurons free, trial 1 leaves 12"),
     ]
     assert [v.pruned for v in selection.verdicts] == [results.get(n) for n in range(7)]
+
+
+def test_methods_that_prune_nothing_take_the_most_accurate_and_speak_of_no_margin() -> None:
+    trained = [TrainedTrial(0, 90), TrainedTrial(1, 98), TrainedTrial(3, 98)]
+    selection = select_most_accurate(trained, [FailedTrial(2, "lost")], 100)
+    assert [(v.number, v.verdict, v.reason) for v in selection.verdicts] == [
+        (0, Verdict.OUTSIDE_MARGIN, "90 of 100 correct, 8 fewer than trial 1"),
+        (1, Verdict.CHOSEN, "the most accurate: 98 of 100 correct"),
+        (2, Verdict.FAILED, "lost"),
+        (3, Verdict.WORSE_TIE, "as accurate as trial 1, which has the lower number")]
 
 
 def test_the_answer_does_not_depend_on_the_order_of_the_input() -> None:

@@ -22,6 +22,7 @@ from db.store import Store
 from orchestrator.cli.main import main
 from orchestrator.configuration.config import Config
 from tests.db.builders import epoch, success
+from workers.methods import Method
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY: dict[str, Any] = {
@@ -150,13 +151,16 @@ class Written:
 
 
 @contextmanager
-def written(folder: Path, name: str = "demo", tasks: int = 2, **resources: Any) -> Iterator[Written]:
+def written(folder: Path, name: str = "demo", tasks: int = 2, method: Method = Method.CLNP, seed: int = 0,
+            **resources: Any) -> Iterator[Written]:
     """A fresh run in ``folder``, held by this process."""
-    config = Config.parse({**TINY, "name": name, "resources": resources})
+    strength = {"baseline": {"strength": 1}} if method.is_held else {}
+    config = Config.parse({**TINY, "name": name, "seed": seed, "method": method.value, **strength, "resources": resources})
     engine = open_database(f"sqlite:///{folder / '.clnp' / 'clnp.db'}", create=True)
     try:
         store = Store(engine)
-        store.create_run(NewRun(name, config.resolved(), config.digest(), 0, "permuted-digits", tasks, "2", "0.1.0", {}))
+        store.create_run(NewRun(name, config.resolved(), config.digest(), seed, "permuted-digits", tasks, "2", "0.1.0", {},
+                                method.value, first_task=tasks if method is Method.JOINT else 1))
         yield Written(store, store.acquire_lease(name, this_owner(), 60.0))
     finally:
         engine.dispose()

@@ -8,8 +8,9 @@ import pytest
 from db.records import NewRun
 from db.states import FailureKind
 from orchestrator.cli import showing
-from tests.db.builders import new_run
+from tests.db.builders import Driver, new_run
 from tests.orchestrator.cli.conftest import Outcome, written
+from workers.methods import Method
 
 Clnp = Callable[..., Outcome]
 
@@ -50,6 +51,15 @@ def test_a_task_with_a_verdict_for_every_trial(on_tiny: Clnp) -> None:
     assert verdicts[0].split() == ["trial", "verdict", "why"]
     assert [line.split()[0] for line in verdicts[2:]] == ["0", "1"]
     assert document["selection"]["reason"] in verdicts[2 + chosen]
+
+
+def test_a_method_that_prunes_nothing_has_no_margin(tmp_path: Path, clnp: Clnp) -> None:
+    with written(tmp_path, method=Method.SEQUENTIAL) as run:
+        Driver(run.store, run.lease).select()
+    text = clnp("show", "demo", "--task", "1", folder=tmp_path).out
+    assert "Method sequential prunes nothing, so there is no margin: it takes the most accurate of 3 trials." in text
+    assert "Within the margin" not in text and "Pruned at" not in text
+    assert "margin" not in clnp("show", "demo", folder=tmp_path).out
 
 
 def test_a_task_of_many_trials_shows_the_first_ones_and_where_the_others_are(

@@ -1,11 +1,18 @@
 """Which figures a report has."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from db.reads import Reads
 from orchestrator.reporting.charts import figures_of, least_accuracy
-from orchestrator.reporting.gather import Gathered
+from orchestrator.reporting.gather import Gathered, gather
+from orchestrator.reporting.html import _run_facts as facts_of
+from orchestrator.reporting.html import _selection as selection_of
+from tests.db.builders import Driver, commit
+from tests.orchestrator.cli.conftest import written
+from workers.methods import Method
 
 
 def test_those_of_the_run_then_three_of_each_task(tiny: Gathered) -> None:
@@ -18,6 +25,17 @@ def test_those_of_the_run_then_three_of_each_task(tiny: Gathered) -> None:
 
 def test_a_run_that_has_chosen_nothing_yet_has_its_trials_only(hostile: Callable[[], Gathered]) -> None:
     assert [figure.name for figure in figures_of(hostile())] == ["task-1-trials"]
+
+
+def test_a_method_that_prunes_nothing_has_neither_margin_nor_capacity(tmp_path: Path) -> None:
+    with written(tmp_path, method=Method.SEQUENTIAL) as run:
+        driver = Driver(run.store, run.lease)
+        driver.select()
+        run.store.record_commit(run.lease, 1, commit(1, verification={"method": "sequential"}))
+        gathered = gather(Reads(run.store.engine), "demo")
+    assert [figure.name for figure in figures_of(gathered)] == ["accuracy", "task-1-learning"]
+    assert dict(facts_of(gathered)).keys() & {"margin"} == set()
+    assert [name for name, _ in selection_of(gathered.tasks[0])] == ["chosen", "why"]
 
 
 def test_an_image_is_made_once(tiny: Gathered) -> None:
