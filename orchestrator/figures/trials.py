@@ -128,7 +128,9 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
                  alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),
                  alt.Tooltip("free:Q", title="free neurons %", format=".2f"), alt.Tooltip("alpha:N", title="α"),
                  alt.Tooltip("rate:N", title="learning rate"), alt.Tooltip("how:N", title="pruned")])
-    return layered([*(_band(margin, selection) if selection else []), marks, _numbers(values, across, up)], HEIGHT,
+    middle = sum(across) / 2
+    right = sum(value["free"] > middle for value in values) <= len(values) / 2
+    return layered([*(_band(margin, selection, right) if selection else []), marks, _numbers(values, across, up)], HEIGHT,
                    usermeta={"embedOptions": {"renderer": "canvas"}})
 
 
@@ -198,8 +200,8 @@ def _margin(selection: SelectionRow) -> dict[str, float]:
     return {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
 
 
-def _band(margin: Mapping[str, float], selection: SelectionRow) -> "list[altair.Chart]":
-    """The accuracies within the margin, and what they are below them."""
+def _band(margin: Mapping[str, float], selection: SelectionRow, right: bool) -> "list[altair.Chart]":
+    """The accuracies within the margin, and what they are below them, at the right or the left end."""
     import altair as alt
 
     words = f"within {points_text(selection.margin_points)} of the best"
@@ -208,5 +210,6 @@ def _band(margin: Mapping[str, float], selection: SelectionRow) -> "list[altair.
         band.mark_rect(color=BLUE, opacity=FAINT).encode(
             y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
                                   alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")]),
-        band.mark_text(color=BLUE, fontSize=10, align="right", baseline="top", dy=3, x=alt.expr("width - 4")).encode(
-            text="words:N")]
+        band.mark_text(color=BLUE, fontSize=10, align="right" if right else "left", baseline="top", dy=3,
+                       x=alt.expr("width - 4") if right else 4,
+                       text=alt.expr("width < 420 ? 'margin' : datum.words"))]
