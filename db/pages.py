@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from clnp_core.selection import Verdict
 from db.assembling import as_tuple, run_rows, trial_row
 from db.lookup import database_now, driver_lives, find_run, find_stage
-from db.models import Commit, Evaluation, Request, Run, RunGroup, Stage, Trial, TrialJudgement
+from db.models import Commit, Epoch, Evaluation, Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
 from db.reads import Reads
 from db.rows import RunRow, TrialRow, VerdictRow
 from db.states import RequestKind, RunState, StageState, TrialState
@@ -81,12 +81,26 @@ class RunStanding:
         recent: trials of the last task that trained any, latest first, at most :data:`RECENT_TRIALS`; empty for a run that no
             driver is at work on.
         mean_test_accuracy: over the tasks of the last commit, a fraction; None before the first.
+        driver_begins: a driver is at work on it, and nothing is recorded of the run yet since it took the lease.
     """
 
     run: RunRow
     stages: tuple[StageCounts, ...]
     recent: tuple[TrialTimes, ...]
     mean_test_accuracy: float | None
+    driver_begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTrial:
+    """A trial that is being trained: the last epoch that its attempt has recorded (from 1; None before the first), and its
+    validation accuracy, a fraction."""
+
+    task: int
+    number: int
+    attempt: int
+    epoch: int | None
+    val_accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,21 @@ class Pages(Reads):
             total = session.scalar(query.with_only_columns(func.count(Run.id)))
             runs = session.scalars(query.order_by(Run.id.desc()).limit(limit).offset(offset)).all()
             return Page(tuple(_standings(session, runs, self._final)), total or 0)
+
+    def running_trials(self, run: str) -> list[RunningTrial]:
+        """The trials of a run that are being trained, and their last epochs, by task and number."""
+        last = (select(func.max(Epoch.epoch)).where(Epoch.trial_id == Trial.id, Epoch.attempt == Trial.attempts)
+                .correlate(Trial).scalar_subquery())
+        with self._session() as session:
+            found = session.execute(
+                select(Stage.task, Trial.number, Trial.attempts, Epoch.epoch, Epoch.val_correct, Epoch.val_total)
+                .join(Stage, Stage.id == Trial.stage_id)
+                .outerjoin(Epoch, (Epoch.trial_id == Trial.id) & (Epoch.attempt == Trial.attempts) & (Epoch.epoch == last))
+                .where(Stage.run_id == find_run(session, run).id, Stage.state == StageState.SWEEPING,
+                       Trial.state == TrialState.RUNNING)
+                .order_by(Stage.task, Trial.number))
+            return [RunningTrial(task, number, attempt, epoch, None if epoch is None else correct / total)
+                    for task, number, attempt, epoch, correct, total in found]
 
     def version_of_commits(self, run: str) -> tuple[tuple[int, str, datetime], ...]:
         """What changes when anything about a run's commits does: task, digest and time of each."""
@@ -267,8 +296,13 @@ def _standings(session: Session, runs: Sequence[Run], final: Counts) -> list[Run
         of_run.setdefault(stage.run_id, []).append(stage)
     accuracies = _mean_test_accuracies(session, ids)
     return [RunStanding(row, tuple(_counts(stage, counts.get(stage.id, {})) for stage in of_run.get(row.id, ())),
-                        _recent(session, of_run.get(row.id, ()), counts) if row.driver_lives else (), accuracies.get(row.id))
+                        _recent(session, of_run.get(row.id, ()), counts) if row.driver_lives else (), accuracies.get(row.id),
+                        row.driver_lives and _last_event_kind(session, row.id) == "lease")
             for row in rows]
+
+
+def _last_event_kind(session: Session, run_id: int) -> str | None:
+    return session.scalars(select(Event.kind).where(Event.run_id == run_id).order_by(Event.id.desc()).limit(1)).first()
 
 
 def _trial_counts(session: Session, stages: Sequence[Stage], final: Counts) -> dict[int, dict[TrialState, int]]:

@@ -141,9 +141,15 @@ class Reads:
             return trial_row(run, task, trial, session.get(TrialJudgement, trial.id))
 
     def trial_history(self, run: str, task: int, number: int, attempt: int | None = None) -> list[EpochRow]:
-        """The epochs of a trial: of one attempt, or of the last that recorded any."""
+        """The epochs of a trial: of one attempt, or of the current one.
+
+        The current attempt of a running trial is the one under way, which may have recorded no epoch yet: what an earlier one
+        recorded is not part of it. Of a trial that is not running it is the last attempt that recorded any.
+        """
         with self._session() as session:
             trial = _trial(session, run, task, number)
+            if attempt is None and trial.state is TrialState.RUNNING:
+                attempt = trial.attempts
             wanted = attempt if attempt is not None else select(func.max(Epoch.attempt)).where(
                 Epoch.trial_id == trial.id).scalar_subquery()
             epochs = session.scalars(select(Epoch).where(Epoch.trial_id == trial.id, Epoch.attempt == wanted)

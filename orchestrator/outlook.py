@@ -17,6 +17,7 @@ from db.pages import RunStanding, StageCounts, TrialTimes
 from db.states import RunState, StageState
 from orchestrator import plan
 from orchestrator.configuration.config import Config
+from workers.methods import Method
 
 STAGE_SECONDS = 10.0
 """What a task costs after its sweep, until one has shown it."""
@@ -32,6 +33,7 @@ class Outlook:
         trials_running: under way.
         fraction_done: 1 for a run that will not go on because it is completed; else of its trials, below 1.
         seconds_left: until the run has ended, an estimate; None where no driver is at work, or nothing has been timed yet.
+        step: what its driver does now, such as ``loading task 1``; None where none is at work.
     """
 
     trials_total: int
@@ -39,6 +41,7 @@ class Outlook:
     trials_running: int
     fraction_done: float
     seconds_left: float | None
+    step: str | None
 
 
 def outlook(standing: RunStanding) -> Outlook:
@@ -53,10 +56,34 @@ def outlook(standing: RunStanding) -> Outlook:
     total, ended = sum(totals), sum(stage.trials_ended for stage in stages)
     running = sum(stage.trials_running for stage in stages) if run.driver_lives else 0
     if run.state is RunState.COMPLETED:
-        return Outlook(total, ended, running, 1.0, 0.0)
+        return Outlook(total, ended, running, 1.0, 0.0, None)
     left = _seconds_left(standing, totals) if run.state is RunState.RUNNING else None
     # The last trial is not the end: a commit follows.
-    return Outlook(total, ended, running, min(ended / total, 0.999) if total else 0.0, left)
+    return Outlook(total, ended, running, min(ended / total, 0.999) if total else 0.0, left, current_step(standing))
+
+
+def current_step(standing: RunStanding) -> str | None:
+    """What the driver of a run does now, as far as the records tell; None where no driver is at work.
+
+    Args:
+        standing: what is recorded.
+    """
+    run = standing.run
+    stage = next((stage for stage in standing.stages if stage.state is not StageState.COMMITTED), None)
+    if stage is None or run.state is not RunState.RUNNING:
+        return None
+    tasks = "all tasks" if run.method == Method.JOINT else f"task {stage.task}"
+    if stage.state is StageState.PENDING:
+        if run.environment is None:
+            return "starting Ray and its workers"
+        return f"starting workers and loading {tasks}" if standing.driver_begins else f"loading {tasks}"
+    if stage.state is StageState.SWEEPING:
+        if stage.trials_running or (stage.trials_ended and not standing.driver_begins):
+            return f"training the trials of {tasks}"
+        return "starting Ray and its workers" if standing.driver_begins else f"starting workers for {tasks}"
+    if stage.state is StageState.SELECTING:
+        return f"selecting a trial of {tasks}"
+    return f"committing {tasks}" if stage.state is StageState.COMMITTING else None
 
 
 class _Recorded:

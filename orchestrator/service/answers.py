@@ -16,6 +16,7 @@ from db.states import RunState
 from orchestrator.outlook import outlook
 from orchestrator.text.output import plain
 from orchestrator.text.report import ForgettingClaim
+from orchestrator.text.words import divides_the_network
 
 Row = TypeVar("Row")
 
@@ -51,13 +52,15 @@ class About:
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run without its long columns, and how far it is: see :class:`orchestrator.outlook.Outlook`. ``mean_test_accuracy``
-    is over the tasks of the last commit, a fraction."""
+    is over the tasks of the last commit, a fraction. ``divides_the_network`` says that tasks get neurons of their own: margin,
+    thresholds, capacity and proofs of other methods mean nothing."""
 
     id: int
     name: str
     group: str | None
     state: RunState
     method: str
+    divides_the_network: bool
     benchmark: str
     tasks: int
     tasks_committed: int
@@ -76,6 +79,7 @@ class RunSummary:
     trials_running: int
     fraction_done: float
     seconds_left: float | None
+    step: str | None
     mean_test_accuracy: float | None
 
     @classmethod
@@ -109,7 +113,8 @@ def _summary(standing: RunStanding) -> dict[str, Any]:
     ahead = outlook(standing)
     return {name: getattr(source, name) for source in (standing.run, ahead)
             for name in (field.name for field in dataclasses.fields(source)) if name in SUMMARISED} | {
-                "mean_test_accuracy": standing.mean_test_accuracy}
+                "mean_test_accuracy": standing.mean_test_accuracy,
+                "divides_the_network": divides_the_network(standing.run.method)}
 
 
 @dataclass(frozen=True, slots=True)

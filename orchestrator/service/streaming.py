@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from clnp_core.errors import DatabaseError, NotFoundError
-from db.pages import RunStanding
+from db.pages import RunningTrial, RunStanding
 from db.rows import EventRow
 from orchestrator.service.answers import RunSummary
 from orchestrator.service.asked import BASE, RunName, service_of
@@ -35,6 +35,7 @@ LOOKS_AT_A_TIME = 2
 
 EVENT = TypeAdapter(EventRow)
 SUMMARY = TypeAdapter(RunSummary)
+RUNNING_TRIALS = TypeAdapter(list[RunningTrial])
 
 router = APIRouter(prefix=BASE, tags=["runs"], responses=responses(404, 422, 500, 503))
 
@@ -43,7 +44,8 @@ router = APIRouter(prefix=BASE, tags=["runs"], responses=responses(404, 422, 500
             response_class=StreamingResponse,
             responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}},
                              "description": "`event: event` has an EventRow as its data and its id as `id`; `event: progress` "
-                                            "a RunSummary, first at once and then whenever it has changed"}})
+                                            "a RunSummary, first at once and then whenever it has changed; `event: epochs` a "
+                                            "list of RunningTrials, those whose last epoch has changed"}})
 async def stream(
         run: RunName, request: Request,
         after_id: Annotated[int | None, Query(ge=0, le=2**63 - 1,
@@ -129,6 +131,15 @@ class Channel:
             listener.end()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a run finds: how far it is, the trials that are being trained, and events."""
+
+    standing: RunStanding
+    running: list[RunningTrial]
+    events: list[EventRow]
+
+
 class Streams:
     """The streams of a service. Only its event loop may touch them.
 
@@ -153,18 +164,21 @@ class Streams:
         for channel in self._channels.values():
             channel.end()
 
-    async def look(self, run: str, after_id: int | None = None) -> tuple[RunStanding, list[EventRow]]:
-        """A run as it stands, and its events behind one; without that, only its last one.
+    async def look(self, run: str, after_id: int | None = None) -> "Look":
+        """A run as it stands, its running trials, and its events behind one; without that, only its last one.
 
         Raises:
             NotFoundError, DatabaseError: as :class:`~db.reads.Reads`.
         """
-        def read() -> tuple[RunStanding, list[EventRow]]:
+        def read() -> Look:
             pages = self._database.pages
+            standing = pages.standing(run)
+            trains = standing.run.driver_lives and any(stage.trials_running for stage in standing.stages)
+            running = pages.running_trials(run) if trains else []
             if after_id is not None:
-                return pages.standing(run), pages.events(run, after_id, EVENTS_AT_ONCE)
+                return Look(standing, running, pages.events(run, after_id, EVENTS_AT_ONCE))
             last = pages.last_event(run)
-            return pages.standing(run), [] if last is None else [last]
+            return Look(standing, running, [] if last is None else [last])
 
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(LOOKS_AT_A_TIME)
@@ -182,12 +196,12 @@ class Streams:
         listener = Listener()
         channel = self._join(run, listener)
         try:
-            standing, last = await self.look(run)
-            newest = last[0].id if last else 0
+            first = await self.look(run)
+            newest = first.events[0].id if first.events else 0
             position = newest if position is None else min(position, newest)
-            yield BEGIN.content + _progress(standing).content
+            yield b"".join(each.content for each in (BEGIN, _progress(first.standing), *_epochs(first.running)))
             while position < newest and not listener.ended:
-                _, missed = await self.look(run, position)
+                missed = (await self.look(run, position)).events
                 yield b"".join(Message.of_event(event).content for event in missed)
                 position = missed[-1].id if missed else newest
             while messages := await listener.next():
@@ -221,10 +235,11 @@ class Streams:
         """Look again and again, and tell everybody what is new, until nobody listens or the run is removed."""
         position: int | None = None
         shown: RunSummary | None = None
+        told: list[RunningTrial] = []
         while True:
             pause = IDLE_SECONDS
             try:
-                standing, found = await self.look(run, position)
+                look = await self.look(run, position)
             except NotFoundError:
                 channel.end()
                 return
@@ -232,16 +247,23 @@ class Streams:
                 pass  # it may come back, and nothing is lost then
             else:
                 # The first look only learns where the events end: every listener asks for what is before himself.
-                fresh = [] if position is None else list(map(Message.of_event, found))
-                position = found[-1].id if found else position or 0
-                summary = dataclasses.replace(RunSummary.of(standing), heartbeat_at=None)
-                if summary != shown and shown is not None:
-                    fresh.append(_progress(standing))
-                shown = summary
+                fresh = [] if position is None else list(map(Message.of_event, look.events))
+                position = look.events[-1].id if look.events else position or 0
+                summary = dataclasses.replace(RunSummary.of(look.standing), heartbeat_at=None)
+                if shown is not None:
+                    fresh += [_progress(look.standing)] if summary != shown else []
+                    fresh += _epochs([trial for trial in look.running if trial not in told])
+                shown, told = summary, look.running
                 channel.send(fresh)
-                pause = 0.0 if len(found) == EVENTS_AT_ONCE else LOOK_SECONDS if standing.run.driver_lives else IDLE_SECONDS
+                pause = (0.0 if len(look.events) == EVENTS_AT_ONCE else
+                         LOOK_SECONDS if look.standing.run.driver_lives else IDLE_SECONDS)
             await asyncio.sleep(pause)
 
 
 def _progress(standing: RunStanding) -> Message:
     return Message(b"event: progress\ndata: %b\n\n" % SUMMARY.dump_json(RunSummary.of(standing)))
+
+
+def _epochs(trials: list[RunningTrial]) -> list[Message]:
+    """The last epochs of trials, unless there is nothing to say."""
+    return [Message(b"event: epochs\ndata: %b\n\n" % RUNNING_TRIALS.dump_json(trials))] if trials else []

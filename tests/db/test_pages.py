@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from clnp_core.errors import NotFoundError
 from clnp_core.selection import Verdict
 from db.models import Run, Stage
-from db.pages import RECENT_TRIALS, Pages, RunFilter, TrialOrder
+from db.pages import RECENT_TRIALS, Pages, RunFilter, RunningTrial, TrialOrder
 from db.records import TrialFailure
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState, derive_run_state
-from tests.db.builders import Driver, new_run
+from tests.db.builders import Driver, epoch, new_run
 
 ALL = RunFilter()
 
@@ -49,6 +49,26 @@ def test_the_latest_trials_of_the_last_task_that_trained_any(pages: Pages, drive
     recent = pages.standing("demo").recent
     assert len(recent) == RECENT_TRIALS
     assert [each.finished_at for each in recent] == sorted((each.finished_at for each in recent), reverse=True)
+
+
+def test_running_trials_and_their_last_epochs(pages: Pages, driver: Driver) -> None:
+    driver.begin(1, 4)
+    assert pages.running_trials("demo") == []
+    driver.finish(0)
+    driver.start(1)
+    driver.start(2)
+    driver.store.trial_epochs(driver.lease, 1, 2, [epoch(1), epoch(2, 100)])
+    assert pages.running_trials("demo") == [RunningTrial(1, 1, 1, None, None), RunningTrial(1, 2, 1, 2, 0.5)]
+    driver.start(2)
+    assert pages.running_trials("demo")[1] == RunningTrial(1, 2, 2, None, None)
+
+
+def test_a_driver_begins_until_something_is_recorded_of_the_run(pages: Pages, driver: Driver) -> None:
+    assert pages.standing("demo").driver_begins
+    driver.begin()
+    assert not pages.standing("demo").driver_begins
+    driver.store.release_lease(driver.lease)
+    assert not pages.standing("demo").driver_begins
 
 
 def test_runs_come_newest_first_and_are_counted_beyond_their_page(pages: Pages, driver: Driver) -> None:

@@ -176,10 +176,20 @@ class TestTrials:
         driver.start(0)
         driver.store.trial_epochs(driver.lease, 1, 0, [epoch(1), epoch(2), epoch(3)])
         driver.start(0)
+        assert reads.trial_history("demo", 1, 0) == [], "the epochs of the attempt before are not its own"
         driver.store.trial_epochs(driver.lease, 1, 0, [epoch(1, 140)])
         assert reads.trials("demo")[0].attempts == 2
         assert [(e.attempt, e.epoch, e.val_correct) for e in reads.trial_history("demo", 1, 0)] == [(2, 1, 140)]
         assert len(reads.trial_history("demo", 1, 0, attempt=1)) == 3
+
+    def test_what_an_interrupted_trial_has_learnt_is_seen_until_it_begins_again(self, driver: Driver, reads: Reads) -> None:
+        driver.begin()
+        driver.start(0)
+        driver.store.trial_epochs(driver.lease, 1, 0, [epoch(1), epoch(2)])
+        driver.store.release_trials(driver.lease, 1)
+        assert [(e.attempt, e.epoch) for e in reads.trial_history("demo", 1, 0)] == [(1, 1), (1, 2)]
+        driver.start(0)
+        assert reads.trial_history("demo", 1, 0) == []
 
     def test_losses_that_are_not_finite_are_kept_as_unknown(self, driver: Driver, reads: Reads) -> None:
         driver.begin()

@@ -25,13 +25,13 @@ def _stage(task: int, state: StageState = StageState.PENDING, pending: int = 0, 
     return StageCounts(task, state, pending, running, finished, failed, START if cost is not None else None, ended)
 
 
-def _standing(values: dict[str, Any], state: RunState, *stages: StageCounts,
-              recent: tuple[TrialTimes, ...] = ()) -> RunStanding:
+def _standing(values: dict[str, Any], state: RunState, *stages: StageCounts, recent: tuple[TrialTimes, ...] = (),
+              method: str = "clnp", environment: dict[str, Any] | None = None, begins: bool = False) -> RunStanding:
     config = Config.parse(values)
     lives = state is RunState.RUNNING
-    row = RunRow(1, "lab-1", None, state, "clnp", "permuted-digits", 3, 0, 0, "1", config.resolved(), config.digest(), "0",
-                 {}, None, None, None, START, None, lives, None)
-    return RunStanding(row, stages, recent, None)
+    row = RunRow(1, "lab-1", None, state, method, "permuted-digits", 3, 0, 0, "1", config.resolved(), config.digest(), "0",
+                 {}, environment, None, None, START, None, lives, None)
+    return RunStanding(row, stages, recent, None, begins)
 
 
 def test_tasks_that_have_not_begun_count_by_their_plan(values: dict[str, Any]) -> None:
@@ -88,3 +88,26 @@ def test_a_config_of_another_version_has_no_plan(values: dict[str, Any]) -> None
     standing = _standing(values, RunState.STOPPED, _stage(1, StageState.SWEEPING, 2, 0, 1), _stage(2), _stage(3))
     row = dataclasses.replace(standing.run, config={"name": "old"}, config_digest="other")
     assert outlook(dataclasses.replace(standing, run=row)).trials_total == 3
+
+
+@pytest.mark.parametrize(("stage", "known", "begins", "step"), [
+    (_stage(2), False, True, "starting Ray and its workers"),
+    (_stage(2), True, True, "starting workers and loading task 2"),
+    (_stage(2), True, False, "loading task 2"),
+    (_stage(2, StageState.SWEEPING, 4), True, False, "starting workers for task 2"),
+    (_stage(2, StageState.SWEEPING, 2, 0, 2), True, True, "starting Ray and its workers"),
+    (_stage(2, StageState.SWEEPING, 3, 1), True, True, "training the trials of task 2"),
+    (_stage(2, StageState.SWEEPING, 1, 0, 3), True, False, "training the trials of task 2"),
+    (_stage(2, StageState.SELECTING, finished=4), True, False, "selecting a trial of task 2"),
+    (_stage(2, StageState.COMMITTING, finished=4), True, False, "committing task 2"),
+])
+def test_what_the_driver_does_now(values: dict[str, Any], stage: StageCounts, known: bool, begins: bool, step: str) -> None:
+    stages = (_stage(1, StageState.COMMITTED, finished=4), stage, _stage(3))
+    environment = {"device": "cpu"} if known else None
+    assert outlook(_standing(values, RunState.RUNNING, *stages, environment=environment, begins=begins)).step == step
+    assert outlook(_standing(values, RunState.STOPPED, *stages, environment=environment)).step is None
+
+
+def test_joint_training_loads_all_tasks(values: dict[str, Any]) -> None:
+    found = outlook(_standing(values, RunState.RUNNING, _stage(3), method="joint", environment={"device": "cpu"}))
+    assert found.step == "loading all tasks"

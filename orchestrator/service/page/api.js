@@ -1,6 +1,7 @@
 /** Requests to the service: an answer as plain values, or an {@link ApiError} with what is wrong and how to mend it. */
 
 import { connection } from "./connection.js";
+import { parseExactly } from "./exact_json.js";
 import { token } from "./token.js";
 
 const BASE = "/api/v1";
@@ -31,7 +32,8 @@ export const tokenWanted = new EventTarget();
  */
 export async function get(path, { query = {}, signal, as = "json" } = {}) {
   const answer = await send(path + search(query), { signal, cache: "no-cache" });
-  return as === "text" ? answer.text() : answer.json();
+  const text = await answer.text();
+  return as === "text" ? text : parseExactly(text);
 }
 
 /**
@@ -56,7 +58,7 @@ export async function getIfThere(path, options) {
 export async function post(path, body, signal) {
   const answer = await send(path, {
     method: "POST", signal, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-  return answer.json();
+  return parseExactly(await answer.text());
 }
 
 /**

@@ -6,6 +6,7 @@
 import { ApiError, paths, send } from "./api.js";
 import { connection } from "./connection.js";
 import { pause } from "./dom.js";
+import { parseExactly } from "./exact_json.js";
 
 /** Ask again so often where no stream tells of changes. */
 export const POLL_MILLISECONDS = 4000;
@@ -79,7 +80,7 @@ export async function follow(run, heard, signal) {
     try {
       await stream(`${paths.run(run)}/events/stream`, last, stop, (message) => {
         last = message.id || last;
-        heard({ event: message.event, data: JSON.parse(message.data) });
+        heard({ event: message.event, data: parseExactly(message.data) });
       });
     } catch (error) {
       if (!(error instanceof ApiError) && !stop.signal.aborted) connection.failed();

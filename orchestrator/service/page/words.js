@@ -82,10 +82,15 @@ export function shortDigest(digest) {
   return digest.slice(0, 12);
 }
 
+/** @param {string} text @returns {string} with a capital first letter */
+export function capital(text) {
+  return text && text[0].toUpperCase() + text.slice(1);
+}
+
 /** @param {string} text @returns {string} with a capital first letter and a full stop */
 export function sentence(text) {
   const trimmed = text.trim();
-  return trimmed && trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?:]$/.test(trimmed) ? "" : ".");
+  return trimmed && capital(trimmed) + (/[.!?:]$/.test(trimmed) ? "" : ".");
 }
 
 /**

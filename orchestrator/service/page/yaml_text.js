@@ -1,4 +1,9 @@
-/** Plain values as YAML, for reading and for launching again. Strings that could be taken for something else are quoted. */
+/**
+ * Plain values as YAML, for reading and for launching again. Strings that could be taken for something else are quoted, but for
+ * seeds: they are numbers that JavaScript cannot hold, and come as strings of digits.
+ */
+
+const SEEDS = ["seed", "seeds"];
 
 /**
  * @param {any} value of JSON
@@ -10,9 +15,15 @@ export function yamlText(value, indent = "") {
     return value.map((item) => `${indent}- ${yamlText(item, `${indent}  `).trimStart()}`).join("");
   }
   if (value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length) {
-    return Object.entries(value).map(([key, item]) => `${indent}${scalar(key)}:${nested(item) ? `\n${yamlText(item, `${indent}  `)}` : ` ${yamlText(item)}`}`).join("");
+    return Object.entries(value).map(([key, item]) => SEEDS.includes(key) && seedText(item) ? `${indent}${key}: ${seedText(item)}\n` : `${indent}${scalar(key)}:${nested(item) ? `\n${yamlText(item, `${indent}  `)}` : ` ${yamlText(item)}`}`).join("");
   }
   return `${Array.isArray(value) ? `[${value.map(scalar).join(", ")}]` : scalar(value)}\n`;
+}
+
+/** @param {any} value of a key of seeds @returns {string} it in digits; empty where it is something else */
+function seedText(value) {
+  if (Array.isArray(value)) return value.length && value.every(seedText) ? `[${value.map(seedText).join(", ")}]` : "";
+  return /^-?\d+$/.test(String(value)) ? String(value) : "";
 }
 
 /** @param {any} value @returns {boolean} whether it stands on lines of its own */

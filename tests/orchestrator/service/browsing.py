@@ -11,15 +11,17 @@ MILLISECONDS = 30_000
 
 
 class Watched:
-    """A page that remembers what went wrong in it: errors of scripts, what the policy refused, requests to other hosts."""
+    """A page that remembers what went wrong in it: errors of scripts, what the policy refused, requests to other hosts; and
+    what it asked for that is not there."""
 
     def __init__(self, context: BrowserContext, base: httpx.URL) -> None:
-        self.base, self.wrong = str(base).rstrip("/"), list[str]()
+        self.base, self.wrong, self.missed = str(base).rstrip("/"), list[str](), list[str]()
         self.page: Page = context.new_page()
         self.page.set_default_timeout(MILLISECONDS)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" and not
                      message.text.startswith("Failed to load resource") else None)
+        self.page.on("response", lambda answer: self.missed.append(answer.url) if answer.status == 404 else None)
         self.page.on("request", lambda request: None if request.url.startswith((self.base, "blob:", "data:"))
                      else self.wrong.append(request.url))
 

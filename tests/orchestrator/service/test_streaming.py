@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.place import Place
 from orchestrator.service.settings import Settings
+from tests.db.builders import epoch
 from tests.orchestrator.cli.conftest import Written, written
 from tests.orchestrator.service.conftest import serving
 from tests.orchestrator.service.hearing import STREAM, Heard
@@ -53,6 +54,30 @@ def test_everybody_hears_what_happens_and_goes_on_where_he_was(demo: Written, cl
     demo.store.remove_run("demo")
     late.end()  # there is nothing left to tell
     assert client.get(STREAM).status_code == 404
+
+
+def test_epochs_of_running_trials_are_told_as_they_are_recorded(demo: Written, client: httpx.Client) -> None:
+    def told(heard: Heard) -> list[tuple[int, int, int | None]]:
+        return [(each["number"], each["attempt"], each["epoch"]) for _, kind, data in list(heard.messages)
+                if kind == "epochs" for each in data]
+
+    demo.begin(2)
+    demo.store.trial_started(demo.lease, 1, 0, "ray-0", "", "")
+    heard = Heard(client)
+    heard.wait(lambda each: told(each) == [(0, 1, None)])
+    demo.store.trial_epochs(demo.lease, 1, 0, [epoch(1), epoch(2, 100)])
+    heard.wait(lambda each: told(each)[-1] == (0, 1, 2))
+    last = [data for _, kind, data in heard.messages if kind == "epochs"][-1]
+    assert last == [{"task": 1, "number": 0, "attempt": 1, "epoch": 2, "val_accuracy": 0.5}]
+    demo.store.trial_started(demo.lease, 1, 0, "ray-0.2", "", "")  # its worker died
+    heard.wait(lambda each: told(each)[-1] == (0, 2, None))
+    demo.store.trial_epochs(demo.lease, 1, 0, [epoch(1)])
+    heard.wait(lambda each: told(each)[-1] == (0, 2, 1))
+    demo.finish(1)
+    demo.store.release_lease(demo.lease)
+    demo.store.remove_run("demo")
+    heard.end()
+    assert {number for number, _, _ in told(heard)} <= {0, 1}
 
 
 def test_who_has_gone_is_forgotten_and_the_last_one_ends_the_watch(client: httpx.Client) -> None:

@@ -3,13 +3,14 @@
 import { announce } from "../announce.js";
 import { connection } from "../connection.js";
 import { el } from "../dom.js";
+import { clock } from "./moment.js";
 
 /** @param {HTMLElement} banner */
 export function linkBanner(banner) {
   connection.addEventListener("change", () => {
     banner.hidden = connection.link !== "lost";
     if (connection.link === "lost") {
-      banner.textContent = `Connection lost at ${connection.lostAt?.toLocaleTimeString("en-GB")}. `
+      banner.textContent = `Connection lost at ${clock(connection.lostAt ?? new Date(), true)}. `
         + "What you see is from before; trying to reach the service again.";
     }
   });

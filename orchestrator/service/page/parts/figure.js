@@ -50,8 +50,17 @@ export class Figure {
     });
   }
 
-  /** Look whether there is something new to draw. */
-  async refresh() {
+  /**
+   * Look whether there is something new to draw.
+   *
+   * @param {string | false} [nothing] why there is nothing to draw yet; the service is not asked then
+   */
+  async refresh(nothing = false) {
+    if (nothing) {
+      this.#empty();
+      settle(this.#note, nothing, () => el("p", { class: "empty" }, sentence(`there is nothing to draw: ${nothing}`)));
+      return;
+    }
     try {
       const spec = await get(this.#path, { signal: this.#signal });
       const text = JSON.stringify(spec);
@@ -67,10 +76,16 @@ export class Figure {
   /** @param {unknown} error */
   #say(error) {
     const missing = error instanceof ApiError && error.status === 404;
-    this.#stage.hidden = this.#caption.hidden = true;
-    this.#text = "";
+    this.#empty();
     settle(this.#note, String(error), () => (missing
       ? el("p", { class: "empty" }, sentence(error.message)) : errorPanel(error, () => this.refresh())));
+  }
+
+  /** Show no drawing, and draw none that is under way. */
+  #empty() {
+    this.#drawing++;
+    this.#stage.hidden = this.#caption.hidden = true;
+    [this.#spec, this.#text] = [null, ""];
   }
 
   async #draw() {

@@ -1,7 +1,9 @@
-/** Moments: written in the viewer's own time zone, with UTC at hand, as the records have it. */
+/** Moments: written in the viewer's own time zone, which is named, with UTC at hand, as the records have it. */
 
 import { el } from "../dom.js";
 import { NOTHING } from "../words.js";
+
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 
 /**
  * @param {string | null | undefined} iso
@@ -13,14 +15,27 @@ export function moment(iso, { relative = false, seconds = false } = {}) {
   const at = new Date(iso);
   const utc = `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   return el("time", { datetime: iso, title: utc, class: "moment", "data-relative": relative || null },
-    relative ? ago(at) : local(at, seconds));
+    relative ? ago(at) : `${day(at)} ${clock(at, seconds)}`);
 }
 
-/** @param {Date} at @param {boolean} seconds @returns {string} `2026-11-26 08:44` */
-function local(at, seconds) {
-  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}${seconds ? `:${two(at.getSeconds())}` : ""}`;
+/** @param {Date} at @returns {string} `2026-11-26` */
+function day(at) {
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** @param {Date} at @param {boolean} [seconds] @returns {string} `08:44 GMT+1` */
+export function clock(at, seconds = false) {
+  return `${two(at.getHours())}:${two(at.getMinutes())}${seconds ? `:${two(at.getSeconds())}` : ""} ${zone(at)}`;
+}
+
+/** @param {number} value @returns {string} */
+function two(value) {
+  return String(value).padStart(2, "0");
+}
+
+/** @param {Date} at @returns {string} the viewer's zone at that moment, which summer time changes: `GMT+1`, `UTC` */
+function zone(at) {
+  return ZONE.formatToParts(at).find((part) => part.type === "timeZoneName")?.value ?? "";
 }
 
 /** @param {Date} at @returns {string} `12 s ago`, `3 h ago` */

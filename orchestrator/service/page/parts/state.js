@@ -2,6 +2,9 @@
 
 import { el } from "../dom.js";
 
+/** What a trial is that is not chosen by a method without a margin. */
+export const LESS_ACCURATE = "less accurate";
+
 /** States of a task that somebody works on. */
 const UNDER_WAY = ["sweeping", "selecting", "committing"];
 
@@ -19,17 +22,20 @@ export function stageState(stage, run) {
   return ["stopped", "cancelled"].includes(run) && UNDER_WAY.includes(stage) ? run : stage;
 }
 
-/** @param {string} verdict @returns {HTMLElement} a verdict on a trial, in the selector's words */
-export function verdictBadge(verdict) {
-  return el("span", { class: "verdict", "data-verdict": verdict }, verdict);
+/**
+ * @param {string} verdict @param {boolean} [prunes] whether the method does; others have no margin
+ * @returns {HTMLElement} a verdict on a trial, in the selector's words
+ */
+export function verdictBadge(verdict, prunes = true) {
+  return el("span", { class: "verdict", "data-verdict": verdict }, !prunes && verdict === "outside margin" ? LESS_ACCURATE : verdict);
 }
 
 /**
  * The verdict on a trial, or where it stands while there is none.
  *
- * @param {any} trial @returns {HTMLElement}
+ * @param {any} trial @param {boolean} [prunes] as in {@link verdictBadge} @returns {HTMLElement}
  */
-export function standing(trial) {
+export function standing(trial, prunes = true) {
   if (trial.failure_kind) return verdictBadge(`failed: ${trial.failure_kind}`);
-  return trial.verdict ? verdictBadge(trial.verdict) : stateBadge(trial.state);
+  return trial.verdict ? verdictBadge(trial.verdict, prunes) : stateBadge(trial.state);
 }

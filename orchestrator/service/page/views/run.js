@@ -1,7 +1,7 @@
 /** One run: where it stands, its sequence of tasks, what it achieved, what happened, and what can be done about it. */
 
 import { announce } from "../announce.js";
-import { get, paths } from "../api.js";
+import { get, getIfThere, paths } from "../api.js";
 import { el, settle } from "../dom.js";
 import { follow, refreshing } from "../live.js";
 import { Figure } from "../parts/figure.js";
@@ -40,27 +40,33 @@ function show(run, { box, signal }) {
   capacity.box.append(drawn[1].element);
   const log = new EventLog(run, events.box, signal);
   const actions = runActions(run, signal, () => nudge()), driver = el("div", {});
+  const asking = whatIf({ run, task: null, signal });
+  asking.hidden = capacity.element.hidden = true; // until it is known that the method divides the network
   rest.append(actions.element, driver, sequence.element, el("div", { class: "two" }, accuracy.element, capacity.element),
-    whatIf({ run, task: null, signal }), commits.element, events.element, facts.element);
+    asking, commits.element, events.element, facts.element);
 
   let state = "";
   const refresh = async () => {
     try {
-      const [row, stages, cells, layers, made, asked] = await Promise.all(
-        ["", "/stages", "/accuracy", "/capacity", "/commits", "/requests"].map((path) => get(paths.run(run) + path, { signal })));
+      const [jobs, found, stages, cells, layers, made, asked] = await Promise.all([getIfThere("/jobs", { signal }),
+        ...["", "/stages", "/accuracy", "/capacity", "/commits", "/requests"].map((path) => get(paths.run(run) + path, { signal }))]);
+      const job = jobs?.find((/** @type {any} */ each) => each.run === run) ?? null, row = withDriver(found, job);
+      asking.hidden = capacity.element.hidden = !row.divides_the_network;
       if (state && state !== row.state) announce(`The run is ${row.state} now.`);
       state = row.state;
       settle(header, { ...row, heartbeat_at: null }, () => runHeader(row));
-      settle(sequence.box, blocks(row.state, stages, cells), (shown) => strip(run, shown));
+      settle(sequence.box, blocks(row, stages, cells), (shown) => strip(run, shown));
       settle(numbers.accuracy, cells, () => cells.length > 0 && matrixTable(cells));
       settle(numbers.capacity, layers, () => layers.length > 0 && capacityTable(layers));
-      settle(commits.box, [made, cells], () => (made.length ? commitTable(run, made, cells)
+      settle(commits.box, [made, cells], () => (made.length ? commitTable(row, made, cells)
         : empty("No task is committed yet. A commit follows when all trials of a task have ended and one was selected.")));
       settle(facts.box, [row.environment, row.config, row.package_versions, row.config_digest], () => runFacts(row));
       actions.show(row, asked);
       log.reach(row.last_event?.id ?? 0);
       rest.hidden = false;
-      await Promise.all([showDriver(run, driver, signal), ...drawn.map((figure) => figure.refresh())]);
+      showDriver(job, driver, signal);
+      const nothing = made.length === 0 && "no task is committed yet";
+      await Promise.all([drawn[0].refresh(nothing), row.divides_the_network && drawn[1].refresh(nothing)]);
     } catch (error) {
       const known = /** @type {any} */ (error);
       if (signal.aborted || (known.status === 0 && !rest.hidden)) return;
@@ -71,13 +77,27 @@ function show(run, { box, signal }) {
   const nudge = refreshing(refresh, signal);
   follow(run, (message) => {
     if (message?.event === "event") log.add([message.data]);
-    nudge();
+    if (message?.event !== "epochs") nudge();
   }, signal);
 }
 
-/** @param {string} state of the run @param {any[]} stages @param {any[]} cells of the accuracy matrix */
-function blocks(state, stages, cells) {
-  return stages.map((stage) => ({ task: stage.task, state: stageState(stage.state, state), total: stage.trials_total,
-    done: stage.trials_finished + stage.trials_failed,
-    accuracy: cells.find((cell) => cell.after_task === stage.task && cell.on_task === stage.task)?.test_accuracy ?? null }));
+/**
+ * A run as it is shown: a driver that this service has started and that does not hold the run yet is starting.
+ *
+ * @param {any} run @param {any} job the latest driver that was started here, or null @returns {any}
+ */
+function withDriver(run, job) {
+  const begins = run.state === "stopped" && job?.state === "running"
+    && !(run.last_event && Date.parse(run.last_event.at) > Date.parse(job.started_at));
+  return begins ? { ...run, state: "starting", step: "starting the driver" } : run;
+}
+
+/** @param {any} run @param {any[]} stages @param {any[]} cells of the accuracy matrix */
+function blocks(run, stages, cells) {
+  const latest = Math.max(...cells.map((cell) => cell.after_task));
+  const accuracy = (/** @type {number} */ after, /** @type {number} */ on) => cells.find((cell) => cell.after_task === after && cell.on_task === on)?.test_accuracy ?? null;
+  return stages.map((stage) => ({ task: stage.task, name: run.method === "joint" ? `Tasks 1 to ${stage.task}` : `Task ${stage.task}`,
+    state: stageState(stage.state, run.state), total: stage.trials_total, done: stage.trials_finished + stage.trials_failed,
+    ...(run.method === "joint" ? { accuracy: run.mean_test_accuracy, learnt: null }
+      : { accuracy: accuracy(latest, stage.task), learnt: accuracy(stage.task, stage.task) }) }));
 }

@@ -7,15 +7,20 @@ import { table } from "../parts/table.js";
 import { links } from "../router.js";
 import { bytes, count, duration, NOTHING, percent, share } from "../words.js";
 
-/** @param {string} run @param {any[]} commits @param {any[]} cells of the accuracy matrix @returns {HTMLElement} */
+/** @param {any} run @param {any[]} commits @param {any[]} cells of the accuracy matrix @returns {HTMLElement} */
 export function commitTable(run, commits, cells) {
   const own = (/** @type {number} */ task) => cells.find((cell) => cell.after_task === task && cell.on_task === task);
+  const mean = (/** @type {number} */ task) => {
+    const row = cells.filter((cell) => cell.after_task === task);
+    return row.length ? row.reduce((sum, cell) => sum + cell.test_accuracy, 0) / row.length : null;
+  };
   return table({ caption: "Commits by task", rows: commits, columns: [
-    { title: "Task", head: true, numeric: true, cell: (commit) => el("a", { href: links.stage(run, commit.task) }, String(commit.task)) },
+    { title: "Task", head: true, numeric: true, cell: (commit) => el("a", { href: links.stage(run.name, commit.task) }, String(commit.task)) },
     { title: "Digest", cell: (commit) => digest(commit.digest, `the digest of the commit of task ${commit.task}`) },
-    { title: "Test accuracy", numeric: true, cell: (commit) => percent(own(commit.task)?.test_accuracy) },
+    run.method !== "joint" && { title: "Test, its task", numeric: true, cell: (commit) => percent(own(commit.task)?.test_accuracy) },
+    { title: "Test, tasks so far", numeric: true, cell: (commit) => percent(mean(commit.task)) },
     { title: "Validation", numeric: true, cell: (commit) => share(commit.val_correct, commit.val_total) },
-    { title: "Proof of zero forgetting", cell: proof },
+    run.divides_the_network && { title: "Proof of zero forgetting", cell: proof },
     { title: "Size", numeric: true, cell: (commit) => bytes(commit.artifact_bytes) },
     { title: "Took", numeric: true, cell: (commit) => duration(commit.commit_seconds) },
     { title: "Committed", cell: (commit) => moment(commit.created_at) },

@@ -7,7 +7,7 @@ import { moment } from "../parts/moment.js";
 import { progressBar } from "../parts/progress.js";
 import { stateBadge } from "../parts/state.js";
 import { links } from "../router.js";
-import { count, duration, NOTHING, percent, points, training } from "../words.js";
+import { capital, count, duration, NOTHING, percent, points, training } from "../words.js";
 import { yamlText } from "../yaml_text.js";
 
 /** @param {any} run @returns {import("../dom.js").Child[]} */
@@ -20,12 +20,12 @@ export function runHeader(run) {
       .filter(Boolean).join(" · "), " · created ", moment(run.created_at),
     run.forked_from && [" · fork of ", el("a", { href: links.run(run.forked_from) }, run.forked_from), ` after task ${run.forked_after_task}`]),
     el("div", { class: "run-progress" }, progressBar(run.fraction_done, "Progress of the run", run.state),
-      el("span", {}, [`${Math.floor(100 * (run.fraction_done ?? 0))} %`, left, running].filter(Boolean).join(" · "))),
+      el("span", {}, [run.step && capital(run.step), `${Math.floor(100 * (run.fraction_done ?? 0))} %`, left, running].filter(Boolean).join(" · "))),
     figures([
       ["Mean test accuracy", percent(run.mean_test_accuracy), "over the committed tasks"],
       ["Tasks committed", `${run.tasks_committed} / ${run.tasks}`],
       ["Trials ended", run.trials_total ? `${count(run.trials_ended)} / ${count(run.trials_total)}` : NOTHING],
-      ["Margin", `${run.margin_points} pp`, "percentage points"],
+      run.divides_the_network && ["Margin", `${run.margin_points} pp`, "percentage points"],
       ["Seed", String(run.seed)],
     ]),
     run.forgetting && el("p", { class: "claim", "data-verified": String(run.forgetting.verified) }, run.forgetting.sentence),
@@ -42,7 +42,7 @@ export function runFacts(run) {
       ["Environment", run.environment && Object.entries(run.environment).sort(([a], [b]) => Number(b === "device") - Number(a === "device"))
         .map(([key, value]) => (key === "device" ? value : `${key} ${value}`)).join(", ")],
       ["Seed", String(run.seed)],
-      ["Margin", points(run.margin_points)],
+      run.divides_the_network && ["Margin", points(run.margin_points)],
       ["Training", run.config?.training?.optimizer && training(run.config.training)],
       ["Code", run.code_version],
       ["Packages", versions],

@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { el, settle } from "../dom.js";
 import { poll, refreshing } from "../live.js";
 import { links, remember } from "../router.js";
-import { count, duration, NOTHING, percent } from "../words.js";
+import { capital, count, duration, NOTHING, percent } from "../words.js";
 import { moment } from "../parts/moment.js";
 import { pager } from "../parts/pager.js";
 import { progressBar } from "../parts/progress.js";
@@ -99,7 +99,7 @@ function content(page, asked, ask) {
     { title: "Time left", numeric: true, cell: (run) => (run.state === "running" && run.seconds_left !== null ? duration(run.seconds_left) : NOTHING) },
     { title: "Mean test accuracy", numeric: true, cell: (run) => percent(run.mean_test_accuracy) },
     { title: "Benchmark", cell: (run) => run.benchmark },
-    { title: "Margin", numeric: true, cell: (run) => `${run.margin_points} pp` },
+    { title: "Margin", numeric: true, cell: (run) => (run.divides_the_network ? `${run.margin_points} pp` : NOTHING) },
     { title: "Created", cell: (run) => moment(run.created_at, { relative: true }) },
   ] }), pager(page, "runs", (offset) => ask({ offset }))];
 }
@@ -108,7 +108,8 @@ function content(page, asked, ask) {
 function progress(run) {
   const words = `${run.tasks_committed} / ${run.tasks} tasks`;
   return el("div", { class: "progress-cell" }, progressBar(run.fraction_done, `Progress of ${run.name}`, run.state),
-    el("small", {}, words, run.trials_total ? ` · ${count(run.trials_ended)} / ${count(run.trials_total)} trials` : ""));
+    el("small", {}, words, run.trials_total ? ` · ${count(run.trials_ended)} / ${count(run.trials_total)} trials` : ""),
+    run.step && el("small", {}, capital(run.step)));
 }
 
 /** @param {Map<string, string>} states as they were @param {any[]} runs as they are now */

@@ -30,8 +30,9 @@ function show(run, task, { box, query, signal }) {
     picked: (datum) => { if (Number.isInteger(datum.number)) location.hash = links.trial(run, task, datum.number); } });
   picture.box.append(figure.element);
   const trials = new TrialTable(run, task, query, list.box, signal);
-  rest.append(el("div", { class: "two" }, facts.element, selection.element), picture.element,
-    whatIf({ run, task, signal }), list.element);
+  const asking = whatIf({ run, task, signal });
+  asking.hidden = picture.element.hidden = true; // until it is known that the method prunes
+  rest.append(el("div", { class: "two" }, facts.element, selection.element), picture.element, asking, list.element);
 
   let state = "";
   const refresh = async () => {
@@ -40,12 +41,16 @@ function show(run, task, { box, query, signal }) {
       const chosen = stage.selected_at ? await getIfThere(`${path}/selection`, { signal }) : null;
       if (state && state !== stage.state) announce(`Task ${task} is ${stage.state} now.`);
       state = stage.state;
-      settle(header, [stage, row.tasks, row.state], () => stageHeader(run, { ...stage, state: stageState(stage.state, row.state) }, row.tasks));
+      const prunes = row.divides_the_network, open = row.method === "joint" || task === row.tasks_committed + 1;
+      const step = open && stage.state !== "committed" ? row.step : null;
+      asking.hidden = picture.element.hidden = !prunes;
+      settle(header, [stage, row.tasks, row.state, step], () => stageHeader(row, { ...stage, state: stageState(stage.state, row.state) }, step));
       settle(facts.box, stage, () => stageFacts(stage));
-      settle(selection.box, [chosen, stage.trials_total], () => (chosen ? selectionText(run, chosen, stage.trials_total)
+      settle(selection.box, [chosen, stage.trials_total], () => (chosen ? selectionText(row, chosen, stage.trials_total)
         : empty("Nothing is selected yet. The selection follows when every trial has ended.")));
       rest.hidden = false;
-      await Promise.all([trials.refresh(), figure.refresh()]);
+      trials.of(row);
+      await Promise.all([trials.refresh(), prunes && figure.refresh(stage.trials_finished === 0 && "no trial has a result yet")]);
     } catch (error) {
       const known = /** @type {any} */ (error);
       if (signal.aborted || (known.status === 0 && !rest.hidden)) return;
@@ -54,5 +59,8 @@ function show(run, task, { box, query, signal }) {
     }
   };
   const nudge = refreshing(refresh, signal);
-  follow(run, () => nudge(), signal);
+  follow(run, (message) => {
+    if (message?.event === "epochs") trials.hear(message.data.filter((/** @type {any} */ each) => each.task === task));
+    else nudge();
+  }, signal);
 }

@@ -7,20 +7,24 @@ import { moment } from "../parts/moment.js";
 import { progressBar } from "../parts/progress.js";
 import { stateBadge } from "../parts/state.js";
 import { links } from "../router.js";
-import { architecture, count, duration, percent, plural, points, ranges, share, thresholds } from "../words.js";
+import { architecture, capital, count, duration, percent, plural, points, ranges, share, thresholds } from "../words.js";
 
-/** @param {string} run @param {any} stage @param {number} tasks of the run @returns {import("../dom.js").Child[]} */
-export function stageHeader(run, stage, tasks) {
+/**
+ * @param {any} run @param {any} stage @param {string | null} doing what the driver does for this task now
+ * @returns {import("../dom.js").Child[]}
+ */
+export function stageHeader(run, stage, doing) {
+  const first = run.method === "joint" ? run.tasks : 1; // which has one stage for all tasks
   const ended = stage.trials_finished + stage.trials_failed, total = stage.trials_total;
   const step = (/** @type {number} */ task, /** @type {string} */ text, /** @type {boolean} */ there) => (there
-    ? el("a", { class: "button quiet", href: links.stage(run, task) }, text) : null);
+    ? el("a", { class: "button quiet", href: links.stage(run.name, task) }, text) : null);
   return [
-    el("div", { class: "title-row" }, el("h1", {}, `Task ${stage.task}`, el("span", { class: "of" }, ` of ${run}`)), stateBadge(stage.state),
-      el("nav", { class: "title-tools", "aria-label": "Other tasks" }, step(stage.task - 1, `‹ Task ${stage.task - 1}`, stage.task > 1),
-        step(stage.task + 1, `Task ${stage.task + 1} ›`, stage.task < tasks))),
+    el("div", { class: "title-row" }, el("h1", {}, `Task ${stage.task}`, el("span", { class: "of" }, ` of ${run.name}`)), stateBadge(stage.state),
+      el("nav", { class: "title-tools", "aria-label": "Other tasks" }, step(stage.task - 1, `‹ Task ${stage.task - 1}`, stage.task > first),
+        step(stage.task + 1, `Task ${stage.task + 1} ›`, stage.task < run.tasks))),
     stage.reason && el("div", { class: stage.state === "failed" ? "error" : "note" }, el("p", { class: "reason" }, stage.reason)),
     el("div", { class: "run-progress" }, progressBar(total ? ended / total : 0, "Trials ended", stage.state),
-      el("span", {}, total ? [`${count(ended)} of ${plural(total, "trial")} ended`, stage.trials_running && `${count(stage.trials_running)} running`,
+      el("span", {}, doing && `${capital(doing)} · `, total ? [`${count(ended)} of ${plural(total, "trial")} ended`, stage.trials_running && `${count(stage.trials_running)} running`,
         stage.trials_failed && `${count(stage.trials_failed)} failed`].filter(Boolean).join(" · ") : "no trials yet")),
   ];
 }
@@ -40,11 +44,17 @@ export function stageFacts(stage) {
   ]);
 }
 
-/** @param {string} run @param {any} selection @param {number} trials of the stage @returns {import("../dom.js").Child[]} */
+/** @param {any} run @param {any} selection @param {number} trials of the stage @returns {import("../dom.js").Child[]} */
 export function selectionText(run, selection, trials) {
   const few = selection.picked.length <= 40;
+  const lead = el("p", { class: "lead" }, el("a", { href: links.trial(run.name, selection.task, selection.chosen) }, `Trial ${selection.chosen}`),
+    ` was chosen: ${selection.reason}.`);
+  if (!run.divides_the_network) {
+    return [lead, el("p", {}, `Method ${run.method} prunes nothing, so there is no margin: it takes the most accurate of ${plural(trials, "trial")}.`),
+      facts([["Selected", moment(selection.created_at)]])];
+  }
   return [
-    el("p", { class: "lead" }, el("a", { href: links.trial(run, selection.task, selection.chosen) }, `Trial ${selection.chosen}`), ` was chosen: ${selection.reason}.`),
+    lead,
     el("p", {}, `The best of ${plural(trials, "trial")} reached ${share(selection.best_val_correct, selection.val_total)} on validation. Within the margin of `
       + `${points(selection.margin_points)}: ${few ? `${selection.picked.length === 1 ? "trial" : "trials"} ${ranges(selection.picked)}` : plural(selection.picked.length, "trial")}.`),
     el("p", {}, `Pruned at threshold ${thresholds(selection.thresholds)} it has ${share(selection.pruned_val_correct, selection.val_total)} and `

@@ -4,20 +4,26 @@ import { get, paths } from "../api.js";
 import { el, settle } from "../dom.js";
 import { pager } from "../parts/pager.js";
 import { empty, errorPanel, loading } from "../parts/section.js";
-import { standing } from "../parts/state.js";
+import { LESS_ACCURATE, standing } from "../parts/state.js";
 import { table } from "../parts/table.js";
 import { links, remember } from "../router.js";
-import { alpha, count, number, share } from "../words.js";
+import { alpha, count, number, percent, share } from "../words.js";
 
 const LIMIT = 50;
 const STATES = ["pending", "running", "finished", "failed"];
 const VERDICTS = ["chosen", "sparser one exists", "better trade-off exists", "worse tie", "outside margin", "failed"];
 const ORDERS = { number: "number", "-number": "number, last first", "-val_accuracy": "validation, best first", val_accuracy: "validation, worst first",
   "-free_neurons": "free neurons, most first", free_neurons: "free neurons, fewest first" };
+/** Verdicts and orders of methods that prune. */
+const OF_PRUNING = ["sparser one exists", "better trade-off exists", "free_neurons", "-free_neurons"];
 
 export class TrialTable {
-  #run; #task; #signal; #list; #order;
+  #run; #task; #signal; #list; #order; #verdict;
   #asked;
+  #prunes = true;
+  /** @type {number | null} */ #epochs = null;
+  /** The last epochs of running trials, by number. @type {Map<number, any>} */ #heard = new Map();
+  /** @type {any} */ #page = null;
 
   /**
    * @param {string} run @param {number} task
@@ -33,9 +39,27 @@ export class TrialTable {
     const choice = (/** @type {"state" | "verdict"} */ key, /** @type {string} */ title, /** @type {string[]} */ values) => el("label", { class: "field" }, title,
       el("select", { onchange: (/** @type {any} */ event) => this.#ask({ [key]: event.target.value }) }, el("option", { value: "" }, "all"),
         values.map((value) => el("option", { value, selected: value === this.#asked[key] }, value))));
+    this.#verdict = choice("verdict", "Verdict", VERDICTS);
     box.append(el("div", { class: "filters", role: "group", "aria-label": "Filter trials" },
-      choice("state", "State", STATES), choice("verdict", "Verdict", VERDICTS),
+      choice("state", "State", STATES), this.#verdict,
       el("label", { class: "field" }, "Order", this.#order)), this.#list);
+  }
+
+  /** Learn whose trials these are. @param {any} run its row */
+  of(run) {
+    this.#epochs = run.config?.training?.epochs ?? null;
+    if (run.divides_the_network || !this.#prunes) return;
+    this.#prunes = false;
+    for (const option of [...this.#verdict.querySelectorAll("option"), ...this.#order.querySelectorAll("option")]) {
+      if (OF_PRUNING.includes(option.value)) option.remove();
+      else if (option.value === "outside margin") option.textContent = LESS_ACCURATE;
+    }
+  }
+
+  /** Show the epochs that running trials have reached. @param {any[]} epochs as the stream has them */
+  hear(epochs) {
+    for (const each of epochs) this.#heard.set(each.number, each);
+    if (this.#page) this.#show();
   }
 
   /** @param {Record<string, any>} change */
@@ -54,7 +78,8 @@ export class TrialTable {
     try {
       const page = await get(`${paths.stage(this.#run, this.#task)}/trials`, { query: { ...asked, limit: LIMIT }, signal: this.#signal });
       if (JSON.stringify(asked) !== JSON.stringify(this.#asked)) return;
-      settle(this.#list, [page, asked], () => this.#content(page));
+      this.#page = page;
+      this.#show();
     } catch (error) {
       if (this.#signal.aborted || (/** @type {any} */ (error).status === 0 && this.#list.querySelector("table"))) return;
       settle(this.#list, String(error), () => errorPanel(error, () => this.refresh()));
@@ -63,8 +88,21 @@ export class TrialTable {
     }
   }
 
+  #show() {
+    const now = this.#page.items.filter((/** @type {any} */ trial) => trial.state === "running").map((/** @type {any} */ trial) => this.#now(trial));
+    settle(this.#list, [this.#page, this.#asked, this.#prunes, now], () => this.#content(this.#page));
+  }
+
+  /** @param {any} trial @returns {string} where a running trial is: `epoch 3 of 40, 91.20 %` */
+  #now(trial) {
+    const heard = trial.state === "running" ? this.#heard.get(trial.number) : null;
+    if (!heard?.epoch || heard.attempt !== trial.attempts) return "";
+    return `epoch ${heard.epoch}${this.#epochs ? ` of ${this.#epochs}` : ""}, ${percent(heard.val_accuracy)} on validation`;
+  }
+
   /** @param {any} page @returns {import("../dom.js").Child[]} */
   #content(page) {
+    const prunes = this.#prunes;
     if (page.total === 0) {
       return [empty(this.#asked.state || this.#asked.verdict ? "No trial fits these filters." : "No trial is planned yet. They are when the task begins.")];
     }
@@ -72,13 +110,14 @@ export class TrialTable {
       open: (trial) => links.trial(this.#run, this.#task, trial.number), columns: [
         { title: "Trial", head: true, numeric: true, sort: "number",
           cell: (trial) => el("a", { href: links.trial(this.#run, this.#task, trial.number) }, String(trial.number)) },
-        { title: "α", numeric: true, cell: (trial) => alpha(trial.alpha) },
+        prunes && { title: "α", numeric: true, cell: (trial) => alpha(trial.alpha) },
         { title: "Rate", numeric: true, cell: (trial) => number(trial.learning_rate) },
         { title: "Validation", numeric: true, sort: "val_accuracy", cell: (trial) => share(trial.val_correct, trial.val_total) },
-        { title: "Pruned", numeric: true, cell: (trial) => share(trial.pruned_val_correct, trial.val_total) },
-        { title: "Free neurons", numeric: true, sort: "free_neurons",
+        prunes && { title: "Pruned", numeric: true, cell: (trial) => share(trial.pruned_val_correct, trial.val_total) },
+        prunes && { title: "Free neurons", numeric: true, sort: "free_neurons",
           cell: (trial) => (trial.free_neurons === null ? share(null, 1) : [share(trial.free_neurons, trial.hidden_total), el("small", {}, ` ${count(trial.free_neurons)}`)]) },
-        { title: "Verdict", wide: true, cell: (trial) => [standing(trial), el("small", {}, trial.verdict_reason ?? trial.failure_reason?.split("\n")[0] ?? "")] },
+        { title: "Verdict", wide: true, cell: (trial) => [standing(trial, prunes),
+          el("small", {}, trial.verdict_reason ?? trial.failure_reason?.split("\n")[0] ?? this.#now(trial))] },
       ] }), pager(page, "trials", (offset) => this.#ask({ offset }))];
   }
 }

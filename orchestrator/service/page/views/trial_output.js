@@ -1,5 +1,8 @@
 /** What a trial printed: kept at its end while it grows, unless somebody has scrolled up. */
 
+/** While a trial runs, output that is not there is asked for again after so long: it may be printed yet. */
+const AGAIN_MILLISECONDS = 15000;
+
 import { ApiError, get } from "../api.js";
 import { el, settle } from "../dom.js";
 import { copyButton } from "../parts/copy.js";
@@ -9,6 +12,7 @@ import { sentence } from "../words.js";
 export class TrialOutput {
   #path; #box; #signal;
   #text = "";
+  /** The attempt that nothing is kept of, and when that was said. */ #missing = { attempt: "", at: 0 };
 
   /** @param {string} path @param {HTMLElement} box @param {AbortSignal} signal */
   constructor(path, box, signal) {
@@ -16,8 +20,14 @@ export class TrialOutput {
     box.append(loading());
   }
 
-  /** Look whether there is more. */
-  async refresh() {
+  /** Look whether there is more. @param {any} trial its row */
+  async refresh(trial) {
+    const attempt = `${trial.state} ${trial.attempts}`;
+    if (trial.attempts === 0 && !trial.reused_from) {
+      settle(this.#box, attempt, () => el("p", { class: "empty" }, "The trial has not begun, so it has printed nothing."));
+      return;
+    }
+    if (this.#missing.attempt === attempt && (trial.state !== "running" || Date.now() - this.#missing.at < AGAIN_MILLISECONDS)) return;
     try {
       this.#text = await get(this.#path, { as: "text", signal: this.#signal });
       const shown = this.#box.querySelector("pre");
@@ -30,8 +40,9 @@ export class TrialOutput {
     } catch (error) {
       if (this.#signal.aborted || (error instanceof ApiError && error.status === 0)) return;
       const missing = error instanceof ApiError && error.status === 404;
+      if (missing) this.#missing = { attempt, at: Date.now() };
       settle(this.#box, String(error), () => (missing ? el("p", { class: "empty" }, `${sentence(error.message)} ${sentence(error.hint)}`)
-        : errorPanel(error, () => this.refresh())));
+        : errorPanel(error, () => this.refresh(trial))));
     }
   }
 }
