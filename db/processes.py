@@ -84,6 +84,11 @@ def is_gone(owner: Owner) -> bool:
     return abs(started - owner.process_started) > START_TOLERANCE_SECONDS
 
 
+def lives_here(owner: Owner) -> bool:
+    """Whether the owner is a process of this host that has not ended, as far as that can be known. It may be suspended."""
+    return owner.host == this_host() and not is_gone(owner)
+
+
 def _is_zombie(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")

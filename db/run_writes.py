@@ -1,10 +1,11 @@
 """Writes about a run as a whole: create, lease, requests, events, remove."""
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -17,10 +18,14 @@ from db.failures import translated
 from db.lookup import database_now, driver_lives, find_run, heartbeat_age_seconds, owner_of
 from db.many import among
 from db.models import Artifact, DatabaseIdentity, Request, Run, RunGroup, Stage
+from db.processes import lives_here
 from db.records import Lease, NewRun, Owner
 from db.rows import RequestRow
 from db.states import RequestKind, StageState
 from db.writer import Writer, record_event, upsert
+
+LISTENS_FOR = 1 / 6
+"""Part of a heartbeat's time to live for which :meth:`RunWrites.acquire_lease` observes a process of this host."""
 
 NAMING_LOCK = 0x636C6E71
 """PostgreSQL's advisory lock under which one process at a time names runs and groups."""
@@ -71,6 +76,9 @@ class RunWrites(Writer):
     def acquire_lease(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None = None) -> Lease:
         """Become the driver of a run. Every lease before this one can write nothing from now on.
 
+        An expired heartbeat of a process that lives on this host may only mean that the clock was set. Then the heartbeat is
+        observed for ``ttl_seconds / 6``, and the lease is taken over only if it does not change.
+
         Args:
             run_name: the run.
             owner: the driver, see :func:`db.processes.this_owner`.
@@ -81,6 +89,23 @@ class RunWrites(Writer):
             NotFoundError: no such run.
             BusyError: another driver holds it, its heartbeat has not expired, and it is no dead process of this host.
         """
+        taken = self._acquire(run_name, owner, ttl_seconds, now, None)
+        if isinstance(taken, Lease):
+            return taken
+        time.sleep(ttl_seconds * LISTENS_FOR)
+        return self._acquire(run_name, owner, ttl_seconds, now, taken)
+
+    @overload
+    def _acquire(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None,
+                 observed: None) -> Lease | datetime: ...
+
+    @overload
+    def _acquire(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None,
+                 observed: datetime) -> Lease: ...
+
+    def _acquire(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None,
+                 observed: datetime | None) -> Lease | datetime:
+        """One attempt, given the heartbeat that was ``observed`` before it; or the heartbeat that must be observed first."""
         with self._transaction() as session:
             run = find_run(session, run_name, lock=True)
             moment = now or database_now(session)
@@ -88,6 +113,11 @@ class RunWrites(Writer):
             if holder is not None and holder.driver_id != owner.driver_id:
                 if driver_lives(run, moment, ttl_seconds):
                     raise _busy(run, holder, moment, ttl_seconds)
+                if run.heartbeat_at is not None and lives_here(holder):
+                    if observed is None:
+                        return run.heartbeat_at
+                    if run.heartbeat_at != observed:
+                        raise _busy(run, holder, run.heartbeat_at, ttl_seconds)
                 record_event(session, run.id, "lease", f"taken over from process {holder.pid} on {holder.host}, "
                              "which died or fell silent", {"host": holder.host, "pid": holder.pid})
             run.fence += 1
@@ -188,12 +218,12 @@ class RunWrites(Writer):
 
         Raises:
             NotFoundError: no such run.
-            BusyError: a living driver holds it.
+            BusyError: a living driver holds it, or a process of this host that has not ended, whatever the clock says.
         """
         with self._transaction() as session:
             run = find_run(session, run_name, lock=True)
             now, holder = database_now(session), owner_of(run)
-            if holder is not None and driver_lives(run, now):
+            if holder is not None and (driver_lives(run, now) or lives_here(holder)):
                 raise _busy(run, holder, now, run.lease_ttl_seconds or 0.0)
             candidates = digests_of_run(session, run.id)
             group_id = run.group_id

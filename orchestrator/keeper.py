@@ -2,8 +2,9 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 from clnp_core.errors import BusyError, DatabaseError
@@ -46,6 +47,29 @@ class Keeper:
     def let_go(self) -> None:
         """Give the lease back, from whatever thread, because the process is about to end."""
         self._store.release_lease(self.lease)
+
+    def _release(self) -> None:
+        """Stop the heartbeat and give the lease back: in the background where the database is away and the process lives on,
+        because another process of this host takes no lease over from a living one that it has not observed."""
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if not self._released():
+            threading.Thread(target=self._release_later, name="clnp-release", daemon=True).start()
+
+    def _released(self) -> bool:
+        """Whether the database has answered, be it that the lease is another driver's."""
+        try:
+            self._store.release_lease(self.lease)
+        except DatabaseError:
+            return False
+        return True
+
+    def _release_later(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            if self._released():
+                return
 
     def listen(self) -> "dict[signal.Signals, signal._HANDLER]":
         """Let Ctrl-C, SIGTERM and SIGHUP ask for a clean stop; returns the handlers before.
@@ -99,15 +123,13 @@ def hold(store: Store, run: str, stopping: Callable[[str], None] = lambda reason
         BusyError: another driver holds the run.
     """
     keeper = Keeper(store, store.acquire_lease(run, this_owner(), LEASE_SECONDS), stopping)
-    keeper._forget_old_stops()
-    keeper._thread.start()
-    restore = keeper.listen()
+    restore: dict[signal.Signals, signal._HANDLER] = {}
     try:
+        keeper._forget_old_stops()
+        keeper._thread.start()
+        restore = keeper.listen()
         yield keeper
     finally:
         for number, handler in restore.items():
             signal.signal(number, handler)
-        keeper._end.set()
-        keeper._thread.join()
-        with suppress(DatabaseError):  # where it is away, the lease expires by itself
-            store.release_lease(keeper.lease)
+        keeper._release()

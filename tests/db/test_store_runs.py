@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -84,6 +84,13 @@ class TestCreateRun:
         assert reads.run("demo").seed == 2**63 - 1
 
 
+def lease_time(reads: Reads) -> datetime:
+    """When the driver of the run gave its last sign of life."""
+    beat = reads.run("demo").heartbeat_at
+    assert beat is not None
+    return beat
+
+
 class TestLease:
     def test_the_first_driver_gets_it(self, store: Store, reads: Reads) -> None:
         run_id = store.create_run(new_run())
@@ -149,6 +156,32 @@ class TestLease:
         assert reads.run("demo").state is RunState.STOPPED
         assert store.acquire_lease("demo", this_owner(), TTL_SECONDS).fence == 2
         process.communicate()
+
+    def test_a_living_process_of_this_host_keeps_it_whatever_the_clock_says(self, store: Store, reads: Reads) -> None:
+        """Its heartbeat looks expired because the clock was set; it is observed, and still changes."""
+        store.create_run(new_run())
+        lease, ended = store.acquire_lease("demo", this_owner(), TTL_SECONDS), threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(0.01):
+                store.heartbeat(lease)
+
+        beating = threading.Thread(target=beat)
+        beating.start()
+        try:
+            for moment in (timedelta(days=1), -timedelta(days=1)):
+                with pytest.raises(BusyError, match=f"driven by process {os.getpid()} on "):
+                    store.acquire_lease("demo", this_owner(), 6.0, now=lease_time(reads) + moment)
+        finally:
+            ended.set()
+            beating.join()
+        assert reads.run("demo").owner == lease.owner
+
+    def test_a_silent_process_of_this_host_is_taken_over(self, store: Store, reads: Reads) -> None:
+        store.create_run(new_run())
+        store.acquire_lease("demo", this_owner(), TTL_SECONDS)
+        later = lease_time(reads) + timedelta(days=1)
+        assert store.acquire_lease("demo", this_owner(), 0.6, now=later).fence == 2
 
     def test_a_pid_that_was_given_away_again_does_not_count(self, store: Store) -> None:
         store.create_run(new_run())
@@ -278,6 +311,12 @@ class TestRemoveRun:
         with pytest.raises(BusyError, match="run 'demo' is driven by process"):
             driver.store.remove_run("demo")
         assert rows_left(engine) == before
+
+    def test_refuses_while_a_process_of_this_host_lives_whatever_the_clock_says(self, driver: Driver, engine: Engine) -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE clnp_runs SET heartbeat_at = '2000-01-01 00:00:00'")
+        with pytest.raises(BusyError, match="run 'demo' is driven by process"):
+            driver.store.remove_run("demo")
 
     def test_takes_everything_along(self, driver: Driver, engine: Engine) -> None:
         driver.commit(1)

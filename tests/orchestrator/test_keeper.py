@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from clnp_core.errors import BusyError
+from clnp_core.errors import BusyError, DatabaseError
 from db.processes import this_owner
 from db.reads import Reads
 from db.records import NewRun
@@ -84,6 +84,29 @@ def test_a_lost_lease_stops_the_driver_that_had_it(engine: Engine) -> None:
             connection.exec_driver_sql("UPDATE clnp_runs SET heartbeat_at = '2000-01-01 00:00:00', fence = fence + 1")
         assert until(keeper.should_stop)
         assert isinstance(keeper.lost, BusyError)
+
+
+def renamed(engine: Engine, table: str, name: str) -> None:
+    """Take a table away from every statement that needs it, or bring it back."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+def test_a_database_that_fails_before_the_first_step_leaves_the_run_free(engine: Engine) -> None:
+    renamed(engine, "clnp_requests", "away")
+    with pytest.raises(DatabaseError), hold(Store(engine), "small"):
+        raise AssertionError("the block has begun")
+    renamed(engine, "away", "clnp_requests")
+    with hold(Store(engine), "small") as keeper:
+        assert not keeper.should_stop()
+
+
+def test_a_lease_that_cannot_be_released_is_released_when_the_database_is_back(engine: Engine) -> None:
+    with hold(Store(engine), "small"):
+        renamed(engine, "clnp_events", "away")
+    assert Reads(engine).run("small").driver_lives
+    renamed(engine, "away", "clnp_events")
+    assert until(lambda: not Reads(engine).run("small").driver_lives)
 
 
 def test_a_second_holder_is_refused(engine: Engine) -> None:
