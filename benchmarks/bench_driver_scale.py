@@ -143,7 +143,7 @@ def sweep(size: int, url: str, folder: str) -> Figures:
         recorder = Recorder(store, lease, stage, progress, None)
         figures.before_mb = peak_megabytes()
         began = time.perf_counter()
-        figures.timed("sweep", lambda: run_grid(config, stage, in_packs(specs, 1), folder, cluster, recorder, lambda: False,
+        figures.timed("sweep", lambda: run_grid(config, stage, in_packs(specs, 1), folder, cluster, recorder, None,
                                                 trainable=OnlyReports))
     figures.peak_mb = peak_megabytes()
     ticks = progress.recorded

@@ -78,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as storage, connect(config) as cluster:
         for _ in range(2):
             rows["reused"].append(measure(
-                lambda clock: run_grid(config, stage, in_packs(trials, 1), storage, cluster, clock, lambda: False)))
+                lambda clock: run_grid(config, stage, in_packs(trials, 1), storage, cluster, clock, None)))
             rows["new process"].append(measure(lambda clock: cold(stage, trials, storage, config, clock)))
     print(f"{count} trials, one after another, two rounds by turns")
     print(f"{'worker':<12} {'first result':>13} {'overhead a trial: median':>25} {'min':>8} {'max':>8}")

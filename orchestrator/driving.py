@@ -70,14 +70,15 @@ def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage
         except ClnpError as error:
             raise NotStartedError(error) from error
         keeper.listen()  # Ray has put a handler of its own over ours
+        from orchestrator.grace import Grace
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext
         from orchestrator.watch import watching
 
         patience = Patience(config.resources.database_patience_seconds, keeper.should_stop, progress.notice)
-        context = RunContext(PatientStore(engine, patience), PatientReads(engine, patience), keeper, config, storage, cluster,
-                             progress)
-        with watching(cluster.head, run, keeper.stop, keeper.let_go):
+        context = RunContext(PatientStore(engine, patience), PatientReads(engine, patience), keeper,
+                             Grace(keeper, config.resources.stop_time_limit_seconds), config, storage, cluster, progress)
+        with watching(cluster.head, run, lambda reason: keeper.stop(reason, at_once=True), keeper.let_go):
             drive(context, retry_failed, accept_environment)
         if keeper.should_stop():
             progress.stopped(keeper.reason)

@@ -20,12 +20,16 @@ LEASE_SECONDS = 60.0
 
 
 class Keeper:
-    """Holds a lease and knows whether the driver should stop, and why. Threads may ask it."""
+    """Holds a lease and knows whether the driver should stop, and why. Threads may ask it.
+
+    ``at_once`` says that no checkpoint is worth waiting for, because the run ends for good or somebody else drives it.
+    """
 
     def __init__(self, store: Store, lease: Lease, stopping: Callable[[str], None]) -> None:
         self.lease = lease
         self.reason = ""
         self.lost: BusyError | None = None
+        self.at_once = False
         self._store, self._stopping = store, stopping
         self._stop = threading.Event()
         self._end = threading.Event()
@@ -35,11 +39,12 @@ class Keeper:
         """Whether the driver should come to an end now."""
         return self._stop.is_set()
 
-    def stop(self, reason: str) -> None:
-        """Ask the driver to come to an end; the first reason is kept."""
+    def stop(self, reason: str, at_once: bool = False) -> None:
+        """Ask the driver to come to an end; the first reason is kept. ``at_once``: running trainings are not waited for."""
         first = not self._stop.is_set()
         if first:
             self.reason = reason
+        self.at_once = self.at_once or at_once
         self._stop.set()
         if first:
             self._stopping(reason)
@@ -100,10 +105,11 @@ class Keeper:
             self._store.heartbeat(self.lease)
             for request in self._store.open_requests(self.lease.run_id):
                 self._store.answer_request(self.lease, request.id, "stopping")
-                self.stop("clnp cancel" if request.kind is RequestKind.CANCEL else "clnp stop")
+                cancelled = request.kind is RequestKind.CANCEL
+                self.stop("clnp cancel" if cancelled else "clnp stop", at_once=cancelled)
         except BusyError as error:
             self.lost = error
-            self.stop("the lease was lost")
+            self.stop("the lease was lost", at_once=True)
         except DatabaseError:
             return  # the next beat tries again; a write of the driver reports it if it lasts
 

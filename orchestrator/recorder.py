@@ -62,6 +62,7 @@ class Recorder(tune.Callback):
         self._unrecorded: dict[int, str] = {}  # starts, by number: Ray's id of the attempt
         self._recorded = set(recorded)
         self._hosts: dict[int, str] = {}
+        self._training: set[str] = set()  # Tune's ids of the trials on workers that have neither ended nor stopped
         self.error: Exception | None = None
 
     @property
@@ -69,15 +70,23 @@ class Recorder(tune.Callback):
         """The run that is recorded."""
         return self._lease.run_name
 
+    @property
+    def training(self) -> frozenset[str]:
+        """Tune's ids of the trials, or packs, that are on a worker and have neither ended nor stopped."""
+        return frozenset(self._training)
+
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its callbacks into a folder that is removed with the sweep, and no one reads them."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._training.add(trial.trial_id)
         self._guarded(lambda: self._start(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any],
                         **info: Any) -> None:
+        if result.get("done") or result.get("stopped"):
+            self._training.discard(trial.trial_id)
         self._guarded(lambda: self._result(trial, result))
         for name in result.keys() - KEPT_BY_TUNE:
             del result[name]
@@ -92,6 +101,7 @@ class Recorder(tune.Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
+        self._training.discard(trial.trial_id)
         self._guarded(lambda: self._record_starts(self._open(trial)))
         again = {**trial.config, "attempt": trial.config.get("attempt", 1) + 1}
         if self._ran_out_of_time(trial):
@@ -101,6 +111,7 @@ class Recorder(tune.Callback):
             self._guarded(lambda: self._moves(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._training.discard(trial.trial_id)
         self._guarded(lambda: self._lost(trial))
 
     def _open(self, trial: Trial) -> list[int]:

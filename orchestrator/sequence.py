@@ -16,7 +16,7 @@ from orchestrator.stages.selecting import choose
 from orchestrator.stages.sweeping import sweep
 from orchestrator.stages.tidying import tidy
 from workers.environment import fingerprint
-from workers.remote import StoppedError
+from workers.stop_request import StoppedError
 
 TRANSITIONS = {
     StageState.PENDING: begin,

@@ -7,7 +7,7 @@ for checkpoints, of which there are none. Nobody but the driver writes there; wo
 
 import logging
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from orchestrator.cluster import REACHES_A_BUCKET, Cluster
 from orchestrator.configuration.choices import SamplerKind
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.sweep import LogRange
+from orchestrator.grace import Grace
 from orchestrator.plan import sampled_point, trial_seed
 from orchestrator.recorder import Recorder
 from workers.spec import StageSpec, TrialSpec
@@ -39,7 +40,7 @@ class SampledTrial:
 
 
 def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
-             recorder: Recorder, stop: Callable[[], bool], done: Collection[int] = (),
+             recorder: Recorder, grace: Grace | None, done: Collection[int] = (),
              trainable: type[tune.Trainable] = Pack) -> None:
     """Train the grid points of a stage that have no result yet.
 
@@ -50,16 +51,17 @@ def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpe
         storage: root of the artifact store.
         cluster: the connected one.
         recorder: writes every report into the database.
-        stop: asked between reports; True ends the sweep and leaves the rest for a resume.
+        grace: whether the driver should stop, asked between reports; running trials write a checkpoint first, and the rest is
+            left for a resume. None for a sweep that nobody stops.
         done: trials that have ended before; they only keep their packs company.
         trainable: what a worker runs for a pack; a measurement of the driver puts one there that does not train.
     """
-    _fit(config, stage, storage, cluster, recorder, stop, _PlannedSearch(packs, done), len(packs),
+    _fit(config, stage, storage, cluster, recorder, grace, _PlannedSearch(packs, done), len(packs),
          config.resources.max_concurrent_trials, trainable)
 
 
 def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
-                cluster: Cluster, recorder: Recorder, stop: Callable[[], bool]) -> None:
+                cluster: Cluster, recorder: Recorder, grace: Grace | None) -> None:
     """Let the config's sampler draw the points of a stage that are still missing.
 
     A sampler learns from the order in which trials end, so a resumed sweep draws other points than an uninterrupted one
@@ -67,14 +69,15 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
     """
     search = _NumberedSearch(config, stage.task, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
-    _fit(config, stage, storage, cluster, recorder, stop, search, left, cluster.parallel_trials, Pack)
+    _fit(config, stage, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, Pack)
 
 
-def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, stop: Callable[[], bool],
+def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,
          search: Searcher, samples: int, side_by_side: int | None, trained_by: type[tune.Trainable]) -> None:
     resources = config.resources
     work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
-                     resources.checkpoint_every_seconds, cluster.nodes > 1, recorder.run_name)
+                     resources.checkpoint_every_seconds, cluster.nodes > 1, recorder.run_name,
+                     None if grace is None else grace.key)
     trainable = tune.with_resources(
         tune.with_parameters(trained_by, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
@@ -90,7 +93,7 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
                 num_samples=samples, search_alg=search, max_concurrent_trials=side_by_side, reuse_actors=True,
                 time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
-                name=Path(scratch).name, storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, stop),
+                name=Path(scratch).name, storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, grace),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
         ).fit()
@@ -103,10 +106,12 @@ def _trial_folder(trial: Any) -> str:
 
 
 class _Stopper(tune.Stopper):
-    """Ends a sweep when somebody asked for it, or when recording has failed."""
+    """Ends a sweep when somebody asked for it, or when recording has failed, after its running trials have written checkpoints
+    or the time for that is over."""
 
-    def __init__(self, recorder: Recorder, stop: Callable[[], bool]) -> None:
-        self._recorder, self._stop = recorder, stop
+    def __init__(self, recorder: Recorder, grace: Grace | None) -> None:
+        self._recorder, self._grace = recorder, grace
+        self._awaited: frozenset[str] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, as in :class:`orchestrator.recorder.Recorder`."""
@@ -116,7 +121,14 @@ class _Stopper(tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        return self._recorder.error is not None or self._stop()
+        failed = self._recorder.error is not None
+        if not failed and (self._grace is None or not self._grace.asked()):
+            return False
+        if self._grace is None or self._grace.is_over():  # asks the workers, the first time
+            return True
+        if self._awaited is None:  # a trial that begins later has nothing to lose
+            self._awaited = self._recorder.training
+        return not self._awaited & self._recorder.training
 
 
 class _PlannedSearch(Searcher):

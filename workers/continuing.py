@@ -10,6 +10,7 @@ from typing import Protocol
 from clnp_core.errors import ArtifactError
 from workers.checkpoints import Checkpoints, Snapshot
 from workers.environment import fingerprint
+from workers.stop_request import StoppedError, is_asked
 
 
 class Interruptible(Protocol):
@@ -69,13 +70,21 @@ class Checkpoint:
         self._looked_at = time.monotonic()
 
     def maybe_save(self, standing: Interruptible) -> None:
-        """Write it, if the last time is long enough ago."""
+        """Write it, if the last time is long enough ago or the driver asks for a stop.
+
+        Raises:
+            StoppedError: the driver asks for a stop; the checkpoint is written, if there is one at all.
+        """
+        if is_asked():
+            if self._every_seconds is not None and self._save(standing, "is stopped"):
+                self._news.append(f"is stopped after epoch {standing.epochs_run}, and leaves a checkpoint")
+            raise StoppedError(self.news())
         if self._every_seconds is not None and time.monotonic() - self._looked_at >= self._every_seconds:
             self._save(standing)
 
     def end(self, standing: Interruptible) -> None:
         """The training has ended; its result is not safe yet."""
-        if self._every_seconds is not None and self._at_end:
+        if self._every_seconds is not None and (self._at_end or is_asked()):
             self._save(standing)
 
     def remove(self) -> None:
@@ -89,15 +98,17 @@ class Checkpoint:
         news, self._news = tuple(self._news), []
         return news
 
-    def _save(self, standing: Interruptible) -> None:
+    def _save(self, standing: Interruptible, told: str = "goes on") -> bool:
+        """Whether it could be written. Where it could not, the training ``told`` so."""
         try:
             self._store.write(self._key, fingerprint(self._threads), standing.capture())
-            self._exists = True
+            self._exists = written = True
         except OSError as error:
             if not self._refused_to_write:
-                self._news.append(f"goes on without a checkpoint, which cannot be written: {error.strerror or error}")
-            self._refused_to_write = True
+                self._news.append(f"{told} without a checkpoint, which cannot be written: {error.strerror or error}")
+            self._refused_to_write, written = True, False
         self._looked_at = time.monotonic()
+        return written
 
 
 NEVER = Checkpoint("", "", 1, None)

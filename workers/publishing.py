@@ -21,6 +21,7 @@ from workers.artifacts import Artifact, ArtifactStore, get_network, put_network
 from workers.continuing import Checkpoint
 from workers.loading import activities_of, recorded, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
+from workers.stop_request import StoppedError
 from workers.tasks import Samples, TaskData, load_task
 from workers.training import fine_tune, result_of
 
@@ -92,6 +93,7 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
         DivergedError: fine-tuning lost its way.
         ForgettingError: the published network would change an earlier task.
         ArtifactError: an artifact is missing or damaged.
+        StoppedError: the driver asked for a stop during the fine-tuning, which has left a checkpoint.
     """
     began = time.perf_counter()
     torch.set_num_threads(stage.threads)
@@ -104,19 +106,20 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     checkpoints: list[Checkpoint] = []
     if tuning is not None:
         checkpoints = _checkpoints(storage, artifact_digest, thresholds, tuning, stage.threads, checkpoint_every_seconds)
-        network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning, checkpoints)
+        try:
+            network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning, checkpoints)
+        except StoppedError:
+            raise StoppedError(_news(checkpoints)) from None
     artifact = put_network(store, network, "commit", task=stage.task, parent=stage.base_digest,
                            benchmark=stage.benchmark.fingerprint(stage.task))
     proof, evaluations = verify_commit(stage, artifact.digest, storage, earlier, splits)
     committed = get_network(store, artifact.digest)[0].to(device)
     for checkpoint in checkpoints:
         checkpoint.remove()
-    news = tuple(f"fine-tuning, round {number}, {what}" for number, checkpoint in enumerate(checkpoints, start=1)
-                 for what in checkpoint.news())
     seconds = time.perf_counter() - began + sum(checkpoint.seconds_before for checkpoint in checkpoints)
     own = next(cell for cell in evaluations if cell.task == stage.task)
     return BuiltCommit(artifact, own.val_correct, own.val_total, rounds,
-                       capacity(committed, stage.task, activities, thresholds), evaluations, proof, seconds, news)
+                       capacity(committed, stage.task, activities, thresholds), evaluations, proof, seconds, _news(checkpoints))
 
 
 def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tuning: FineTuningSpec, threads: int,
@@ -125,6 +128,12 @@ def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tun
     what = [artifact_digest, thresholds, dataclasses.asdict(tuning)]
     return [Checkpoint(storage, digest_of([*what, number]), threads, every_seconds, at_end=number < tuning.rounds)
             for number in range(1, tuning.rounds + 1)]
+
+
+def _news(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
+    """What happened to the checkpoints of the rounds, in their order."""
+    return tuple(f"fine-tuning, round {number}, {what}" for number, checkpoint in enumerate(checkpoints, start=1)
+                 for what in checkpoint.news())
 
 
 def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Thresholds, data: TaskData, stage: StageSpec,

@@ -4,18 +4,22 @@ An error that the project foresees travels back as a value, not as a Ray traceba
 is started again only after its process died.
 """
 
+import contextlib
 import faulthandler
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import ray
+from ray.experimental import internal_kv
 
 from clnp_core.errors import ClnpError, RunFailedError
 from workers import output
 from workers.gpu_memory import too_little
+from workers.stop_request import StoppedError, listen
 
 Result = TypeVar("Result")
 
@@ -23,24 +27,39 @@ JOB_RETRIES = 2
 """How often a job between trials is started again after its worker was lost."""
 
 
-class StoppedError(Exception):
-    """The driver was asked to stop before the job had ended. It is no error of the job's."""
+_NAMESPACE = b"clnp"
+
+
+def ask_to_stop(key: str) -> None:
+    """Ask what trains under this key, on whatever machine, to write a checkpoint and stop.
+
+    The request lies in the cluster's key-value store, where it stays until the cluster ends; no key is used twice.
+    """
+    with contextlib.suppress(ray.exceptions.RayError):  # then nobody hears of it, and the time to stop runs out
+        internal_kv._internal_kv_put(key.encode(), b"1", namespace=_NAMESPACE)
+
+
+def is_asked_to_stop(key: str) -> bool:
+    """Whether :func:`ask_to_stop` was called, seen from any process of the cluster."""
+    return bool(internal_kv._internal_kv_exists(key.encode(), namespace=_NAMESPACE))
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An error of ours on its way back to the driver."""
+    """An error of ours on its way back to the driver, or the end of a job that was asked to stop."""
 
-    error: ClnpError
+    error: ClnpError | StoppedError
 
 
 @dataclass(slots=True)
 class Submitted:
-    """A job on a worker. ``start`` starts it, and starts it again after its worker was lost; ``time_limit_seconds`` ends it."""
+    """A job on a worker. ``start`` starts it, and starts it again after its worker was lost; ``time_limit_seconds`` ends it.
+    One that ``can_stop`` writes a checkpoint when it is asked to stop."""
 
     name: str
     start: "Callable[[], ray.ObjectRef[Any]]"
     time_limit_seconds: float | None
+    can_stop: bool = False
     reference: "ray.ObjectRef[Any]" = field(init=False)
     began: float = field(init=False)
     retries_left: int = JOB_RETRIES
@@ -58,27 +77,35 @@ class Submitted:
 
 
 def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float,
-           time_limit_seconds: float | None = None, place: output.Place | None = None) -> Submitted:
+           time_limit_seconds: float | None = None, place: output.Place | None = None,
+           stop_key: str | None = None) -> Submitted:
     """Start one of :mod:`workers.jobs` on a worker; :func:`fetch` gets its result.
 
     A timer in C ends the worker of a job that runs longer than the limit, which it is then not given a second time. What the
-    job prints is kept at ``place``.
+    job prints is kept at ``place``. A job that trains is given the ``stop_key`` of :func:`ask_to_stop`.
     """
     remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
-    return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, place, job, *arguments), time_limit_seconds)
+    return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, place, stop_key, job, *arguments),
+                     time_limit_seconds, stop_key is not None)
 
 
-def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
-    """The job's result.
+def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callable[[], bool] = lambda: True) -> Any:
+    """The job's result, also where it comes while a job that can stop is waited for.
+
+    Args:
+        submitted: the job.
+        stop: whether to wait no longer.
+        grace_is_over: asked after ``stop`` became true, for jobs that can stop: whether it is cancelled now. The first call is
+            to ask it to stop.
 
     Raises:
-        StoppedError: ``stop`` became true first; the job is cancelled.
+        StoppedError: ``stop`` became true first; the job has stopped, or is cancelled.
         ClnpError: whatever error of ours the job raised, as if it had been called here.
         RunFailedError: it took longer than its limit; or its worker died, and so did the workers of its retries.
     """
     while True:
         while not ray.wait([submitted.reference], timeout=0.2)[0]:
-            if stop():
+            if stop() and (not submitted.can_stop or grace_is_over()):
                 ray.cancel(submitted.reference, force=True)
                 raise StoppedError
         try:
@@ -89,6 +116,8 @@ def fetch(submitted: Submitted, stop: Callable[[], bool]) -> Any:
                     f"the job {submitted.name} was ended: it took longer than {submitted.time_limit_seconds:g} s "
                     "(resources.job_time_limit_seconds)",
                     "see why it hangs, or raise the limit in a fork; then resume the run to try again") from error
+            if stop():
+                raise StoppedError from error
             if submitted.retries_left and not isinstance(error, ray.exceptions.RayTaskError):
                 submitted.retries_left -= 1
                 submitted.again()
@@ -108,13 +137,16 @@ def _reason(error: ray.exceptions.RayError) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
-def _guarded(time_limit_seconds: float | None, place: output.Place | None, job: Callable[..., Result],
+def _guarded(time_limit_seconds: float | None, place: output.Place | None, stop_key: str | None, job: Callable[..., Result],
              *arguments: object) -> "Result | Refused":
     kept = None if place is None else output.begin_job(place, job.__name__, ray.get_runtime_context().get_task_id() or "")
     if time_limit_seconds is not None:
         faulthandler.dump_traceback_later(time_limit_seconds, exit=True, file=2)  # needs no interpreter lock, as for trials
+    listen(None if stop_key is None else partial(is_asked_to_stop, stop_key))
     try:
         return job(*arguments)
+    except StoppedError as stopped:
+        return Refused(stopped)
     except ClnpError as error:
         if error.__cause__ is not None:
             traceback.print_exc()  # where in a user's own code it went wrong
@@ -126,6 +158,7 @@ def _guarded(time_limit_seconds: float | None, place: output.Place | None, job: 
             return Refused(memory)
         raise
     finally:
+        listen(None)
         faulthandler.cancel_dump_traceback_later()
         if kept is not None:
             kept.end()

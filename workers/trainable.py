@@ -11,6 +11,7 @@ import traceback
 from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ray
@@ -22,11 +23,16 @@ from workers.environment import host_name
 from workers.epochs import Epoch
 from workers.gpu_memory import too_little
 from workers.packs import running
+from workers.remote import is_asked_to_stop
 from workers.spec import StageSpec, TrialSpec
+from workers.stop_request import StoppedError, listen
 from workers.training import DivergedError
 
 REPORT_EVERY_SECONDS = 1.0
 """Epochs shorter than this are reported together, so that short trials do not pay for many messages."""
+
+IDLE_SECONDS = 0.1
+"""How long a pack that has stopped takes for a report."""
 
 GRACE_SECONDS = 5.0
 """How long after its time limit a trial that does not come back to us is ended by force."""
@@ -44,6 +50,7 @@ class StageWork:
         checkpoint_every_seconds: how often a trial leaves what an interrupted one goes on from; None for never.
         names_nodes: several nodes take part, so a trial says on which one it ran: machines may share a host name.
         run: the run's name, under which what its trials print is kept; None keeps nothing.
+        stop_key: of :func:`workers.remote.ask_to_stop`; None for trials that no request reaches.
     """
 
     stage: StageSpec
@@ -53,6 +60,7 @@ class StageWork:
     checkpoint_every_seconds: float | None
     names_nodes: bool = False
     run: str | None = None
+    stop_key: str | None = None
 
 
 class Pack(tune.Trainable):
@@ -65,6 +73,9 @@ class Pack(tune.Trainable):
     (:class:`workers.jobs.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). What it
     prints until then is kept (:mod:`workers.output`). It also holds ``news`` of the checkpoint
     (:meth:`workers.continuing.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
+
+    A pack that is asked to stop writes a checkpoint. From then on its results hold ``stopped``, and it keeps its place until it
+    is ended, so that no other one begins.
     """
 
     _output: output.Output | None = None
@@ -91,6 +102,8 @@ class Pack(tune.Trainable):
             faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True, file=2)
         pack = [TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"],
                           (len(points), place)) for place, point in enumerate(points)]
+        listen(None if work.stop_key is None else partial(is_asked_to_stop, work.stop_key))
+        self._stopped = False
         self._training = set(config["wanted"])
         self._checkpoint = running.checkpoint_of(pack, work.storage, work.checkpoint_every_seconds)
         self._steps = running.run_pack(pack, work.storage, work.margin_points, self._checkpoint, frozenset(config["wanted"]))
@@ -98,6 +111,9 @@ class Pack(tune.Trainable):
     def step(self) -> dict[str, Any]:
         members: dict[int, dict[str, Any]] = {}
         began = time.monotonic()
+        if self._stopped:
+            time.sleep(IDLE_SECONDS)
+            return self._report(members)
         try:
             while time.monotonic() - began < REPORT_EVERY_SECONDS:
                 if self._out_of_time():
@@ -116,6 +132,10 @@ class Pack(tune.Trainable):
                 if not self._training:
                     deque(self._steps, maxlen=0)  # what is left to do behind the last result
                     return self._ended(members)
+        except StoppedError as stopped:
+            self._stopped = True
+            faulthandler.cancel_dump_traceback_later()
+            return {**self._report(members), "news": stopped.news}
         except ClnpError as error:
             if error.__cause__ is not None:
                 traceback.print_exc()  # where in a user's own code it went wrong
@@ -129,7 +149,7 @@ class Pack(tune.Trainable):
         if self._output is not None:
             self._output.look()
         report = {"members": [members[number] for number in sorted(members)], "news": self._checkpoint.news(),
-                  "host": self._host(), "val_accuracy": 0.0, "sparsity": 0.0}
+                  "host": self._host(), "stopped": self._stopped, "val_accuracy": 0.0, "sparsity": 0.0}
         if len(members) == 1:
             [member] = members.values()
             result: jobs.TrialResult | None = member.get("result")
@@ -161,6 +181,7 @@ class Pack(tune.Trainable):
         return self._timed_out or (limit is not None and time.monotonic() - self._began > limit)
 
     def cleanup(self) -> None:
+        listen(None)
         faulthandler.cancel_dump_traceback_later()
         self._steps.close()
         if self._output is not None:

@@ -1,6 +1,7 @@
 """COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it all in one transaction."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from clnp_core.selection import required_correct
@@ -13,6 +14,7 @@ from orchestrator.stages.tidying import tidy
 from workers.artifacts import ArtifactStore
 from workers.baselines.running import build_whole_commit
 from workers.publishing import BuiltCommit, TunedRound, build_commit
+from workers.stop_request import StoppedError
 
 
 def commit(run: RunContext, stage: StageRow) -> None:
@@ -58,13 +60,24 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
         whole: BuiltCommit = run.job(build_whole_commit, run.spec(stage), chosen.artifact_digest, run.storage, earlier, splits)
         return whole
     required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
-    built: BuiltCommit = run.job(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage,
-                                 earlier, splits, plan.fine_tuning(run.config, task, required),
-                                 run.config.resources.checkpoint_every_seconds)
-    for news in built.news:
-        run.store.event(run.lease, "commit", f"task {task}: {news}", {"task": task})
-        run.progress.notice(f"  task {task}: {news}")
+    tuning = plan.fine_tuning(run.config, task, required)
+    submit = run.submit if tuning is None else run.training
+    job = submit(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage, earlier, splits,
+                 tuning, run.config.resources.checkpoint_every_seconds)
+    try:
+        built: BuiltCommit = run.fetch(job)
+    except StoppedError as stopped:
+        _tell(run, task, stopped.news)
+        raise
+    _tell(run, task, built.news)
     return built
+
+
+def _tell(run: RunContext, task: int, news: Sequence[str]) -> None:
+    """What happened to the checkpoints of a fine-tuning."""
+    for what in news:
+        run.store.event(run.lease, "commit", f"task {task}: {what}", {"task": task})
+        run.progress.notice(f"  task {task}: {what}")
 
 
 def _verification(run: RunContext, built: BuiltCommit) -> dict[str, Any]:

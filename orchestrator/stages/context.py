@@ -12,6 +12,7 @@ from db.store import Store
 from orchestrator import plan
 from orchestrator.cluster import Cluster
 from orchestrator.configuration.config import Config
+from orchestrator.grace import Grace
 from orchestrator.keeper import Keeper
 from orchestrator.progress import Progress
 from orchestrator.stages.ahead import ScansAhead
@@ -28,6 +29,7 @@ class RunContext:
     store: Store
     reads: Reads
     keeper: Keeper
+    grace: Grace
     config: Config
     storage: str
     cluster: Cluster
@@ -53,21 +55,25 @@ class RunContext:
         """Run one of :mod:`workers.jobs` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
         return self.fetch(self.submit(job, *arguments))
 
-    def submit(self, job: Callable[..., Any], *arguments: object) -> Submitted:
+    def submit(self, job: Callable[..., Any], *arguments: object, stop_key: str | None = None) -> Submitted:
         """Start a job on a worker with the resources of a trial."""
         resources = self.config.resources
         return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
                       time_limit_seconds=resources.job_time_limit_seconds,
-                      place=Place(self.storage, self.name, _task_of(arguments)))
+                      place=Place(self.storage, self.name, _task_of(arguments)), stop_key=stop_key)
+
+    def training(self, job: Callable[..., Any], *arguments: object) -> Submitted:
+        """As :meth:`submit`, of a job that trains: it writes a checkpoint when the driver stops."""
+        return self.submit(job, *arguments, stop_key=self.grace.key)
 
     def fetch(self, job: Submitted) -> Any:
-        """The result of a job.
+        """The result of a job. Once the driver is asked to stop, one that trains is waited for until it has stopped.
 
         Raises:
-            workers.remote.StoppedError: the driver was asked to stop first.
+            workers.stop_request.StoppedError: the driver was asked to stop first.
             ClnpError: what the job raised.
         """
-        return fetch(job, self.keeper.should_stop)
+        return fetch(job, self.keeper.should_stop, self.grace.is_over)
 
 
 def _task_of(arguments: tuple[object, ...]) -> int | None:

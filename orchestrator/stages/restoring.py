@@ -10,6 +10,7 @@ from orchestrator.stages.context import RunContext
 from workers import jobs
 from workers.packs import running
 from workers.spec import TrialSpec
+from workers.stop_request import StoppedError
 
 
 def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> bool:
@@ -29,11 +30,18 @@ def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -
     for pack in _packs(run, stage):
         own = {trial.number: digests[trial.number] for trial in pack if trial.number in digests}
         if own:
-            again.append((own, run.submit(running.restore_pack, pack, own, run.storage,
-                                          run.config.resources.checkpoint_every_seconds)))
+            again.append((own, run.training(running.restore_pack, pack, own, run.storage,
+                                            run.config.resources.checkpoint_every_seconds)))
+    stopped = False
     for own, job in again:
-        run.fetch(job)
+        try:
+            run.fetch(job)
+        except StoppedError:
+            stopped = True  # and the others are waited for as well
+            continue
         run.store.artifacts_restored(run.lease, list(own.values()))
+    if stopped:
+        raise StoppedError
     run.store.event(run.lease, "restored", f"task {stage.task}: stored networks were not there any more and have been trained "
                     f"again to the same bits: trial {numbers}", {"task": stage.task, "trials": [row.number for row in gone]})
     return True

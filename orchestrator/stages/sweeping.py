@@ -14,8 +14,9 @@ from orchestrator.stages.context import RunContext
 from orchestrator.stages.reusing import take_over
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
 from workers import jobs
-from workers.remote import StoppedError, Submitted
+from workers.remote import Submitted
 from workers.spec import StageSpec
+from workers.stop_request import StoppedError
 
 
 def sweep(run: RunContext, stage: StageRow) -> None:
@@ -45,7 +46,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
     elif missing:
-        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop, done)
+        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.grace, done)
     _end_sweep(run, task)
 
 
@@ -73,13 +74,13 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Re
     if open_rows:
         missing = [[plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))]
                    for row in open_rows]
-        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.keeper.should_stop)
+        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.grace)
     drawn = len(rows)
     if drawn < plan.trial_count(config, task) and not run.keeper.should_stop():
         finished = [row for row in run.reads.trials(run.name, task) if row.state is TrialState.FINISHED]
         recorded = [SampledTrial(row.alpha[0], row.learning_rate, row.val_accuracy or 0.0, _sparsity(run, row))
                     for row in finished]
-        run_sampler(config, spec, recorded, drawn, run.storage, run.cluster, recorder, run.keeper.should_stop)
+        run_sampler(config, spec, recorded, drawn, run.storage, run.cluster, recorder, run.grace)
 
 
 def _sparsity(run: RunContext, row: TrialRow) -> float:

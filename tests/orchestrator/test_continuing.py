@@ -1,12 +1,16 @@
-"""Long trials on real Ray workers: whoever interrupts one, it goes on from its checkpoint to the same bits."""
+"""Long trainings on real Ray workers: whatever interrupts one, it continues from its checkpoint to the same bits."""
 
+import os
 import re
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from db.states import RunState
+from db.states import RunState, StageState
 from orchestrator import api
 from orchestrator.configuration.config import Config
 from tests.orchestrator.runs import Heard, Laboratory, beat_now, small
@@ -83,3 +87,100 @@ def test_a_run_that_was_stopped_and_is_resumed(tmp_path: Path, folder: Path, und
     assert laboratory.launch(long(folder), Heard(when=stop)).state is RunState.STOPPED
     assert laboratory.resume("small").state is RunState.COMPLETED
     assert_it_went_on(laboratory, undisturbed)
+
+
+TRAINS_LONG: dict[str, dict[str, dict[str, Any]]] = {
+    "trial": {"training": {"epochs": 3000}, "sweep": {"learning_rate": [0.01]}},
+    "pack": {"training": {"epochs": 1500}, "sweep": {"learning_rate": [0.01, 0.02]}, "resources": {"trials_per_pack": 2}},
+    "fine-tuning": {"training": {"epochs": 2}, "sweep": {"learning_rate": [0.01]}, "fine_tuning": {"epochs": 3000}},
+}
+"""What is in the middle of a long training when the run is stopped, and its config."""
+
+STOPS: dict[str, Callable[[Laboratory], None]] = {
+    "Ctrl-C": lambda laboratory: os.kill(os.getpid(), signal.SIGINT),
+    "SIGTERM": lambda laboratory: os.kill(os.getpid(), signal.SIGTERM),
+    "clnp stop": lambda laboratory: api.request_stop("small", url=laboratory.url),
+}
+
+
+def trains_long(what: str, folder: Path, method: str = "clnp", **resources: Any) -> Config:
+    """A run of one task that writes no checkpoint of its own accord."""
+    sections = {name: dict(keys) for name, keys in TRAINS_LONG[what].items()}
+    sections["resources"] = {**sections.get("resources", {}), "stop_time_limit_seconds": 120.0, **resources}
+    benchmark = {"name": "tests.orchestrator.misbehaving:Tasks", "tasks": 1, "params": {"folder": str(folder)}}
+    config = small(benchmark=benchmark, network={"hidden": [8, 6]}, **sections)
+    return config if method == "clnp" else Config.parse({**config.resolved(), "method": method, "baseline": {}})
+
+
+def stopped_in_the_middle(laboratory: Laboratory, config: Config, stop: Callable[[Laboratory], None]) -> None:
+    """Launch, and stop when the long training is under way."""
+    heard = Heard()
+    ended = threading.Event()
+
+    def stop_when_it_trains() -> None:
+        while not ended.wait(0.05):
+            if heard.of("notice") or (heard.of("epoch") and config.fine_tuning is None):
+                stop(laboratory)
+                return
+            stages = laboratory.read(lambda reads: reads.stages("small")) if heard.of("stage") else ()
+            if any(stage.state is StageState.COMMITTING for stage in stages) and not ended.wait(3):
+                stop(laboratory)
+                return
+
+    thread = threading.Thread(target=stop_when_it_trains)
+    thread.start()
+    try:
+        assert laboratory.launch(config, heard).state is RunState.STOPPED
+    finally:
+        ended.set()
+        thread.join()
+
+
+def epochs_told(laboratory: Laboratory, sentence: str) -> list[int]:
+    """The epochs in the events that match."""
+    events = laboratory.read(lambda reads: reads.events("small"))
+    return [int(found[1]) for event in events if (found := re.search(sentence, event.message))]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, folder: Path,
+             ray_with_logical_gpus: None) -> Callable[[str, Config], list[str]]:
+    """The commit digests of an undisturbed run, which is made when they are first asked for."""
+    digests: dict[str, list[str]] = {}
+
+    def of(what: str, config: Config) -> list[str]:
+        if what not in digests:
+            laboratory = Laboratory(tmp_path_factory.mktemp("expected"))
+            assert laboratory.launch(config).state is RunState.COMPLETED
+            digests[what] = laboratory.digests("small")
+        return digests[what]
+
+    return of
+
+
+def assert_it_continues(laboratory: Laboratory, expected: list[str]) -> None:
+    """The resume begins where the stop has left it, behind the first epoch, and the commit is an undisturbed run's."""
+    left = epochs_told(laboratory, r" is stopped after epoch (\d+), and leaves a checkpoint$")
+    assert len(left) == 1 and left[0] > 1
+    assert laboratory.resume("small").state is RunState.COMPLETED
+    assert epochs_told(laboratory, r"goes on from epoch (\d+)$") == left
+    assert laboratory.digests("small") == expected
+    assert list(Checkpoints(laboratory.storage).stored()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", list(STOPS))
+@pytest.mark.parametrize("what", list(TRAINS_LONG))
+def test_a_stop_leaves_a_checkpoint_that_a_resume_continues_from(what: str, how: str, tmp_path: Path, folder: Path,
+                                                                 expected: Callable[[str, Config], list[str]]) -> None:
+    laboratory, config = Laboratory(tmp_path), trains_long(what, folder)
+    stopped_in_the_middle(laboratory, config, STOPS[how])
+    assert_it_continues(laboratory, expected(what, config))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["si", "joint"])
+def test_a_stop_of_a_baseline(method: str, tmp_path: Path, folder: Path, expected: Callable[[str, Config], list[str]]) -> None:
+    laboratory, config = Laboratory(tmp_path), trains_long("trial", folder, method)
+    stopped_in_the_middle(laboratory, config, STOPS["clnp stop"])
+    assert_it_continues(laboratory, expected(method, config))

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 import workers.continuing
 import workers.publishing
+import workers.stop_request
 import workers.training
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind, Layer, Window
 from clnp_core.networks import Chain
@@ -28,6 +30,7 @@ from workers.packs import running
 from workers.publishing import build_commit
 from workers.spec import BenchmarkSpec, TrialSpec
 from workers.standing import Standing
+from workers.stop_request import StoppedError
 from workers.training import DivergedError
 
 Trials = Callable[..., TrialSpec]
@@ -249,6 +252,82 @@ class TestWhatACheckpointCosts:
             Checkpoints(storage).remove(trial(epochs=12).key())
             now[0] += 10.0
         assert [epoch for epoch, there in written if there] == [4, 7, 10]
+
+
+@contextmanager
+def asking_to_stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every training of this process finds that its driver has asked for a stop."""
+    monkeypatch.setattr(workers.stop_request, "ASK_EVERY_SECONDS", 0.001)
+    workers.stop_request.listen(lambda: True)
+    assert workers.stop_request._current is not None and workers.stop_request._current.asked.wait(60)
+    yield
+    workers.stop_request.listen(None)
+
+
+@pytest.fixture
+def asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with asking_to_stop(monkeypatch):
+        yield
+
+
+class TestAskedToStop:
+    """A training that is asked to stop writes a checkpoint at the end of its epoch, however long ago the last one was."""
+
+    @pytest.mark.usefixtures("asked_to_stop")
+    @pytest.mark.parametrize("members", [1, 2])
+    def test_it_stops_after_each_epoch_and_continues_to_the_same_bits(self, trial: Trials, tmp_path: Path,
+                                                                      members: int) -> None:
+        pack = [dataclasses.replace(trial(epochs=4), number=place, seed=7 + place, pack=(members, place))
+                for place in range(members)]
+        storage, seen = str(tmp_path / "artifacts"), []
+        for epoch in range(1, 5):
+            checkpoint = running.checkpoint_of(pack, storage, 300.0)
+            with pytest.raises(StoppedError) as stopped:
+                seen = [news for news in running.run_pack(pack, storage, MARGIN, checkpoint)]
+            continued = () if epoch == 1 else (f"goes on from epoch {epoch - 1}",)
+            assert stopped.value.news == (*continued, f"is stopped after epoch {epoch}, and leaves a checkpoint")
+        assert seen == []
+        workers.stop_request.listen(None)
+        results = [dict(_results(pack, folder)) for folder in (storage, str(tmp_path / "undisturbed"))]
+        assert results[0] == results[1] and len(results[0]) == members
+        assert nothing_left(storage)
+
+    @pytest.mark.usefixtures("asked_to_stop")
+    def test_where_no_checkpoints_are_wanted_it_stops_without_one(self, trial: Trials, storage: str) -> None:
+        with pytest.raises(StoppedError) as stopped:
+            finish(jobs.run_trial(trial(), storage, MARGIN, running.checkpoint_of([trial()], storage, None)))
+        assert stopped.value.news == () and nothing_left(storage)
+
+    @pytest.mark.usefixtures("asked_to_stop")
+    def test_a_checkpoint_that_cannot_be_written_is_said(self, trial: Trials, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        storage = str(tmp_path / "file" / "artifacts")
+        with pytest.raises(StoppedError) as stopped:
+            finish(jobs.run_trial(trial(), storage, MARGIN, running.checkpoint_of([trial()], storage, 300.0)))
+        assert stopped.value.news[-1].startswith("is stopped without a checkpoint, which cannot be written: ")
+
+    def test_a_request_during_the_last_epoch_keeps_what_was_trained(self, trial: Trials, storage: str,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever happens between the end of the training and its result, which may take longer than there is time for."""
+        steps = jobs.run_trial(trial(epochs=2), storage, MARGIN, running.checkpoint_of([trial(epochs=2)], storage, 300.0))
+        assert [next(steps).epoch for _ in range(2)] == [1, 2]
+        with asking_to_stop(monkeypatch):
+            monkeypatch.setattr(jobs, "measured", _killed)
+            with pytest.raises(Interrupted):
+                finish(steps)
+        monkeypatch.undo()
+        assert gone_on_with(trial(epochs=2), storage)[2] == ["goes on from epoch 2"]
+
+
+def _killed(*arguments: object) -> None:
+    raise Interrupted
+
+
+def _results(pack: list[TrialSpec], storage: str) -> Iterator[tuple[int, str]]:
+    """The digest of every trial's network."""
+    for number, news in running.run_pack(pack, storage, MARGIN, running.checkpoint_of(pack, storage, 300.0)):
+        if isinstance(news, jobs.TrialResult):
+            yield number, news.artifact.digest
 
 
 def test_a_full_disk_is_told_once_and_the_trial_goes_on(trial: Trials, storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
