@@ -34,6 +34,10 @@ class Snapshot:
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
+    def with_all_of(self, other: "Snapshot") -> "Snapshot":
+        """Both as one; no name is of both."""
+        return Snapshot({**self.tensors, **other.tensors}, {**self.facts, **other.facts})
+
 
 class Checkpoints:
     """The checkpoints below the root of an artifact store. Safe for any number of processes."""

@@ -5,16 +5,22 @@ A training that goes on ends in the bits of one that was never interrupted (:mod
 
 import contextlib
 import time
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from clnp_core.errors import ArtifactError
 from workers.checkpoints import Checkpoints, Snapshot
 from workers.environment import fingerprint
+from workers.standing import EpochUnderway
 from workers.stop_request import StoppedError, is_asked
+
+Batch = TypeVar("Batch")
 
 
 class Interruptible(Protocol):
-    """Where a training stands between two epochs."""
+    """Where a training stands between two steps."""
+
+    epoch: EpochUnderway | None
 
     def capture(self) -> Snapshot:
         """All that its next epoch depends on; the fact ``seconds`` is how long it has trained."""
@@ -66,21 +72,33 @@ class Checkpoint:
             self._exists = True
             standing.restore(snapshot)
             self.seconds_before = float(snapshot.facts["seconds"])
-            self._news.append(f"goes on from epoch {standing.epochs_run}")
+            self._news.append(f"goes on {_place(standing)}")
         self._looked_at = time.monotonic()
 
     def maybe_save(self, standing: Interruptible) -> None:
-        """Write it, if the last time is long enough ago or the driver asks for a stop.
+        """Write it, if the last time is long enough ago or the driver asks for a stop. Called between two epochs.
 
         Raises:
-            StoppedError: the driver asks for a stop; the checkpoint is written, if there is one at all.
+            StoppedError: as :meth:`batches_left`.
         """
-        if is_asked():
-            if self._every_seconds is not None and self._save(standing, "is stopped"):
-                self._news.append(f"is stopped after epoch {standing.epochs_run}, and leaves a checkpoint")
-            raise StoppedError(self.news())
+        self._stop_if_asked(standing)
         if self._every_seconds is not None and time.monotonic() - self._looked_at >= self._every_seconds:
             self._save(standing)
+
+    def batches_left(self, batches: Sequence[Batch], standing: Interruptible) -> Iterator[Batch]:
+        """Those of the epoch's batches that are not behind it; after the last one the epoch is over.
+
+        Raises:
+            StoppedError: the driver asks for a stop, between two steps; the checkpoint is written, if there is one at all.
+        """
+        epoch = standing.epoch
+        assert epoch is not None, "an epoch has begun"
+        for batch in batches[epoch.batches:]:
+            yield batch
+            epoch.batches += 1
+            if epoch.batches < len(batches):
+                self._stop_if_asked(standing)
+        standing.epoch = None
 
     def end(self, standing: Interruptible) -> None:
         """The training has ended; its result is not safe yet."""
@@ -98,6 +116,13 @@ class Checkpoint:
         news, self._news = tuple(self._news), []
         return news
 
+    def _stop_if_asked(self, standing: Interruptible) -> None:
+        if is_asked():
+            if self._every_seconds is not None and self._save(standing, "is stopped"):
+                where = f"after epoch {standing.epochs_run}" if standing.epoch is None else _place(standing)
+                self._news.append(f"is stopped {where}, and leaves a checkpoint")
+            raise StoppedError
+
     def _save(self, standing: Interruptible, told: str = "goes on") -> bool:
         """Whether it could be written. Where it could not, the training ``told`` so."""
         try:
@@ -109,6 +134,11 @@ class Checkpoint:
             self._refused_to_write, written = True, False
         self._looked_at = time.monotonic()
         return written
+
+
+def _place(standing: Interruptible) -> str:
+    """Where in its epochs a training continues."""
+    return f"from epoch {standing.epochs_run}" if standing.epoch is None else f"in epoch {standing.epochs_run + 1}"
 
 
 NEVER = Checkpoint("", "", 1, None)

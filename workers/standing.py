@@ -1,4 +1,4 @@
-"""Where a training stands between two epochs: all that its next epoch depends on, as tensors and plain values, and back.
+"""Where a training stands between two steps: all that the next one depends on, as tensors and plain values, and back.
 
 Weights and running statistics, the optimizer's memory, the rate's schedule and every generator become what they were, and the
 epochs so far are told once more: a training that goes on ends in the bits of one that was never interrupted.
@@ -6,9 +6,9 @@ epochs so far are told once more: a training that goes on ends in the bits of on
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +21,61 @@ from workers.epochs import Epoch, Trained
 
 _SCHEDULE = ("last_epoch", "_step_count", "_last_lr")
 """What moves in a schedule; the rest of it is in the training's settings."""
+
+
+@dataclass(slots=True)
+class EpochUnderway:
+    """An epoch that has begun.
+
+    Attributes:
+        orders: of its samples, on the CPU; several where tasks train side by side.
+        loss_sum: of its batches so far.
+        batches: how many of them are behind it.
+        began: ``time.perf_counter()`` of its beginning, moved back by what an interrupted attempt has trained of it.
+    """
+
+    orders: tuple[Tensor, ...]
+    loss_sum: Tensor
+    batches: int = 0
+    began: float = field(default_factory=time.perf_counter)
+
+    def captured(self) -> Snapshot:
+        """All of it. The tensors are not copies."""
+        tensors = {f"epoch.order.{place}": order for place, order in enumerate(self.orders)} | {"epoch.loss_sum": self.loss_sum}
+        return Snapshot(tensors, {"epoch": {"batches": self.batches, "seconds": time.perf_counter() - self.began}})
+
+
+class Standing(Protocol):
+    """What the trainings have in common. ``epoch`` is the one that has begun; None between two epochs."""
+
+    epoch: EpochUnderway | None
+
+
+def begin_epoch(standing: Standing, loss_sum: Tensor, draw: Callable[[], tuple[Tensor, ...]]) -> EpochUnderway:
+    """The next epoch, from its beginning or from where an interrupted attempt has left it.
+
+    Args:
+        standing: of the training.
+        loss_sum: what the training adds to; it becomes what it was.
+        draw: the orders of a new epoch.
+    """
+    loss_sum.zero_()
+    if standing.epoch is None:
+        standing.epoch = EpochUnderway(draw(), loss_sum)
+    else:
+        standing.epoch.loss_sum = loss_sum.copy_(standing.epoch.loss_sum)
+    return standing.epoch
+
+
+def epoch_of(snapshot: Snapshot) -> EpochUnderway | None:
+    """The epoch that had begun when this was captured."""
+    facts = snapshot.facts.get("epoch")
+    if facts is None:
+        return None
+    tensors = below("epoch.", snapshot.tensors)
+    orders = below("order.", tensors)
+    return EpochUnderway(tuple(orders[str(place)] for place in range(len(orders))), tensors["loss_sum"], facts["batches"],
+                         time.perf_counter() - facts["seconds"])
 
 
 @dataclass(slots=True)
@@ -90,7 +145,7 @@ class Learner:
 
 
 @dataclass(slots=True)
-class Standing:
+class TrialStanding:
     """Of one trial that trains alone.
 
     Attributes:
@@ -98,12 +153,14 @@ class Standing:
         optimizer: over its parameters.
         schedule: of the optimizer's rate.
         began: ``time.perf_counter()`` of the beginning, moved back by what interrupted attempts had trained.
+        epoch: the one that has begun; None between two epochs.
     """
 
     learner: Learner
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     began: float = field(default_factory=time.perf_counter)
+    epoch: EpochUnderway | None = None
 
     @property
     def epochs_run(self) -> int:
@@ -113,6 +170,8 @@ class Standing:
     def capture(self) -> Snapshot:
         """All of it. The tensors are not copies."""
         snapshot = self.learner.captured()
+        if self.epoch is not None:
+            snapshot = snapshot.with_all_of(self.epoch.captured())
         for index, memory in self.optimizer.state_dict()["state"].items():
             snapshot.tensors.update({f"optimizer.{index}.{name}": values for name, values in memory.items()})
         schedule = self.schedule.state_dict()
@@ -125,6 +184,7 @@ class Standing:
         """Become what :meth:`capture` saw."""
         facts, tensors = snapshot.facts, snapshot.tensors
         self.learner.bring_back(snapshot)
+        self.epoch = epoch_of(snapshot)
         self.schedule.load_state_dict(facts["schedule"])
         groups = self.optimizer.state_dict()["param_groups"]
         for group, rate in zip(groups, facts["schedule"]["_last_lr"], strict=True):

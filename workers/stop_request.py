@@ -1,6 +1,6 @@
 """A driver's request to stop, as a training sees it. No Ray here.
 
-A thread asks for the request, so that a training only reads an event between two epochs: no step waits for an answer.
+A thread asks for the request, so that a training only reads an event between two steps: none of them waits for an answer.
 """
 
 import threading
@@ -12,7 +12,7 @@ ASK_EVERY_SECONDS = 0.5
 class StoppedError(Exception):
     """The driver was asked to stop before the job had ended. It is no error of the job's.
 
-    ``news`` is what happened to the job's checkpoints, as predicates of the job.
+    ``news`` is what happened to the checkpoints of a job that is told of only by this error, as predicates of the job.
     """
 
     def __init__(self, news: Sequence[str] = ()) -> None:

@@ -132,10 +132,9 @@ class Pack(tune.Trainable):
                 if not self._training:
                     deque(self._steps, maxlen=0)  # what is left to do behind the last result
                     return self._ended(members)
-        except StoppedError as stopped:
+        except StoppedError:
             self._stopped = True
             faulthandler.cancel_dump_traceback_later()
-            return {**self._report(members), "news": stopped.news}
         except ClnpError as error:
             if error.__cause__ is not None:
                 traceback.print_exc()  # where in a user's own code it went wrong

@@ -22,7 +22,7 @@ from workers.graphs import Dropout, Graphs, Step
 from workers.optimizers import optimizer_of, takes_graphs
 from workers.precision import autocast, float32_products
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.standing import Learner, Standing
+from workers.standing import Learner, TrialStanding, begin_epoch
 from workers.tasks import TaskData
 
 Result = TypeVar("Result")
@@ -123,7 +123,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
     optimizer = optimizer_of(spec, free, learning_rate, alpha, steps)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
     learner, penalised = Learner(free, generator, best), free.penalised()
-    standing = Standing(learner, optimizer, schedule)
+    standing = TrialStanding(learner, optimizer, schedule)
     attend(optimizer)
     checkpoint.restore(standing)
     yield from learner.epochs
@@ -143,10 +143,9 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
     for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
         if learner.waits_in_vain(spec.early_stopping_patience):
             break
-        epoch_began = time.perf_counter()
-        loss_sum.zero_()
-        order = torch.randperm(len(data.train), generator=generator).to(device)
-        for batch in batches(order, spec.batch_size, stage.architecture.has_batch_norm):
+        underway = begin_epoch(standing, loss_sum, lambda: (torch.randperm(len(data.train), generator=generator),))
+        order = underway.orders[0].to(device)
+        for batch in checkpoint.batches_left(batches(order, spec.batch_size, stage.architecture.has_batch_norm), standing):
             step(batch, free.draw_dropout(len(batch)))
         schedule.step()
 
@@ -157,7 +156,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
             raise diverged
         network = free.assemble(stage.task)
         correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
-        learner.ended(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - epoch_began), network)
+        learner.ended(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - underway.began), network)
         if learner.best is not None and learner.best.best_epoch == epoch:
             improved()
         checkpoint.maybe_save(standing)

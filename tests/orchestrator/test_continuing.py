@@ -109,7 +109,8 @@ def trains_long(what: str, folder: Path, method: str = "clnp", **resources: Any)
     sections["resources"] = {**sections.get("resources", {}), "stop_time_limit_seconds": 120.0, **resources}
     benchmark = {"name": "tests.orchestrator.misbehaving:Tasks", "tasks": 1, "params": {"folder": str(folder)}}
     config = small(benchmark=benchmark, network={"hidden": [8, 6]}, **sections)
-    return config if method == "clnp" else Config.parse({**config.resolved(), "method": method, "baseline": {}})
+    baseline = {"strength": 1.0} if method == "si" else {}
+    return config if method == "clnp" else Config.parse({**config.resolved(), "method": method, "baseline": baseline})
 
 
 def stopped_in_the_middle(laboratory: Laboratory, config: Config, stop: Callable[[Laboratory], None]) -> None:
@@ -160,10 +161,10 @@ def expected(tmp_path_factory: pytest.TempPathFactory, folder: Path,
 
 def assert_it_continues(laboratory: Laboratory, expected: list[str]) -> None:
     """The resume begins where the stop has left it, behind the first epoch, and the commit is an undisturbed run's."""
-    left = epochs_told(laboratory, r" is stopped after epoch (\d+), and leaves a checkpoint$")
+    left = epochs_told(laboratory, r" is stopped (?:in|after) epoch (\d+), and leaves a checkpoint$")
     assert len(left) == 1 and left[0] > 1
     assert laboratory.resume("small").state is RunState.COMPLETED
-    assert epochs_told(laboratory, r"goes on from epoch (\d+)$") == left
+    assert epochs_told(laboratory, r"goes on (?:in|from) epoch (\d+)$") == left
     assert laboratory.digests("small") == expected
     assert list(Checkpoints(laboratory.storage).stored()) == []
 

@@ -24,12 +24,12 @@ from tests.workers.test_publishing import TUNING, commit, splits
 from tests.workers.test_training import finish
 from workers import jobs
 from workers.checkpoints import Checkpoints
-from workers.continuing import Checkpoint
+from workers.continuing import NEVER, Checkpoint, Interruptible
 from workers.epochs import Epoch
+from workers.methods import Method, MethodSpec
 from workers.packs import running
 from workers.publishing import build_commit
 from workers.spec import BenchmarkSpec, TrialSpec
-from workers.standing import Standing
 from workers.stop_request import StoppedError
 from workers.training import DivergedError
 
@@ -274,37 +274,45 @@ class TestAskedToStop:
     """A training that is asked to stop writes a checkpoint at the end of its epoch, however long ago the last one was."""
 
     @pytest.mark.usefixtures("asked_to_stop")
-    @pytest.mark.parametrize("members", [1, 2])
-    def test_it_stops_after_each_epoch_and_continues_to_the_same_bits(self, trial: Trials, tmp_path: Path,
-                                                                      members: int) -> None:
-        pack = [dataclasses.replace(trial(epochs=4), number=place, seed=7 + place, pack=(members, place))
-                for place in range(members)]
-        storage, seen = str(tmp_path / "artifacts"), []
-        for epoch in range(1, 5):
+    @pytest.mark.parametrize("what", ["dense", "images", "sgd", "pack", "si", "joint"])
+    def test_it_stops_after_every_step_and_continues_to_the_same_bits(self, what: str, trial: Trials, tmp_path: Path) -> None:
+        """After the last step of an epoch it stops when the epoch is validated."""
+        pack = _pack(what, trial)
+        storage, news = str(tmp_path / "artifacts"), list[str]()
+        while True:
             checkpoint = running.checkpoint_of(pack, storage, 300.0)
-            with pytest.raises(StoppedError) as stopped:
-                seen = [news for news in running.run_pack(pack, storage, MARGIN, checkpoint)]
-            continued = () if epoch == 1 else (f"goes on from epoch {epoch - 1}",)
-            assert stopped.value.news == (*continued, f"is stopped after epoch {epoch}, and leaves a checkpoint")
-        assert seen == []
+            try:
+                results = dict(_results(pack, storage, checkpoint))
+                break
+            except StoppedError:
+                *continued, stopped = checkpoint.news()
+                assert continued == [text.replace("is stopped", "goes on").replace("after", "from")
+                                     for text in news[-1:]]
+                news.append(stopped.removesuffix(", and leaves a checkpoint"))
         workers.stop_request.listen(None)
-        results = [dict(_results(pack, folder)) for folder in (storage, str(tmp_path / "undisturbed"))]
-        assert results[0] == results[1] and len(results[0]) == members
+        undisturbed = dict(_results(pack, str(tmp_path / "undisturbed"), NEVER))
+        within = [news.count(f"is stopped in epoch {epoch}") for epoch in (1, 2)]
+        assert within[0] == within[1] > 1
+        assert news == [stopped for epoch in (1, 2)
+                        for stopped in [*[f"is stopped in epoch {epoch}"] * within[0], f"is stopped after epoch {epoch}"]]
+        assert results == undisturbed and len(results) == len(pack)
         assert nothing_left(storage)
 
     @pytest.mark.usefixtures("asked_to_stop")
     def test_where_no_checkpoints_are_wanted_it_stops_without_one(self, trial: Trials, storage: str) -> None:
-        with pytest.raises(StoppedError) as stopped:
-            finish(jobs.run_trial(trial(), storage, MARGIN, running.checkpoint_of([trial()], storage, None)))
-        assert stopped.value.news == () and nothing_left(storage)
+        checkpoint = running.checkpoint_of([trial()], storage, None)
+        with pytest.raises(StoppedError):
+            finish(jobs.run_trial(trial(), storage, MARGIN, checkpoint))
+        assert checkpoint.news() == () and nothing_left(storage)
 
     @pytest.mark.usefixtures("asked_to_stop")
     def test_a_checkpoint_that_cannot_be_written_is_said(self, trial: Trials, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         storage = str(tmp_path / "file" / "artifacts")
-        with pytest.raises(StoppedError) as stopped:
-            finish(jobs.run_trial(trial(), storage, MARGIN, running.checkpoint_of([trial()], storage, 300.0)))
-        assert stopped.value.news[-1].startswith("is stopped without a checkpoint, which cannot be written: ")
+        checkpoint = running.checkpoint_of([trial()], storage, 300.0)
+        with pytest.raises(StoppedError):
+            finish(jobs.run_trial(trial(), storage, MARGIN, checkpoint))
+        assert checkpoint.news()[-1].startswith("is stopped without a checkpoint, which cannot be written: ")
 
     def test_a_request_during_the_last_epoch_keeps_what_was_trained(self, trial: Trials, storage: str,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,9 +331,23 @@ def _killed(*arguments: object) -> None:
     raise Interrupted
 
 
-def _results(pack: list[TrialSpec], storage: str) -> Iterator[tuple[int, str]]:
+def _pack(what: str, trial: Trials) -> list[TrialSpec]:
+    """Grid points that train side by side, most often one: two epochs of a few steps."""
+    if what == "pack":
+        return [dataclasses.replace(trial(epochs=2, milestones=(1,)), number=place, seed=7 + place, pack=(2, place))
+                for place in range(2)]
+    if what == "images":
+        return [images(trial(epochs=2), HeadKind.MULTI)]
+    if what in ("dense", "sgd"):
+        return [trial(epochs=2, optimizer="sgd" if what == "sgd" else "adam")]
+    spec = trial(task=2 if what == "joint" else 1, epochs=2, head=HeadKind.MULTI)
+    method = MethodSpec(Method.JOINT, tasks=2) if what == "joint" else MethodSpec(Method.SI, strength=1.0)
+    return [dataclasses.replace(spec, stage=dataclasses.replace(spec.stage, method=method))]
+
+
+def _results(pack: list[TrialSpec], storage: str, checkpoint: Checkpoint) -> Iterator[tuple[int, str]]:
     """The digest of every trial's network."""
-    for number, news in running.run_pack(pack, storage, MARGIN, running.checkpoint_of(pack, storage, 300.0)):
+    for number, news in running.run_pack(pack, storage, MARGIN, checkpoint):
         if isinstance(news, jobs.TrialResult):
             yield number, news.artifact.digest
 
@@ -376,7 +398,7 @@ class TestFineTuning:
         assert whole.rounds is not None and len(whole.rounds) == rounds and whole.news == ()
         save, saved = Checkpoint.maybe_save, [0]
 
-        def die_afterwards(checkpoint: Checkpoint, standing: Standing) -> None:
+        def die_afterwards(checkpoint: Checkpoint, standing: Interruptible) -> None:
             save(checkpoint, standing)
             saved[0] += 1
             raise Interrupted

@@ -26,7 +26,7 @@ from workers.graphs import Dropout, Graphs, Step
 from workers.optimizers import optimizer_of, takes_graphs
 from workers.precision import autocast, float32_products
 from workers.spec import TrialSpec
-from workers.standing import Learner, Standing
+from workers.standing import Learner, TrialStanding, begin_epoch
 from workers.tasks import TaskData
 from workers.training import divergence
 
@@ -62,7 +62,7 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
     optimizer = optimizer_of(spec, free, trial.learning_rate, trial.alpha, spec.epochs * steps)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
     learner = Learner(free, generator, None)
-    standing = Standing(learner, optimizer, schedule)
+    standing = TrialStanding(learner, optimizer, schedule)
     checkpoint.restore(standing)
     yield from learner.epochs
 
@@ -88,11 +88,10 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
     for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
         if learner.waits_in_vain(spec.early_stopping_patience):
             break
-        began = time.perf_counter()
-        loss_sum.zero_()
-        orders = [_order(len(task.train), steps * share, generator).to(device).split(share)
-                  for task, share in zip(tasks, shares, strict=True)]
-        for batch in zip(*orders, strict=True):
+        underway = begin_epoch(standing, loss_sum, lambda: tuple(
+            _order(len(task.train), steps * share, generator) for task, share in zip(tasks, shares, strict=True)))
+        orders = [order.to(device).split(share) for order, share in zip(underway.orders, shares, strict=True)]
+        for batch in checkpoint.batches_left(list(zip(*orders, strict=True)), standing):
             step(torch.cat(batch), free.draw_dropout(len(owner)))
         schedule.step()
         train_loss = float(loss_sum) / steps
@@ -103,7 +102,7 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
         network = _for_all(free.assemble(ALL_HEADS), architecture, parts)
         correct = sum(correct_predictions(network, task.val.inputs, task.val.labels, number, stage.evaluation_batch_size)
                       for number, task in enumerate(tasks, start=1))
-        learner.ended(Epoch(epoch, train_loss, 0.0, correct, val_total, time.perf_counter() - began), network)
+        learner.ended(Epoch(epoch, train_loss, 0.0, correct, val_total, time.perf_counter() - underway.began), network)
         checkpoint.maybe_save(standing)
         yield learner.epochs[-1]
 

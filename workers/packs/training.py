@@ -15,7 +15,7 @@ from workers.epochs import Epoch, Trained
 from workers.graphs import Graphs
 from workers.packs.pack import Pack
 from workers.spec import TrialSpec
-from workers.standing import Learner, below
+from workers.standing import EpochUnderway, Learner, begin_epoch, below, epoch_of
 from workers.tasks import TaskData
 from workers.training import DivergedError, batches, divergence
 
@@ -58,10 +58,10 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
                     if place not in standing.diverged and not learner.waits_in_vain(spec.early_stopping_patience)]
         if not training:
             break
-        began = time.perf_counter()
-        pack.loss_sums.zero_()
-        order = torch.stack([torch.randperm(samples, generator=generator) for generator in pack.generators]).to(device)
-        for batch in batches(order, spec.batch_size, stage.architecture.has_batch_norm):
+        underway = begin_epoch(standing, pack.loss_sums, lambda: (
+            torch.stack([torch.randperm(samples, generator=generator) for generator in pack.generators]),))
+        order = underway.orders[0].to(device)
+        for batch in checkpoint.batches_left(batches(order, spec.batch_size, stage.architecture.has_batch_norm), standing):
             step(batch, pack.draw_dropout(batch.shape[1]))
         if epoch in spec.milestones:
             pack.optimizer.lower(spec.gamma)
@@ -77,7 +77,7 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
             network = learner.free.assemble(stage.task)
             correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
             measured.append((place, network, losses[place], penalty, correct))
-        seconds = (time.perf_counter() - began) / len(trials)
+        seconds = (time.perf_counter() - underway.began) / len(trials)
         for place, network, loss, penalty, correct in measured:
             standing.learners[place].ended(Epoch(epoch, loss, penalty, correct, len(data.val), seconds), network)
         checkpoint.maybe_save(standing)
@@ -91,19 +91,20 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
 
 @dataclass(slots=True)
 class PackStanding:
-    """Where the training of a pack stands between two epochs.
+    """Where the training of a pack stands between two steps.
 
     Attributes:
         pack: its weights, its optimizer.
         learners: its members, in their order.
         diverged: by place what went wrong, and how to mend it.
-        began: as in :class:`workers.standing.Standing`.
+        began, epoch: as in :class:`workers.standing.TrialStanding`.
     """
 
     pack: Pack
     learners: list[Learner]
     diverged: dict[int, tuple[str, str]] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
+    epoch: EpochUnderway | None = None
 
     @property
     def epochs_run(self) -> int:
@@ -116,9 +117,10 @@ class PackStanding:
         tensors = {f"{place}.{name}": values for place, member in enumerate(captured)
                    for name, values in member.tensors.items()}
         tensors |= {f"optimizer.{name}": values for name, values in self.pack.optimizer.state().items()}
-        return Snapshot(tensors, {"members": [member.facts for member in captured],
-                                  "diverged": {str(place): list(why) for place, why in self.diverged.items()},
-                                  "seconds": time.perf_counter() - self.began})
+        snapshot = Snapshot(tensors, {"members": [member.facts for member in captured],
+                                      "diverged": {str(place): list(why) for place, why in self.diverged.items()},
+                                      "seconds": time.perf_counter() - self.began})
+        return snapshot if self.epoch is None else snapshot.with_all_of(self.epoch.captured())
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become what :meth:`capture` saw."""
@@ -127,4 +129,5 @@ class PackStanding:
             learner.bring_back(Snapshot(below(f"{place}.", tensors), of_member))
         self.pack.optimizer.load_state(below("optimizer.", tensors))
         self.diverged = {int(place): (what, how) for place, (what, how) in facts["diverged"].items()}
+        self.epoch = epoch_of(snapshot)
         self.began = time.perf_counter() - facts["seconds"]
