@@ -44,12 +44,12 @@ def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory, ray_with
 
 
 def continued_from(laboratory: Laboratory) -> int:
-    """The epoch in the one event that tells of it."""
+    """How many epochs were behind it, by the one event that tells of it."""
     events = laboratory.read(lambda reads: reads.events("small"))
     (text,) = [event.message for event in events if event.kind == "trial" and "goes on" in event.message]
-    found = re.fullmatch(r"task 1, trial 0 goes on from epoch (\d+)", text)
+    found = re.fullmatch(r"task 1, trial 0 goes on (from|in) epoch (\d+)", text)
     assert found is not None, text
-    return int(found[1])
+    return int(found[2]) - (found[1] == "in")
 
 
 def assert_it_went_on(laboratory: Laboratory, undisturbed: str) -> None:
