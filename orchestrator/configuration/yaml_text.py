@@ -15,7 +15,8 @@ import yaml
 from clnp_core.errors import ConfigError
 
 _MAX_VALUES = 100_000
-"""Values in one file, aliases counted as often as they are used: far above any real config, far below a memory bomb."""
+"""Values in one file, aliases and merged sections counted as often as they are used: far above any real config, far below what
+takes seconds or memory to build."""
 
 _MAX_DEPTH = 50
 """Levels of nesting. Also what ends the walk through an alias that contains itself."""
@@ -28,21 +29,25 @@ class _DuplicateKeyError(yaml.MarkedYAMLError):
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, without its surprises (see the module's docstring)."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        if isinstance(node, yaml.MappingNode):
-            self._refuse_duplicates(node)
-        return super().construct_mapping(node, deep)
+    def __init__(self, text: str | bytes) -> None:
+        super().__init__(text)
+        self._written = 0
 
-    @staticmethod
-    def _refuse_duplicates(node: yaml.MappingNode) -> None:
-        lines: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                name, line = (key.tag, key.value), key.start_mark.line + 1
-                if name in lines:
-                    raise _DuplicateKeyError(problem=f"the key {key.value!r} stands twice, first on line {lines[name]}",
-                                             problem_mark=key.start_mark)
-                lines[name] = line
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Stop at a document that holds too many values before all of it has been read."""
+        self._written += 1
+        if self._written > 2 * _MAX_VALUES:  # keys are nodes, too
+            raise _MonsterError
+        return super().compose_node(parent, index)
+
+    def value(self) -> Any:
+        """The value of the one document. Its nodes are looked at before anything is built from them, because a merge key copies
+        what it merges, and a few lines of merges that merge merges would take minutes."""
+        node = self.get_single_node()
+        if node is None:
+            return None
+        _check_nodes(node)
+        return self.construct_document(node)
 
 
 _YAML = "tag:yaml.org,2002:"
@@ -81,8 +86,7 @@ def parse(text: str | bytes, source: str) -> Any:
         ConfigError: it is not YAML, has a duplicate key, an unknown tag, or is absurdly large or deep.
     """
     try:
-        value = yaml.load(text, Loader=_Loader)
-        _refuse_monsters(value)
+        value = _value(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}, line {mark.line + 1}, column {mark.column + 1}" if mark else source
@@ -103,6 +107,14 @@ def parse(text: str | bytes, source: str) -> Any:
     return value
 
 
+def _value(text: str | bytes) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.value()
+    finally:
+        loader.dispose()
+
+
 class _MonsterError(Exception):
     """Values that no config holds."""
 
@@ -112,18 +124,34 @@ def _too_large(source: str) -> ConfigError:
                        f"a config holds at most {_MAX_VALUES:,} values, nested at most {_MAX_DEPTH} deep")
 
 
-def _refuse_monsters(value: Any) -> None:
-    waiting = [(value, 1)]
-    seen = 0
+def _check_nodes(root: yaml.Node) -> None:
+    """Refuse a document that is too large or too deep once its aliases and merges are followed, and a key that stands twice."""
+    waiting = [(root, 1)]
+    seen, looked_at = 0, set()
     while waiting:
-        current, depth = waiting.pop()
+        node, depth = waiting.pop()
         seen += 1
         if depth > _MAX_DEPTH or seen > _MAX_VALUES:
             raise _MonsterError
-        if isinstance(current, dict):
-            waiting += [(child, depth + 1) for child in current.values()]
-        elif isinstance(current, list):
-            waiting += [(child, depth + 1) for child in current]
+        if isinstance(node, yaml.MappingNode):
+            if id(node) not in looked_at:
+                looked_at.add(id(node))
+                _refuse_duplicates(node)
+            waiting += [(child, depth + 1) for pair in node.value for child in pair
+                        if child is pair[1] or not isinstance(child, yaml.ScalarNode)]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(child, depth + 1) for child in node.value]
+
+
+def _refuse_duplicates(node: yaml.MappingNode) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            name, line = (key.tag, key.value), key.start_mark.line + 1
+            if name in lines:
+                raise _DuplicateKeyError(problem=f"the key {key.value!r} stands twice, first on line {lines[name]}",
+                                         problem_mark=key.start_mark)
+            lines[name] = line
 
 
 def read_mapping(path: Path) -> dict[Any, Any]:

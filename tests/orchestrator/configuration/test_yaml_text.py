@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clnp_core.errors import ConfigError
+from orchestrator.configuration import yaml_text
 from orchestrator.configuration.yaml_text import override, parse, read_mapping
 
 
@@ -37,8 +39,44 @@ def test_a_merge_key_may_be_overridden_without_being_a_duplicate() -> None:
     assert parse("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3", "x")["b"] == {"x": 1, "y": 3}
 
 
+def test_a_section_with_merges_may_be_merged_by_another_that_is_built_first() -> None:
+    text = "z: &z {x: 1}\nsection: {deep: {deeper: &a {<<: *z, x: 2}}}\nb: {<<: *a}"
+    assert parse(text, "x") == {"z": {"x": 1}, "section": {"deep": {"deeper": {"x": 2}}}, "b": {"x": 2}}
+
+
+def _bomb(join: str, last: str = "") -> str:
+    """Fourteen lines, each of which uses the line before it six times."""
+    lines = ["a: &a {x: 1, y: 2}"]
+    for n in range(14):
+        below, name = chr(97 + n), chr(98 + n)
+        lines.append(f"{name}: &{name} " + join.format(", ".join([f"*{below}"] * 6)))
+    return "\n".join([*lines, last])
+
+
+@pytest.mark.parametrize("text", [
+    _bomb("[{}]"), _bomb("{{<<: [{}]}}"), _bomb("{{k: [{}]}}"), _bomb("{{<<: {{<<: [{}]}}}}"), _bomb("{{? [{}] : 1}}"),
+    _bomb("{{<<: [{}]}}", "z: {<<: *o, ? *o : 1}"),
+], ids=["lists", "merges", "values", "merges in merges", "keys", "merges as a key"])
+def test_what_grows_when_it_is_built_is_refused_before_it_is_built(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml.SafeLoader, "construct_document", lambda *_: pytest.fail("something was built"))
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "lab.yaml")
+    assert str(caught.value) == ("lab.yaml is nested too deeply, contains itself, or holds too many values\n"
+                                 "a config holds at most 100,000 values, nested at most 50 deep")
+
+
+def test_a_long_document_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_text, "_MAX_VALUES", 10)
+    assert parse("[1, 2, 3, 4, 5, 6, 7, 8, 9]", "x") == list(range(1, 10))
+    with pytest.raises(ConfigError, match="x is nested too deeply, contains itself, or holds too many values"):
+        parse("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "x")
+    with pytest.raises(ConfigError, match="holds too many values"):
+        parse("[" + "1, " * 30 + "this is no end", "x")
+
+
 @pytest.mark.parametrize(("text", "message"), [
     ("a: 1\nb: 2\na: 3", "lab.yaml, line 3, column 1: the key 'a' stands twice, first on line 1\nkeep one of the two"),
+    ("b: {<<: {x: 1, x: 2}}", "lab.yaml, line 1, column 16: the key 'x' stands twice, first on line 1\nkeep one of the two"),
     ("{a: {b: 1, b: 2}}", "lab.yaml, line 1, column 12: the key 'b' stands twice, first on line 1\nkeep one of the two"),
     ("a: [1, 2", "lab.yaml, line 1, column 9: expected ',' or ']', but got '<stream end>'\n"
                  "look at the indentation, the colons and the brackets there; tabs are not allowed"),
