@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orchestrator.configuration.sweep import Count, Section
+from orchestrator.configuration.numbers import Count, Float
+from orchestrator.configuration.sweep import Section
 
-Held = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Held = Annotated[Float, Field(ge=0)]
 
 
 class Baseline(Section):

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from orchestrator.configuration.errors import nearest, show
+from orchestrator.configuration.numbers import MAX_COUNT, Count, Integer, Share
 from orchestrator.configuration.own_code import IMPORT_PATH, json_value
-from orchestrator.configuration.sweep import MAX_COUNT, Count, Section
+from orchestrator.configuration.sweep import Section
 from workers.spec import BUILT_IN_BENCHMARKS, ClassOrder
 
 
@@ -20,13 +21,13 @@ class Benchmark(Section):
     params: dict[str, Any] = Field(
         default_factory=dict,
         description="arguments for a benchmark of your own: text, numbers, booleans, null, lists and sections of these")
-    validation_fraction: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = Field(
+    validation_fraction: Annotated[Share, Field(gt=0)] | None = Field(
         default=None,
         description="share of the training data held out for validation, between 0 and 1; null takes the benchmark's own")
     class_order: ClassOrder = Field(
         default=ClassOrder.INDEX,
         description="which classes the tasks of a split benchmark take: in the order of the data set, or permuted by the seed")
-    samples_per_class: Annotated[int, Field(strict=True, ge=2, le=MAX_COUNT)] | None = Field(
+    samples_per_class: Annotated[Integer, Field(ge=2, le=MAX_COUNT)] | None = Field(
         default=None,
         description="training images of each class that a split benchmark uses, a whole number of at least 2; null for all")
 

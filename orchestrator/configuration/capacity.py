@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from orchestrator.configuration.choices import OnDepletion
-from orchestrator.configuration.sweep import Count, Section
+from orchestrator.configuration.numbers import Count, Share
+from orchestrator.configuration.sweep import Section
 
 
 class Capacity(Section):
@@ -16,7 +17,7 @@ class Capacity(Section):
     widen_by: Count | None = Field(
         default=None, validate_default=True,
         description="neurons added to each depleted layer, a whole number of at least 1")
-    widen_below: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = Field(
+    widen_below: Annotated[Share, Field(ge=0)] = Field(
         default=0.0,
         description="share of free neurons below which a layer counts as depleted, at least 0 and below 1; 0: none is left")
 

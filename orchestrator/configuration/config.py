@@ -23,6 +23,7 @@ from orchestrator.configuration.choices import Head
 from orchestrator.configuration.errors import explain, show
 from orchestrator.configuration.fine_tuning import FineTuning
 from orchestrator.configuration.network import UNREADABLE, WRITTEN_OUT, Network, alpha_count
+from orchestrator.configuration.numbers import RECORDED
 from orchestrator.configuration.own_network import Reading, with_own_network
 from orchestrator.configuration.resources import Evaluation, Resources
 from orchestrator.configuration.seeds import SEED_GIVEN, Seed, Seeds, check_seeds, run_ending
@@ -165,7 +166,8 @@ class Config(Section):
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",
               overridden: Collection[tuple[str, ...]] = (), recorded: bool = False) -> Self:
-        """The configuration that a mapping describes. A network of the user's own is imported and written out.
+        """The configuration that a mapping describes. A network of the user's own is imported and written out. Keys at the top
+        that start with ``x-`` are left out: they hold what a file's anchors are written at.
 
         Args:
             values: sections of keys, as read from YAML or JSON.
@@ -176,9 +178,11 @@ class Config(Section):
         Raises:
             ConfigError: with a line for every problem there is.
         """
+        given = {path[0] for path in overridden}
+        values = {key: value for key, value in values.items() if not _holds_anchors(key) or key in given}
         reading = Reading(dict(values), is_written_out=True) if recorded else with_own_network(values)
         context = {"layers": alpha_count(reading.values.get("network")), WRITTEN_OUT: reading.is_written_out,
-                   UNREADABLE: reading.error, SEED_GIVEN: "seed" in reading.values}
+                   UNREADABLE: reading.error, SEED_GIVEN: "seed" in reading.values, RECORDED: recorded}
         try:
             return cls.model_validate(reading.values, context=context)
         except ValidationError as error:
@@ -235,6 +239,10 @@ class Config(Section):
             return None
         alpha = later.alpha if self.method.divides_the_network else 0.0
         return GridPoint(per_layer(alpha, self.network.alpha_count), later.learning_rate)
+
+
+def _holds_anchors(key: Any) -> bool:
+    return isinstance(key, str) and key.startswith("x-")
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), name: str | None = None) -> Config:

@@ -5,6 +5,8 @@ Every line reads ``path: what is wrong; how to mend it``. All problems of a conf
 
 import difflib
 import json
+import math
+import re
 import types
 import typing
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -131,7 +133,7 @@ def _describe(problem: ErrorDetails, location: tuple[str | int, ...], known: dic
     must = _RULES.get(kind)
     if must is None:
         return problem["msg"], expectation
-    text = must.format(**{name: show(limit) for name, limit in context.items() if name in _LIMITS})
+    text = must.format(**{name: _limit(limit) for name, limit in context.items() if name in _LIMITS})
     if kind.endswith("_type") and isinstance(given, str) and _reads_as_number(given):
         return f"{text}, not the text {show(given)}", f"remove the quotes, or any zeros before it; {expectation}"
     return f"{text}, not {show(given)}", expectation
@@ -156,8 +158,14 @@ _RULES = {
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be below {lt}",
     "less_than_equal": "must be at most {le}",
+    "above_float32": "must be at most 3.4e38, the largest number of float32",
+    "below_float32": "must be 0 or at least 1.2e-38 in size, the smallest number of float32",
+    "one_in_float32": "must be below 1 in float32, too",
+    "above_low": "must be above low",
+    "rising": "must rise from entry to entry",
 }
-"""What pydantic's error types mean to the author of a config."""
+"""What the error types of pydantic, and those that our own validators give, mean to the author of a config. What was written
+follows."""
 
 
 def _expectation(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
@@ -240,15 +248,33 @@ def _near(given: Any, options: Iterable[str], cutoff: float = 0.6) -> str | None
 
 
 def show(value: Any) -> str:
-    """A value as a config would write it, in at most about 60 printable characters."""
+    """A value as a config would write it, in at most about 60 printable characters: 2.0 as ``2.0``, and 1e-05 as ``1e-5``."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "a section of keys"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
     try:
-        text = json.dumps(value, default=str)
+        text = _written(value)
     except (ValueError, TypeError, RecursionError):
         return "something that cannot be shown"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    return json.dumps(value, default=str)
+
+
+def _number(value: float) -> str:
+    """The shortest digits that mean the same number, in the words of YAML."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    return re.sub(r"e([+-])0*", lambda found: "e-" if found[1] == "-" else "e", float.__repr__(value))
+
+
+def _limit(limit: Any) -> str:
+    """A bound without a point where it is whole: pydantic turns the 1 of a model into 1.0."""
+    return show(int(limit) if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e15 else limit)

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from orchestrator.configuration.sweep import Alpha, Count, Rate, Section
+from orchestrator.configuration.numbers import Count
+from orchestrator.configuration.sweep import Alpha, Rate, Section
 
 
 class FineTuning(Section):

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from clnp_core.architecture import Activation, Layer, Pool, PoolKind, Window
 from clnp_core.networks import Chain
 from orchestrator.configuration.errors import show
-from orchestrator.configuration.sweep import MAX_COUNT, Count, Section
+from orchestrator.configuration.numbers import MAX_COUNT, Count, Integer, Share
+from orchestrator.configuration.sweep import Section
 
-Padding = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
+Padding = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
 
 _NO_CHAIN = ("networks that are no chain are not supported yet\n"
              "every layer reads the one before it: describe it without branches")
@@ -120,7 +121,7 @@ class LayerSection(Section):
         default=None, description="the nonlinearity of this layer; null takes network.activation")
     pool: PoolSection | None = Field(
         default=None, description="pooling of a convolution's map: {kind, kernel, stride, padding}; for conv only")
-    dropout: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = Field(
+    dropout: Annotated[Share, Field(ge=0)] = Field(
         default=0.0, description="share of the values passed on that training drops, at least 0 and below 1")
 
     @field_validator("kind", mode="before")

@@ -12,8 +12,9 @@ from clnp_core.networks import BUILT_IN_NETWORKS, Chain, dense_chain
 from orchestrator.configuration.choices import Head
 from orchestrator.configuration.errors import nearest, show
 from orchestrator.configuration.layers import LayerSection, OutputSection, misplaced
+from orchestrator.configuration.numbers import Count, Float
 from orchestrator.configuration.own_code import IMPORT_PATH, json_value
-from orchestrator.configuration.sweep import Count, Section
+from orchestrator.configuration.sweep import Section
 
 WRITTEN_OUT, UNREADABLE = "written out", "unreadable"
 """What the validation is told of the user's own network: that its layers stand beside its name, or what is wrong with it."""
@@ -33,7 +34,7 @@ class Network(Section):
     name: Annotated[str, Field(strict=True)] | None = Field(
         default=None,
         description=f"one of {', '.join(BUILT_IN_NETWORKS)}, or module:callable for a network of your own")
-    width_factor: Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)] = Field(
+    width_factor: Annotated[Float, Field(gt=0, le=100)] = Field(
         default=1.0, description="what every hidden width of a built-in network is multiplied by, above 0 and at most 100")
     params: dict[str, Any] = Field(
         default_factory=dict,

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from orchestrator.configuration.errors import show
-from orchestrator.configuration.sweep import MAX_COUNT, Count, Section
+from orchestrator.configuration.numbers import MAX_COUNT, Count, Float, Integer
+from orchestrator.configuration.sweep import Section
 
-Whole = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Whole = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
+Positive = Annotated[Float, Field(gt=0)]
 
 
 class Evaluation(Section):
@@ -40,9 +41,9 @@ def _whole_above_one(quantity: float) -> float:
 class Resources(Section):
     """What a trial may use, and for how long."""
 
-    cpus_per_trial: Annotated[float, Field(strict=True, gt=0, le=MAX_COUNT), AfterValidator(_as_ray_counts)] = Field(
+    cpus_per_trial: Annotated[Float, Field(gt=0, le=MAX_COUNT), AfterValidator(_as_ray_counts)] = Field(
         default=1.0, description="CPU cores per trial, a number above 0")
-    gpus_per_trial: Annotated[float, Field(strict=True, ge=0, le=MAX_COUNT), AfterValidator(_as_ray_counts),
+    gpus_per_trial: Annotated[Float, Field(ge=0, le=MAX_COUNT), AfterValidator(_as_ray_counts),
                               AfterValidator(_whole_above_one)] = Field(
         default=0.0, description="GPUs per trial, at least 0, whole above 1; a share such as 0.25 lets trials share one")
     trials_per_pack: Count = Field(
@@ -67,7 +68,7 @@ class Resources(Section):
     retries: Whole = Field(
         default=2,
         description="how often a trial is tried again after its machine was lost, a whole number of at least 0")
-    database_patience_seconds: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = Field(
+    database_patience_seconds: Annotated[Float, Field(ge=0)] = Field(
         default=600.0,
         description="seconds that a driver waits for a database that is away before it ends, at least 0")
     threads_per_trial: Count = Field(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
+from orchestrator.configuration.numbers import Integer
 from orchestrator.names import MAX_NAME
 
 SEED_GIVEN = "seed given"
@@ -20,7 +21,7 @@ def _of_text(value: Any) -> Any:
     return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
 
 
-Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1), BeforeValidator(_of_text)]
+Seed = Annotated[Integer, Field(ge=0, le=2**63 - 1), BeforeValidator(_of_text)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 

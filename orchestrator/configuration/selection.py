@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, fie
 
 from clnp_core.selection import SelectionRule, ThresholdMode
 from orchestrator.configuration.errors import show
+from orchestrator.configuration.numbers import Integer, real
 from orchestrator.configuration.sweep import Section
 
 _PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
@@ -20,7 +21,8 @@ MOST_WEIGHT_POINTS = 10**9
 
 def _exact_points(most: int) -> Callable[[Any], Decimal]:
     """Reads an exact decimal from 0 to ``most``. A float means the digits that it was written with: its shortest form."""
-    def read(value: Any) -> Decimal:
+    def read(given: Any) -> Decimal:
+        value = given if isinstance(given, Decimal) else real(given)
         if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
             raise ValueError(f"must be a number, not {show(value)}")
         if isinstance(value, int) and not 0 <= value <= most:
@@ -60,7 +62,7 @@ class Selection(Section):
         default=None,
         description="percentage points that using a fair share of the free neurons costs, with the rule trade-off; null takes "
                     "margin_points")
-    curve_points: Annotated[int, Field(strict=True, ge=2, le=10_000)] = Field(
+    curve_points: Annotated[Integer, Field(ge=2, le=10_000)] = Field(
         default=100, description="points of the recorded threshold curve, a whole number from 2 to 10000")
 
     @field_validator("capacity_weight_points")

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 
 from orchestrator.configuration.errors import show
-from orchestrator.configuration.sweep import MAX_COUNT, Section
+from orchestrator.configuration.numbers import MAX_COUNT, whole
+from orchestrator.configuration.sweep import Section
 
 ALL, NONE = "all", "none"
 
@@ -16,9 +17,10 @@ def _kept(value: Any) -> int | Literal["all"]:
         return "all"
     if value == NONE:
         return 0
+    given, value = value, whole(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
         return value
-    raise ValueError(f"must be all, none or a whole number of at least 0, not {show(value)}")
+    raise ValueError(f"must be all, none or a whole number of at least 0, not {show(given)}")
 
 
 class Storage(Section):

@@ -17,14 +17,11 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from orchestrator.configuration.choices import SamplerKind, SweepProtocol
-from orchestrator.configuration.errors import LIST, NUMBER, RANGE, show
-
-MAX_COUNT = 2**31 - 1
-"""The largest whole number of a config: what every database column can hold."""
-
-Count = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
+from orchestrator.configuration.errors import LIST, NUMBER, RANGE
+from orchestrator.configuration.numbers import Count, Float
 
 
 class Section(BaseModel):
@@ -68,8 +65,8 @@ def _list_or_range(value: Any) -> str:
     return RANGE if isinstance(value, dict | LogRange) else LIST
 
 
-Strength = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False), AfterValidator(_plus_zero)]
-Rate = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Strength = Annotated[Float, Field(ge=0), AfterValidator(_plus_zero)]
+Rate = Annotated[Float, Field(gt=0)]
 PerLayer = Annotated[tuple[Strength, ...], Field(min_length=1), AfterValidator(_one_per_layer)]
 Alpha = Annotated[Annotated[PerLayer, Tag(LIST)] | Annotated[Strength, Tag(NUMBER)], Discriminator(_list_or_number)]
 
@@ -84,7 +81,7 @@ class LogRange(Section):
     @classmethod
     def _above_low(cls, high: float, info: ValidationInfo) -> float:
         if "low" in info.data and high <= info.data["low"]:
-            raise ValueError(f"must be above low, which is {show(info.data['low'])}")
+            raise PydanticCustomError("above_low", "must be above low")
         return high
 
 

@@ -5,12 +5,13 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from orchestrator.configuration.choices import Normalization, OptimizerKind, Precision
-from orchestrator.configuration.errors import show
-from orchestrator.configuration.sweep import Count, Section
+from orchestrator.configuration.numbers import Count, Float, Share
+from orchestrator.configuration.sweep import Section
 
-NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+NotNegative = Annotated[Float, Field(ge=0)]
 
 
 def _derived_momentum(data: Mapping[str, Any]) -> float:
@@ -22,7 +23,7 @@ class Training(Section):
 
     optimizer: OptimizerKind = Field(
         default=OptimizerKind.ADAM, description="a fresh one for every task")
-    momentum: Annotated[float, Field(strict=True, ge=0, lt=1)] = Field(
+    momentum: Annotated[Share, Field(ge=0)] = Field(
         default_factory=_derived_momentum, json_schema_extra={"default": "0.9 for sgd, else 0.0"},
         description="momentum of sgd, at least 0 and below 1; null takes the default")
     weight_decay: NotNegative = Field(default=0.0, description="L2 decay per step, a number of at least 0")
@@ -31,7 +32,7 @@ class Training(Section):
     milestones: tuple[Count, ...] = Field(
         default=(),
         description="epochs after which the learning rate is multiplied by gamma, a rising list below epochs")
-    gamma: Annotated[float, Field(strict=True, gt=0, le=1)] = Field(
+    gamma: Annotated[Float, Field(gt=0, le=1)] = Field(
         default=0.1, description="factor on the learning rate at each milestone, above 0 and at most 1")
     early_stopping_patience: Count | None = Field(
         default=None,
@@ -61,7 +62,7 @@ class Training(Section):
     @classmethod
     def _rising_below_epochs(cls, milestones: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         if any(later <= earlier for earlier, later in pairwise(milestones)):
-            raise ValueError(f"must rise from entry to entry, not {show(milestones)}")
+            raise PydanticCustomError("rising", "must rise from entry to entry")
         epochs = info.data.get("epochs")
         if milestones and epochs is not None and milestones[-1] >= epochs:
             raise ValueError(f"{milestones[-1]} would never take effect: training ends with epoch {epochs}\n"

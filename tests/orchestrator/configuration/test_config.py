@@ -41,6 +41,27 @@ class TestLoad:
         assert (config.training.epochs, config.network.hidden, config.name) == (7, (3,), "123")
         assert config.capacity.on_depletion.widens
 
+    def test_keys_that_start_with_x_hold_anchors(self, tmp_path: Path) -> None:
+        file = tmp_path / "lab.yaml"
+        file.write_text("""
+x-widths: &widths [20, 10]
+x-sweep: &sweep {alpha: [1e-5], learning_rate: [0.1]}
+name: lab-1
+benchmark: {name: permuted-digits, tasks: 3}
+network: {hidden: *widths}
+training: {epochs: 5}
+sweep: {<<: *sweep, learning_rate: [0.2]}
+selection: {margin_points: 1}
+""", encoding="utf-8")
+        config = load(file)
+        assert config.network.hidden == (20, 10) and config.sweep.learning_rate == (0.2,)
+        assert not any(key.startswith("x-") for key in config.resolved())
+        with pytest.raises(ConfigError, match="--set x-widths: unknown key"):
+            load(file, ["x-widths=[3]"])
+        file.write_text(file.read_text().replace("training: {epochs", "training: {x-a: 1, epochs"))
+        with pytest.raises(ConfigError, match=r"training\.x-a: unknown key"):
+            load(file)
+
     def test_the_errors_name_file_and_command_line(self, tmp_path: Path, values: dict[str, Any]) -> None:
         values["seed"] = -1
         file = write(tmp_path, values)

@@ -96,6 +96,19 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                              "numbers of at least 1"),
     ({"network.hidden": 5}, "network.hidden: must be a list, not 5; "),
     ({"network.hidden": [5, 0]}, "network.hidden[1]: must be at least 1, not 0; "),
+    ({"training.epochs": 0.0}, "training.epochs: must be at least 1, not 0.0; "),
+    ({"training.epochs": 1e20}, "training.epochs: must be a whole number, not 1e20; "),
+    ({"training.milestones": [2.0, 2.0]}, "training.milestones: must rise from entry to entry, not [2.0, 2.0]; "),
+    ({"sweep": SAMPLER | {"alpha": {"low": 1, "high": 1.0}}}, "sweep.alpha.high: must be above low, not 1.0; the upper end"),
+    ({"training.weight_decay": -2.0}, "training.weight_decay: must be at least 0, not -2.0; "),
+    ({"storage.keep_trials": -2.0}, "storage.keep_trials: must be all, none or a whole number of at least 0, not -2.0; "),
+    ({"selection.margin_points": 101.0}, "selection.margin_points: must be between 0 and 100, not 101.0; "),
+    ({"sweep.learning_rate": [1, 10**39]}, "sweep.learning_rate[1]: must be at most 3.4e38, the largest number of float32, not "
+                                           "1000000000000000000000000000000000000000; learning rates above 0"),
+    ({"sweep.alpha": [[0, 1e-45, 1]]}, "sweep.alpha[0][1]: must be 0 or at least 1.2e-38 in size, the smallest number of "
+                                       "float32, not 1e-45; "),
+    ({"training.optimizer": "sgd", "training.momentum": 0.999999999}, "training.momentum: must be below 1 in float32, too, not "
+                                                                      "0.999999999; "),
     ({"network.hidden": [5, 2.5]}, "network.hidden[1]: must be a whole number, not 2.5; "),
     ({"network.activation": "GELLU"}, "network.activation: must be one of relu, leaky_relu, tanh, sigmoid, gelu, elu, silu, "
                                       'not "GELLU"; did you mean gelu?'),
@@ -115,12 +128,12 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"training.weight_decay": "1e-5"}, 'training.weight_decay: must be a number, not the text "1e-5"; remove the quotes, or '
                                         "any zeros before it; L2 decay per step, a number of at least 0"),
     ({"training.early_stopping_patience": 0}, "training.early_stopping_patience: must be at least 1, not 0; "),
-    ({"sweep.alpha": 1e-5}, "sweep.alpha: must be a list, not 1e-05; "),
+    ({"sweep.alpha": 1e-5}, "sweep.alpha: must be a list, not 1e-5; "),
     ({"sweep.alpha": {"low": 0.1, "high": 1}}, "sweep.alpha: must be a list with the sampler grid; write the values out, for "
                                                "example [0.1, 1.0]"),
-    ({"sweep.alpha": [-1e-9]}, "sweep.alpha[0]: must be at least 0, not -1e-09; "),
-    ({"sweep.alpha": [float("inf")]}, "sweep.alpha[0]: must be a finite number, not Infinity; "),
-    ({"sweep.alpha": [[1, 2, float("nan")]]}, "sweep.alpha[0][2]: must be a finite number, not NaN; "),
+    ({"sweep.alpha": [-1e-9]}, "sweep.alpha[0]: must be at least 0, not -1e-9; "),
+    ({"sweep.alpha": [float("inf")]}, "sweep.alpha[0]: must be a finite number, not .inf; "),
+    ({"sweep.alpha": [[1, 2, float("nan")]]}, "sweep.alpha[0][2]: must be a finite number, not .nan; "),
     ({"sweep.alpha": [1, [1, 2]]}, "sweep.alpha[1]: has 2 values for 3 layers; give one value for each of the 2 hidden layers "
                                    "and one for the output, or one number for all"),
     ({"sweep.alpha": [2, 1, [1, 1, 1], 1]}, "sweep.alpha: [2] repeats [1], [3] repeats [1]; keep every combination once; "
@@ -135,7 +148,7 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"sweep": SAMPLER | {"alpha": [1]}}, "sweep.alpha: must be a range with the sampler tpe; for example {low: 1e-6, "
                                           "high: 1e-3}"),
     ({"sweep": SAMPLER | {"alpha": {"low": 0, "high": 1}}}, "sweep.alpha.low: must be above 0, not 0; the lower end"),
-    ({"sweep": SAMPLER | {"alpha": {"low": 1, "high": 1}}}, "sweep.alpha.high: must be above low, which is 1; the upper end"),
+    ({"sweep": SAMPLER | {"alpha": {"low": 1, "high": 1}}}, "sweep.alpha.high: must be above low, not 1; the upper end"),
     ({"sweep": SAMPLER | {"alpha": {"low": 1, "hihg": 2, "high": 3}}}, "sweep.alpha.hihg: unknown key; did you mean "
                                                                       "sweep.alpha.high?"),
     ({"sweep.later_tasks": {"alpha": 1, "learning_rate": 1}},
@@ -175,7 +188,7 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"resources.cpus_per_trial": 1.23456}, "resources.cpus_per_trial: must have at most 4 decimals, not 1.23456; use 1.2346"),
     ({"resources.gpus_per_trial": 2.5}, "resources.gpus_per_trial: must be a whole number above 1, not 2.5; use 2 or 3; below "
                                         "1, any share will do"),
-    ({"resources.gpus_per_trial": 1e-6}, "resources.gpus_per_trial: must have at most 4 decimals, not 1e-06; use 0.0001"),
+    ({"resources.gpus_per_trial": 1e-6}, "resources.gpus_per_trial: must have at most 4 decimals, not 1e-6; use 0.0001"),
     ({"resources.retries": -1}, "resources.retries: must be at least 0, not -1; "),
     ({"resources.trial_time_limit_seconds": 0}, "resources.trial_time_limit_seconds: must be above 0, not 0; seconds after "
                                                 "which"),
@@ -250,7 +263,9 @@ def test_a_weight_follows_the_margin_unless_it_is_given(values: dict[str, Any], 
 
 
 @pytest.mark.parametrize(("value", "text"), [
-    (None, "nothing"), ({"a": 1}, "a section of keys"), (2.0, "2"), (True, "true"), ("x" * 99, '"' + "x" * 56 + "..."),
-    ([{(1, 2): 3}], "something that cannot be shown"), (float("inf"), "Infinity"), ("\ud800\n", '"\\ud800\\n"')])
+    (None, "nothing"), ({"a": 1}, "a section of keys"), (2.0, "2.0"), (2, "2"), (1e-5, "1e-5"), (1e20, "1e20"),
+    (-1.5e-300, "-1.5e-300"), ([2.0, 1e-5, "a"], '[2.0, 1e-5, "a"]'), (True, "true"), ("x" * 99, '"' + "x" * 56 + "..."),
+    ([{(1, 2): 3}], "something that cannot be shown"), (float("inf"), ".inf"),
+    (float("-inf"), "-.inf"), (float("nan"), ".nan"), ("\ud800\n", '"\\ud800\\n"')])
 def test_values_are_shown_as_a_config_writes_them(value: object, text: str) -> None:
     assert show(value) == text

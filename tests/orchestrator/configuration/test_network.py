@@ -130,7 +130,7 @@ FLAT_HINT = "images come as [channels, height, width], and no convolution may fo
     ({"name": "digits-small", "width_factor": 0}, "network.width_factor: must be above 0, not 0; what every hidden width of a "
                                                   "built-in network is multiplied by"),
     ({"name": "digits-small", "width_factor": 101}, "network.width_factor: must be at most 100, not 101; "),
-    ({"name": "digits-small", "width_factor": float("nan")}, "network.width_factor: must be a finite number, not NaN; "),
+    ({"name": "digits-small", "width_factor": float("nan")}, "network.width_factor: must be a finite number, not .nan; "),
     (HIDDEN | {"width_factor": 2}, "network.width_factor: has no meaning without a built-in network in network.name; remove "
                                    "it, and write the widths that you want"),
     # layers
