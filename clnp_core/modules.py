@@ -3,8 +3,8 @@
     chain = read_chain(nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Flatten(), nn.Linear(28800, 10)))
 
 Only the structure is taken: which layers there are, how wide, in which order. Weights are drawn by whoever trains. What a
-chain cannot say (branches, shared weights, other modules, unusual options) is refused by name and place, because a network
-that differs from the one described would be worse than none.
+chain cannot say (branches, shared weights, other modules, unusual options, and what :mod:`clnp_core.module_changes` lists) is
+refused by name and place, because a network that differs from the one described would be worse than none.
 
 The order of a layer is weights, BatchNorm, nonlinearity, pooling, dropout. The last Linear is the output, or the last Conv2d
 followed by AdaptiveAvgPool2d(1) and Flatten; how many classes it has and whether it has a bias is not taken over.
@@ -14,11 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import jit, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.utils.parametrize import is_parametrized
 
 from clnp_core.architecture import Activation, Layer, Pool, PoolKind, Window
 from clnp_core.errors import ConfigError
 from clnp_core.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from clnp_core.module_changes import refuse_changes, refuse_modes, refuse_shared_memory
 from clnp_core.networks import Chain
 
 _ACTIVATIONS: Mapping[type[nn.Module], tuple[Activation, Mapping[str, Any]]] = {
@@ -31,6 +34,9 @@ _ACTIVATIONS: Mapping[type[nn.Module], tuple[Activation, Mapping[str, Any]]] = {
     nn.SiLU: (Activation.SILU, {}),
 }
 """The nonlinearities, and the only value that each of their options may have."""
+
+_COMPUTES = ("forward", "__call__", "_call_impl", "_wrapped_call_impl", "__iter__", "__getattribute__", "__getattr__")
+"""The methods that decide what a Sequential computes."""
 
 _ORDER = "the order of a layer is weights, BatchNorm, nonlinearity, pooling, dropout"
 _NORM, _ACTIVATION, _POOL, _DROPOUT = range(1, 5)
@@ -138,13 +144,17 @@ def read_chain(module: nn.Module) -> Chain:
     """
     if not _is_sequential(module):
         raise ConfigError(f"a {type(module).__name__} is no torch.nn.Sequential",
-                          _HINTS.get(type(module), "return a Sequential, or describe the layers as a "
-                                                   "clnp_core.networks.Chain; networks that branch are not supported yet"))
-    items = [item for item in _flattened(module, "") if type(item.module) is not nn.Identity]
+                          _hint(module, "return a Sequential, or describe the layers as a clnp_core.networks.Chain; networks "
+                                        "that branch are not supported yet"))
+    refuse_changes(module, "the Sequential")
+    items = list(_flattened(module, ""))
     for item in items:
         if type(item.module) not in (*_KNOWN, nn.AdaptiveAvgPool2d):
             raise _unreadable(item)
+        refuse_changes(item.module, str(item))
     _refuse_sharing(items)
+    refuse_modes({str(item): item.module for item in items}, module.training)
+    items = [item for item in items if type(item.module) is not nn.Identity]
     places = [index for index, item in enumerate(items) if _has_weights(item)]
     if len(places) < 2:
         raise ConfigError(f"the Sequential has {'no layer' if not places else 'only one layer'} with weights",
@@ -164,8 +174,10 @@ def _flattened(module: nn.Module, prefix: str) -> Iterator[_Item]:
     """The modules of nested Sequentials, in the order in which they compute."""
     for name, child in module._modules.items():  # named_children() leaves out a module that stands twice
         if child is None:
-            continue
+            raise ConfigError(f"module {prefix}{name} is None, which computes nothing",
+                              "leave it out, or put an Identity there")
         if _is_sequential(child):
+            refuse_changes(child, str(_Item(prefix + name, child)))
             yield from _flattened(child, f"{prefix}{name}.")
         else:
             yield _Item(prefix + name, child)
@@ -173,12 +185,8 @@ def _flattened(module: nn.Module, prefix: str) -> Iterator[_Item]:
 
 def _is_sequential(module: nn.Module) -> bool:
     """Subclasses count as long as they compute like a Sequential."""
-    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward and not _has_hooks(module)
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    """Hooks (weight_norm and spectral_norm, among others) change what a module computes."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+    return isinstance(module, nn.Sequential) and all(getattr(type(module), name) is getattr(nn.Sequential, name)
+                                                     for name in _COMPUTES)
 
 
 def _has_weights(item: _Item) -> bool:
@@ -190,11 +198,10 @@ def _refuse_sharing(items: list[_Item]) -> None:
     """Every place is to have weights of its own. A nonlinearity may stand in many places: it holds none."""
     first: dict[int, _Item] = {}
     for item in items:
-        if _has_hooks(item.module):
-            raise ConfigError(f"{item} has hooks, which change what it computes", "return the plain module")
         same = first.setdefault(id(item.module), item)
         if same is not item and any(True for _ in item.module.parameters()):
             raise ConfigError(f"{item} is {same} again: the two share their weights", "give every place a module of its own")
+    refuse_shared_memory({str(item): item.module for item in items})
 
 
 def _blocks(items: list[_Item], flat: bool) -> list[_Block]:
@@ -297,4 +304,20 @@ def _output(output: _Item, after: list[_Item]) -> Window | None:
 
 
 def _unreadable(item: _Item) -> ConfigError:
-    return ConfigError(f"{item} is no layer of a chain", _HINTS.get(type(item.module), _HINT))
+    return ConfigError(f"{item} is no layer of a chain", _hint(item.module, _HINT))
+
+
+def _hint(module: nn.Module, otherwise: str) -> str:
+    """What to do about a module of another type."""
+    kind = type(module)
+    if kind in _HINTS:
+        return _HINTS[kind]
+    if is_parametrized(module):
+        return "remove its parametrization with torch.nn.utils.parametrize.remove_parametrizations"
+    if isinstance(module, LazyModuleMixin):
+        return "run a sample through the network before it is returned, or give the sizes: a lazy module has none yet"
+    if isinstance(module, jit.ScriptModule) or kind.__name__ == "OptimizedModule":
+        return "return the module that was compiled: how a run computes is its own concern"
+    if kind.__module__.startswith(("torch.ao.", "torch.nn.quantized", "torch.nn.qat", "torch.nn.intrinsic", "torchao.")):
+        return "return the module before it was quantised: weights are kept in float32"
+    return otherwise

@@ -132,7 +132,7 @@ def hooked() -> nn.Module:
     ((*CONV, nn.AdaptiveAvgPool2d(1), *FLAT_END), "module 2 (AdaptiveAvgPool2d) is no layer of a chain",
      "use AvgPool2d with the side of the map as its kernel"),
     ((nn.utils.parametrizations.weight_norm(nn.Linear(9, 4)), *DENSE, END),
-     "module 0 (ParametrizedLinear) is no layer of a chain", BRANCH),
+     "module 0 (ParametrizedLinear) is no layer of a chain", "remove its parametrization with"),
     ((hooked(), nn.ReLU(), END), "module 0 (Linear) has hooks, which change what it computes", "return the plain module"),
     ((nn.Linear(4, 4), SHARED_NORM, nn.ReLU(), nn.Linear(4, 4), SHARED_NORM, nn.ReLU(), END),
      "module 4 (BatchNorm1d) is module 1 (BatchNorm1d) again: the two share their weights", "a module of its own"),
