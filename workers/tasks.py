@@ -7,21 +7,23 @@ loaded once per process, so no loader stands between the data and the arithmetic
 import importlib
 import math
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor
 
 from clnp_core.errors import ClnpError, ConfigError, DataError
+from workers.conversion import plain_inputs, plain_labels, whole_number
 from workers.datasets import data_folder
 from workers.origin import Origin
 from workers.samples import Benchmark, Samples, TaskData
 from workers.sequences import BUILT_IN, PermutedImages, SplitClasses
 from workers.spec import BenchmarkSpec
 
-__all__ = ["Benchmark", "Samples", "TaskData", "data_folder", "load_benchmark", "load_task", "task_count",
+__all__ = ["Benchmark", "Samples", "TaskData", "check_alike", "data_folder", "load_benchmark", "load_task", "task_count",
            "task_origin"]
 
 
@@ -41,12 +43,14 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
     if str(Path.cwd()) not in sys.path:  # a console command has its own folder there, not the user's
         sys.path.insert(0, str(Path.cwd()))
     try:
-        factory = getattr(importlib.import_module(module), name)
+        with _torch_as_it_was():
+            factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"benchmark {spec.name!r} cannot be imported: {error}",
                           "start clnp in the folder that holds the module, or install it on every worker") from error
     try:
-        return cast(Benchmark, factory(seed=spec.seed, **spec.params))
+        with _torch_as_it_was():
+            return cast(Benchmark, factory(seed=spec.seed, **spec.params))
     except ClnpError:
         raise
     except Exception as error:
@@ -70,7 +74,29 @@ def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
 
 def task_count(spec: BenchmarkSpec) -> int | None:
     """How many tasks a benchmark has; None for any number."""
-    return _benchmark(_Hashable(spec)).tasks
+    return _count(_benchmark(_Hashable(spec)))
+
+
+def check_alike(benchmark: str, task: int, found: tuple[Sequence[int], int], first: tuple[Sequence[int], int]) -> None:
+    """Refuse a task that the network of another task cannot read.
+
+    Args:
+        benchmark: its name.
+        task: counted from 1.
+        found: shape of a sample and number of classes of this task.
+        first: the same of the task that the network was made for, the first one.
+
+    Raises:
+        DataError: they differ; with a hint for what differs.
+    """
+    (shape, classes), (first_shape, first_classes) = found, first
+    if tuple(shape) != tuple(first_shape):
+        raise DataError(f"task {task} of {benchmark!r} has samples of shape {list(shape)}, task 1 has {list(first_shape)}",
+                        "one network reads all tasks: pad, crop or resize the samples of all tasks to the same shape")
+    if classes != first_classes:
+        raise DataError(f"task {task} of {benchmark!r} has {classes} classes, task 1 has {first_classes}",
+                        "the outputs of all tasks have the same size: give every TaskData the largest number as classes; a "
+                        "task need not have samples of each")
 
 
 def task_origin(spec: BenchmarkSpec, number: int) -> Origin | None:
@@ -101,31 +127,70 @@ class _Hashable:
 def _benchmark(key: _Hashable) -> Benchmark:
     benchmark = load_benchmark(key.spec)
     tasks = getattr(benchmark, "tasks", "missing")
-    if (tasks is not None and not isinstance(tasks, int)) or not callable(getattr(benchmark, "task", None)):
+    if (tasks is not None and whole_number(tasks) is None) or not callable(getattr(benchmark, "task", None)):
         raise DataError(f"benchmark {key.spec.name!r} is no sequence of tasks: its member tasks is {tasks!r}",
                         "it needs tasks, a whole number or None, and a method task(number)")
     return benchmark
 
 
+def _count(benchmark: Benchmark) -> int | None:
+    return None if benchmark.tasks is None else whole_number(benchmark.tasks)
+
+
+@contextmanager
+def _torch_as_it_was() -> Iterator[None]:
+    """Undo what a user's code sets for all of torch: types, devices, gradients and threads are the trial's, not the data's."""
+    dtype, device, gradients = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        if torch.get_float32_matmul_precision() != precision:
+            torch.set_float32_matmul_precision(precision)
+
+
 @lru_cache(maxsize=2)
 def _task(key: _Hashable, number: int) -> TaskData:
     benchmark = _benchmark(key)
-    if benchmark.tasks is not None and number > benchmark.tasks:
-        raise ConfigError(f"benchmark {key.spec.name!r} has {benchmark.tasks} tasks, task {number} was asked for",
-                          f"set benchmark.tasks to at most {benchmark.tasks}")
+    there = _count(benchmark)
+    if there is not None and number > there:
+        raise ConfigError(f"benchmark {key.spec.name!r} has {there} tasks, task {number} was asked for",
+                          f"set benchmark.tasks to at most {there}")
     try:
-        data = benchmark.task(number)
+        with _torch_as_it_was():
+            data = benchmark.task(number)
     except ClnpError:
         raise
     except Exception as error:
         raise DataError(f"benchmark {key.spec.name!r} failed at task {number}: {type(error).__name__}: {error}",
                         "call its task() by hand with that number, and mend what it says") from error
-    if not isinstance(data, TaskData) or not isinstance(data.classes, int):
+    if not isinstance(data, TaskData):
         raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
-                        "task() returns a workers.tasks.TaskData, with a whole number of classes")
-    for name, part in (("train", data.train), ("val", data.val), ("test", data.test)):
-        _check(f"{key.spec.name}, task {number}, {name}", part, data)
+                        "task() returns a workers.tasks.TaskData")
+    classes = whole_number(data.classes)
+    if classes is None:
+        raise DataError(f"{key.spec.name}, task {number}: classes is a {type(data.classes).__name__}, {data.classes!r:.40}",
+                        "give a whole number: int(...)")
+    where = f"{key.spec.name}, task {number}"
+    train, val, test = (_plain(f"{where}, {name}", part)
+                        for name, part in (("train", data.train), ("val", data.val), ("test", data.test)))
+    data = TaskData(train, val, test, classes)
+    for name, part in (("train", train), ("val", val), ("test", test)):
+        _check(f"{where}, {name}", part, data)
     return data
+
+
+def _plain(where: str, part: object) -> Samples:
+    """A split as the plain tensors that a training reads."""
+    if not isinstance(part, Samples):
+        raise DataError(f"{where} is a {type(part).__name__}", "each split is a workers.tasks.Samples of inputs and labels")
+    return Samples(plain_inputs(where, part.inputs), plain_labels(where, part.labels))
 
 
 _HINT = ("inputs must be finite float32 [samples, values] or [samples, channels, height, width], "
@@ -134,13 +199,8 @@ _HINT = ("inputs must be finite float32 [samples, values] or [samples, channels,
 
 def _check(where: str, part: Samples, task: TaskData) -> None:
     """One split; its samples have the shape of the training samples, which are checked first."""
-    tensors = [getattr(part, name, None) for name in ("inputs", "labels")]
-    if not all(isinstance(tensor, Tensor) for tensor in tensors):
-        raise DataError(f"{where}: inputs are a {type(tensors[0]).__name__}, labels a {type(tensors[1]).__name__}",
-                        "each split is a workers.tasks.Samples of two torch tensors; torch.from_numpy makes one of an array")
     inputs, labels = part.inputs, part.labels
-    if inputs.ndim not in (2, 4) or 0 in inputs.shape[1:] or labels.ndim != 1 \
-            or inputs.dtype != torch.float32 or labels.dtype != torch.int64:
+    if inputs.ndim not in (2, 4) or 0 in inputs.shape[1:] or labels.ndim != 1:
         raise DataError(f"{where}: inputs are {inputs.dtype} {list(inputs.shape)}, labels {labels.dtype} {list(labels.shape)}",
                         _HINT)
     if len(inputs) != len(labels) or not len(labels):

@@ -13,7 +13,7 @@ import click
 from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState, resumed_in
 from orchestrator.cli import groups
-from orchestrator.cli.failures import INTERRUPTED, Interrupted
+from orchestrator.cli.failures import INTERRUPTED, Interrupted, UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
 from orchestrator.text.output import note, say, say_json
 from orchestrator.text.words import plural, ranges
@@ -51,11 +51,13 @@ def telling_options(command: AnyFunction) -> AnyFunction:
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True,
               help="Override a key of the config, the value in YAML; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Show tasks, trials and network; write and start nothing.")
+@click.option("--check-tasks", type=click.IntRange(min=1), metavar="N",
+              help="With --dry-run: load and check at most N tasks of a benchmark of your own. [default: 100]")
 @telling_options
 @as_json_option
 @click.pass_obj
 def launch(settings: Settings, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
-           telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
+           check_tasks: int | None, telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Start the run that CONFIG describes, and drive it to its end.
 
     CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
@@ -65,8 +67,10 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
     if dry_run:
         from orchestrator.cli import dry_run as plan_of
 
-        plan_of.show(config, overrides, name, as_json)
+        plan_of.show(config, overrides, name, as_json, check_tasks or plan_of.CHECKED_TASKS)
         return 0
+    if check_tasks is not None:
+        raise UsageProblem("--check-tasks says how many tasks a dry run looks at", "add --dry-run, or leave it out")
     check_storage()
     from orchestrator import api
     from orchestrator.launching import built

@@ -16,50 +16,70 @@ from orchestrator.text.table import number, render
 from orchestrator.text.words import alpha_text, architecture_text, plural, points_text, ranges, rate_text, training_text
 from workers.spec import BUILT_IN_BENCHMARKS
 
+CHECKED_TASKS = 100
+"""Tasks of a benchmark of one's own that a dry run loads, unless told otherwise."""
 
-def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool) -> None:
+
+def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool, check_tasks: int = CHECKED_TASKS) -> None:
     """Print the plan of the run, or the group of runs, that a config describes.
+
+    Args:
+        path: of the config.
+        overrides: ``a.b=value`` assignments.
+        name: of the run, instead of the config's.
+        as_json: whether as one JSON document.
+        check_tasks: how many tasks of a benchmark of one's own are loaded and checked at most. A group's are those of its
+            first seed.
 
     Raises:
         ConfigError, DataError: what a launch would find wrong with the config, or with a benchmark of one's own.
     """
     config = load(path, overrides, name=name)
     runs = config.of_each_seed(config.name)
-    network = plan.architecture(config, *_shape(runs[0] if runs else config))
+    shape, classes, checked = _shape(runs[0] if runs else config, check_tasks)
+    network = plan.architecture(config, shape, classes)
     tasks = plan.overview(config)
     if as_json:
-        say_json(_document(config, network, tasks, runs))
+        say_json(_document(config, network, tasks, runs, checked))
     else:
-        _say(config, network, tasks, runs)
+        _say(config, network, tasks, runs, checked)
 
 
-def _shape(config: Config) -> tuple[tuple[int, ...], int]:
-    """Shape of a sample, and classes; a benchmark of one's own has to be asked."""
+def _shape(config: Config, check_tasks: int) -> tuple[tuple[int, ...], int, int | None]:
+    """Shape of a sample, classes, and how many tasks of a benchmark of one's own have been loaded to know both; None of a
+    built-in one, of which they are known."""
     known = BUILT_IN_BENCHMARKS.get(config.benchmark.name)
     if known is not None:
-        return known.input_shape, known.classes
-    from workers.tasks import load_task, task_count
+        return known.input_shape, known.classes, None
+    from workers.tasks import check_alike, load_task, task_count
 
     spec = plan.benchmark_spec(config)
     there = task_count(spec)
     if there is not None and config.benchmark.tasks > there:
         raise ConfigError(f"benchmark {spec.name!r} has {there} tasks, the config asks for {config.benchmark.tasks}",
                           f"set benchmark.tasks to at most {there}")
+    checked = min(config.benchmark.tasks, check_tasks)
     data = load_task(spec, 1)
-    return tuple(data.train.inputs.shape[1:]), data.classes
+    shape, classes = tuple(data.train.inputs.shape[1:]), data.classes
+    for task in range(2, checked + 1):
+        data = load_task(spec, task)
+        check_alike(spec.name, task, (data.train.inputs.shape[1:], data.classes), (shape, classes))
+    return shape, classes, checked
 
 
-def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config]) -> dict[str, Any]:
+def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config],
+              checked: int | None) -> dict[str, Any]:
     return {"name": config.name, "runs_of_group": [{"name": run.name, "seed": run.seed} for run in runs] or None,
             "config": config.resolved(), "config_digest": config.digest(),
             "network": {**network.to_json(), "hidden": list(network.hidden), "parameters": network.parameter_count()},
-            "trials": sum(task.trials for task in tasks),
+            "trials": sum(task.trials for task in tasks), "tasks_checked": checked,
             "tasks": [{"task": task.task, "trials": task.trials, "source": task.source,
                        "points": [{"number": index, "alpha": point.alpha, "learning_rate": point.learning_rate}
                                   for index, point in enumerate(task.points)]} for task in tasks]}
 
 
-def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config]) -> None:
+def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config],
+         checked: int | None) -> None:
     trials = sum(task.trials for task in tasks)
     amount = f"{plural(len(tasks), 'task')} of {config.benchmark.name}, {plural(trials, 'trial')}"
     if runs:
@@ -68,6 +88,10 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], ru
         say(f"runs      {', '.join(run.name for run in runs)}")
     else:
         say(f"run {config.name}: {amount}, seed {config.seed}")
+    if checked is not None:
+        left = len(range(checked, config.benchmark.tasks))
+        more = f"; {plural(left, 'task')} after them not: --check-tasks {config.benchmark.tasks}" if left else ""
+        say(f"data      {plural(checked, 'task')} loaded and checked{more}")
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
     say(f"training  {training_text(config.training.model_dump(mode='json'))}")
     if config.method.divides_the_network:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from clnp_core.architecture import Architecture, HeadKind
-from clnp_core.errors import ConfigError, DataError
+from clnp_core.errors import ConfigError
 from db.records import PlannedTrial, StageFacts
 from db.rows import StageRow
 from orchestrator import plan
@@ -13,6 +13,7 @@ from workers import jobs
 from workers.baselines.running import prepare_all
 from workers.methods import Method
 from workers.spec import StageSpec, TrialSpec, in_packs
+from workers.tasks import check_alike
 
 
 def begin(run: RunContext, stage: StageRow) -> None:
@@ -68,10 +69,8 @@ def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
     if task == plan.first_task(run.config):
         return
     first = run.reads.stages(run.name)[0]
-    if (facts.input_shape, facts.classes) != (first.input_shape, first.classes):
-        raise DataError(f"task {task} of {name!r} has samples of shape {list(facts.input_shape)} and {facts.classes} classes, "
-                        f"task 1 has {list(first.input_shape or ())} and {first.classes}",
-                        "all tasks of a benchmark must have the same shape")
+    assert first.input_shape is not None and first.classes is not None, "a committed stage knows its data"
+    check_alike(name, task, (facts.input_shape, facts.classes), (first.input_shape, first.classes))
 
 
 def _say_widened(run: RunContext, task: int, hidden: Sequence[int], wider: Sequence[int], free: Mapping[int, int]) -> None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from clnp_core.errors import ConfigError, DataError
 from workers.sequences import BUILT_IN
 from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec
-from workers.tasks import Samples, TaskData, load_benchmark, load_task, task_count
+from workers.tasks import Samples, TaskData, check_alike, load_benchmark, load_task, task_count
 
 
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, name: str) -> BenchmarkSpec:
@@ -55,6 +56,41 @@ class TestYourOwn:
         with pytest.raises(ConfigError, match=r"has 2 tasks, task 3 was asked for\nset benchmark.tasks to at most 2"):
             load_task(own(tmp_path, monkeypatch, "pass", "own_short"), 3)
 
+    @pytest.mark.parametrize("classes", ["data.train.labels.numpy().max() * 0 + 3", "torch.tensor(3)",
+                                         "data.train.labels.numpy().astype('uint8').max() * 0 + 3"])
+    def test_a_number_of_numpy_or_torch_is_a_number_of_classes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                               classes: str) -> None:
+        body = f"data = TaskData(data.train, data.val, data.test, {classes})"
+        data = load_task(own(tmp_path, monkeypatch, body, f"own_classes_{abs(hash(classes))}"), 1)
+        assert data.classes == 3 and type(data.classes) is int
+
+    def test_a_number_of_numpy_is_a_number_of_tasks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        spec = own(tmp_path, monkeypatch, "pass", "own_numpy_tasks")
+        source = (tmp_path / "own_numpy_tasks.py").read_text()
+        (tmp_path / "own_numpy_tasks.py").write_text("import numpy\n" + source.replace("tasks = 2", "tasks = numpy.int64(2)"))
+        assert task_count(spec) == 2 and type(task_count(spec)) is int
+        with pytest.raises(ConfigError, match="has 2 tasks, task 3 was asked for"):
+            load_task(spec, 3)
+
+    def test_arrays_of_numpy_are_the_same_data_as_tensors(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        body = ("def array(p): return Samples(p.inputs.numpy(), p.labels.numpy().astype('int32'))\n        "
+                "data = TaskData(array(data.train), array(data.val), array(data.test), 3)")
+        arrays = load_task(own(tmp_path, monkeypatch, body, "own_arrays"), 1)
+        tensors = load_task(own(tmp_path, monkeypatch, "pass", "own_tensors"), 1)
+        assert arrays.split_digest() == tensors.split_digest()
+        assert arrays.train.labels.dtype == torch.int64
+
+    def test_what_it_sets_for_all_of_torch_ends_with_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        spec = own(tmp_path, monkeypatch, "torch.set_grad_enabled(False); torch.set_num_threads(threads + 1)", "own_settings")
+        source = (tmp_path / "own_settings.py").read_text()
+        (tmp_path / "own_settings.py").write_text(source.replace(
+            "class Two", "torch.set_default_dtype(torch.float64)\ntorch.set_default_device('meta')\n"
+                         "torch.set_float32_matmul_precision('medium')\nthreads = torch.get_num_threads()\nclass Two"))
+        threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+        assert load_task(spec, 1).train.inputs.dtype == torch.float32
+        assert torch.is_grad_enabled() and torch.zeros(1).dtype == torch.float32 and torch.zeros(1).device.type == "cpu"
+        assert torch.get_num_threads() == threads and torch.get_float32_matmul_precision() == precision
+
     def test_images_are_samples(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         body = ("def image(p): return Samples(p.inputs.reshape(-1, 1, 5, 1).expand(-1, 3, 5, 4), p.labels)\n        "
                 "data = TaskData(image(data.train), image(data.val), image(data.test), 3)")
@@ -72,10 +108,11 @@ class TestYourOwn:
          r"\[samples, values\] or \[samples, channels, height, width\], labels int64 \[samples\] in 0 … classes − 1"),
         ("data = TaskData(data.train, data.val, Samples(data.test.inputs, data.test.labels.reshape(-1, 1)), 3)",
          r"test: inputs are torch.float32 \[6, 5\], labels torch.int64 \[6, 1\]"),
-        ("data = TaskData(Samples(data.train.inputs.numpy(), data.train.labels), data.val, data.test, 3)",
-         "train: inputs are a ndarray, labels a Tensor\neach split is a workers.tasks.Samples of two torch tensors; "
-         "torch.from_numpy makes one of an array"),
-        ("data = TaskData(data.train, None, data.test, 3)", "val: inputs are a NoneType, labels a NoneType"),
+        ("data = TaskData(Samples(data.train.inputs.tolist(), data.train.labels), data.val, data.test, 3)",
+         "train: inputs are a list\na split is a workers.tasks.Samples of two tensors, or of two arrays of NumPy"),
+        ("data = TaskData(data.train, None, data.test, 3)",
+         "val is a NoneType\neach split is a workers.tasks.Samples of inputs and labels"),
+        ("data = TaskData(data.train, (data.val.inputs, data.val.labels), data.test, 3)", "val is a tuple"),
         ("data = TaskData(data.train, data.val, Samples(data.test.inputs[:, :0], data.test.labels), 3)",
          r"test: inputs are torch.float32 \[6, 0\]"),
         ("data.val.labels[0] = 3", "val: labels run from [01] to 3, the task has 3 classes"),
@@ -92,7 +129,11 @@ class TestYourOwn:
     @pytest.mark.parametrize(("body", "words"), [
         ("return None", "gave a NoneType for task 1"),
         ("raise ValueError('no such file')", "failed at task 1: ValueError: no such file"),
-        ("data = TaskData(data.train, data.val, data.test, 3.0)", "gave a TaskData for task 1"),
+        ("data = TaskData(data.train, data.val, data.test, 3.0)", r"task 1: classes is a float, 3\.0\ngive a whole number"),
+        ("data = TaskData(data.train, data.val, data.test, True)", "task 1: classes is a bool, True"),
+        ("data = TaskData(data.train, data.val, data.test, None)", "task 1: classes is a NoneType, None"),
+        ("data = TaskData(data.train, data.val, data.test, torch.tensor(True))", "task 1: classes is a Tensor"),
+        ("data = TaskData(data.train, data.val, data.test, torch.tensor([3, 3]))", "task 1: classes is a Tensor"),
         ("pass; Two.tasks = 'two'", "labels|'two'"),
     ])
     def test_a_wrong_object_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, words: str) -> None:
@@ -103,6 +144,13 @@ class TestYourOwn:
             (tmp_path / f"{name}.py").write_text(source.replace("tasks = 2", "tasks = 'two'"))
         with pytest.raises(DataError, match=words):
             load_task(spec, 1)
+
+    def test_tasks_that_one_network_cannot_read_have_a_hint_each(self) -> None:
+        check_alike("lab", 2, (torch.Size([5]), 3), ((5,), 3))
+        with pytest.raises(DataError, match=r"task 2 of 'lab' has samples of shape \[6\], task 1 has \[5\]\none network reads"):
+            check_alike("lab", 2, ((6,), 4), ((5,), 3))
+        with pytest.raises(DataError, match=r"task 2 of 'lab' has 4 classes, task 1 has 3\nthe outputs of all tasks have"):
+            check_alike("lab", 2, ((5,), 4), ((5,), 3))
 
     def test_a_module_that_is_not_there(self) -> None:
         with pytest.raises(ConfigError, match="cannot be imported: No module named 'no_such_module'"):

@@ -20,7 +20,7 @@ from workers.loading import base_of, recorded, task_on, this_device
 from workers.methods import Method, MethodSpec
 from workers.publishing import BuiltCommit, on_task
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec, digest_of
-from workers.tasks import load_task
+from workers.tasks import check_alike, load_task
 
 
 def run_whole_trial(trial: TrialSpec, storage: str, checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:
@@ -59,6 +59,8 @@ def prepare_all(benchmark: BenchmarkSpec, tasks: int, threads: int) -> TaskFacts
     """
     facts = [prepare(benchmark, task, threads) for task in range(1, tasks + 1)]
     last = facts[-1]
+    for task, each in enumerate(facts, start=1):
+        check_alike(benchmark.name, task, (each.input_shape, each.classes), (facts[0].input_shape, facts[0].classes))
     return TaskFacts(sum(each.train_total for each in facts), sum(each.val_total for each in facts),
                      sum(each.test_total for each in facts), last.input_shape, last.classes,
                      digest_of([each.split_digest for each in facts]), digest_of([each.task_fingerprint for each in facts]),

@@ -89,6 +89,79 @@ def test_a_benchmark_of_ones_own_is_asked_for_its_shape(tmp_path: Path, clnp: Cl
     assert code == 2 and message.startswith("benchmark 'no_such_module_anywhere:make' cannot be imported")
 
 
+ODD = """
+import numpy, torch
+from workers.tasks import Samples, TaskData
+
+class Odd:
+    tasks = None
+    def __init__(self, seed, how="", at=3):
+        self.how, self.at = how, at
+    def task(self, number):
+        x, y, classes = torch.rand(8, 5, generator=torch.Generator().manual_seed(number)), torch.arange(8) % 3, 3
+        if number >= self.at:
+            x, y, classes = eval(self.how, {"x": x, "y": y, "torch": torch, "numpy": numpy})
+        part = Samples(x, y)
+        return TaskData(part, part, part, classes)
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """A dry run of a benchmark whose tasks from number ``at`` on are odd in some way."""
+    (tmp_path / "odd_tasks_for_a_dry_run.py").write_text(ODD)
+    monkeypatch.delitem(sys.modules, "odd_tasks_for_a_dry_run", raising=False)
+
+    def plan_of(how: str, *options: str, tasks: int = 4, at: int = 3) -> Outcome:
+        _write(tmp_path, benchmark={"name": "odd_tasks_for_a_dry_run:Odd", "tasks": tasks, "params": {"how": how, "at": at}})
+        return clnp("launch", "plan.yaml", "--dry-run", *options, folder=tmp_path)
+
+    return plan_of
+
+
+@pytest.mark.parametrize(("how", "message", "hint"), [
+    ("x * torch.nn.Parameter(torch.ones(1)), y, 3", "task 3, train: inputs require a gradient", "call .detach() on them"),
+    ("torch.nn.Parameter(x), y, 3", "task 3, train: inputs require a gradient", "call .detach() on them"),
+    ("x.double(), y, 3", "task 3, train: inputs are torch.float64 [8, 5], and torch.float32 does not hold", "convert them"),
+    ("x.to('meta'), y, 3", "task 3, train: inputs are on the device meta", "make them on the CPU"),
+    ("x, y.float(), 3", "task 3, train: labels are torch.float32 [8], and torch.int64 does not hold", "convert them"),
+    ("x.numpy().astype(object), y, 3", "task 3, train: inputs are an array of object", "give numbers that torch knows"),
+    ("numpy.ma.masked_less(x.numpy(), 0.5), y, 3", "task 3, train: inputs are a MaskedArray", "fill what is masked"),
+    ("x / 0, y, 3", "task 3, train: some input is NaN or infinite", "inputs must be finite"),
+    ("x[:, :4], y, 3", "task 3 of 'odd_tasks_for_a_dry_run:Odd' has samples of shape [4], task 1 has [5]", "one network reads"),
+    ("x, y, 4", "task 3 of 'odd_tasks_for_a_dry_run:Odd' has 4 classes, task 1 has 3", "the outputs of all tasks have"),
+    ("x, y, 3.0", "task 3: classes is a float, 3.0", "give a whole number"),
+    ("x, y + 1, 3", "task 3, train: labels run from 1 to 3, the task has 3 classes", "inputs must be finite"),
+    ("1 / 0", "failed at task 3: ZeroDivisionError", "call its task() by hand"),
+])
+def test_a_task_that_cannot_be_learnt_is_refused_before_anything_trains(odd: Callable[..., Outcome], how: str, message: str,
+                                                                        hint: str) -> None:
+    code, found, remedy = odd(how).error
+    assert code == 3 and message in found and remedy.startswith(hint)
+    if ", task 1 has " not in message:
+        assert odd(how, at=1).code == 3, "the first task, too"
+
+
+@pytest.mark.parametrize("how", ["x.to_sparse(), y, 3", "x.numpy(), y.numpy(), y.numpy().max() + 1", "x.T.contiguous().T, y, 3",
+                                 "x.half(), y.to(torch.uint8), torch.tensor(3)", "x.to_mkldnn(), y.bool(), 3"])
+def test_tasks_that_can_be_converted_are_taken(odd: Callable[..., Outcome], how: str) -> None:
+    plan = odd(how)
+    assert plan.code == 0 and "\ndata      4 tasks loaded and checked\n" in plan.out, plan
+    assert "network   5-24-16-3, relu" in plan.out
+
+
+def test_how_many_tasks_are_looked_at_can_be_said(odd: Callable[..., Outcome], tmp_path: Path, clnp: Clnp) -> None:
+    assert odd("x, y, 4", "--check-tasks", "3", tasks=5).code == 3
+    plan = odd("x, y, 4", "--check-tasks", "2", tasks=5)
+    assert "\ndata      2 tasks loaded and checked; 3 tasks after them not: --check-tasks 5\n" in plan.out
+    assert odd("x, y, 4", "--check-tasks", "2", "--json").document["tasks_checked"] == 2
+    many = odd("x, y, 3", tasks=101)
+    assert "\ndata      100 tasks loaded and checked; 1 task after them not: --check-tasks 101\n" in many.out
+    code, message, hint = clnp("launch", "plan.yaml", "--check-tasks", "2", folder=tmp_path).error
+    assert (code, hint) == (2, "add --dry-run, or leave it out") and "--check-tasks" in message
+    assert odd("x, y, 3", "--check-tasks", "0").code == 2
+
+
 @pytest.mark.parametrize("experiment", sorted(path.name for path in (ROOT / "experiments").glob("*.yaml")))
 def test_the_experiments_have_plans(experiment: str, clnp: Clnp, tmp_path: Path) -> None:
     plan = clnp("launch", str(ROOT / "experiments" / experiment), "--dry-run", folder=tmp_path)

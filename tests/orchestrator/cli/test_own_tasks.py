@@ -78,9 +78,12 @@ LABELS = "return Samples(stripes.unsqueeze(1), labels)"
 
 @pytest.mark.parametrize(("old", "new", "row"), [
     ("generator = torch", "1 / 0; generator = torch", "failed at task 1: ZeroDivisionError: division by zero"),
-    (LABELS, LABELS.replace("labels", "labels.int()"),
-     "task 1, train: inputs are torch.float32 [300, 1, 12, 12], labels torch.int32 [300]"),
-    (LABELS, LABELS.replace("squeeze(1)", "squeeze(1).numpy()"), "task 1, train: inputs are a ndarray, labels a Tensor"),
+    (LABELS, LABELS.replace(".unsqueeze(1)", ""),
+     "task 1, train: inputs are torch.float32 [300, 12, 12], labels torch.int64 [300]"),
+    (LABELS, LABELS.replace("stripes.unsqueeze(1)", "stripes.flatten(1).double()"),
+     "task 1, train: inputs are torch.float64 [300, 144], and torch.float32 does not hold all their values"),
+    (LABELS, LABELS.replace("squeeze(1)", "squeeze(1).requires_grad_()"), "task 1, train: inputs require a gradient"),
+    ("classes=3", "classes=3.0", "task 1: classes is a float, 3.0"),
     (LABELS, LABELS.replace("labels", "labels + 1"), "task 1, train: labels run from 1 to 3, the task has 3 classes"),
     (LABELS, LABELS.replace("stripes.", "(stripes / 0)."), "task 1, train: some input is NaN or infinite"),
     ("return TaskData(train, val, test,", "return TaskData(train, val, Samples(test.inputs[..., 1:], test.labels),",
@@ -98,7 +101,21 @@ def test_every_row_of_the_table_of_errors_is_a_real_message(old: str, new: str, 
 
 
 def test_every_row_is_tested() -> None:
-    assert len(re.findall(r"^\| `(?:task 1,|failed|gave)", PAGE, re.MULTILINE)) == 7
+    assert len(re.findall(r"^\| `(?:task \d|failed|gave)", PAGE, re.MULTILINE)) == 11
+
+
+@pytest.mark.parametrize(("old", "new", "row"), [
+    ("torch.arange(12), torch.arange(12)", "torch.arange(10 + 2 * width), torch.arange(10 + 2 * width)",
+     "task 2 of 'stripes:Stripes' has samples of shape [1, 14, 14], task 1 has [1, 12, 12]"),
+    ("classes=3", "classes=2 + number", "task 2 of 'stripes:Stripes' has 4 classes, task 1 has 3")])
+def test_rows_about_two_tasks_are_what_a_dry_run_says(old: str, new: str, row: str, folder: Path, clnp: Callable[..., Outcome],
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"| `{row}` |" in PAGE and block("python").count(old) == 1
+    (folder / "stripes.py").write_text(block("python").replace(old, new), encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "stripes", raising=False)
+    seed = abs(hash(new)) % 2**31  # a process keeps what it has loaded, by name and seed
+    code, message, _ = clnp("launch", "stripes.yaml", "--dry-run", "--set", f"seed={seed}", folder=folder).error
+    assert (code, message) == (3, row)
 
 
 def test_the_data_is_the_same_again_and_differs_between_tasks_and_seeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
