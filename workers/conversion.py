@@ -41,6 +41,20 @@ def plain_labels(where: str, labels: Any) -> Tensor:
     return _plain(where, "labels", labels, torch.int64, _EXACT_LABELS)
 
 
+def strided(where: str, what: str, given: "Tensor | np.ndarray[Any, Any]") -> Tensor:
+    """The same values as a strided tensor on the CPU, of whatever type they are.
+
+    Args:
+        where: what to call what holds them in an error.
+        what: what to call them.
+        given: a tensor or an array.
+
+    Raises:
+        DataError: they cannot be converted without loss.
+    """
+    return _of_numpy(where, what, given) if isinstance(given, np.ndarray) else _of_torch(where, what, given)
+
+
 def whole_number(value: Any) -> int | None:
     """A whole number of Python, NumPy or torch as an int; None for anything else, booleans included."""
     if isinstance(value, bool | np.bool_) or (isinstance(value, Tensor) and value.dtype == torch.bool):
@@ -52,13 +66,10 @@ def whole_number(value: Any) -> int | None:
 
 
 def _plain(where: str, what: str, given: Any, wanted: torch.dtype, exact: frozenset[torch.dtype]) -> Tensor:
-    if isinstance(given, np.ndarray):
-        tensor = _of_numpy(where, what, given)
-    elif isinstance(given, Tensor):
-        tensor = _of_torch(where, what, given)
-    else:
+    if not isinstance(given, np.ndarray | Tensor):
         raise DataError(f"{where}: {what} are a {type(given).__name__}",
                         "a split is a workers.tasks.Samples of two tensors, or of two arrays of NumPy")
+    tensor = strided(where, what, given)
     if tensor.dtype not in exact:
         call = ".float()" if wanted == torch.float32 else ".long()"
         raise DataError(f"{where}: {what} are {tensor.dtype} {list(tensor.shape)}, and {wanted} does not hold all their values",

@@ -14,6 +14,7 @@ from clnp_core.errors import DataError
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import Network
 from workers.artifacts import ArtifactStore, get_network
+from workers.conversion import strided
 from workers.loading import this_device
 
 Values = TypeVar("Values", "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", Tensor)
@@ -82,9 +83,11 @@ def checked(inputs: object, shape: tuple[int, ...]) -> Tensor:
     if isinstance(inputs, np.ndarray):
         if inputs.dtype.kind not in "fiub":
             raise DataError(f"inputs are an array of {inputs.dtype}, not of numbers", f"give {_wanted(shape)}")
-        values = torch.from_numpy(np.ascontiguousarray(inputs.astype(inputs.dtype.newbyteorder("="), copy=False)))
+        values = strided("predict", "inputs", inputs)
     elif isinstance(inputs, Tensor):
         values = inputs.detach()
+        if type(values) is not Tensor or values.layout != torch.strided or values.is_meta or values.is_nested:
+            values = strided("predict", "inputs", values)
     else:
         raise DataError(f"inputs are a {type(inputs).__name__}, neither an array of NumPy nor a tensor of torch",
                         "call .to_numpy() on a DataFrame, numpy.asarray on a list")
