@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from db.lookup import database_now, driver_lives, owner_of
+from db.lookup import database_now, driver_lives, lease_holds, owner_of
 from db.models import Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
 from db.records import FineTuningRound
 from db.rows import EventRow, RunRow, StageRow, TrialRow
-from db.states import RequestKind, StageState, TrialState, derive_run_state
+from db.states import RequestKind, StageState, TrialState, derive_run_state, tasks_committed
 
 TRIAL_COLUMNS = tuple(sorted({column.key for column in Trial.__table__.columns} - {"id", "stage_id", "alpha"}))
 
@@ -30,9 +30,9 @@ def rounds_of(recorded: list[dict[str, Any]] | None) -> tuple[FineTuningRound, .
 def run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
     """Runs with their derived states, in the order given: four queries, however many runs there are."""
     now, source, ids = database_now(session), aliased(Run), [run.id for run in runs]
-    states: dict[int, list[StageState]] = {}
-    for run_id, state in session.execute(select(Stage.run_id, Stage.state).where(Stage.run_id.in_(ids))):
-        states.setdefault(run_id, []).append(state)
+    states: dict[int, dict[int, StageState]] = {}
+    for run_id, task, state in session.execute(select(Stage.run_id, Stage.task, Stage.state).where(Stage.run_id.in_(ids))):
+        states.setdefault(run_id, {})[task] = state
     cancelled = set(session.scalars(select(Request.run_id).where(
         Request.run_id.in_(ids), Request.kind == RequestKind.CANCEL)))
     named = {run_id: (group, origin) for run_id, group, origin in session.execute(
@@ -40,13 +40,14 @@ def run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
         .outerjoin(source, source.id == Run.forked_from_run_id).where(Run.id.in_(ids)))}
     rows = []
     for run in runs:
-        lives, stages = driver_lives(run, now), states.get(run.id, [])
+        stages = states.get(run.id, {})
         group, origin = named[run.id]
         rows.append(RunRow(
-            run.id, run.name, group, derive_run_state(stages, run.id in cancelled, lives), run.method, run.benchmark,
-            run.tasks, stages.count(StageState.COMMITTED), run.seed, run.margin_points, run.config, run.config_digest,
-            run.code_version, run.package_versions, run.environment, origin, run.forked_after_task, run.created_at,
-            owner_of(run), lives, run.heartbeat_at))
+            run.id, run.name, group,
+            derive_run_state(tuple(stages.values()), run.id in cancelled, lease_holds(run, now)), run.method, run.benchmark,
+            run.tasks, min(stages, default=1), tasks_committed(stages), run.seed, run.margin_points, run.config,
+            run.config_digest, run.code_version, run.package_versions, run.environment, origin, run.forked_after_task,
+            run.created_at, owner_of(run), driver_lives(run, now), run.heartbeat_at))
     return rows
 
 

@@ -94,7 +94,7 @@ def choice(states: type[StrEnum], name: str) -> Enum:
 VERSION_TABLE = "clnp_alembic_version"
 """Where alembic keeps the revision: not in ``alembic_version``, which Optuna uses in the same database."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision of the schema, oldest first. Known here, so that opening a database need not import alembic."""
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")

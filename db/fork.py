@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
@@ -53,11 +53,16 @@ class ForkWrites(Writer):
 
         Raises:
             NotFoundError: no such run.
-            StateError: the name is taken, a task to take over is not committed, or no task would be left to do.
+            StateError: the name is taken, a task to take over is not committed or learnt together with later ones, or no task
+                would be left to do.
         """
         with self._transaction() as session:
             source = find_run(session, source_name, lock=True)
             stages = session.scalars(select(Stage).where(Stage.run_id == source.id, Stage.task <= after_task)).all()
+            first = session.scalars(select(func.min(Stage.task)).where(Stage.run_id == source.id)).one()
+            if first > 1 and after_task:
+                raise StateError(f"fork_run: run {source_name!r} learns its {source.tasks} tasks at once, so there is no "
+                                 f"commit after task {after_task} to go on from", "start over instead: fork after task 0")
             committed = sum(stage.state is StageState.COMMITTED for stage in stages)
             if committed < after_task:
                 raise StateError(f"fork_run: task {after_task} of run {source_name!r} is not committed",
@@ -66,7 +71,7 @@ class ForkWrites(Writer):
                 raise StateError(f"fork_run: a run of {new.tasks} tasks forked after task {after_task} has nothing to do",
                                  "fork after an earlier task, or give the new run more: "
                                  f"`--set benchmark.tasks={after_task + 1}`")
-            run = insert_run(session, new, first_task=after_task + 1)
+            run = insert_run(session, new, max(after_task + 1, new.first_task))
             run.forked_from_run_id, run.forked_after_task = source.id, after_task
             record_event(session, run.id, "run", f"forked from {source_name} after task {after_task}",
                          {"source": source_name, "after_task": after_task})

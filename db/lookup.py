@@ -1,6 +1,7 @@
 """Finding a run by its name, and what its lease says: shared by the writes and the reads."""
 
 import difflib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select
@@ -45,9 +46,25 @@ def find_stage(session: Session, run_id: int, run_name: str, task: int) -> Stage
     """
     stage = session.scalars(select(Stage).where(Stage.run_id == run_id, Stage.task == task)).one_or_none()
     if stage is None:
-        tasks = session.scalar(select(func.max(Stage.task)).where(Stage.run_id == run_id))
-        raise NotFoundError(f"run {run_name!r} has no task {task}", f"its tasks are 1 to {tasks}")
+        raise no_such_task(run_name, task, session.scalars(select(Stage.task).where(Stage.run_id == run_id)).all())
     return stage
+
+
+def no_such_task(run_name: str, task: int, tasks: Sequence[int]) -> NotFoundError:
+    """The error of a task that a run has no stage of.
+
+    Args:
+        run_name: the run.
+        task: that was asked for.
+        tasks: those that it has stages of.
+    """
+    first, last = min(tasks, default=0), max(tasks, default=0)
+    if 1 <= task < first:
+        return NotFoundError(f"run {run_name!r} learns tasks 1 to {last} at once, so task {task} has no stage of its own",
+                             f"ask for task {last}, which stands for all of them")
+    there = f"its tasks are {first} to {last}" if first < last else f"its only task is {last}" if first == 1 else \
+        f"task {last} stands for all of its tasks"
+    return NotFoundError(f"run {run_name!r} has no task {task}", there)
 
 
 def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Trial:
@@ -83,15 +100,21 @@ def heartbeat_age_seconds(run: Run, now: datetime) -> float:
     return float("inf") if run.heartbeat_at is None else (now - run.heartbeat_at).total_seconds()
 
 
-def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
-    """Somebody holds the run, its heartbeat has not expired, and it is no dead process of this host. A heartbeat from the
-    future, by more than that, is of a clock that has been set back: it has expired as well.
+def lease_holds(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
+    """Somebody holds the run, and its heartbeat has not expired. A heartbeat from the future, by more than that, is of a clock
+    that has been set back: it has expired as well.
 
     Args:
         run: the run.
         now: by the database's clock.
         ttl_seconds: the age at which a heartbeat expires; None: what its driver promised.
     """
-    owner = owner_of(run)
     ttl = run.lease_ttl_seconds or 0.0 if ttl_seconds is None else ttl_seconds
-    return owner is not None and abs(heartbeat_age_seconds(run, now)) < ttl and not is_gone(owner)
+    return run.owner_driver_id is not None and abs(heartbeat_age_seconds(run, now)) < ttl
+
+
+def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
+    """The lease holds, and its driver is no dead process of this host: such a run may be taken over at once. Arguments as
+    :func:`lease_holds`."""
+    owner = owner_of(run)
+    return owner is not None and lease_holds(run, now, ttl_seconds) and not is_gone(owner)

@@ -10,21 +10,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Select, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, Engine, Select, String, column, func, select, table
 from sqlalchemy.orm import Session
 
 from clnp_core.selection import Verdict
 from db.assembling import as_tuple, run_rows, trial_row
-from db.lookup import database_now, driver_lives, find_run, find_stage
-from db.models import Commit, Epoch, Evaluation, Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
+from db.lookup import find_run, find_stage
+from db.models import Commit, Epoch, Evaluation, Event, Run, RunGroup, Stage, Trial, TrialJudgement
 from db.reads import Reads
 from db.rows import RunRow, TrialRow, VerdictRow
-from db.states import RequestKind, RunState, StageState, TrialState
+from db.states import RunState, StageState, TrialState
 
 Row = TypeVar("Row")
 
 Counts = dict[tuple[int, datetime | None], dict[TrialState, int]]
 """Trials by state of stages that are committed, by the stage's id and the time of its commit: they change no more."""
+
+STATES = table("clnp_v_runs", column("run", String), column("state", String))
+"""The derived states in SQL: what :func:`db.states.derive_run_state` is in Python. There is no third one."""
 
 STAGES_AT_ONCE = 500
 RECENT_TRIALS = 64
@@ -151,7 +154,7 @@ class Pages(Reads):
     def standings(self, wanted: RunFilter, limit: int, offset: int) -> Page[RunStanding]:
         """Runs, newest first."""
         with self._session() as session:
-            query = _runs(session, wanted)
+            query = _runs(wanted)
             total = session.scalar(query.with_only_columns(func.count(Run.id)))
             runs = session.scalars(query.order_by(Run.id.desc()).limit(limit).offset(offset)).all()
             return Page(tuple(_standings(session, runs, self._final)), total or 0)
@@ -190,8 +193,7 @@ class Pages(Reads):
     def runs_by_state(self) -> dict[RunState, int]:
         """How many runs are in each state; states of none are left out."""
         with self._session() as session:
-            state = _state(_living(session))
-            counted = session.execute(select(state, func.count()).select_from(Run).group_by(state))
+            counted = session.execute(select(STATES.c.state, func.count()).group_by(STATES.c.state))
             return {RunState(value): count for value, count in counted}
 
     def trials_by_state(self) -> dict[TrialState, int]:
@@ -249,10 +251,10 @@ def _ordered(order: TrialOrder) -> list[ColumnElement[Any]]:
     return [(column.desc() if order.is_descending else column.asc()).nulls_last(), Trial.number.asc()]
 
 
-def _runs(session: Session, wanted: RunFilter) -> "Select[Run]":
+def _runs(wanted: RunFilter) -> "Select[Run]":
     query = select(Run)
     if wanted.state is not None:
-        query = query.where(_state(_living(session)) == wanted.state.value)
+        query = query.join(STATES, STATES.c.run == Run.name).where(STATES.c.state == wanted.state.value)
     if wanted.method is not None:
         query = query.where(Run.method == wanted.method)
     if wanted.benchmark is not None:
@@ -262,29 +264,6 @@ def _runs(session: Session, wanted: RunFilter) -> "Select[Run]":
     if wanted.name is not None:
         query = query.where(Run.name.icontains(wanted.name, autoescape=True))
     return query
-
-
-def _living(session: Session) -> list[int]:
-    """Ids of the runs that a living driver holds. Whether a process lives is no matter of SQL, and few runs are held."""
-    now = database_now(session)
-    held = session.scalars(select(Run).where(Run.owner_driver_id.is_not(None)))
-    return [run.id for run in held if driver_lives(run, now)]
-
-
-def _state(living: Sequence[int]) -> ColumnElement[str]:
-    """:func:`db.states.derive_run_state` as SQL; a test holds the two together."""
-    def some(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        return exists().where(Stage.run_id == Run.id, *conditions)
-
-    cancelled = exists().where(Request.run_id == Run.id, Request.kind == RequestKind.CANCEL)
-    lives = Run.id.in_(living)
-    return case(
-        (~some(Stage.state != StageState.COMMITTED), literal(RunState.COMPLETED.value)),
-        (some(Stage.state == StageState.DEPLETED), literal(RunState.DEPLETED.value)),
-        (cancelled & ~lives, literal(RunState.CANCELLED.value)),
-        (some(Stage.state == StageState.FAILED), literal(RunState.FAILED.value)),
-        (lives, literal(RunState.RUNNING.value)),
-        else_=literal(RunState.STOPPED.value))
 
 
 def _standings(session: Session, runs: Sequence[Run], final: Counts) -> list[RunStanding]:

@@ -11,7 +11,7 @@ from clnp_core.errors import NotFoundError
 from db.artifacts import references
 from db.assembling import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
 from db.failures import translated
-from db.lookup import find_run, find_stage, find_trial
+from db.lookup import find_run, find_stage, find_trial, no_such_task
 from db.models import (
     Artifact,
     Capacity,
@@ -112,8 +112,7 @@ class Reads:
         for stage in found:
             if stage.task == task:
                 return stage
-        there = f"{found[0].task} to {found[-1].task}" if len(found) > 1 else str(found[0].task) if found else "none"
-        raise NotFoundError(f"run {run!r} has no task {task}", f"its tasks are {there}")
+        raise no_such_task(run, task, [stage.task for stage in found])
 
     def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0) -> list[TrialRow]:
         """Trials of a run, or of one of its tasks, by task and number.

@@ -31,8 +31,15 @@ Seed = Annotated[int, TextInJson]
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run, with its derived state. ``owner`` is None when its last driver let go of it; ``driver_lives`` says
-    whether an owner still does."""
+    """A run, with its derived state.
+
+    Attributes:
+        first_task: the first task that has a stage: 1, or the last of all where one stage learns all tasks at once.
+        tasks_committed: tasks that the committed stages have learnt.
+        owner: None when its last driver let go of it.
+        driver_lives: whether an owner still holds it. A driver whose process is known to be gone does not, although the
+            state counts it until its heartbeat expires.
+    """
 
     id: int
     name: str
@@ -41,6 +48,7 @@ class RunRow:
     method: str
     benchmark: str
     tasks: int
+    first_task: int
     tasks_committed: int
     seed: Seed
     margin_points: str
@@ -55,6 +63,16 @@ class RunRow:
     owner: Owner | None
     driver_lives: bool
     heartbeat_at: datetime | None
+
+    @property
+    def lost_its_driver(self) -> bool:
+        """Whether the process that drove it is gone and its heartbeat has not expired yet."""
+        return self.state is RunState.RUNNING and not self.driver_lives
+
+    @property
+    def waits_for_a_driver(self) -> bool:
+        """Whether `clnp resume` has something to do."""
+        return self.state.can_resume or self.lost_its_driver
 
 
 @dataclass(frozen=True, slots=True)

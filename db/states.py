@@ -177,18 +177,36 @@ def resumed_in(state: StageState, failed_from: StageState | None, retrying: bool
     return StageState.SWEEPING if retrying and stopped_in is StageState.SELECTING else stopped_in
 
 
-def derive_run_state(stages: Sequence[StageState], cancel_requested: bool, driver_lives: bool) -> RunState:
-    """The state of a run, from what is recorded.
+def tasks_committed(stages: Mapping[int, StageState]) -> int:
+    """Return how many tasks of a run are committed.
+
+    Stages commit in the order of their tasks, and one that stands for several is filed under the last of these, so that it is
+    the highest task of a committed stage.
+
+    Args:
+        stages: by task.
+    """
+    return max((task for task, state in stages.items() if state is StageState.COMMITTED), default=0)
+
+
+def derive_run_state(stages: Sequence[StageState], cancel_requested: bool, leased: bool) -> RunState:
+    """The state of a run, from what is recorded and nothing else: this rule and the view ``clnp_v_runs`` give the same.
 
     What its stages say outweighs the rest: a run that completed before a cancel arrived is completed. A cancelled
     run counts as running until its driver has let go of it.
+
+    Args:
+        stages: of the run.
+        cancel_requested: whether somebody has asked to end it for good.
+        leased: whether a driver has a lease on it whose heartbeat has not expired (:func:`db.lookup.lease_holds`). Whether the
+            process of that driver exists is no matter of the state: only its own host could tell.
     """
     if all(stage is StageState.COMMITTED for stage in stages):
         return RunState.COMPLETED
     if StageState.DEPLETED in stages:
         return RunState.DEPLETED
-    if cancel_requested and not driver_lives:
+    if cancel_requested and not leased:
         return RunState.CANCELLED
     if StageState.FAILED in stages:
         return RunState.FAILED
-    return RunState.RUNNING if driver_lives else RunState.STOPPED
+    return RunState.RUNNING if leased else RunState.STOPPED

@@ -11,7 +11,7 @@ VIEWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "method": "how the tasks are learnt",
         "benchmark": "name or import path of the sequence of tasks",
         "tasks": "number of tasks",
-        "tasks_committed": "tasks that are committed",
+        "tasks_committed": "tasks that are committed; all of them at once where one stage learns them together",
         "seed": "the seed that all others are derived from",
         "margin_points": "the margin m in percentage points, exact decimal text",
         "mean_test_accuracy": "mean over the tasks of the last commit's test accuracy, a fraction",

@@ -8,7 +8,8 @@ from clnp_core.errors import ConfigError
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.yaml_text import assignment_path, override
 
-FIXED = ("seed", "benchmark", "network", "training.normalize", "evaluation", "resources.threads_per_trial")
+FIXED = ("seed", "method", "baseline", "benchmark", "network", "training.normalize", "evaluation",
+         "resources.threads_per_trial")
 """What the commits that are taken over say something about: keys, or whole sections."""
 
 FREE = ("benchmark.tasks",)
@@ -34,11 +35,14 @@ def forked_config(recorded: Mapping[str, Any], run: str, after_task: int, overri
     """
     values = copy.deepcopy(dict(recorded))
     values["name"], values["sweep"]["reuse_trials"] = name, True
-    before = _leaves(Config.from_resolved(recorded).resolved())  # an older version may have recorded fewer keys
+    source = Config.from_resolved(recorded)
+    before = _leaves(source.resolved())  # an older version may have recorded fewer keys
     paths = [assignment_path(item) for item in overrides]
     assigned = {".".join(path) for path in paths}
     overridden = override(values, overrides)
     now = _leaves(overridden)
+    if now.get("method") != before.get("method") and not any(path[0] == "baseline" for path in paths):
+        overridden.pop("baseline", None)  # it says how strongly the other method holds the weights
     for key, follows in DERIVED.items():
         if now.get(key) != before.get(key) and follows not in assigned and not (after_task and _is_fixed(follows)):
             section, _, last = follows.partition(".")
@@ -48,6 +52,9 @@ def forked_config(recorded: Mapping[str, Any], run: str, after_task: int, overri
     config = Config.parse(overridden, f"the config of run {run}", paths,
                           recorded=not any(path[0] == "network" for path in paths))
     if after_task:
+        if source.method.learns_at_once:
+            raise ConfigError(f"run {run!r} learns all its tasks at once, so there is no commit after task {after_task} to go "
+                              "on from", f"start over instead: `clnp fork {run} --task 0 --set …`")
         _refuse_other_past(before, _leaves(config.resolved()), run, after_task)
     return config
 

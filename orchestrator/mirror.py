@@ -30,7 +30,7 @@ from db.failures import translate
 from db.reads import Reads
 from db.rows import RunRow, StageRow, TrialRow
 from db.session import new_engine
-from db.states import RunState, TrialState
+from db.states import TrialState
 from db.urls import URL_VARIABLE, file_url, is_sqlite, resolve_url, shown
 from orchestrator import plan
 from orchestrator.configuration.config import Config
@@ -91,7 +91,7 @@ class Mirror:
         """
         added: dict[int, int] = {}
         while True:
-            running = reads.run(run).state is RunState.RUNNING  # asked first: what its last moments record is not missed
+            running = reads.run(run).driver_lives  # asked first: what its last moments record is not missed
             stages = self.update(reads, run)
             tell(stages)
             for stage in stages:

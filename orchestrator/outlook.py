@@ -57,7 +57,7 @@ def outlook(standing: RunStanding) -> Outlook:
     running = sum(stage.trials_running for stage in stages) if run.driver_lives else 0
     if run.state is RunState.COMPLETED:
         return Outlook(total, ended, running, 1.0, 0.0, None)
-    left = _seconds_left(standing, totals) if run.state is RunState.RUNNING else None
+    left = _seconds_left(standing, totals) if run.state is RunState.RUNNING and run.driver_lives else None
     # The last trial is not the end: a commit follows.
     return Outlook(total, ended, running, min(ended / total, 0.999) if total else 0.0, left, current_step(standing))
 
@@ -70,7 +70,7 @@ def current_step(standing: RunStanding) -> str | None:
     """
     run = standing.run
     stage = next((stage for stage in standing.stages if stage.state is not StageState.COMMITTED), None)
-    if stage is None or run.state is not RunState.RUNNING:
+    if stage is None or run.state is not RunState.RUNNING or not run.driver_lives:
         return None
     tasks = "all tasks" if run.method == Method.JOINT else f"task {stage.task}"
     if stage.state is StageState.PENDING:

@@ -65,7 +65,7 @@ def method_spec(config: Config) -> MethodSpec | None:
 
 def first_task(config: Config) -> int:
     """The first task that has a stage: joint training has one stage, that of the last task, for all."""
-    return config.benchmark.tasks if config.method is Method.JOINT else 1
+    return config.method.first_task(config.benchmark.tasks)
 
 
 def fine_tuning(config: Config, task: int, required: int) -> FineTuningSpec | None:

@@ -16,7 +16,8 @@ class Progress:
     """The steps of a run, for whoever wants to hear of them. This one is silent."""
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
-        """Trials of every task in turn, how many (packs of so many) run side by side, and how many of each are recorded."""
+        """Trials of every task in turn (0 for one that is learnt together with later ones), how many (packs of so many) run
+        side by side, and how many of each are recorded."""
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         """A sweep of ``trials`` begins; ``finished`` of them are recorded already."""

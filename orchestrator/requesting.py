@@ -24,7 +24,8 @@ def request_stop(run: str, *, url: str | None = None) -> RunRow:
     try:
         row = Reads(engine).run(run)
         if not row.driver_lives:
-            raise StateError(f"run {run!r} is {row.state.value}: no driver runs that could stop",
+            state = "without its driver, which is gone" if row.lost_its_driver else row.state.value
+            raise StateError(f"run {run!r} is {state}: no driver runs that could stop",
                              f"`clnp status {run}` shows where it stands")
         Store(engine).request(run, RequestKind.STOP)
         return row

@@ -85,7 +85,8 @@ def _tidy_up(run: RunContext) -> None:
 def _announce(run: RunContext) -> None:
     done = {stage.task: stage.trials_finished + stage.trials_failed for stage in run.reads.stages(run.name)}
     tasks = range(1, run.config.benchmark.tasks + 1)
-    run.progress.run_started(run.name, [plan.trial_count(run.config, task) for task in tasks],
+    first = plan.first_task(run.config)
+    run.progress.run_started(run.name, [plan.trial_count(run.config, task) if task >= first else 0 for task in tasks],
                              run.cluster.parallel_trials, [done.get(task, 0) for task in tasks],
                              run.config.resources.trials_per_pack)
 

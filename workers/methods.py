@@ -37,6 +37,15 @@ class Method(StrEnum):
         return self in (Method.CLNP, Method.SEQUENTIAL, Method.EWC, Method.SI)
 
     @property
+    def learns_at_once(self) -> bool:
+        """Whether one stage learns all tasks. It is filed under the last of them."""
+        return self is Method.JOINT
+
+    def first_task(self, tasks: int) -> int:
+        """The first task that has a stage in a run of so many."""
+        return tasks if self.learns_at_once else 1
+
+    @property
     def is_held(self) -> bool:
         """Whether a penalty of a given strength holds the weights."""
         return self in (Method.EWC, Method.SI)

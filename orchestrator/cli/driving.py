@@ -203,7 +203,7 @@ def tell_what_is_found(settings: Settings, run: str, retry_failed: bool, tell: C
         if stage is None:
             tell(f"run {run} is complete: there is nothing left to do")
             return
-        if not row.state.can_resume:
+        if not row.waits_for_a_driver:
             return
         trials = reads.trials(run, stage.task)
     tell(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "

@@ -139,11 +139,13 @@ def ways_on(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
         first, _, hint = (stage.reason or "").partition("\n")
         return ["\n".join([f"Task {stage.task} failed: {one_line(first)}", *([one_line(hint)] if hint else []),
                            f"`clnp resume {run.name}` goes on with it."])]
-    if run.state is RunState.STOPPED:
+    if run.waits_for_a_driver:
         ended = stage.trials_finished + stage.trials_failed
         where = (f"Task {stage.task} is {stage.state.value}"
                  + (f", {ended} of {plural(stage.trials_total, 'trial')} recorded" if stage.trials_total else ""))
-        return [f"{where}. `clnp resume {run.name}` goes on with it."]
+        gone = (f"Its driver, process {run.owner.pid} on {run.owner.host}, is gone. "
+                if run.lost_its_driver and run.owner is not None else "")
+        return [f"{gone}{where}. `clnp resume {run.name}` goes on with it."]
     return []
 
 

@@ -12,7 +12,6 @@ from clnp_core.parameters import UsedWidths, divided_parameters, whole_parameter
 from db.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, RunRow, TrialRow
 from db.states import RunState, TrialState
-from workers.methods import Method
 
 PRUNES = "clnp"
 """The method whose networks are pruned, so that a graceful loss and a capacity have a meaning."""
@@ -140,8 +139,8 @@ def _require_task(row: RunRow, task: int) -> None:
     if task > row.tasks:
         raise ConfigError(f"run {row.name} has {row.tasks} tasks, and so none after which {task} are learnt",
                           f"ask for at most {row.tasks}")
-    if row.method == Method.JOINT:
-        raise ConfigError(f"run {row.name} learns all tasks at once, so it has no network of {task} of them",
+    if task < row.first_task:
+        raise ConfigError(f"run {row.name} learns {row.first_task} tasks at once, so it has no network of {task} of them",
                           "leave joint training out, or compare whole sequences")
 
 

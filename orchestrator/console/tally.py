@@ -52,7 +52,7 @@ class Tally(Progress):
         self.parallel = max(1, parallel)
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
-        self.committed_tasks.update(range(1, task))
+        self.committed_tasks.update(earlier for earlier in range(1, task) if self.tasks[earlier - 1])
         self.task, self.best, self.best_trial, self.doing = task, 0.0, None, "sweeping"
         self.left[task - 1] = trials - finished
         self._stage_began, self._stage_trial_seconds = self.clock(), 0.0
@@ -82,7 +82,7 @@ class Tally(Progress):
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float], digest: str) -> None:
         self._stage_costs.append(max(0.0, self.clock() - self._stage_began - self._stage_trial_seconds / self.parallel))
-        self.committed_tasks.add(task)
+        self.committed_tasks.update({task, *(with_it for with_it in range(1, task) if not self.tasks[with_it - 1])})
 
     def _ended(self, number: int) -> None:
         self.running.pop(number, None)

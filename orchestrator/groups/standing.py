@@ -85,7 +85,7 @@ class Standing:
     @property
     def way_on(self) -> Sequence[str]:
         """The command that goes on with the group, where one can and nobody is at work on it."""
-        open_runs = [member.run for member in self.members if member.run.state.can_resume]
+        open_runs = [member.run for member in self.members if member.run.waits_for_a_driver]
         return [f"`clnp resume {self.name}` goes on with {plural(len(open_runs), 'run')}."] if open_runs else []
 
 

@@ -11,6 +11,7 @@ from orchestrator.handles.showing import Shown, facts
 from orchestrator.place import Place
 from orchestrator.text.report import percent
 from orchestrator.text.words import NOTHING, bytes_text, percent_or_nothing
+from workers.methods import Method
 
 if TYPE_CHECKING:
     from torch.nn import Sequential
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 class Commit(Described):
     """A handle on the network that was committed with a task. :meth:`orchestrator.handles.run.Run.commit` gives it.
 
-    It serves its own task and all before it, and it has to be told which task a sample belongs to.
+    It serves its own task and all before it (with method scratch its own alone), and it has to be told which task a sample
+    belongs to.
     """
 
     run: str
@@ -43,8 +45,10 @@ class Commit(Described):
 
     @property
     def tasks(self) -> tuple[int, ...]:
-        """The tasks that it serves."""
-        return tuple(range(1, self.task + 1))
+        """The tasks that it serves: its own and all before it; its own alone where every task has a network of its own."""
+        with self.place.reads() as reads:
+            method = Method(reads.run(self.run).method)
+        return (self.task,) if method is Method.SCRATCH else tuple(range(1, self.task + 1))
 
     def network(self) -> "Network":
         """The network itself, read from the artifact store and held against its digest; on the CPU.
@@ -107,9 +111,13 @@ class Commit(Described):
         return plain_module(extract(self.network(), task), task)
 
     def _refuse_later(self, task: int) -> None:
-        if task not in self.tasks:
+        tasks = self.tasks
+        if task not in tasks:
+            only = f"it serves task {self.task}"
+            if len(tasks) < self.task:
+                only += " alone: with method scratch every task has a network of its own, that of its own commit"
             raise NotFoundError(f"the commit of task {self.task} of run {self.run!r} does not serve task {task}",
-                                "it serves task 1" if self.task == 1 else f"it serves tasks 1 to {self.task}")
+                                only if len(tasks) == 1 else f"it serves tasks 1 to {self.task}")
 
     def _called(self) -> str:
         return f"Commit of task {self.task} of run {self.run}"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clnp_core.errors import NotFoundError
-from db.rows import RunRow
 from db.states import StageState
 from orchestrator.handles.commit import Commit
 from orchestrator.handles.figures import Figures
@@ -20,6 +19,7 @@ from orchestrator.text.table import Column, number
 from orchestrator.text.words import NOTHING, plural, points_text
 
 if TYPE_CHECKING:
+    from db.reads import Reads
     from orchestrator.launching import Overrides
     from orchestrator.progress import Progress
 
@@ -38,7 +38,7 @@ class Run(RunTables, RunDeeds):
             NotFoundError: there is no such task.
         """
         with self.place.reads() as reads:
-            _require_task(reads.run(self.name), task)
+            _require_task(reads, self.name, task)
         return Stage(self.name, task, self.place)
 
     def trial(self, task: int, number: int) -> Trial:
@@ -59,7 +59,7 @@ class Run(RunTables, RunDeeds):
             row = reads.run(self.name)
             wanted = row.tasks_committed if task is None else task
             if task is not None:
-                _require_task(row, task)
+                _require_task(reads, self.name, task)
             if wanted == 0 or not reads.commits(self.name, wanted):
                 what = "commit" if task is None else f"commit of task {task}"
                 raise NotFoundError(f"run {self.name!r} has no {what} yet",
@@ -107,6 +107,7 @@ def _trials(ended: int, total: int) -> str:
     return NOTHING if not total else f"{total}" if ended == total else f"{ended} of {total}"
 
 
-def _require_task(run: RunRow, task: int) -> None:
-    if not isinstance(task, int) or not 1 <= task <= run.tasks:
-        raise NotFoundError(f"run {run.name!r} has no task {task}", f"its tasks are 1 to {run.tasks}")
+def _require_task(reads: "Reads", run: str, task: int) -> None:
+    if not isinstance(task, int):
+        raise NotFoundError(f"run {run!r} has no task {task!r}", "tasks are whole numbers, counted from 1")
+    reads.stage(run, task)

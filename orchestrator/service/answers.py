@@ -63,6 +63,7 @@ class RunSummary:
     divides_the_network: bool
     benchmark: str
     tasks: int
+    first_task: int
     tasks_committed: int
     seed: Seed
     margin_points: str

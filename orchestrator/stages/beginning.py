@@ -11,7 +11,6 @@ from orchestrator.configuration.sweep import GridPoint
 from orchestrator.stages.context import RunContext
 from workers import jobs
 from workers.baselines.running import prepare_all
-from workers.methods import Method
 from workers.spec import StageSpec, TrialSpec, in_packs
 from workers.tasks import check_alike
 
@@ -55,7 +54,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
 def facts_of(run: RunContext, task: int) -> jobs.TaskFacts:
     """What the driver must know of a task; of joint training, of all tasks together."""
     config = run.config
-    prepare = prepare_all if config.method is Method.JOINT else jobs.prepare
+    prepare = prepare_all if config.method.learns_at_once else jobs.prepare
     facts: jobs.TaskFacts = run.job(prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
     return facts
 

@@ -22,7 +22,7 @@ def take_over(run: RunContext, task: int) -> str:
     if not taken:
         return ""
     runs = sorted({trial.source_run for trial in taken})
-    planned = run.reads.stages(run.name)[task - 1].trials_total
+    planned = run.reads.stage(run.name, task).trials_total
     return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
             f"trial{'' if planned == 1 else 's'} taken over from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
             + ("none trained again" if len(taken) == planned or run.config.resources.trials_per_pack == 1 else

@@ -1,19 +1,24 @@
 """Pages of runs, trials and verdicts, on both databases."""
 
+import os
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
 from clnp_core.selection import Verdict
-from db.models import Run, Stage
+from db.models import Request, Stage
 from db.pages import RECENT_TRIALS, Pages, RunFilter, RunningTrial, TrialOrder
-from db.records import TrialFailure
+from db.processes import this_host, this_owner
+from db.records import Owner, TrialFailure
+from db.run_writes import insert_run
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState, derive_run_state
-from tests.db.builders import Driver, epoch, new_run
+from db.store import Store
+from tests.db.builders import ELSEWHERE, Driver, epoch, new_run
 
 ALL = RunFilter()
 
@@ -85,31 +90,67 @@ def test_runs_come_newest_first_and_are_counted_beyond_their_page(pages: Pages, 
     assert pages.standings(RunFilter(method="joint"), 9, 0).total == 0
 
 
-def test_the_state_in_sql_is_the_derived_one(pages: Pages, engine: Engine, driver: Driver) -> None:
-    driver.store.release_lease(driver.lease)
+LEASES: dict[str, tuple[Owner | None, float, timedelta]] = {
+    "nobody": (None, 600.0, timedelta()),
+    "this process": (this_owner(), 600.0, timedelta()),
+    "another machine": (ELSEWHERE, 600.0, timedelta()),
+    "a killed process": (Owner(this_host(), os.getpid(), 1_000_000_000.0, "long ago"), 600.0, timedelta()),
+    "an expired one": (ELSEWHERE, 600.0, -timedelta(seconds=601)),
+    "a clock set back": (ELSEWHERE, 600.0, timedelta(seconds=700)),
+}
+"""Who holds a run, for how many seconds after a heartbeat, and when that was."""
+
+
+def test_a_run_has_one_state_in_python_on_pages_and_in_the_view(pages: Pages, engine: Engine, store: Store) -> None:
     wanted: dict[str, RunState] = {}
-    cases = product(StageState, (StageState.COMMITTED, StageState.PENDING, StageState.FAILED), (False, True), (False, True))
-    for number, (first, second, cancelled, lives) in enumerate(cases):
-        name = f"run-{number}"
-        driver.store.create_run(new_run(name, tasks=2))
-        if cancelled:
-            driver.store.request(name, RequestKind.CANCEL)
-        if lives:
-            Driver(driver.store, driver.store.acquire_lease(name, driver.lease.owner, 600.0))
-        with Session(engine) as session, session.begin():
-            run = session.query(Run).filter(Run.name == name).one()
+    cases = product(StageState, (StageState.COMMITTED, StageState.PENDING, StageState.FAILED), (False, True), LEASES)
+    with Session(engine) as session, session.begin():
+        now = datetime.now(UTC)
+        for number, (first, second, cancelled, lease) in enumerate(cases):
+            owner, seconds, beat = LEASES[lease]
+            run = insert_run(session, new_run(f"run-{number}", tasks=2))
+            if owner is not None:
+                run.owner_host, run.owner_pid, run.owner_process_started, run.owner_driver_id = (
+                    owner.host, owner.pid, owner.process_started, owner.driver_id)
+                run.lease_ttl_seconds, run.heartbeat_at = seconds, now + beat
+            if cancelled:
+                session.add(Request(run_id=run.id, kind=RequestKind.CANCEL, details={}, requested_at=now))
             for task, state in ((1, first), (2, second)):
-                failed_from: Any = StageState.PENDING if state is StageState.FAILED else None
+                failed_from = StageState.PENDING if state is StageState.FAILED else None
                 session.execute(update(Stage).where(Stage.run_id == run.id, Stage.task == task)
                                 .values(state=state, failed_from=failed_from))
-        wanted[name] = derive_run_state([first, second], cancelled, lives)
-    wanted["demo"] = RunState.STOPPED
+            leased = lease in ("this process", "another machine", "a killed process")
+            wanted[run.name] = derive_run_state([first, second], cancelled, leased)
+    rows = {run.name: run for run in pages.runs()}
+    assert {name: run.state for name, run in rows.items()} == wanted
+    with engine.connect() as connection:
+        view = {run: (state, committed) for run, state, committed in connection.execute(
+            text("SELECT run, state, tasks_committed FROM clnp_v_runs"))}
+    assert view == {name: (run.state.value, run.tasks_committed) for name, run in rows.items()}
     counted = pages.runs_by_state()
     for state in RunState:
         names = {name for name, of in wanted.items() if of is state}
         page = pages.standings(RunFilter(state=state), 1000, 0)
         assert {each.run.name for each in page.items} == names and page.total == len(names) == counted.get(state, 0)
-        assert all(each.run.state is state for each in page.items)
+    lost = {name for name, run in rows.items() if run.lost_its_driver}
+    assert lost and all(rows[name].owner == LEASES["a killed process"][0] for name in lost)
+
+
+def test_one_stage_for_all_tasks_commits_all_of_them(pages: Pages, engine: Engine, store: Store) -> None:
+    driver = Driver.of_new_run(store, first_task=3)
+    assert (pages.run("demo").first_task, pages.run("demo").tasks_committed) == (3, 0)
+    driver.commit(3)
+    run = pages.standing("demo").run
+    assert (run.state, run.tasks, run.tasks_committed) == (RunState.COMPLETED, 3, 3)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT state, tasks_committed FROM clnp_v_runs")).one() == ("completed", 3)
+    for read in (pages.trials, pages.selections, pages.stage):
+        with pytest.raises(NotFoundError) as missing:
+            read("demo", 1)
+        assert str(missing.value) == ("run 'demo' learns tasks 1 to 3 at once, so task 1 has no stage of its own\n"
+                                      "ask for task 3, which stands for all of them")
+    with pytest.raises(NotFoundError, match="run 'demo' has no task 4\ntask 3 stands for all of its tasks"):
+        pages.stage("demo", 4)
 
 
 def test_trials_are_filtered_ordered_and_counted(pages: Pages, driver: Driver) -> None:

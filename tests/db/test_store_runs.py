@@ -153,7 +153,8 @@ class TestLease:
             store.acquire_lease("demo", this_owner(), TTL_SECONDS)
         process.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and a zombie until it is waited for
-        assert reads.run("demo").state is RunState.STOPPED
+        run = reads.run("demo")
+        assert run.lost_its_driver and run.waits_for_a_driver and not run.driver_lives
         assert store.acquire_lease("demo", this_owner(), TTL_SECONDS).fence == 2
         process.communicate()
 

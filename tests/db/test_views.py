@@ -3,11 +3,8 @@
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from db.reads import Reads
-from db.states import RequestKind
-from db.store import Store
 from db.views import VIEWS
-from tests.db.builders import ELSEWHERE, Driver, new_run
+from tests.db.builders import Driver
 
 
 def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
@@ -40,25 +37,3 @@ def test_accuracy_and_capacity(driver: Driver, engine: Engine) -> None:
                         "ORDER BY task") == [(1, 1, 3, 0.25), (2, 1, 6, 0.5)]
     mean = rows(engine, "SELECT mean_test_accuracy, tasks_committed FROM clnp_v_runs")
     assert mean == [(pytest.approx((289 + 288) / 600, abs=1e-15), 2)]
-
-
-def test_the_state_of_a_run_is_what_python_derives(store: Store, engine: Engine, reads: Reads) -> None:
-    for name in ("completed", "depleted", "failed", "running", "stopped", "cancelled", "cancelling", "silent"):
-        driver = Driver.of_new_run(store, name=name, tasks=1, group="all")
-        if name == "completed":
-            driver.commit()
-        elif name == "depleted":
-            store.deplete_stage(driver.lease, 1, "full")
-        elif name == "failed":
-            store.fail_stage(driver.lease, 1, "reason")
-        elif name in ("cancelled", "cancelling"):
-            store.request(name, RequestKind.CANCEL)
-        if name in ("stopped", "cancelled"):
-            store.release_lease(driver.lease)
-        if name == "silent":
-            store.release_lease(driver.lease)
-            store.acquire_lease(name, ELSEWHERE, 0.0)
-    store.create_run(new_run("fresh"))
-    found = {run: state for run, state in rows(engine, "SELECT run, state FROM clnp_v_runs")}
-    assert found == {run.name: run.state.value for run in reads.runs()}
-    assert set(found.values()) == {"completed", "depleted", "failed", "running", "stopped", "cancelled"}

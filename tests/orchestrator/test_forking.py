@@ -7,7 +7,7 @@ import pytest
 from clnp_core.errors import ConfigError
 from orchestrator.configuration.config import Config
 from orchestrator.forking import forked_config
-from tests.orchestrator.runs import small
+from tests.orchestrator.runs import SMALL, small
 
 
 def forked(after_task: int, *overrides: str, source: Config | None = None) -> Config:
@@ -39,6 +39,32 @@ def test_the_past_stays_as_it_was(override: str, key: str) -> None:
     assert str(caught.value) == (f"task 1 of run 'm1' was learnt with another {key}\n"
                                  "leave that as it is, or start over with it: `clnp fork m1 --task 0 --set …`")
     forked(0, override)
+
+
+@pytest.mark.parametrize("overrides", [("method=scratch",), ("method=ewc", "baseline.strength=2"), ("method=joint",)])
+def test_commits_are_not_relabelled_as_those_of_another_method(overrides: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        forked(1, *overrides)
+    assert caught.value.message.startswith("task 1 of run 'm1' was learnt with another ") and "method" in caught.value.message
+    assert forked(0, *overrides).method == overrides[0].removeprefix("method=")
+
+
+def test_what_held_the_weights_of_one_method_is_not_taken_over_by_another() -> None:
+    ewc = Config.parse({**SMALL, "method": "ewc", "baseline": {"strength": 2}})
+    assert forked(0, "method=clnp", source=ewc).method == "clnp"
+    with pytest.raises(ConfigError, match="strength is missing, and method si holds the weights by it"):
+        forked(0, "method=si", source=ewc)
+    with pytest.raises(ConfigError, match=r"task 1 of run 'm1' was learnt with another baseline\.strength"):
+        forked(1, "baseline.strength=3", source=ewc)
+
+
+def test_a_run_that_learns_all_tasks_at_once_is_started_over() -> None:
+    joint = Config.parse({**SMALL, "method": "joint"})
+    assert forked(0, source=joint).method == "joint"
+    with pytest.raises(ConfigError) as caught:
+        forked(2, source=joint)
+    assert str(caught.value) == ("run 'm1' learns all its tasks at once, so there is no commit after task 2 to go on from\n"
+                                 "start over instead: `clnp fork m1 --task 0 --set …`")
 
 
 def test_every_key_that_would_change_the_past_is_named() -> None:

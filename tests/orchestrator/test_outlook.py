@@ -29,7 +29,7 @@ def _standing(values: dict[str, Any], state: RunState, *stages: StageCounts, rec
               method: str = "clnp", environment: dict[str, Any] | None = None, begins: bool = False) -> RunStanding:
     config = Config.parse(values)
     lives = state is RunState.RUNNING
-    row = RunRow(1, "lab-1", None, state, method, "permuted-digits", 3, 0, 0, "1", config.resolved(), config.digest(), "0",
+    row = RunRow(1, "lab-1", None, state, method, "permuted-digits", 3, 1, 0, 0, "1", config.resolved(), config.digest(), "0",
                  {}, environment, None, None, START, None, lives, None)
     return RunStanding(row, stages, recent, None, begins)
 

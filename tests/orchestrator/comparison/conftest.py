@@ -19,13 +19,13 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def learnt(engine: Engine, name: str, seed: int, rows: list[list[int]], tasks: int | None = None, method: str = "clnp",
-           group: str | None = None, split: str = "split", **benchmark: Any) -> None:
-    """A run with these counts of 300 test samples: a row for each commit. ``split`` is the digest of every task's data; the
-    rest is what the config says of the benchmark."""
+           group: str | None = None, split: str = "split", first_task: int = 1, **benchmark: Any) -> None:
+    """A run with these counts of 300 test samples: a row for each commit. ``split`` is the digest of every task's data,
+    ``first_task`` the first that has a stage; the rest is what the config says of the benchmark."""
     config = {"name": name, "benchmark": {"name": "permuted-digits", "tasks": tasks or len(rows), **benchmark}}
     driver = Driver.of_new_run(Store(engine), name=name, seed=seed, tasks=tasks or len(rows), method=method, group=group,
-                               config=config)
-    for task, row in enumerate(rows, start=1):
+                               config=config, first_task=first_task)
+    for task, row in enumerate(rows, start=first_task):
         _select(driver, task, split)
         cells = tuple(EvaluationRecord(on, correct, 300, f"{name}-{task}-{on}", correct // 3, 100)
                       for on, correct in enumerate(row, start=1))

@@ -15,6 +15,7 @@ from orchestrator.comparison.compare import compare
 from orchestrator.comparison.measured import measure
 from orchestrator.comparison.words import cautions
 from tests.orchestrator.comparison.conftest import learnt
+from workers.spec import digest_of
 
 
 def test_one_run_in_numbers(engine: Engine) -> None:
@@ -142,11 +143,12 @@ class TestAfterATask:
 
     def test_what_has_no_such_task(self, engine: Engine) -> None:
         learnt(engine, "short", 1, [[270], [240, 285]])
-        learnt(engine, "joint", 1, [[270], [240, 285]], method="joint")
+        learnt(engine, "joint", 1, [[240, 285]], tasks=2, method="joint", first_task=2, split=digest_of(["split", "split"]))
         with pytest.raises(ConfigError, match="run short has 2 tasks, and so none after which 3 are learnt"):
             compare(Reads(engine), ["short"], after_task=3)
-        with pytest.raises(ConfigError, match="run joint learns all tasks at once, so it has no network of 1 of them"):
+        with pytest.raises(ConfigError, match="run joint learns 2 tasks at once, so it has no network of 1 of them"):
             compare(Reads(engine), ["joint"], after_task=1)
+        assert [side.runs[0].counts for side in compare(Reads(engine), ["short", "joint"], after_task=2).sides] == [True, True]
 
 
 def test_runs_that_were_made_otherwise_are_told_apart(engine: Engine) -> None:

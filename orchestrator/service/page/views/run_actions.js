@@ -16,7 +16,7 @@ import { token, tokenChanges } from "../token.js";
 export function runActions(run, signal, changed) {
   const buttons = el("div", { class: "actions" }), open = el("div", { class: "requests" }), wrong = el("div", {});
   const element = el("div", {}, buttons, open, wrong);
-  let state = "";
+  let state = "", driven = false;
   const ask = async (/** @type {string} */ what, /** @type {Record<string, any>} */ body, /** @type {string} */ said) => {
     wrong.replaceChildren();
     try {
@@ -27,14 +27,15 @@ export function runActions(run, signal, changed) {
     }
     changed();
   };
-  const show = () => settle(buttons, [state, Boolean(token())], () => (token() ? [
-    state === "running" && button("Stop", () => stop(run, ask)),
-    ["stopped", "failed"].includes(state) && button("Resume", () => resume(run, state, ask)),
+  const show = () => settle(buttons, [state, driven, Boolean(token())], () => (token() ? [
+    state === "running" && driven && button("Stop", () => stop(run, ask)),
+    (["stopped", "failed"].includes(state) || (state === "running" && !driven)) && button("Resume", () => resume(run, state, ask)),
     ["running", "stopped", "failed"].includes(state) && button("Cancel", () => cancel(run, ask), true),
   ] : null));
   tokenChanges.addEventListener("change", show, { signal });
   return { element, show: (row, requests) => {
     state = row.state;
+    driven = row.driver_lives;
     show();
     const unanswered = requests.filter((request) => request.answered_at === null);
     settle(open, unanswered, () => unanswered.map((request) => el("p", { class: "note" },

@@ -14,13 +14,12 @@ import { architecture, capital, count, duration, percent, plural, points, ranges
  * @returns {import("../dom.js").Child[]}
  */
 export function stageHeader(run, stage, doing) {
-  const first = run.method === "joint" ? run.tasks : 1; // which has one stage for all tasks
   const ended = stage.trials_finished + stage.trials_failed, total = stage.trials_total;
   const step = (/** @type {number} */ task, /** @type {string} */ text, /** @type {boolean} */ there) => (there
     ? el("a", { class: "button quiet", href: links.stage(run.name, task) }, text) : null);
   return [
     el("div", { class: "title-row" }, el("h1", {}, `Task ${stage.task}`, el("span", { class: "of" }, ` of ${run.name}`)), stateBadge(stage.state),
-      el("nav", { class: "title-tools", "aria-label": "Other tasks" }, step(stage.task - 1, `‹ Task ${stage.task - 1}`, stage.task > first),
+      el("nav", { class: "title-tools", "aria-label": "Other tasks" }, step(stage.task - 1, `‹ Task ${stage.task - 1}`, stage.task > run.first_task),
         step(stage.task + 1, `Task ${stage.task + 1} ›`, stage.task < run.tasks))),
     stage.reason && el("div", { class: stage.state === "failed" ? "error" : "note" }, el("p", { class: "reason" }, stage.reason)),
     el("div", { class: "run-progress" }, progressBar(total ? ended / total : 0, "Trials ended", stage.state),
