@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from db.states import RunState, StageState
+from db.states import RunState, StageState, TrialState
 from orchestrator import api
 from orchestrator.configuration.config import Config
 from tests.orchestrator.runs import Heard, Laboratory, beat_now, small
@@ -185,3 +185,29 @@ def test_a_stop_of_a_baseline(method: str, tmp_path: Path, folder: Path, expecte
     laboratory, config = Laboratory(tmp_path), trains_long("trial", folder, method)
     stopped_in_the_middle(laboratory, config, STOPS["clnp stop"])
     assert_it_continues(laboratory, expected(method, config))
+
+
+@pytest.mark.slow
+def test_a_stop_waits_no_longer_than_it_may(tmp_path: Path) -> None:
+    """A trial that hangs while its task is loaded writes no checkpoint, and ends all the same."""
+    laboratory, misbehaviour = Laboratory(tmp_path / "laboratory"), tmp_path / "benchmark"
+    for folder in (laboratory.folder, misbehaviour):
+        folder.mkdir()
+    (misbehaviour / "hang").touch()
+    ended = threading.Event()
+
+    def stop_when_it_hangs() -> None:
+        while not ended.wait(0.05):
+            if (misbehaviour / "loaded").exists():
+                STOPS["clnp stop"](laboratory)
+                return
+
+    thread = threading.Thread(target=stop_when_it_hangs)
+    thread.start()
+    try:
+        run = laboratory.launch(trains_long("trial", misbehaviour, stop_time_limit_seconds=0.5))
+    finally:
+        ended.set()
+        thread.join()
+    assert run.state is RunState.STOPPED
+    assert [trial.state for trial in laboratory.trials("small")] == [TrialState.PENDING]

@@ -62,7 +62,7 @@ def test_a_run_can_be_stopped_by_ctrl_c(tmp_path: Path, clnp: Clnp) -> None:
 def test_a_run_can_be_stopped_by_command_and_by_sigterm_and_resumed(tmp_path: Path, clnp: Clnp) -> None:
     _endless(tmp_path)
     launched = start(tmp_path, "launch", "slow.yaml")
-    _wait_for(lambda: clnp("status", "slow", folder=tmp_path).out.startswith("Run slow is running"))
+    _wait_for(lambda: "1 running" in clnp("status", folder=tmp_path).out or "2 running" in clnp("status", folder=tmp_path).out)
     launched.send_signal(signal.SIGINT)
     launched.communicate(timeout=300)
     resumed = start(tmp_path, "resume", "slow")
