@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.pool import NullPool
 
 from clnp_core.errors import DatabaseError
 from db.columns import REVISIONS, VERSION_TABLE
 from db.failures import translated
+from db.read_only import ReadOnlyFile, is_read_only
 from db.urls import is_sqlite, resolve_url, shown
 
 WRITING = "clnp_writing"
@@ -78,7 +80,12 @@ def upgrade(url: str | URL | None = None) -> tuple[str | None, str]:
 def new_engine(address: URL, busy_timeout_seconds: float = 30.0) -> Engine:
     """An engine with this project's settings, not connected yet and not checked."""
     if is_sqlite(address):
-        engine = create_engine(address, connect_args={"timeout": busy_timeout_seconds})
+        path = Path(str(address.database))
+        if is_read_only(path):
+            file = ReadOnlyFile(path, busy_timeout_seconds)
+            engine = create_engine(address, creator=file.connect, poolclass=NullPool)
+        else:
+            engine = create_engine(address, connect_args={"timeout": busy_timeout_seconds})
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

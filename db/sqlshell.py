@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import URL, Connection
 
 from clnp_core.errors import DatabaseError
-from db.failures import translated
+from db.failures import translate, translated
+from db.read_only import ReadOnlyFile, is_read_only
 from db.session import open_database
 from db.urls import is_sqlite, resolve_url, without_secrets
 
@@ -102,8 +103,12 @@ def _on_postgresql(statement: str, connection: Connection, max_rows: int | None)
 
 
 def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:
-    file = Path(str(address.database)).as_uri()
-    connection = sqlite3.connect(f"{file}?mode=ro", uri=True, timeout=30.0)
+    path = Path(str(address.database))
+    try:
+        connection = (ReadOnlyFile(path, 30.0).connect() if is_read_only(path) else
+                      sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30.0))
+    except sqlite3.Error as error:
+        raise translate(error, address) from error
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.set_authorizer(_only_reads_this_file)
