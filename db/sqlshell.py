@@ -1,8 +1,9 @@
 """SQL that can only read: what ``clnp sql "SELECT …"`` runs.
 
 SQLite opens the file read-only and allows nothing that reaches another file or changes a setting; PostgreSQL runs one statement
-in a transaction that is READ ONLY. Neither trusts a look at the text of the statement; a look refuses, beyond that, what such a
-transaction of PostgreSQL lets pass and what reaches the server's own files and programs. Ctrl-C ends a statement at once.
+in a transaction that is READ ONLY, as the role that only reads where the user is a member of it (a superuser is). Neither
+trusts a look at the text of the statement; a look refuses, beyond that, what such a transaction of PostgreSQL lets pass: what
+reaches the server's own files and programs, ends other sessions or takes locks. Ctrl-C ends a statement at once.
 """
 
 import itertools
@@ -26,6 +27,24 @@ READS_ONLY = "`clnp sql` only reads; a run is changed by clnp's own commands"
 
 BEYOND_THE_DATABASE = frozenset({"COPY", "DO", "CALL", "LOAD"})
 """Statements that write a file or start a program on PostgreSQL's server, or can: READ ONLY does not forbid it."""
+
+ACTING_STATEMENTS = frozenset({"LOCK", "CHECKPOINT", "NOTIFY"})
+"""Statements that a READ ONLY transaction allows although they read nothing."""
+
+ACTING_FUNCTIONS = re.compile(r"""
+    \b(lo_\w+ | loread | lowrite                                          # large objects, and files of the server
+    | pg_read_(binary_)?file | pg_stat_file | pg_ls_\w+ | pg_file_\w+     # files of the server
+    | pg_terminate_backend | pg_cancel_backend | pg_log_\w+               # other sessions
+    | pg_(try_)?advisory_\w+ | pg_export_snapshot | pg_notify             # locks, and what others wait for
+    | pg_reload_conf | pg_rotate_logfile\w* | pg_promote | pg_switch_wal | pg_create_\w+ | pg_drop_\w+ | pg_backup_\w+
+    | pg_(start|stop)_backup | pg_wal_replay_\w+ | pg_logical_\w+ | pg_replication_\w+ | pg_stat_reset\w*   # the server
+    | set_config | dblink\w* | (query|cursor|table|schema|database)_to_xml\w*   # ways round what is refused here
+    )\b | u&\s*"                                                          # an identifier in escapes could be any of these
+    """, re.IGNORECASE | re.VERBOSE)
+"""Functions that act although a transaction is READ ONLY. The server itself refuses those that the role may not call."""
+
+READING_ROLE = "pg_read_all_data"
+"""A role that every server from PostgreSQL 14 on has: it reads all tables, and is allowed nothing else."""
 
 TELLING_PRAGMAS = frozenset({"foreign_key_check", "foreign_key_list", "index_info", "index_list", "index_xinfo",
                              "integrity_check", "quick_check", "table_info", "table_list", "table_xinfo"})
@@ -61,6 +80,10 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
     word = first_word(statement)
     if not is_sqlite(address) and word in BEYOND_THE_DATABASE:
         raise DatabaseError(f"the statement was refused: {word} can reach files and programs of the server", READS_ONLY)
+    if not is_sqlite(address):
+        acting = ACTING_FUNCTIONS.search(statement)
+        if word in ACTING_STATEMENTS or acting:
+            raise DatabaseError(f"the statement was refused: {acting[0] if acting else word} acts on the server", READS_ONLY)
     engine = open_database(address)
     try:
         if is_sqlite(address):
@@ -92,6 +115,7 @@ def first_word(statement: str) -> str:
 def _on_postgresql(statement: str, connection: Connection, max_rows: int | None) -> SqlResult:
     cursor: Any = connection.connection.cursor()
     cursor.execute("SET TRANSACTION READ ONLY")
+    _become_reader(cursor, connection.dialect.loaded_dbapi.Error)
     try:
         # The extended protocol (prepare) takes one statement only: a COMMIT cannot be slipped in before a write.
         cursor.execute(statement, prepare=True)
@@ -100,6 +124,20 @@ def _on_postgresql(statement: str, connection: Connection, max_rows: int | None)
         raise _refused(error, connection.engine.url) from error
     finally:
         connection.invalidate()  # a session setting of the statement must not outlive it
+
+
+def _become_reader(cursor: Any, error: type[Exception]) -> None:
+    """Be :data:`READING_ROLE` for the rest of the transaction, where the user may. Tables are found as before."""
+    cursor.execute("SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')", [READING_ROLE])
+    if cursor.fetchone() is None:
+        return
+    cursor.execute("SAVEPOINT before_role")
+    try:
+        cursor.execute("SELECT set_config('search_path', array_to_string(ARRAY("
+                       "SELECT quote_ident(name) FROM unnest(current_schemas(false)) AS name), ', '), true)")
+        cursor.execute(f"SET LOCAL ROLE {READING_ROLE}")
+    except error:  # a member that may not become it
+        cursor.execute("ROLLBACK TO SAVEPOINT before_role")
 
 
 def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:

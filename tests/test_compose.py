@@ -1,6 +1,9 @@
 """docker-compose.yml: valid by the Compose specification's own schema, and what no schema can say."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,13 @@ import jsonschema
 import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
+from sqlalchemy import make_url
+
+from db.session import open_database
+from db.sqlshell import READING_ROLE, run_sql
+from tests.db.conftest import server
+
+__all__ = ["server"]
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -90,6 +100,26 @@ def test_named_volumes_are_declared_and_every_one_is_used() -> None:
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert {name for name in used if re.fullmatch(r"\w+", name)} == set(COMPOSE["volumes"])
     assert SERVICES["mirror"]["volumes"] == SERVICES["dashboard"]["volumes"] == ["mirror:/mirror"]
+
+
+def test_the_user_of_the_database_is_no_superuser(server: tuple[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script that makes it, run against a real server."""
+    if shutil.which("psql") is None:
+        pytest.skip("psql is not installed")
+    address = make_url(server[0])
+    (config,) = SERVICES["postgres"]["configs"]
+    script = COMPOSE["configs"][config["source"]]["content"].replace("$$", "$")
+    assert config["target"].startswith("/docker-entrypoint-initdb.d/") and config["target"].endswith(".sh")
+    made = subprocess.run(["sh", "-e"], input=script, text=True, capture_output=True, check=False, timeout=60, env={
+        **os.environ, "PGHOST": str(address.query["host"]), "POSTGRES_PASSWORD": "it's"})
+    assert made.returncode == 0, made.stderr
+    own = address.set(username="clnp", password="it's", database="clnp").render_as_string(hide_password=False)
+    open_database(own, create=True).dispose()
+    assert run_sql("SELECT rolsuper FROM pg_roles WHERE rolname = session_user", own).rows == ((False,),)
+    assert run_sql("SELECT current_user, count(*) FROM clnp_v_runs", own).rows == ((READING_ROLE, 0),)
+    passwords = run_sql("SELECT rolname FROM pg_authid WHERE rolpassword IS NOT NULL", address.set(database="clnp")).rows
+    assert passwords == (("clnp",),)
+    assert "POSTGRES_USER" not in SERVICES["postgres"]["environment"]
 
 
 def test_only_what_everybody_needs_starts_by_itself() -> None:

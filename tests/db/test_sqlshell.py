@@ -1,6 +1,7 @@
 """SQL that can only read, whatever it tries."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, make_url, text
 
 from clnp_core.errors import DatabaseError
 from db.reads import Reads
-from db.sqlshell import READS_ONLY, TABLES, distinct, first_word, run_sql
+from db.sqlshell import READING_ROLE, READS_ONLY, TABLES, distinct, first_word, run_sql
 from tests.db.builders import Driver
 
 WRITES = [
@@ -106,6 +108,47 @@ def test_no_file_and_no_program_of_the_server_is_reached(driver: Driver, url: st
             run_sql(statement, url)
         assert caught.value.hint == READS_ONLY
     assert not made.exists()
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("statement", [
+    "SELECT lo_export(lo_import('/etc/hostname'), '/tmp/x')", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+    "SELECT pg_catalog . \"pg_cancel_backend\" (1)", "LOCK TABLE clnp_runs", "SELECT PG_Advisory_Lock(1)", "CHECKPOINT",
+    "SELECT query_to_xml('select 1', true, true, '')", "SELECT set_config('role', 'postgres', true)",
+    "SELECT U&\"lo\\005fexport\"(1, 'x')", "EXPLAIN ANALYZE SELECT pg_read_file('/etc/passwd')", "NOTIFY x"])
+def test_nothing_acts_on_the_server(driver: Driver, url: str, statement: str) -> None:
+    with pytest.raises(DatabaseError, match=r"the statement was refused: .* acts on the server") as caught:
+        run_sql(statement, url)
+    assert caught.value.hint == READS_ONLY
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_a_superuser_reads_as_a_role_that_may_only_read(
+        driver: Driver, engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_sql("SELECT session_user <> current_user, current_user", url).rows == ((True, READING_ROLE),)
+    monkeypatch.setattr("db.sqlshell.ACTING_FUNCTIONS", re.compile("$x"))  # the server refuses what a look would miss
+    for statement in ("SELECT lo_export(1, '/tmp/x')", "SELECT pg_read_file('/etc/hostname')", "SELECT pg_reload_conf()"):
+        with pytest.raises(DatabaseError, match="permission denied"):
+            run_sql(statement, url)
+    with engine.connect() as other:
+        pid = other.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with pytest.raises(DatabaseError, match=r"must be a|permission denied"):
+            run_sql(f"SELECT pg_terminate_backend({pid})", url)
+        assert other.execute(text("SELECT 1")).scalar_one() == 1
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_one_without_that_role_reads_as_itself(driver: Driver, url: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        for statement in ("CREATE ROLE clnp_plain LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO clnp_plain"):
+            connection.execute(text(statement))
+    try:
+        plain = make_url(url).set(username="clnp_plain").render_as_string(hide_password=False)
+        assert run_sql("SELECT run, current_user FROM clnp_v_runs", plain).rows == (("demo", "clnp_plain"),)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DROP OWNED BY clnp_plain"))
+            connection.execute(text("DROP ROLE clnp_plain"))
 
 
 @pytest.mark.parametrize(("statement", "word"), [
