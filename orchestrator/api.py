@@ -10,6 +10,10 @@ the artifact store, None for :func:`storage_root`. docs/tutorial.md shows all of
 tables without handles.
 """
 
+from orchestrator.origin import check_packages
+
+__checked__ = check_packages()  # before the first of them is imported
+
 from orchestrator.configuration.config import Config
 from orchestrator.console.plain import ConsoleProgress
 from orchestrator.handles.commit import Commit

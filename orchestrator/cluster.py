@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import Any
 
 from clnp_core.errors import ClnpError, ConfigError, RunFailedError
 from orchestrator.configuration.config import Config
+from orchestrator.detached.python import ROOT, root_comes_first
+from workers import user_code
 from workers.files import is_bucket
 
 REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
@@ -61,6 +63,7 @@ def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
     import ray
 
     if ray.is_initialized():
+        _refuse_files_in_the_way()
         yield _offer(config, "the connected cluster")
         return
     address = os.environ.get("RAY_ADDRESS", "")
@@ -74,7 +77,9 @@ def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
                 ray.init(address=address, runtime_env=_runtime_environment(shipped, storage), log_to_driver=False,
                          logging_level=logging.ERROR)
             else:
-                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                os.environ[user_code.FOLDERS] = _folder_of_script()
+                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+                         job_config=_job_config())
     except ClnpError:
         _remove(shipped)
         raise
@@ -91,6 +96,42 @@ def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
     finally:
         ray.shutdown()
         _remove(shipped)
+
+
+def _job_config() -> Any:
+    """A job whose workers find modules as this process does. Ray would put the working folder and that of the script before
+    everything else on their path, so that a file ``queue.py`` there would be taken for Python's own."""
+    from ray.job_config import JobConfig
+
+    class OnlyOurs(list[str]):
+        """The folders that Ray puts first on the workers' path; it adds the others with :meth:`extend`."""
+
+        def extend(self, folders: Iterable[str]) -> None:
+            """Leave out what Ray adds. :func:`workers.user_code.search_working_folder` searches it last."""
+
+    job = JobConfig()
+    job._py_driver_sys_path = OnlyOurs([str(ROOT)] if root_comes_first() else [])
+    return job
+
+
+def _folder_of_script() -> str:
+    """The folder of the program that this process runs, if it searches it for modules; a console command's does not count."""
+    folder = Path(sys.argv[0]).resolve().parent if sys.argv and sys.argv[0] else None
+    searched = folder is not None and str(folder) in sys.path and folder != Path(sys.executable).parent
+    return str(folder) if searched else ""
+
+
+def _refuse_files_in_the_way() -> None:
+    """Of a connection that somebody else made: its workers search the working folder before everything else.
+
+    Raises:
+        ConfigError: a file there has the name of one of our packages.
+    """
+    for name in user_code.PACKAGES[:2]:
+        found = user_code.file_of(name, [Path.cwd()])
+        if found is not None and found.resolve() != user_code.ROOT / name / "__init__.py":
+            raise ConfigError(f"{found} would be imported by the workers in place of clnp's own package {name!r}",
+                              "rename it, or start in another folder")
 
 
 def _knock(address: str) -> None:
@@ -128,7 +169,7 @@ def quiet_environment() -> None:
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0",
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_COLOR_PREFIX": "0",
                 "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
                 "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of a whole sweep, which no one reads: the database is the only truth
                 "TUNE_MAX_PENDING_TRIALS_PG": "16",  # asked for beyond those that run: what makes a cluster grow
@@ -165,9 +206,11 @@ def _stage_code(folder: Path, benchmark: str) -> None:
     """Copy what a worker imports into one folder: Ray ships it and puts it first on the workers' path."""
     packages = ["clnp_core", "workers"]
     if ":" in benchmark:
-        packages.append(benchmark.partition(":")[0].split(".")[0])
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+        own = benchmark.partition(":")[0].split(".")[0]
+        if own in user_code.PACKAGES:
+            raise ConfigError(f"benchmark {benchmark!r} is named like clnp's own package {own!r}", "rename its module")
+        packages.append(own)
+        user_code.search_working_folder()
     for name in packages:
         spec = importlib.util.find_spec(name)
         if spec is None or not (spec.origin or spec.submodule_search_locations):

@@ -99,6 +99,18 @@ def job_outputs(storage: str, run: str, task: int | None) -> list[JobOutput]:
     return [JobOutput(name, size) for name, size in names if "/" not in name and "-" in name]
 
 
+def read_job_output(storage: str, run: str, task: int | None, name: str) -> str:
+    """What one of :func:`job_outputs` printed; nothing where it has been removed since.
+
+    Raises:
+        ArtifactError: the store cannot be read.
+    """
+    try:
+        return _read(open_files(storage), file_of(run, task, name))
+    except FileNotFoundError:
+        return ""
+
+
 def _has_only_begun(files: Files, file: Stored) -> bool:
     """Whether there is nothing but the heading: the job's process was ended right after its result, before it tidied up."""
     return file.size_bytes < SHORT_BYTES and all(line.startswith(HEADING) for line in _read(files, file.name).splitlines())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from clnp_core.errors import ClnpError, RunFailedError
+from orchestrator.text.output import printable
 
 ASK_EVERY_SECONDS = 2.0
 LOST_AFTER_SECONDS = 20.0
@@ -106,5 +107,5 @@ def _end_by_force(error: ClnpError, let_go: Callable[[], None]) -> None:
     with contextlib.suppress(Exception):
         let_go()
     with contextlib.suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), f"error: {error.message}\nhint: {error.hint}\n".encode())
+        os.write(sys.stderr.fileno(), printable(f"error: {error.message}\nhint: {error.hint}\n").encode())
     os._exit(error.exit_code)

@@ -90,6 +90,11 @@ class Output:
             self._open(what)
             self._redirect()
 
+    @property
+    def shown(self) -> str | None:
+        """Where what is printed will be found; None where it cannot be kept."""
+        return None if self._file is None else open_files(self._place.storage).shown(self._name)
+
     def look(self) -> None:
         """Between two reports: what has grown too long is cut off here."""
         if self._file is None or self._cut:

@@ -17,7 +17,7 @@ import ray
 from ray.experimental import internal_kv
 
 from clnp_core.errors import ClnpError, RunFailedError
-from workers import output
+from workers import output, user_code
 from workers.gpu_memory import too_little
 from workers.stop_request import StoppedError, listen
 
@@ -60,6 +60,7 @@ class Submitted:
     start: "Callable[[], ray.ObjectRef[Any]]"
     time_limit_seconds: float | None
     can_stop: bool = False
+    place: output.Place | None = None
     reference: "ray.ObjectRef[Any]" = field(init=False)
     began: float = field(init=False)
     retries_left: int = JOB_RETRIES
@@ -86,7 +87,7 @@ def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: fl
     """
     remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
     return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, place, stop_key, job, *arguments),
-                     time_limit_seconds, stop_key is not None)
+                     time_limit_seconds, stop_key is not None, place)
 
 
 def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callable[[], bool] = lambda: True) -> Any:
@@ -123,10 +124,17 @@ def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callabl
                 submitted.again()
                 continue
             raise RunFailedError(f"a worker failed: {_reason(error)}",
-                                 "see Ray's logs on that machine; resume the run to try again") from error
+                                 f"{_where_to_look(submitted.place)}; resume the run to try again") from error
         if isinstance(outcome, Refused):
             raise outcome.error
         return outcome
+
+
+def _where_to_look(place: output.Place | None) -> str:
+    """Where the words of a job whose worker died are found."""
+    if place is None or place.task is None:
+        return "see Ray's logs on that machine"
+    return f"`clnp logs {place.run} --task {place.task}` shows what the job printed, Ray's logs on that machine the rest"
 
 
 def _reason(error: ray.exceptions.RayError) -> str:
@@ -135,6 +143,13 @@ def _reason(error: ray.exceptions.RayError) -> str:
     if isinstance(cause, Exception):
         return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+def _name_log(error: ClnpError, kept: output.Output | None) -> None:
+    """The hint also says where the traceback is kept."""
+    shown = None if kept is None else kept.shown
+    if shown is not None:
+        error.hint = f"{error.hint}; the traceback is in {shown}"
 
 
 def _guarded(time_limit_seconds: float | None, place: output.Place | None, stop_key: str | None, job: Callable[..., Result],
@@ -149,8 +164,15 @@ def _guarded(time_limit_seconds: float | None, place: output.Place | None, stop_
         return Refused(stopped)
     except ClnpError as error:
         if error.__cause__ is not None:
-            traceback.print_exc()  # where in a user's own code it went wrong
+            user_code.print_traceback(error)
+            _name_log(error, kept)
         return Refused(error)
+    except SystemExit as error:  # nothing that is worth another attempt
+        traceback.print_exc()
+        failure = RunFailedError(f"the job {job.__name__} ended its process: {user_code.summary(error)}",
+                                 "see what calls sys.exit; then resume the run to try again")
+        _name_log(failure, kept)
+        return Refused(user_code.with_traceback(failure, error))
     except Exception as error:
         traceback.print_exc()
         memory = too_little(error)

@@ -4,18 +4,16 @@ A benchmark is any object with :class:`Benchmark`'s two members. Tasks are resid
 loaded once per process, so no loader stands between the data and the arithmetic.
 """
 
-import importlib
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import cast
 
 import torch
 
 from clnp_core.errors import ClnpError, ConfigError, DataError
+from workers import user_code
 from workers.conversion import plain_inputs, plain_labels, whole_number
 from workers.datasets import data_folder
 from workers.origin import Origin
@@ -39,23 +37,32 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
     if ":" not in spec.name:
         raise ConfigError(f"there is no benchmark {spec.name!r}",
                           f"built in are {', '.join(sorted(BUILT_IN))}; your own is named module:callable")
-    module, _, name = spec.name.partition(":")
-    if str(Path.cwd()) not in sys.path:  # a console command has its own folder there, not the user's
-        sys.path.insert(0, str(Path.cwd()))
     try:
         with _torch_as_it_was():
-            factory = getattr(importlib.import_module(module), name)
+            factory = user_code.load(spec.name)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"benchmark {spec.name!r} cannot be imported: {error}",
-                          "start clnp in the folder that holds the module, or install it on every worker") from error
+        raise user_code.with_traceback(
+            ConfigError(f"benchmark {spec.name!r} cannot be imported: {error}", user_code.name_taken(spec.name, error) or
+                        "start clnp in the folder that holds the module, or install it on every worker"), error) from error
+    except (ClnpError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a module may also end the process
+        raise _failed(spec, "cannot be imported", error,
+                      "import its module by hand with `python -c`, and mend what it says") from error
     try:
         with _torch_as_it_was():
             return cast(Benchmark, factory(seed=spec.seed, **spec.params))
-    except ClnpError:
+    except (ClnpError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise DataError(f"benchmark {spec.name!r} failed to load: {type(error).__name__}: {error}",
-                        "call it by hand with the same seed and params, and mend what it says") from error
+    except BaseException as error:
+        raise _failed(spec, "failed to load", error,
+                      "call it by hand with the same seed and params, and mend what it says") from error
+
+
+def _failed(spec: BenchmarkSpec, what: str, error: BaseException, hint: str) -> DataError:
+    """What a benchmark of a user's own raised, or said as it asked for the end of the process, as an error of its data."""
+    return user_code.with_traceback(DataError(f"benchmark {spec.name!r} {what}: {user_code.summary(error)}",
+                                              user_code.name_taken(spec.name, error) or hint), error)
 
 
 def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
@@ -126,7 +133,13 @@ class _Hashable:
 @lru_cache(maxsize=1)
 def _benchmark(key: _Hashable) -> Benchmark:
     benchmark = load_benchmark(key.spec)
-    tasks = getattr(benchmark, "tasks", "missing")
+    try:
+        tasks = getattr(benchmark, "tasks", "missing")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _failed(key.spec, "failed at its member tasks", error,
+                      "read that member by hand, and mend what it says") from error
     if (tasks is not None and whole_number(tasks) is None) or not callable(getattr(benchmark, "task", None)):
         raise DataError(f"benchmark {key.spec.name!r} is no sequence of tasks: its member tasks is {tasks!r}",
                         "it needs tasks, a whole number or None, and a method task(number)")
@@ -165,11 +178,11 @@ def _task(key: _Hashable, number: int) -> TaskData:
     try:
         with _torch_as_it_was():
             data = benchmark.task(number)
-    except ClnpError:
+    except (ClnpError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise DataError(f"benchmark {key.spec.name!r} failed at task {number}: {type(error).__name__}: {error}",
-                        "call its task() by hand with that number, and mend what it says") from error
+    except BaseException as error:
+        raise _failed(key.spec, f"failed at task {number}", error,
+                      "call its task() by hand with that number, and mend what it says") from error
     if not isinstance(data, TaskData):
         raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
                         "task() returns a workers.tasks.TaskData")

@@ -18,7 +18,7 @@ import ray
 from ray import tune
 
 from clnp_core.errors import ClnpError
-from workers import jobs, output
+from workers import jobs, output, user_code
 from workers.environment import host_name
 from workers.epochs import Epoch
 from workers.gpu_memory import too_little
@@ -137,9 +137,11 @@ class Pack(tune.Trainable):
             faulthandler.cancel_dump_traceback_later()
         except ClnpError as error:
             if error.__cause__ is not None:
-                traceback.print_exc()  # where in a user's own code it went wrong
+                user_code.print_traceback(error)
+                if self._output is not None and self._output.shown is not None:
+                    error.hint = f"{error.hint}; the traceback is in {self._output.shown}"
             return self._all_ended(members, "error", str(error))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             traceback.print_exc()
             return self._all_ended(members, "error", str(too_little(error) or f"{type(error).__name__}: {error}"))
         return self._report(members)

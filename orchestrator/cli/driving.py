@@ -1,11 +1,9 @@
 """Commands that drive a run: launch, resume, fork."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,7 +13,7 @@ from db.states import RunState, StageState, TrialState, resumed_in
 from orchestrator.cli import groups
 from orchestrator.cli.failures import INTERRUPTED, Interrupted, UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
-from orchestrator.text.output import note, say, say_json
+from orchestrator.text.output import Lines, note, results_apart, say, say_json
 from orchestrator.text.words import plural, ranges
 
 if TYPE_CHECKING:
@@ -63,7 +61,6 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
     CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
     run can be resumed. With several seeds in CONFIG there is a run for each, and all are driven side by side.
     """
-    import_from_here()
     if dry_run:
         from orchestrator.cli import dry_run as plan_of
 
@@ -75,7 +72,8 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
     from orchestrator import api
     from orchestrator.launching import built
 
-    loaded = built(config, name, overrides)
+    with _prints_of_config(telling):
+        loaded = built(config, name, overrides)
     if loaded.seeds is not None:
         return groups.launch(settings, loaded, name, telling, hooks, as_json)
     ending = Ending()
@@ -100,7 +98,6 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
     Finished trials are never trained again. Progress goes to standard error, the results to standard output. RUN may be a
     group: all its runs that are not over go on, side by side.
     """
-    import_from_here()
     check_storage()
     if groups.is_group(settings, run):
         flags = ["--retry-failed"] * retry_failed + ["--accept-environment"] * accept_environment
@@ -134,7 +131,6 @@ def fork(settings: Settings, run: str, task: int, name: str | None, overrides: t
 
     RUN itself is left as it is. What was trained already for the same trials is taken over and not trained again.
     """
-    import_from_here()
     check_storage()
     from orchestrator import api
 
@@ -148,17 +144,24 @@ def fork(settings: Settings, run: str, task: int, name: str | None, overrides: t
     return _finish(settings, forked, ending, as_json)
 
 
-def import_from_here() -> None:
-    """A benchmark of one's own is imported from the working folder, as with ``python -m``."""
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+@contextmanager
+def _prints_of_config(telling: str) -> Iterator[None]:
+    """What a network of the user's own prints while it is read is an event where standard error holds lines of JSON."""
+    if telling != "json":
+        yield
+        return
+    from orchestrator.console.json_lines import JsonProgress
+
+    with results_apart(Lines(JsonProgress().notice)):
+        yield
 
 
 @contextmanager
 def _told_how_to_go_on(ending: Ending, progress: "Progress") -> Iterator[None]:
     """A run that had begun when an error or a second Ctrl-C ended its driver is there to be resumed: say so."""
     try:
-        yield
+        with results_apart(Lines(progress.notice)):  # Ray's own lines, for instance of a worker that died
+            yield
     except KeyboardInterrupt:
         if ending.run:
             raise Interrupted(f"run {ending.run} was interrupted",

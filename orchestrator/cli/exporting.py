@@ -36,12 +36,10 @@ def export(settings: Settings, run: str, task: int, output: str | None, form: st
     and held against the committed network on all validation and test samples; nothing appears before that.
     """
     check_storage()
-    from orchestrator.cli.driving import import_from_here
     from orchestrator.exporting.export import export_task
     from orchestrator.exporting.model_files import ModelFormat
     from orchestrator.place import Place
 
-    import_from_here()
     formats = tuple(ModelFormat) if form == ALL else (ModelFormat(form),)
     exported = export_task(Place.of(settings.url), run, task, output, formats=formats, from_commit=from_commit)
     if as_json:

@@ -3,7 +3,6 @@
 import difflib
 import os
 import re
-import sys
 import tempfile
 import traceback
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import click
 
 from clnp_core.errors import ClnpError
+from orchestrator.text.output import note
 
 INTERNAL = 1
 USAGE = 2
@@ -98,7 +98,7 @@ def of_anything(error: BaseException, arguments: Iterable[str] = ()) -> Failure:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     text = without_passwords("".join(traceback.format_exception(error)), arguments)
     if os.environ.get(DEBUG_VARIABLE):
-        print(text, end="", file=sys.stderr)
+        note(text.rstrip("\n"))
         return Failure(f"an unforeseen {what}", "please report it with the traceback above", INTERNAL)
     try:
         with tempfile.NamedTemporaryFile("w", prefix="clnp-traceback-", suffix=".txt", delete=False,

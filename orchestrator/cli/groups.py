@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.options import Settings, reading
+from orchestrator.cli.options import Settings, is_verbose, reading
 from orchestrator.groups.standing import COLUMNS, Standing
-from orchestrator.text.output import paragraph, say, say_json, terminal_width
+from orchestrator.text.output import Lines, paragraph, results_apart, say, say_json, terminal_width
 from orchestrator.text.table import render
 from orchestrator.text.words import plural
 
@@ -29,7 +29,9 @@ def launch(settings: Settings, config: "Config", name: str | None, telling: str,
     from orchestrator.place import Place
 
     told = listening(telling, hooks)
-    return _finish(settings, launch_group(Place.of(settings.url), config, name, told, hook_options(hooks)), as_json)
+    with results_apart(Lines(told.notice)):
+        ending = launch_group(Place.of(settings.url), config, name, told, hook_options(hooks))
+    return _finish(settings, ending, as_json)
 
 
 def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, hooks: Sequence[str], as_json: bool) -> int:
@@ -38,7 +40,9 @@ def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, h
     from orchestrator.place import Place
 
     told = listening(telling, hooks)
-    return _finish(settings, resume_group(Place.of(settings.url), group, told, [*flags, *hook_options(hooks)]), as_json)
+    with results_apart(Lines(told.notice)):
+        ending = resume_group(Place.of(settings.url), group, told, [*flags, *hook_options(hooks)])
+    return _finish(settings, ending, as_json)
 
 
 def show(settings: Settings, group: str, as_json: bool) -> None:
@@ -106,8 +110,8 @@ def listening(telling: str, hooks: Sequence[str]) -> "Telling":
 
 
 def hook_options(hooks: Sequence[str]) -> list[str]:
-    """What the drivers of a group are told of hooks."""
-    return [word for target in hooks for word in ("--hook", target)]
+    """What the drivers of a group are told of hooks, and of ``-v``."""
+    return [*(word for target in hooks for word in ("--hook", target)), *(["-v"] if is_verbose() else [])]
 
 
 def _finish(settings: Settings, ending: "GroupEnding", as_json: bool) -> int:

@@ -22,9 +22,7 @@ def verify(settings: Settings, run: str, as_json: bool) -> None:
     """
     check_storage()
     from orchestrator import api
-    from orchestrator.cli.driving import import_from_here
 
-    import_from_here()
     verified = api.verify(run, url=settings.url)
     if as_json:
         say_json({"run": run, "verified": True, "commits": verified})

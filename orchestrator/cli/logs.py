@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Line = TypeVar("Line")
 
+LINES_OF_JOB = 100
+"""So many lines of what a job printed are shown unless --lines says otherwise: the last ones."""
+
 FOLLOW_SECONDS = 1.0
 """Between two looks at what is followed."""
 
@@ -39,6 +42,7 @@ def logs(settings: Settings, run: str, task: int | None, trial: int | None, foll
          as_json: bool) -> None:
     """Show what happened to RUN, with times in UTC.
 
+    With --task: also what the jobs between the trials of that task printed, tracebacks of your own code among it.
     With --trial: the attempts at that trial, its epochs, and everything that its process wrote to standard output and
     standard error while it trained. With --follow and --json, every line is a JSON document of its own.
     """
@@ -64,7 +68,7 @@ def _show_run(reads: "Reads", storage: str, run: str, task: int | None, follow: 
     seen = events[-1].id if events else 0
     events = list(_last([event for event in events if _is_of(event, task)], lines))
     if as_json and not follow:
-        say_json({"run": run, "task": task, "events": events, "output_of_jobs": _job_outputs(storage, run, task)})
+        say_json({"run": run, "task": task, "events": events, "output_of_jobs": _job_outputs(storage, run, task, lines)})
         return
     _tell(events, as_json)
     while follow:
@@ -76,8 +80,9 @@ def _show_run(reads: "Reads", storage: str, run: str, task: int | None, follow: 
             return
         time.sleep(FOLLOW_SECONDS)
     if not as_json and task is not None:
-        for job in _job_outputs(storage, run, task):
+        for job in _job_outputs(storage, run, task, LINES_OF_JOB if lines is None else lines):
             say(f"printed by a job: {job['file']} ({bytes_text(job['size_bytes'])})")
+            _tell_printed(_lines(job["output"]), as_json)
 
 
 def _show_trial(reads: "Reads", storage: str, row: "TrialRow", follow: bool, lines: int | None, as_json: bool) -> None:
@@ -151,13 +156,14 @@ def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
         return None, f"{error.message}: {error.hint}"
 
 
-def _job_outputs(storage: str, run: str, task: int | None) -> list[dict[str, Any]]:
-    """Files of what jobs between the trials printed."""
-    from orchestrator.trial_output import job_outputs
+def _job_outputs(storage: str, run: str, task: int | None, lines: int | None) -> list[dict[str, Any]]:
+    """What jobs between the trials printed, with their files: the last lines of each, or all."""
+    from orchestrator.trial_output import job_outputs, read_job_output
     from workers.files import open_files
     from workers.output import file_of
 
-    return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes}
+    return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes,
+             "output": "\n".join(_last(_lines(read_job_output(storage, run, task, job.name)), lines))}
             for job in job_outputs(storage, run, task)]
 
 

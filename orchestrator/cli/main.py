@@ -17,6 +17,10 @@ from dataclasses import replace
 
 import click
 
+from orchestrator.origin import check_packages
+
+__checked__ = check_packages()  # before the first of them is imported
+
 from clnp_core.errors import ClnpError
 from orchestrator.cli.failures import (
     BROKEN_PIPE,
@@ -30,7 +34,7 @@ from orchestrator.cli.failures import (
     of_os,
     without_passwords,
 )
-from orchestrator.text.output import note, say_json
+from orchestrator.text.output import note, results, say_json, take_standard_output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,9 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Greek still gets its table
+    if arguments is None:
+        take_standard_output()
     try:
         code = _run(argv)
-        sys.stdout.flush()
+        results().flush()
+        if arguments is None:
+            sys.stdout = sys.stderr  # what is printed while the process ends belongs to no result
         return code
     except BrokenPipeError:
         _let_go_of_stdout()
@@ -81,7 +89,7 @@ def _run(argv: list[str]) -> int:
         return _tell(Failure("interrupted", "what is recorded is safe; `clnp status` shows what can be resumed", INTERRUPTED),
                      argv)
     except ClnpError as error:
-        return _tell(of_clnp(error), argv)
+        return _tell(of_clnp(error), argv, getattr(error, "__notes__", ()))
     except click.ClickException as error:
         return _tell(of_click(error, command), argv)
     except BrokenPipeError:
@@ -97,10 +105,23 @@ def _unreadable(word: str) -> bool:
     return "\0" in word or any("\ud800" <= char <= "\udfff" for char in word)
 
 
-def _tell(failure: Failure, argv: Sequence[str]) -> int:
-    """The error, as the command line asked for it: ``--json`` may stand anywhere before a ``--``. A password is never told."""
-    failure = replace(failure, message=without_passwords(failure.message, argv), hint=without_passwords(failure.hint, argv))
+def _tell(failure: Failure, argv: Sequence[str], tracebacks: Sequence[str] = ()) -> int:
+    """The error, as the command line asked for it: ``--json`` and ``-v`` may stand anywhere before a ``--``. A password is
+    never told.
+
+    Args:
+        failure: the error.
+        argv: the command line.
+        tracebacks: of a user's own code, which ``-v`` shows.
+    """
     words = argv[:argv.index("--")] if "--" in argv else argv
+    if tracebacks and not {"-v", "--verbose"} & {*words}:
+        shown = "it" if "the traceback" in failure.hint else "the traceback"
+        failure = replace(failure, hint=f"{failure.hint}; -v shows {shown}")
+    failure = replace(failure, message=without_passwords(failure.message, argv), hint=without_passwords(failure.hint, argv))
+    if {"-v", "--verbose"} & {*words}:
+        for text in tracebacks:
+            note(without_passwords(text, argv))
     if "--json" in words:
         say_json({"error": failure})
     else:
@@ -126,6 +147,6 @@ def _open_what_is_closed() -> None:
 def _let_go_of_stdout() -> None:
     """Nobody reads it any more: what Python flushes at its end must go somewhere."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), results().fileno())
     except (OSError, ValueError):
         return

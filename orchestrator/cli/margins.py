@@ -69,11 +69,9 @@ def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | No
 def _kept_weights(reads: "Reads", run: str) -> "KeptWeights":
     """Torch is imported here."""
     check_storage()
-    from orchestrator.cli.driving import import_from_here
     from orchestrator.place import storage_root
     from orchestrator.what_if.kept_weights import KeptWeights
 
-    import_from_here()
     return KeptWeights(reads, run, storage_root(), note)
 
 

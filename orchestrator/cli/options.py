@@ -1,5 +1,6 @@
 """What commands share: the settings said before them, options that several have, and groups that help with a typo."""
 
+import functools
 import os
 import re
 import shlex
@@ -7,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from clnp_core.errors import ConfigError, DatabaseError
 from orchestrator.cli.failures import UsageProblem, nearest
 from orchestrator.text.formats import Format
+from orchestrator.text.output import results_apart
 
 if TYPE_CHECKING:
     from db.reads import Reads
@@ -24,6 +26,9 @@ MAX_COUNT = 2**31 - 1
 
 BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[^/@]+")
 """What the libraries take for the name of a bucket, or of an access point."""
+
+VERBOSE = "orchestrator.cli.verbose"
+"""Where click keeps whether ``-v`` was given."""
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -52,9 +57,28 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _remember_verbose(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    context.meta[VERBOSE] = wanted
+
+
+def is_verbose() -> bool:
+    """Whether the command that runs was given ``-v``."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(VERBOSE))
+
+
 def as_json_option(command: AnyFunction) -> AnyFunction:
-    """``--json``, which every command has."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, errors too.")(command)
+    """``--json`` and ``-v``, which every command has. While it runs, standard output is its own: what anything else prints
+    goes to standard error."""
+    @functools.wraps(command)
+    def alone(*arguments: Any, **options: Any) -> Any:
+        with results_apart():
+            return command(*arguments, **options)
+
+    verbose = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_remember_verbose,
+                           help="Show the traceback of an error in code of your own at once.")
+    as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, errors too.")
+    return as_json(verbose(cast(AnyFunction, alone)))
 
 
 def command_line(arguments: Sequence[str], name: str) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.driving import import_from_here, telling_options
+from orchestrator.cli.driving import telling_options
 from orchestrator.cli.failures import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
-from orchestrator.text.output import note, plain, say, say_json, terminal_width
+from orchestrator.text.output import Lines, note, plain, results_apart, say, say_json, terminal_width
 from orchestrator.text.table import Column, number, render
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
     again, so the command may be interrupted and repeated.
     """
-    import_from_here()
     check_storage()
     from orchestrator.cli.groups import hook_options, listening
     from orchestrator.comparison.compare import compare
@@ -82,7 +81,9 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     if not only_write:
         planned(place, wanted)  # refuses settings and names before a folder is made
         prepare_folder(folder, wanted.name, FILES)
-        codes = make(place, wanted.configs, listening(telling, hooks), at_once, hook_options(hooks))
+        told = listening(telling, hooks)
+        with results_apart(Lines(told.notice)):
+            codes = make(place, wanted.configs, told, at_once, hook_options(hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
             note("stopped; the same command goes on")

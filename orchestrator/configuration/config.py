@@ -186,7 +186,10 @@ class Config(Section):
         try:
             return cls.model_validate(reading.values, context=context)
         except ValidationError as error:
-            raise explain(error, cls, source, overridden) from None
+            failure = explain(error, cls, source, overridden)
+            for note in getattr(reading.error, "__notes__", ()):  # where in a network of the user's own it went wrong
+                failure.add_note(note)
+            raise failure from None
 
     @classmethod
     def from_resolved(cls, recorded: Mapping[str, Any]) -> Self:

@@ -4,17 +4,15 @@ Only the driver's machine needs the module. What a run records is the written-ou
 worker depends on a file that has changed since.
 """
 
-import importlib
 import sys
 from collections.abc import Mapping
-from functools import reduce
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from clnp_core.errors import ConfigError
 from clnp_core.networks import Chain
 from orchestrator.configuration.layers import written_out
 from orchestrator.configuration.own_code import IMPORT_PATH, json_value
+from workers import user_code
 
 _RETURNS = "it must return a torch.nn.Sequential or a clnp_core.networks.Chain"
 
@@ -75,24 +73,31 @@ def _written_out(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made(name: str, params: Mapping[str, Any]) -> Any:
-    module, _, path = name.partition(":")
-    if str(Path.cwd()) not in sys.path:  # a console command has its own folder there, not the user's
-        sys.path.insert(0, str(Path.cwd()))
+    module = name.partition(":")[0]
     try:
-        factory = reduce(getattr, path.split("."), importlib.import_module(module))
+        factory = user_code.load(name)
+    except KeyboardInterrupt:
+        raise
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{name} cannot be imported: {_line(error)}",
-                          "start clnp in the folder that holds the module, or install it") from None
-    except Exception as error:
-        raise ConfigError(f"{name} cannot be imported: {type(error).__name__}: {_line(error)}",
-                          f"mend {module} until python -c 'import {module}' passes") from None
+        taken = user_code.name_taken(name, error)
+        raise user_code.with_traceback(
+            ConfigError(f"{name} cannot be imported: {_line(error)}",
+                        taken or "start clnp in the folder that holds the module, or install it"), error) from None
+    except BaseException as error:  # a module may also end the process
+        raise user_code.with_traceback(
+            ConfigError(f"{name} cannot be imported: {user_code.summary(error)}",
+                        f"mend {module} until python -c 'import {module}' passes"), error) from None
     if not callable(factory):
         raise ConfigError(f"{name} is a {type(factory).__name__}, which cannot be called", _RETURNS)
     try:
         return factory(**params)
-    except Exception as error:
-        raise ConfigError(f"{name} failed: {type(error).__name__}: {_line(error)}",
-                          "call it by hand with network.params, and mend what it says") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise user_code.with_traceback(
+            ConfigError(f"{name} failed: {user_code.summary(error)}",
+                        user_code.name_taken(name, error) or "call it by hand with network.params, and mend what it says"),
+            error) from None
 
 
 def _read(name: str, made: Any) -> Chain:

@@ -21,6 +21,7 @@ from orchestrator.console import phrases
 from orchestrator.console.plain import ConsoleProgress, Tone
 from orchestrator.console.screen import ASCII, UNICODE, Happened, Screen
 from orchestrator.console.tally import Tally
+from orchestrator.text.output import printable
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
 """To the terminal's other screen, without a cursor."""
@@ -111,12 +112,13 @@ class LiveProgress(ConsoleProgress):
         if not self._shown:
             super().say(text, tone)
             return
+        text = printable(text)
         self._kept.append(text)
         self._happened.extend(Happened(self.time_of_day(), line.strip(), tone) for line in text.splitlines())
 
     def stopping(self, reason: str) -> None:
         """The screen goes at once, and the line stands under what had happened."""
-        self._leave(f"{phrases.stopping_line(reason)}\n")
+        self._leave(printable(f"{phrases.stopping_line(reason)}\n"))
 
     def close(self) -> None:
         self._leave("")

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from orchestrator.console import phrases
 from orchestrator.console.tally import Running, Tally
+from orchestrator.text.output import printable
 
 
 class Tone(Enum):
@@ -70,11 +71,11 @@ class ConsoleProgress(Tally):
     def stopping(self, reason: str) -> None:
         """Straight to the file: a signal may come in the middle of a print, which does not bear a second one."""
         with contextlib.suppress(OSError, ValueError):  # a stream without a file, or one that is closed
-            os.write(self.stream.fileno(), f"{phrases.stopping_line(reason)}\n".encode())
+            os.write(self.stream.fileno(), printable(f"{phrases.stopping_line(reason)}\n").encode())
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A line; what its tone is, lines do not show."""
-        print(text, file=self.stream, flush=True)
+        print(printable(text), file=self.stream, flush=True)
 
     def _trial_ended(self, number: int, running: Running | None, what: str, tone: Tone = Tone.PLAIN) -> None:
         point = f", {phrases.point_words(running.point)}" if running else ""

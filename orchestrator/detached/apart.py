@@ -9,12 +9,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import ClnpError, ConfigError
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.yaml_text import assignment_path, override, parse
+from orchestrator.detached.python import importing_ours, python_module
 
 LONGEST_SECONDS = 120.0
 SECRETS = ("CLNP_TOKEN", "CLNP_DB_URL")
@@ -33,9 +33,9 @@ def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrid
         ConfigError: with a line for every problem there is.
     """
     asked = json.dumps({"config": config, "name": name, "overrides": list(overrides)})
-    environment = {key: value for key, value in os.environ.items() if key not in SECRETS}
+    environment = importing_ours({key: value for key, value in os.environ.items() if key not in SECRETS})
     try:
-        child = subprocess.run([sys.executable, "-m", "orchestrator.detached.apart"], input=asked, env=environment, text=True,
+        child = subprocess.run(python_module("orchestrator.detached.apart"), input=asked, env=environment, text=True,
                                encoding="utf-8", errors="backslashreplace", capture_output=True, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
         raise ConfigError(f"reading the config takes longer than {LONGEST_SECONDS:g} s",
@@ -67,7 +67,6 @@ def main() -> None:
     """The process: what is asked comes in, one JSON document goes out. What a user's module prints goes to standard error."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
-        sys.path.insert(0, str(Path.cwd()))
         asked = json.load(sys.stdin)
         try:
             answer: dict[str, Any] = {"resolved": resolved(asked["config"], asked["name"], asked["overrides"])}

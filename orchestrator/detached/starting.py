@@ -6,7 +6,6 @@ the answer, nobody can take that name in between, and what was validated is what
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from db.states import RunState
 from db.store import Store
 from orchestrator.configuration.config import Config
 from orchestrator.detached.jobs import LONGEST_OUTPUT_BYTES, Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
+from orchestrator.detached.python import importing_ours, python_module
 from orchestrator.detached.ray_jobs import RayJobs, sendable
 from orchestrator.launching import new_run
 from orchestrator.names import MAX_NAME
@@ -40,7 +40,7 @@ def driver_environment(place: Place) -> dict[str, str]:
     """The environment of a driver that this process starts. The address of the database goes along in it: other users see the
     arguments of a process."""
     environment = {name: value for name, value in os.environ.items() if name not in PRIVATE}
-    return environment | {"CLNP_DB_URL": place.url, "CLNP_STORAGE": place.storage, "PYTHONUNBUFFERED": "1"}
+    return importing_ours(environment | {"CLNP_DB_URL": place.url, "CLNP_STORAGE": place.storage, "PYTHONUNBUFFERED": "1"})
 
 
 class Starter:
@@ -171,7 +171,7 @@ class Starter:
         job_id, place = self._jobs.new()
         now = datetime.now(UTC)
         if kind is JobKind.PROCESS:
-            command = (sys.executable, "-m", "orchestrator.cli", *arguments)
+            command = (*python_module("orchestrator.cli"), *arguments)
             pid = self._detached(place, command)
             record = JobRecord(job_id, run, action, kind, now, command, this_host(), pid, started_of(pid))
         else:

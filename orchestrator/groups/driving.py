@@ -2,19 +2,19 @@
 
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from clnp_core.errors import DatabaseError, RunFailedError
+from orchestrator.detached.python import python_module
 from orchestrator.detached.starting import driver_environment
 from orchestrator.groups.telling import Telling
 from orchestrator.place import Place
 from orchestrator.text.words import plural
 
-PROGRAM = (sys.executable, "-m", "orchestrator.cli")
+PROGRAM = python_module("orchestrator.cli")
 STOPPED = 130
 """The exit code of a driver that was stopped by a signal."""
 

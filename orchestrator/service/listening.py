@@ -4,7 +4,6 @@ import errno
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from clnp_core.errors import ConfigError
+from orchestrator.text.output import results
 
 KEEP_ALIVE_SECONDS = 60
 """How long a connection without a question stays open: a client that asks again just then must not find it closed."""
@@ -75,7 +75,7 @@ def server(app: FastAPI) -> Server:
 
 def run(app: FastAPI, listening: socket.socket) -> None:
     """Serve until Ctrl-C, SIGTERM or SIGHUP, then end cleanly: that is how a service ends, and no error."""
-    sys.stdout.flush()
+    results().flush()
     serving = server(app)
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, serving.handle_exit)

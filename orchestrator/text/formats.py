@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.errors import ConfigError
-from orchestrator.text.output import json_text, plain, say, terminal_width, write_whole
+from orchestrator.text.output import json_text, plain, results, say, terminal_width, write_whole
 
 if TYPE_CHECKING:
     from db.rows import TrialRow
@@ -88,15 +87,18 @@ def write(frame: Frame, form: Format, output: Path | None, table: Callable[[int 
     Raises:
         ConfigError: the file cannot be written, or a terminal would be sent bytes.
     """
-    if form.is_binary and output is None and sys.stdout.isatty():
+    if form.is_binary and output is None and results().isatty():
         raise ConfigError(f"{form.value} is binary, and this is a terminal", "name a file with --output, or use a pipe")
     if output is None and not form.is_binary:
-        say(table(terminal_width()) if form is Format.TABLE else _text(frame, form).rstrip("\n"))
+        if form is Format.TABLE or results().isatty():
+            say(table(terminal_width()) if form is Format.TABLE else _text(frame, form).rstrip("\n"))
+        else:
+            results().write(_text(frame, form))
         return
     content = parquet_bytes(frame) if form.is_binary else (
         f"{table(None)}\n" if form is Format.TABLE else _text(frame, form)).encode()
     if output is None:
-        sys.stdout.buffer.write(content)
+        results().buffer.write(content)
         return
     try:
         if output.is_dir():

@@ -129,6 +129,8 @@ class TestYourOwn:
     @pytest.mark.parametrize(("body", "words"), [
         ("return None", "gave a NoneType for task 1"),
         ("raise ValueError('no such file')", "failed at task 1: ValueError: no such file"),
+        ("raise SystemExit('licence not accepted')", "failed at task 1: SystemExit: licence not accepted"),
+        ("import asyncio; raise asyncio.CancelledError", "failed at task 1: CancelledError"),
         ("data = TaskData(data.train, data.val, data.test, 3.0)", r"task 1: classes is a float, 3\.0\ngive a whole number"),
         ("data = TaskData(data.train, data.val, data.test, True)", "task 1: classes is a bool, True"),
         ("data = TaskData(data.train, data.val, data.test, None)", "task 1: classes is a NoneType, None"),
@@ -160,6 +162,22 @@ class TestYourOwn:
         spec = own(tmp_path, monkeypatch, "pass", "own_args")
         with pytest.raises(DataError, match="failed to load: TypeError"):
             load_benchmark(BenchmarkSpec(spec.name, 0, {"colour": 1}, None, "unit"))
+
+    @pytest.mark.parametrize("said", ["raise SystemExit('not here')", "exit('not here')", "import sys; sys.exit('not here')"])
+    def test_a_module_that_ends_the_process(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+        name = f"own_end_{abs(hash(said))}"
+        spec = own(tmp_path, monkeypatch, "pass", name)
+        (tmp_path / f"{name}.py").write_text(said)
+        with pytest.raises(DataError, match="cannot be imported: SystemExit: not here") as ended:
+            load_benchmark(spec)
+        assert said in "".join(ended.value.__notes__), "the traceback goes with it"
+
+    def test_a_count_of_tasks_that_cannot_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        spec = own(tmp_path, monkeypatch, "pass", "own_count")
+        source = (tmp_path / "own_count.py").read_text()
+        (tmp_path / "own_count.py").write_text(source.replace("tasks = 2", "tasks = property(lambda self: 1 / 0)"))
+        with pytest.raises(DataError, match="failed at its member tasks: ZeroDivisionError: division by zero"):
+            load_task(spec, 1)
 
     def test_an_unknown_name(self) -> None:
         with pytest.raises(ConfigError, match="there is no benchmark 'digits'"):

@@ -64,8 +64,9 @@ def environment() -> dict[str, str]:
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     """A command in a process of its own, as from a shell in ``folder``."""
-    return subprocess.Popen([sys.executable, "-m", "orchestrator.cli", *arguments], cwd=folder, env=environment(), text=True,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    command = [sys.executable, "-P", "-m", "orchestrator.cli", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment(), text=True, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
 def run(folder: Path, *arguments: str) -> Outcome:

@@ -43,7 +43,7 @@ def test_every_command_has_a_section_and_every_section_a_command() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_documented_and_none_that_is_not_there(name: str) -> None:
     documented = re.findall(r"^\| `(--[a-z-]+)[ `]", SECTIONS[name], re.MULTILINE)
-    assert set(documented) == _options(COMMANDS[name]) - {"--json"}
+    assert set(documented) == _options(COMMANDS[name]) - {"--json", "--verbose", "-v"}
     assert len(documented) == len(set(documented))
 
 
@@ -58,7 +58,7 @@ def test_every_section_shows_how_the_command_is_typed(name: str) -> None:
 
 def test_what_stands_before_the_command_is_documented() -> None:
     documented = re.findall(r"^\| `(--[a-z-]+)[ `]", SECTIONS["Before the command"], re.MULTILINE)
-    assert set(documented) == {*_options(cli), "--json", "--help"}
+    assert set(documented) == {*_options(cli), "--json", "--verbose", "--help"}
 
 
 def test_every_exit_code_is_documented_with_its_meaning() -> None:

@@ -40,14 +40,19 @@ def test_one_task_alone_with_the_output_of_its_jobs(on_tiny: Clnp) -> None:
     assert event["details"] == {"task": 2, "from": "committing", "to": "committed"}
 
 
-def test_the_output_of_jobs_is_named(tmp_path: Path, clnp: Clnp) -> None:
+def test_the_output_of_jobs_is_shown(tmp_path: Path, clnp: Clnp) -> None:
     with written(tmp_path) as run:
         run.begin()
-    size = len(write(store(tmp_path), "scan-1", 1, "x"))
+    size = len(write(store(tmp_path), "scan-1", 1, "\x1b[31mTraceback"))
     write(store(tmp_path), "scan-2", 1, "")  # its process was ended before it could remove the file
     shown = clnp("logs", "demo", "--task", "1", folder=tmp_path).out.splitlines()
     assert sum("printed by a job" in line for line in shown) == 1
-    assert shown[-1] == f"printed by a job: {tmp_path}/.clnp/artifacts/logs/demo/task-1/scan-1.log ({size} B)"
+    file = f"{tmp_path}/.clnp/artifacts/logs/demo/task-1/scan-1.log"
+    assert shown[-3] == f"printed by a job: {file} ({size} B)" and shown[-2].startswith("==== ")
+    assert shown[-1] == r"\x1b[31mTraceback", "nothing foreign commands a terminal"
+    assert clnp("logs", "demo", "--task", "1", "--lines", "1", folder=tmp_path).out.splitlines()[-2:] == [shown[-3], shown[-1]]
+    [job] = clnp("logs", "demo", "--task", "1", "--json", folder=tmp_path).document["output_of_jobs"]
+    assert (job["file"], job["size_bytes"]) == (file, size) and job["output"].endswith("\n\x1b[31mTraceback")
 
 
 def test_a_trial_with_its_attempts_its_epochs_and_what_it_printed(tmp_path: Path, clnp: Clnp) -> None:
