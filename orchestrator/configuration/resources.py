@@ -59,7 +59,7 @@ class Resources(Section):
         default=None, description="seconds after which a task's sweep is ended, above 0; null is no limit")
     checkpoint_every_seconds: Positive | None = Field(
         default=300.0, description="seconds of training between two checkpoints of a trial, above 0; null is no checkpoints")
-    stop_time_limit_seconds: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = Field(
+    stop_time_limit_seconds: Annotated[Float, Field(ge=0)] = Field(
         default=20.0,
         description="seconds that a run which is asked to stop waits for running trainings to write a checkpoint, at least 0")
     job_time_limit_seconds: Positive | None = Field(
