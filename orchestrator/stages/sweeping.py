@@ -1,6 +1,9 @@
 """SWEEPING → SELECTING: train the trials that have no result yet."""
 
-from clnp_core.errors import DataError, RunFailedError
+import errno
+import os
+
+from clnp_core.errors import ArtifactError, DataError, RunFailedError
 from db.records import TrialFailure
 from db.rows import StageRow, TrialRow
 from db.states import FailureKind, TrialState
@@ -18,6 +21,9 @@ from workers.remote import Submitted
 from workers.spec import StageSpec
 from workers.stop_request import StoppedError
 
+NO_SPACE = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
+"""How the system says that a disk is full, in the reason of a trial that failed."""
+
 
 def sweep(run: RunContext, stage: StageRow) -> None:
     """Run what the plan has and the database has not, and end the sweep if every trial has ended.
@@ -25,6 +31,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     Raises:
         StoppedError: the driver was asked to stop; what has ended is recorded.
         RunFailedError: no trial has a result, or one that a lost machine owes is missing.
+        ArtifactError: the same, because the disk of the artifact store is full.
     """
     config, task = run.config, stage.task
     spec = run.spec(stage)
@@ -120,5 +127,8 @@ def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
     failed = blocking or [row for row in rows if row.state is TrialState.FAILED]
     first = f"; the first, trial {failed[0].number}: {failed[0].failure_reason}" if failed else ""
     many = "every trial" if not finished else f"{len(failed)} of {len(rows)} trials"
+    if failed and any(sign in (failed[0].failure_reason or "") for sign in NO_SPACE):
+        raise ArtifactError(f"task {task}: {many} failed{first}",
+                            f"free some space (`clnp gc`), then `clnp resume {run.name}` trains what failed again")
     raise RunFailedError(f"task {task}: {many} failed{first}",
                          f"mend the cause, then `clnp resume {run.name}` trains what failed again")
