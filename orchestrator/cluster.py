@@ -46,7 +46,7 @@ class Cluster:
 
 
 @contextmanager
-def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
+def connect(config: Config, storage: str = "", told: Callable[[str], None] = lambda text: None) -> Iterator[Cluster]:
     """Connect for the length of a run; a cluster started here ends with it.
 
     A process that is connected already (a notebook, a test) keeps its connection.
@@ -54,19 +54,21 @@ def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
     Args:
         config: the run's.
         storage: root of the artifact store; workers elsewhere are given the credentials of a bucket.
+        told: hears what takes a while, before it begins.
 
     Raises:
         ConfigError: this machine can never offer what one trial asks for.
         RunFailedError: the cluster cannot be reached.
     """
     quiet_environment()
-    import ray
-
-    if ray.is_initialized():
+    if _is_connected():
         _refuse_files_in_the_way()
         yield _offer(config, "the connected cluster")
         return
     address = os.environ.get("RAY_ADDRESS", "")
+    told(f"connecting to the Ray cluster at {address}" if address else "starting Ray on this machine")
+    import ray
+
     shipped = Path(tempfile.mkdtemp(prefix="clnp-ship-")) if address else None
     try:
         with warnings.catch_warnings():
@@ -96,6 +98,12 @@ def connect(config: Config, storage: str = "") -> Iterator[Cluster]:
     finally:
         ray.shutdown()
         _remove(shipped)
+
+
+def _is_connected() -> bool:
+    """Whether this process has a connection to Ray, found out without importing it, which takes a while."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
 
 
 def _job_config() -> Any:

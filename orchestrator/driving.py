@@ -10,7 +10,7 @@ from db.reads import Reads
 from db.states import RunState
 from db.store import Store
 from orchestrator.configuration.config import Config
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, tell_step
 from orchestrator.sharing import register
 
 
@@ -63,13 +63,21 @@ def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage
     from orchestrator.cluster import connect
     from orchestrator.keeper import hold
 
-    with hold(Store(engine), run, progress.stopping) as keeper, ExitStack() as connected:
+    store = Store(engine)
+    with hold(store, run, progress.stopping) as keeper, ExitStack() as connected:
+        def step(text: str) -> None:
+            with suppress(DatabaseError):  # which may come back; what must be written waits for it
+                tell_step(progress, store, keeper.lease, text)
+
         try:
             register(storage, engine)
-            cluster = connected.enter_context(connect(config, storage))
+            cluster = connected.enter_context(connect(config, storage, step))
+        except BusyError:
+            raise
         except ClnpError as error:
             raise NotStartedError(error) from error
         keeper.listen()  # Ray has put a handler of its own over ours
+        step("starting a worker, which tells its environment")
         from orchestrator.grace import Grace
         from orchestrator.sequence import drive
         from orchestrator.stages.context import RunContext

@@ -5,8 +5,13 @@ A driver tells a :class:`Progress` what it does. :mod:`orchestrator.console` sho
 
 from collections.abc import Sequence
 
+from db.records import Lease
 from db.states import RunState
+from db.store import Store
 from orchestrator.configuration.sweep import GridPoint
+
+STEP = "step"
+"""The kind of the event that records a step."""
 
 INTERRUPTED = "Ctrl-C"
 """The reason of a stop that came from the keyboard (or as a SIGTERM)."""
@@ -14,6 +19,10 @@ INTERRUPTED = "Ctrl-C"
 
 class Progress:
     """The steps of a run, for whoever wants to hear of them. This one is silent."""
+
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        """Something begins that takes a while and shows nothing else: Ray starts, a task is loaded, workers start. ``run`` is
+        None where it is for a group of runs."""
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         """Trials of every task in turn (0 for one that is learnt together with later ones), how many (packs of so many) run
@@ -66,6 +75,9 @@ class Relay(Progress):
     def __init__(self, told: Progress) -> None:
         self.told = told
 
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        self.told.step(run, text, task)
+
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         self.told.run_started(run, trials_by_task, parallel, done, pack)
 
@@ -107,3 +119,20 @@ class Relay(Progress):
 
     def ended(self, run: str, state: RunState, reason: str) -> None:
         self.told.ended(run, state, reason)
+
+
+def tell_step(progress: Progress, store: Store, lease: Lease, text: str, task: int | None = None) -> None:
+    """Tell of a step and record it, for those who follow the run from elsewhere.
+
+    Args:
+        progress: who hears of the run's steps.
+        store: where it is recorded, as an event of the kind :data:`STEP`.
+        lease: of the run.
+        text: what begins.
+        task: that it is about.
+
+    Raises:
+        BusyError, DatabaseError: it was told, and cannot be recorded.
+    """
+    progress.step(lease.run_name, text, task)
+    store.event(lease, STEP, text, {} if task is None else {"task": task})

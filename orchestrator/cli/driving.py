@@ -209,6 +209,8 @@ def tell_what_is_found(settings: Settings, run: str, retry_failed: bool, tell: C
         if not row.waits_for_a_driver:
             return
         trials = reads.trials(run, stage.task)
+    if row.environment is None and not trials and not row.tasks_committed:
+        return  # no driver has begun with it yet, and the one at hand tells of what it does
     tell(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "
          f"task {stage.task} is {stage.state.value}")
     if stage.reason:

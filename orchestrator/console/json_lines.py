@@ -31,6 +31,10 @@ class JsonProgress(Progress):
     run: str | None = None
     _task: int | None = None
 
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        self.run, self._task = run, task or self._task
+        self._say("step", text=text)
+
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         self.run = run
         self._say("run started", trials_by_task=list(trials_by_task), ended_by_task=list(done), side_by_side=parallel,

@@ -56,6 +56,14 @@ class LiveProgress(ConsoleProgress):
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        with self._changes:
+            if self._shown:  # the title has it, and it means nothing any more when the screen is gone
+                Tally.step(self, run, text, task)
+                self._happened.append(Happened(self.time_of_day(), phrases.step_line(text)))
+            else:
+                super().step(run, text, task)
+
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         with self._changes:
             super().run_started(run, trials_by_task, parallel, done, pack)

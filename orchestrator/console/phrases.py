@@ -6,6 +6,11 @@ from orchestrator.configuration.sweep import GridPoint
 from orchestrator.progress import INTERRUPTED
 
 
+def step_line(text: str, within: bool = False) -> str:
+    """Something begins that takes a while; ``within`` the sweep of a task that has been told."""
+    return f"{'  ' if within else ''}{text} …"
+
+
 def run_line(run: str, trials_by_task: Sequence[int], parallel: int, left: int, pack: int) -> str:
     """How much a run is, and how much of it is left."""
     side_by_side = f"{parallel} side by side" if pack == 1 else f"{counted(parallel, 'pack')} of {pack} side by side"

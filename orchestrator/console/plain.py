@@ -31,6 +31,10 @@ class ConsoleProgress(Tally):
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        super().step(run, text, task)
+        self.say(phrases.step_line(text, within=task is not None and task == self.task))
+
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         super().run_started(run, trials_by_task, parallel, done, pack)
         self.say(phrases.run_line(run, self.tasks, self.parallel, sum(self.left), pack))

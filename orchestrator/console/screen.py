@@ -81,7 +81,7 @@ class Screen:
 
     def _title(self, width: int) -> Text:
         tally = self.tally
-        where = f"{tally.doing} task {tally.task} of {len(tally.tasks)}" if tally.task else tally.doing
+        where = tally.step_text or (f"{tally.doing} task {tally.task} of {len(tally.tasks)}" if tally.task else tally.doing)
         time = _clock(self.now - tally.began)
         title = Text.assemble((f"run {tally.run}", "bold"), " is running: ", (where, "cyan"),
                               f", {tally.parallel} side by side")

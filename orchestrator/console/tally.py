@@ -35,6 +35,7 @@ class Tally(Progress):
     task: int = 0
     committed_tasks: set[int] = field(default_factory=set)
     doing: str = "starting"
+    step_text: str = ""  # what takes a while right now and shows nothing else; empty where there is no such thing
     best: float = 0.0
     best_trial: int | None = None
     running: dict[int, Running] = field(default_factory=dict)
@@ -44,6 +45,9 @@ class Tally(Progress):
     _stage_began: float = 0.0
     _stage_trial_seconds: float = 0.0
     _stage_costs: list[float] = field(default_factory=list)
+
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        self.step_text = text
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         self.run, self.tasks, self.began = run, list(trials_by_task), self.clock()
@@ -58,6 +62,7 @@ class Tally(Progress):
         self._stage_began, self._stage_trial_seconds = self.clock(), 0.0
 
     def trial_started(self, number: int, point: GridPoint) -> None:
+        self.step_text = ""
         self.running[number] = Running(self.clock(), point)
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
@@ -78,11 +83,12 @@ class Tally(Progress):
 
     def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
         self.running.clear()
-        self.best, self.doing = best_accuracy, "pruning"
+        self.best, self.doing, self.step_text = best_accuracy, "pruning", ""
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float], digest: str) -> None:
         self._stage_costs.append(max(0.0, self.clock() - self._stage_began - self._stage_trial_seconds / self.parallel))
         self.committed_tasks.update({task, *(with_it for with_it in range(1, task) if not self.tasks[with_it - 1])})
+        self.step_text = ""
 
     def _ended(self, number: int) -> None:
         self.running.pop(number, None)

@@ -51,7 +51,7 @@ def launch_group(place: Place, config: Config, name: str | None, telling: Tellin
     seeds = config.seeds or ()
     engine = open_database(place.url, create=True)
     try:
-        with _cluster(config, place) as (address, where):
+        with _cluster(config, place, telling) as (address, where):
             group = name if name is not None else free_name(Reads(engine), config.name, list(map(run_ending, seeds)))
             configs = config.of_each_seed(group)
             register(place.storage, engine)
@@ -113,7 +113,7 @@ def resume_group(place: Place, group: str, telling: Telling, options: Sequence[s
     _tell_what_is_over(group, rows, telling)
     if not left:
         return GroupEnding(group, {})
-    with _cluster(Config.from_resolved(left[0].config), place) as (address, where):
+    with _cluster(Config.from_resolved(left[0].config), place, telling) as (address, where):
         telling.notice(f"group {group}: going on with {len(left)} of {plural(len(rows), 'run')}, "
                        f"{_seeds([row.seed for row in left])}, side by side on {where}")
         return GroupEnding(group, SideBySide(place, address, telling, options).drive([row.name for row in left]))
@@ -136,7 +136,7 @@ def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: 
     Raises:
         ConfigError, RunFailedError, DatabaseError: nothing was driven.
     """
-    with _cluster(Config.from_resolved(rows[0].config), place) as (address, where):
+    with _cluster(Config.from_resolved(rows[0].config), place, telling) as (address, where):
         telling.notice(f"{plural(len(rows), 'run')}, {at_once} at once, on {where}")
         return SideBySide(place, address, telling, options).drive([row.name for row in rows], at_once)
 
@@ -153,11 +153,11 @@ def _writing(place: Place) -> Iterator[Store]:
 
 
 @contextmanager
-def _cluster(config: Config, place: Place) -> Iterator[tuple[str, str]]:
+def _cluster(config: Config, place: Place, telling: Telling) -> Iterator[tuple[str, str]]:
     """The cluster that all drivers share, for as long as they are at work: its address, and what to call it."""
     from orchestrator.cluster import connect
 
-    with connect(config, place.storage) as cluster:
+    with connect(config, place.storage, telling.step) as cluster:
         yield os.environ.get("RAY_ADDRESS") or cluster.head, cluster.address
 
 

@@ -22,6 +22,9 @@ class Telling(Protocol):
     def line(self, run: str, text: str) -> None:
         """A line of the driver of a run."""
 
+    def step(self, text: str) -> None:
+        """Something begins for the group as a whole that takes a while."""
+
     def notice(self, text: str) -> None:
         """Something about the group as a whole."""
 
@@ -36,6 +39,10 @@ class PlainTelling:
 
     def line(self, run: str, text: str) -> None:
         self.notice(f"{run} | {text}")
+
+    def step(self, text: str) -> None:
+        with self._lock:
+            self._progress.step(None, text)
 
     def notice(self, text: str) -> None:
         with self._lock:
@@ -56,6 +63,10 @@ class JsonTelling:
                 print(text, file=self._stream, flush=True)
             else:
                 JsonProgress(self._stream, run=run).notice(text)
+
+    def step(self, text: str) -> None:
+        with self._lock:
+            JsonProgress(self._stream).step(None, text)
 
     def notice(self, text: str) -> None:
         with self._lock:

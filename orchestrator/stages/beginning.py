@@ -54,6 +54,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
 def facts_of(run: RunContext, task: int) -> jobs.TaskFacts:
     """What the driver must know of a task; of joint training, of all tasks together."""
     config = run.config
+    run.step("loading all tasks" if config.method.learns_at_once else f"loading task {task}", task)
     prepare = prepare_all if config.method.learns_at_once else jobs.prepare
     facts: jobs.TaskFacts = run.job(prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
     return facts

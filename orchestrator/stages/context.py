@@ -14,7 +14,7 @@ from orchestrator.cluster import Cluster
 from orchestrator.configuration.config import Config
 from orchestrator.grace import Grace
 from orchestrator.keeper import Keeper
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, tell_step
 from orchestrator.stages.ahead import ScansAhead
 from workers.output import Place
 from workers.remote import Submitted, fetch, submit
@@ -24,7 +24,7 @@ from workers.spec import BenchmarkSpec, StageSpec
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` holds, by
-    task, the scans that began before their sweep had ended."""
+    task, the scans that began before their sweep had ended; ``steps`` holds the last step that was told."""
 
     store: Store
     reads: Reads
@@ -35,6 +35,7 @@ class RunContext:
     cluster: Cluster
     progress: Progress
     ahead: dict[int, ScansAhead] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
 
     @property
     def lease(self) -> Lease:
@@ -50,6 +51,12 @@ class RunContext:
         """What the trials of a stage share, rebuilt from its row: the same before and after a crash."""
         assert stage.architecture is not None, "a stage that has begun has an architecture"
         return plan.stage_spec(self.config, stage.task, Architecture.from_json(stage.architecture), stage.base_digest)
+
+    def step(self, text: str, task: int) -> None:
+        """Tell of what takes a while before it begins, and record it; the same one after another only once."""
+        if self.steps[-1:] != [text]:
+            self.steps[:] = [text]
+            tell_step(self.progress, self.store, self.lease, text, task)
 
     def job(self, job: Callable[..., Any], *arguments: object) -> Any:
         """Run one of :mod:`workers.jobs` on a worker and wait for it; errors and stops as in :meth:`fetch`."""

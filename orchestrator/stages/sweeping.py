@@ -15,6 +15,7 @@ from orchestrator.stages.ahead import ScansAhead
 from orchestrator.stages.beginning import facts_of, planned
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.reusing import take_over
+from orchestrator.text.words import plural
 from orchestrator.tune_driver import SampledTrial, run_grid, run_sampler
 from workers import jobs
 from workers.remote import Submitted
@@ -50,6 +51,9 @@ def sweep(run: RunContext, stage: StageRow) -> None:
         run.progress.notice(f"  {taken_over}")
     recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds,
                         _ahead(run, spec, rows, facts.val_total, len(missing) + to_draw), done)
+    workers = min(run.cluster.parallel_trials, len(missing) + to_draw)
+    if workers:
+        run.step(f"starting {plural(workers, 'worker')}", task)
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
     elif missing:

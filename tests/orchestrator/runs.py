@@ -48,6 +48,9 @@ class Heard(Progress):
         self.steps.append((step, detail))
         self.when(step, detail)
 
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        self._hear("step", (run, text, task))
+
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         self._hear("stage", (task, trials, finished))
 

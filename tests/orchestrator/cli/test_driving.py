@@ -26,6 +26,9 @@ Clnp = Callable[..., Outcome]
 def test_a_launch_shows_progress_on_stderr_and_ends_with_the_results(recorded: Recorded) -> None:
     launch = recorded.launch
     assert launch.code == 0, launch
+    assert launch.err.startswith("starting Ray on this machine …\n"), "before what takes a while, not after it"
+    for step in ("starting a worker, which tells its environment", "loading task 1", "  starting 2 workers", "loading task 2"):
+        assert f"\n{step} …\n" in launch.err
     assert "run tiny: 2 tasks, 4 trials, 4 of them still to run" in launch.err
     assert "committed task 2" in launch.err and "\x1b" not in launch.err + launch.out
     blocks = launch.out.rstrip("\n").split("\n\n")
@@ -173,6 +176,14 @@ def test_resume_tells_what_a_stage_that_has_selected_keeps(tmp_path: Path, capsy
         "run demo is stopped: 0 of 2 tasks committed, task 1 is committing\n"
         "  trials 0, 1: recorded, not trained again\n"
         "  trial 2: left out of the selection, which is recorded and stays\n")
+
+
+def test_a_run_that_nobody_has_driven_yet_is_not_called_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the driver of a group's run, or of one that was launched over HTTP, finds it."""
+    with written(tmp_path) as run:
+        run.let_go()
+    tell_what_is_found(Settings(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", False)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(("flags", "fate"), [

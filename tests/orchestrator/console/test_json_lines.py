@@ -27,6 +27,7 @@ def whole_run(progress: Progress) -> None:
     progress.trial_failed(1, "nan\nmore")
     progress.selecting([0], 0.9)
     progress.committed(1, 0, 0.89, [10.4, 52.0], "ab")
+    progress.step("demo", "loading task 1", 1)
     progress.notice("  something")
     progress.stopping("Ctrl-C")
     progress.stopped("Ctrl-C")
@@ -49,6 +50,7 @@ def test_every_line_says_when_where_and_what() -> None:
                         "alpha": [1e-4, 1e-5], "learning_rate": 0.01}
     assert lines[3]["val_accuracy"] == 0.5 and lines[5]["reason"] == "nan\nmore"
     assert lines[7]["trial"] == 0 and lines[7]["commit_digest"] == "ab"
+    assert (lines[8]["event"], lines[8]["text"]) == ("step", "loading task 1")
     assert [line["event"] for line in lines[-4:]] == ["notice", "stopping", "failed", "ended"]
 
 

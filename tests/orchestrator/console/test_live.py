@@ -96,6 +96,21 @@ def test_the_screen_is_there_and_then_gone_and_what_matters_stays(terminal: Term
     assert terminal.text.count(ENTER) == terminal.text.count(LEAVE) == 1
 
 
+def test_a_step_is_on_the_screen_until_something_else_happens_and_leaves_no_line(terminal: Terminal,
+                                                                                 progress: LiveProgress) -> None:
+    terminal.wait_for("3/8")
+    progress.step("demo", "loading task 2", 2)
+    terminal.wait_for("loading task 2")
+    size = os.terminal_size((80, 24))
+    assert "loading task 2" in progress.picture(size).splitlines()[0]
+    progress.trial_started(1, POINT)
+    assert "loading task 2" not in progress.picture(size).splitlines()[0]
+    progress.close()
+    progress.notice("after the screen")
+    terminal.wait_for("after the screen\n")
+    assert terminal.text.rpartition(LEAVE)[2].splitlines() == ["task 1 of 2: sweeping 2 trials", "after the screen"]
+
+
 def test_a_stop_takes_the_screen_away_at_once_and_lines_follow(terminal: Terminal, progress: LiveProgress) -> None:
     terminal.wait_for("3/8")
     progress.stopping("clnp stop")

@@ -52,6 +52,23 @@ def test_a_pipe_gets_plain_lines(clock: Clock) -> None:
     ]
 
 
+def test_what_takes_a_while_is_told_before_it_begins(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = ConsoleProgress(clock, stream=stream)
+    progress.step("demo", "starting Ray on this machine")
+    progress.run_started("demo", [2], 2, [0])
+    progress.step("demo", "loading task 1", 1)
+    progress.stage_started(1, 2, 0)
+    progress.step("demo", "starting 2 workers", 1)
+    assert stream.getvalue().splitlines() == [
+        "starting Ray on this machine …",
+        "run demo: 1 task, 2 trials, 2 of them still to run, 2 side by side",
+        "loading task 1 …",
+        "task 1 of 1: sweeping 2 trials",
+        "  starting 2 workers …",
+    ]
+
+
 def test_packs_are_counted_as_packs(clock: Clock) -> None:
     stream = io.StringIO()
     ConsoleProgress(clock, stream=stream).run_started("demo", [32], 2, [0], pack=16)

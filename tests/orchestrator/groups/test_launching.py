@@ -95,6 +95,9 @@ def test_launched_stopped_and_resumed_by_commands(tmp_path: Path) -> None:
     out, err = launched.communicate(timeout=300)
     assert launched.returncode == 130, err
     told += map(json.loads, err.splitlines())
+    assert told[0] | {"at": ""} == {"at": "", "run": None, "task": None, "trial": None, "event": "step",
+                                    "text": "starting Ray on this machine"}
+    assert not [line for line in told if "is stopped" in line.get("text", "")], "they were never driven before"
     assert {line["run"] for line in told} == {None, "pair-seed-0", "pair-seed-1"}
     assert out.startswith("Group pair: 0 of 2 runs completed.\n") and out.endswith("`clnp resume pair` goes on with 2 runs.\n")
     assert run(tmp_path, "cancel", "pair-seed-1").code == 0
@@ -106,7 +109,8 @@ def test_launched_stopped_and_resumed_by_commands(tmp_path: Path) -> None:
         if "sweeping" in line and "is stopped" not in line:
             break
     assert lines[0] == "run pair-seed-1 is cancelled and cannot go on; `clnp show pair-seed-1` says why\n"
-    assert lines[1] == "group pair: going on with 1 of 2 runs, seed 0, side by side on this machine\n"
+    assert lines[1] == "starting Ray on this machine …\n"
+    assert lines[2] == "group pair: going on with 1 of 2 runs, seed 0, side by side on this machine\n"
     assert run(tmp_path, "stop", "pair").out.startswith("asked 1 driver to stop, of pair-seed-0; ")
     out, err = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, "whoever asked for the stop was not at this keyboard"
