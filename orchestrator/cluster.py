@@ -10,10 +10,9 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from typing import Any
 from clnp_core.errors import ClnpError, ConfigError, RunFailedError
 from orchestrator.configuration.config import Config
 from orchestrator.detached.python import ROOT, root_comes_first
+from orchestrator.local_ray import local_ray
+from orchestrator.scratch import scratch
 from workers import user_code
 from workers.files import is_bucket
 
@@ -30,6 +31,9 @@ REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_T
 
 FOR_WORKERS = {"THP_MEM_ALLOC_ENABLE": "1"}
 """Large tensors of torch lie in huge pages where the system allows it: fewer look-ups, and a step is some 5 % faster."""
+
+THIS_MACHINE = "this machine"
+"""What is told in place of the address of a cluster that was started here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +71,76 @@ def connect(config: Config, storage: str = "", told: Callable[[str], None] = lam
         return
     address = os.environ.get("RAY_ADDRESS", "")
     told(f"connecting to the Ray cluster at {address}" if address else "starting Ray on this machine")
+    if not address and (error := misfit(config)) is not None:
+        raise error
+    with ExitStack() as connected:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Ray announces changes of its own defaults
+                if address:
+                    _knock(address)
+                    connected.enter_context(_elsewhere(config, address, storage))
+                else:
+                    os.environ[user_code.FOLDERS] = _folder_of_script()
+                    connected.enter_context(local_ray(job_config=_job_config()))
+        except ClnpError:
+            raise
+        except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if address:
+                raise RunFailedError(f"cannot reach the Ray cluster at {address}: {reason}",
+                                     "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
+            raise RunFailedError(f"Ray does not start on this machine: {reason}",
+                                 "the machine may be busy, or short of memory or of disk below /tmp: try again then") from error
+        yield _offer(config, address or THIS_MACHINE)
+
+
+@contextmanager
+def _elsewhere(config: Config, address: str, storage: str) -> Iterator[None]:
+    """A connection to a cluster that is there, which is shipped what its workers need."""
     import ray
 
-    shipped = Path(tempfile.mkdtemp(prefix="clnp-ship-")) if address else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Ray announces changes of its own defaults
-            if shipped is not None:
-                _knock(address)
-                _stage_code(shipped, config.benchmark.name)
-                ray.init(address=address, runtime_env=_runtime_environment(shipped, storage), log_to_driver=False,
-                         logging_level=logging.ERROR)
-            else:
-                os.environ[user_code.FOLDERS] = _folder_of_script()
-                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-                         job_config=_job_config())
-    except ClnpError:
-        _remove(shipped)
-        raise
-    except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
-        _remove(shipped)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if address:
-            raise RunFailedError(f"cannot reach the Ray cluster at {address}: {reason}",
-                                 "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
-        raise RunFailedError(f"Ray does not start on this machine: {reason}",
-                             "the machine may be busy, or short of memory or of disk below /tmp: try again then") from error
-    try:
-        yield _offer(config, address or "this machine")
-    finally:
-        ray.shutdown()
-        _remove(shipped)
+    with scratch() as folder:
+        shipped = folder / "code"
+        shipped.mkdir()
+        _stage_code(shipped, config.benchmark.name)
+        try:
+            ray.init(address=address, runtime_env=_runtime_environment(shipped, storage), log_to_driver=False,
+                     logging_level=logging.ERROR)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def offer_of_machine() -> tuple[float, float]:
+    """CPUs and GPUs that a Ray on this machine has to offer, without starting one."""
+    quiet_environment()
+    from ray._private.accelerators import get_accelerator_manager_for_resource
+    from ray._private.utils import get_num_cpus
+
+    gpus = get_accelerator_manager_for_resource("GPU")
+    if gpus is None:
+        return get_num_cpus(), 0.0
+    visible = gpus.get_current_process_visible_accelerator_ids()
+    there = gpus.get_current_node_num_accelerators()
+    return get_num_cpus(), there if visible is None else min(there, len(visible))
+
+
+def misfit(config: Config) -> ConfigError | None:
+    """What a trial asks for and this machine can never offer; None where it fits."""
+    wanted = config.resources
+    if wanted.gpus_per_trial == 0 and wanted.cpus_per_trial <= 1:
+        return None
+    return _misfit(config, *offer_of_machine())
+
+
+def _misfit(config: Config, cpus: float, gpus: float) -> ConfigError | None:
+    wanted = config.resources
+    if wanted.cpus_per_trial <= cpus and wanted.gpus_per_trial <= gpus:
+        return None
+    return ConfigError(f"a trial asks for {wanted.cpus_per_trial:g} CPUs and {wanted.gpus_per_trial:g} GPUs, "
+                       f"{THIS_MACHINE} has {cpus:g} and {gpus:g}",
+                       "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
 
 
 def _is_connected() -> bool:
@@ -159,10 +202,8 @@ def _offer(config: Config, address: str) -> Cluster:
     if wanted.gpus_per_trial:
         fits.append(gpus / wanted.gpus_per_trial)
     parallel = int(min(fits) + 1e-9)
-    if parallel < 1 and address == "this machine":
-        raise ConfigError(f"a trial asks for {wanted.cpus_per_trial:g} CPUs and {wanted.gpus_per_trial:g} GPUs, "
-                          f"this machine has {cpus:g} and {gpus:g}",
-                          "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
+    if address == THIS_MACHINE and (error := _misfit(config, cpus, gpus)) is not None:
+        raise error
     if wanted.max_concurrent_trials is not None:
         parallel = min(parallel, wanted.max_concurrent_trials)
     nodes = sum(node["Alive"] for node in ray.nodes())
@@ -229,8 +270,3 @@ def _stage_code(folder: Path, benchmark: str) -> None:
             shutil.copytree(package, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif spec.origin:
             shutil.copy2(spec.origin, folder / Path(spec.origin).name)
-
-
-def _remove(folder: Path | None) -> None:
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)

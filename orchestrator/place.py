@@ -11,6 +11,10 @@ from db.session import open_database
 from db.urls import resolve_url, shown
 from workers.files import full_root
 
+SECRETS = ("CLNP_TOKEN", "CLNP_DB_URL", "CLNP_HOOK", "PGPASSWORD")
+"""Variables of the environment that a worker, and whatever else runs a user's modules apart, has no use for. Drivers write to
+the database, and call hooks."""
+
 
 def storage_root() -> str:
     """Where artifacts lie: ``CLNP_STORAGE``, a folder or ``s3://BUCKET/PREFIX``, or ``.clnp/artifacts`` in the working folder.

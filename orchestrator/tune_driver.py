@@ -6,10 +6,8 @@ for checkpoints, of which there are none. Nobody but the driver writes there; wo
 """
 
 import logging
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -25,6 +23,7 @@ from orchestrator.configuration.sweep import LogRange
 from orchestrator.grace import Grace
 from orchestrator.plan import sampled_point, trial_seed
 from orchestrator.recorder import Recorder
+from orchestrator.scratch import scratch
 from workers.spec import StageSpec, TrialSpec
 from workers.trainable import Pack, StageWork
 
@@ -86,14 +85,14 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
         logging.getLogger(name).setLevel(logging.ERROR)
     # Tune would pass a bucket's credentials on as variables of its actors, which Ray logs; the workers have them from us.
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(REACHES_A_BUCKET)
-    with tempfile.TemporaryDirectory(prefix="clnp-tune-", ignore_cleanup_errors=True) as scratch:
+    with scratch() as folder:
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
                 num_samples=samples, search_alg=search, max_concurrent_trials=side_by_side, reuse_actors=True,
                 time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
-                name=Path(scratch).name, storage_path=scratch, verbose=0, callbacks=[recorder], stop=_Stopper(recorder, grace),
+                name=folder.name, storage_path=str(folder), verbose=0, callbacks=[recorder], stop=_Stopper(recorder, grace),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
         ).fit()

@@ -1,5 +1,6 @@
 """`clnp launch --dry-run`: the plan of a run in words, before anything is written or started."""
 
+import os
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -11,7 +12,7 @@ from orchestrator.cli.network_table import network_table
 from orchestrator.configuration.config import Config, load
 from orchestrator.configuration.sweep import GridPoint, LogRange
 from orchestrator.plan import PlannedTask
-from orchestrator.text.output import say, say_json, terminal_width
+from orchestrator.text.output import note, say, say_json, terminal_width
 from orchestrator.text.table import number, render
 from orchestrator.text.words import alpha_text, architecture_text, plural, points_text, ranges, rate_text, training_text
 from workers.spec import BUILT_IN_BENCHMARKS
@@ -32,17 +33,37 @@ def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool, c
             first seed.
 
     Raises:
-        ConfigError, DataError: what a launch would find wrong with the config, or with a benchmark of one's own.
+        ConfigError, DataError: what a launch would find wrong with the config, with a benchmark of one's own, or with what this
+            machine has to offer.
     """
     config = load(path, overrides, name=name)
     runs = config.of_each_seed(config.name)
+    warnings = _warnings(config)
     shape, classes, checked = _shape(runs[0] if runs else config, check_tasks)
     network = plan.architecture(config, shape, classes)
     tasks = plan.overview(config)
     if as_json:
-        say_json(_document(config, network, tasks, runs, checked))
+        say_json({**_document(config, network, tasks, runs, checked), "warnings": warnings})
     else:
+        for warning in warnings:
+            note(f"warning: {warning}")
         _say(config, network, tasks, runs, checked)
+
+
+def _warnings(config: Config) -> list[str]:
+    """What may prevent the launch, and cannot be known here.
+
+    Raises:
+        ConfigError: this machine can never offer what one trial asks for, and no cluster is named that might.
+    """
+    from orchestrator.cluster import misfit
+
+    error, address = misfit(config), os.environ.get("RAY_ADDRESS")
+    if error is None:
+        return []
+    if not address:
+        raise error
+    return [f"{error.message}; whether the cluster at {address} offers it is seen by the launch"]
 
 
 def _shape(config: Config, check_tasks: int) -> tuple[tuple[int, ...], int, int | None]:

@@ -15,10 +15,9 @@ from clnp_core.errors import ClnpError, ConfigError
 from orchestrator.configuration.config import Config
 from orchestrator.configuration.yaml_text import assignment_path, override, parse
 from orchestrator.detached.python import importing_ours, python_module
+from orchestrator.place import SECRETS
 
 LONGEST_SECONDS = 120.0
-SECRETS = ("CLNP_TOKEN", "CLNP_DB_URL")
-"""What the process does not need to know."""
 
 
 def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrides: Sequence[str] = ()) -> Config:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -215,3 +216,14 @@ def test_an_engine_survives_a_lost_connection(engine: Engine, kind: str) -> None
         killer.dispose()
     Store(engine).create_run(new_run())
     assert len(Reads(engine).runs()) == 1
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_new_database_is_readable_to_whom_the_umask_says(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        open_database(f"sqlite:///{tmp_path}/folder/clnp.db", create=True).dispose()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "folder" / "clnp.db").stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o777 & ~mask

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clnp_core.errors import ConfigError
 from tests.orchestrator.cli.conftest import ROOT, TINY, Outcome
 
 Clnp = Callable[..., Outcome]
@@ -163,7 +164,8 @@ def test_how_many_tasks_are_looked_at_can_be_said(odd: Callable[..., Outcome], t
 
 
 @pytest.mark.parametrize("experiment", sorted(path.name for path in (ROOT / "experiments").glob("*.yaml")))
-def test_the_experiments_have_plans(experiment: str, clnp: Clnp, tmp_path: Path) -> None:
+def test_the_experiments_have_plans(experiment: str, clnp: Clnp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")  # one of them asks for a GPU
     plan = clnp("launch", str(ROOT / "experiments" / experiment), "--dry-run", folder=tmp_path)
     assert plan.code == 0 and plan.out.endswith("nothing was written or started\n")
 
@@ -172,3 +174,26 @@ def test_packs_are_told(tmp_path: Path, clnp: Clnp) -> None:
     _write(tmp_path, resources={"trials_per_pack": 2})
     assert "\npacks     up to 2 trials train as one batched computation\n" in clnp("launch", "plan.yaml", "--dry-run",
                                                                             folder=tmp_path).out
+
+
+@pytest.mark.parametrize("key", ["cpus_per_trial", "gpus_per_trial"])
+def test_what_this_machine_can_never_offer_is_said_before_the_launch(tmp_path: Path, clnp: Clnp, key: str,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path, resources={key: 64 if key == "gpus_per_trial" else 4096})
+    refused = clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path)
+    assert refused.code == ConfigError.exit_code and refused.out == ""
+    assert refused.err.startswith("error: a trial asks for ") and ", this machine has " in refused.err
+    assert "hint: lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS" in refused.err
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    warned = clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path)
+    assert warned.code == 0 and warned.out.endswith("nothing was written or started\n")
+    assert warned.err.startswith("warning: a trial asks for ")
+    assert warned.err.endswith("; whether the cluster at 10.0.0.1:6379 offers it is seen by the launch\n")
+    as_json = clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path)
+    assert [f"warning: {warning}\n" for warning in as_json.document["warnings"]] == [warned.err]
+
+
+def test_a_machine_that_is_large_enough_is_no_matter_for_words(tmp_path: Path, clnp: Clnp) -> None:
+    _write(tmp_path)
+    plan = clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path)
+    assert plan.document["warnings"] == [] and plan.err == ""

@@ -97,7 +97,7 @@ def test_launched_stopped_and_resumed_by_commands(tmp_path: Path) -> None:
     told += map(json.loads, err.splitlines())
     assert told[0] | {"at": ""} == {"at": "", "run": None, "task": None, "trial": None, "event": "step",
                                     "text": "starting Ray on this machine"}
-    assert not [line for line in told if "is stopped" in line.get("text", "")], "they were never driven before"
+    assert not [line for line in told if "is stopped: 0 of" in line.get("text", "")], "they were never driven before"
     assert {line["run"] for line in told} == {None, "pair-seed-0", "pair-seed-1"}
     assert out.startswith("Group pair: 0 of 2 runs completed.\n") and out.endswith("`clnp resume pair` goes on with 2 runs.\n")
     assert run(tmp_path, "cancel", "pair-seed-1").code == 0
