@@ -19,10 +19,10 @@ def test_trials_on_two_nodes_leave_checkpoints_in_a_bucket(
     alone = tmp_path / "alone"
     alone.mkdir()
     folder = Drivers(alone, f"sqlite:///{alone}/clnp.db", str(alone / "artifacts"))
-    expected = undisturbed(folder, cluster, folder.config(epochs=1500))
+    expected = undisturbed(folder, cluster, folder.config(epochs=600))
 
     in_bucket, settings = Drivers(tmp_path, drivers.url, bucket), cluster.environment | bucket_server
-    config = in_bucket.config(epochs=1500)
+    config = in_bucket.config(epochs=600)
     driver = in_bucket.start(settings, "launch", config, "--set", "resources.stop_time_limit_seconds=120")
     in_bucket.wait_for(driver, "spread", lambda trials: both_running(trials) and all(
         len(epochs(in_bucket, trial)) > 2 for trial in trials if trial.state is TrialState.RUNNING))
