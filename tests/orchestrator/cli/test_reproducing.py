@@ -68,7 +68,7 @@ def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcom
     assert "4 runs to drive; nothing has been written or started." in outcome.out
     assert not (folder / ".clnp").exists() and not (folder / "results").exists()
     asked = json.loads(clnp("reproduce", "two.yaml", "--dry-run", "--json", "--seeds", "5", folder=folder).out)
-    assert [(row["row"], row["missing"], row["tasks"]) for row in asked["rows"]] == [("clnp", [5], 2), ("plain", [5], 2)]
+    assert [(row["row"], row["missing"], row["tasks"]) for row in asked["rows"]] == [("clnp", ["5"], 2), ("plain", ["5"], 2)]
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [
