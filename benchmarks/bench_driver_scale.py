@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 from ray import tune
 from sqlalchemy import Engine, text
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
 from benchmarks.databases import database
 from clnp_core.selection import FailedTrial, PrunedTrial, TrainedTrial, pick, select
 from clnp_core.threshold import CurvePoint

@@ -22,8 +22,11 @@ from pathlib import Path
 
 import torch
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
 import workers.training
 from benchmarks import plain_loop
+from benchmarks.arguments import numbers
 from clnp_core.errors import DataError
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp
@@ -214,10 +217,11 @@ def whole(epochs: int = 6) -> None:
 
 def main() -> None:
     """Measure and print."""
+    rounds, = numbers(__doc__, rounds=5)
     if not torch.cuda.is_available():
         print("there is no GPU here: nothing is measured")
         return
-    steps(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    steps(rounds)
     shared()
     whole()
 

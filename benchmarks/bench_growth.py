@@ -7,13 +7,18 @@ shared θ* at m = 1 and the evaluation of all tasks so far, which is what the pr
 changes.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
+from benchmarks.arguments import numbers
 from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
 from clnp_core.errors import DataError, DepletedError
@@ -76,6 +81,7 @@ def table(first: str, more: str = "") -> None:
 
 def main() -> None:
     """Measure and print."""
+    numbers(__doc__)
     torch.set_num_threads(1)
     try:
         load_task(BENCHMARK, 1)

@@ -7,6 +7,7 @@ artifact. The driver is one that runs the first task whole, with one trial of on
 experiment splits a data set by classes it takes few images of each. What importing torch alone takes stands first.
 """
 
+import argparse
 import os
 import resource
 import subprocess
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.configuration.config import Config
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT))  # the checkout, wherever this is started
 DEFAULT = ("permuted-digits.yaml", "permuted-mnist.yaml", "split-cifar-narrow.yaml")
 SHORT = ["training.epochs=1", "training.milestones=[]", "training.early_stopping_patience=null"]
 
@@ -89,9 +91,13 @@ def main() -> None:
             sys.exit(f"{error.message}; {error.hint}")
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", metavar="EXPERIMENT.yaml", nargs="*",
+                        default=[str(ROOT / "experiments" / name) for name in DEFAULT])
+    experiments = parser.parse_args().experiments
     print(f"torch alone: {megabytes('torch')} MB\n\n"
           "| experiment | peak of a worker, MB | peak of the driver, MB |\n|---|---|---|")
-    for file in sys.argv[1:] or [str(ROOT / "experiments" / name) for name in DEFAULT]:
+    for file in experiments:
         print(f"| {Path(file).stem} | {megabytes('worker', file)} | {megabytes('driver', file)} |", flush=True)
 
 

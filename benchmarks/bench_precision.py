@@ -6,12 +6,16 @@ Permuted digits on a 300-300 perceptron (seconds a trial), or the first task of 
 epochs (minutes; needs CLNP_DATA). θ* is the shared one at a margin of one point below each trial's own accuracy.
 """
 
+import argparse
 import statistics
 import sys
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from clnp_core.activity import mean_activity
 from clnp_core.network import empty_network
@@ -43,8 +47,11 @@ def measure(mnist: bool, seed: int, precision: str) -> tuple[float, float, float
 
 def main() -> None:
     """Measure and print."""
-    numbers = [word for word in sys.argv[1:] if word.isdigit()]
-    seeds, mnist = int(numbers[0]) if numbers else 8, "--mnist" in sys.argv
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("seeds", metavar="SEEDS", type=int, nargs="?", default=8)
+    parser.add_argument("--mnist", action="store_true")
+    asked = parser.parse_args()
+    seeds, mnist = asked.seeds, asked.mnist
     torch.set_num_threads(1)
     found = {precision: [measure(mnist, seed, precision) for seed in range(seeds)] for precision in ("float32", "bfloat16")}
     print(f"| mean of {seeds} seeds (deviation) | float32 | bfloat16 |\n|---|---|---|")

@@ -16,8 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import Engine, event, insert, text
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.databases import database
 from clnp_core.selection import Verdict

@@ -18,6 +18,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
 from benchmarks.databases import database
 from db.reads import Reads
 from db.session import open_database

@@ -9,13 +9,17 @@ so other programs matter less. ``50 full passes`` is what the plain loop does.
 
 import argparse
 import dataclasses
+import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks import plain_loop
 from clnp_core.activity import mean_activity

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import httpx
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
 from benchmarks.bench_queries import RUN, TASKS, fill
 from benchmarks.databases import database
 from db.processes import this_owner

@@ -17,7 +17,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
 from benchmarks import plain_loop
+from benchmarks.arguments import numbers
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
@@ -127,7 +130,7 @@ def child(name: str) -> None:
 
 def main() -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    count, = numbers(__doc__, rounds=9)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     children = {name: subprocess.Popen([sys.executable, __file__, "--variant", name], stdin=subprocess.PIPE,
                                        env=environment | (FOR_WORKERS if name in AS_WORKERS else {}),

@@ -15,6 +15,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
+from benchmarks.arguments import numbers
 from db.reads import Reads
 from db.session import open_database
 from db.states import TrialState
@@ -54,7 +57,7 @@ def makespan(seconds: list[float], free_at: list[float]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    trials, epochs, hidden = (int(value) for value in (*sys.argv[1:], *("24", "30", "300")[len(sys.argv) - 1:]))
+    trials, epochs, hidden = numbers(__doc__, trials=24, epochs=30, hidden=300)
     workers = os.cpu_count() or 1
     rates = [0.001 * (1 + step / trials) for step in range(trials)]
     config = Config.parse({

@@ -11,10 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray import tune
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
+from benchmarks.arguments import numbers
 from orchestrator.cluster import connect
 from orchestrator.configuration.config import Config
 from orchestrator.plan import architecture, points, stage_spec, trial_specs
@@ -66,7 +70,7 @@ def cold(stage: StageSpec, trials: tuple[TrialSpec, ...], storage: str, config: 
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 8
+    count, = numbers(__doc__, trials=8)
     config = Config.parse({
         "name": "overhead", "benchmark": {"name": "permuted-digits", "tasks": 1}, "network": {"hidden": [8, 8]},
         "training": {"epochs": 1}, "sweep": {"alpha": [1e-4], "learning_rate": [0.001 * (i + 1) for i in range(count)]},

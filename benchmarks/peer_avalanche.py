@@ -14,10 +14,14 @@ import time
 import warnings
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import torch
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
 from benchmarks import plain_loop
+from benchmarks.arguments import numbers
 from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
 from clnp_core.evaluation import evaluate
@@ -95,7 +99,7 @@ def plain(tasks: list[TaskData], epochs: int) -> Told:
 
 def main() -> None:
     """Measure and print."""
-    count, epochs = (int(word) for word in (*sys.argv[1:3], *("2", "2")[len(sys.argv) - 1:]))
+    count, epochs = numbers(__doc__, tasks=2, epochs=2)
     warnings.simplefilter("ignore")
     tasks = [load_task(BENCHMARK, number) for number in range(1, count + 1)]
     print(f"{epochs} epochs a task, {torch.get_num_threads()} threads\n")

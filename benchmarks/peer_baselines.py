@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from statistics import mean, stdev
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +36,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
+from benchmarks.arguments import numbers
 from clnp_core.architecture import HeadKind
 from clnp_core.evaluation import evaluate
 from clnp_core.network import Network, empty_network
@@ -308,7 +312,7 @@ def shown(values: list[float]) -> str:
 
 def main() -> None:
     """Compare and print."""
-    count, seeds, epochs = (int(word) for word in (*sys.argv[1:4], *("3", "3", "8")[len(sys.argv) - 1:]))
+    count, seeds, epochs = numbers(__doc__, tasks=3, seeds=3, epochs=8)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     sequences = [[load_task(benchmark(seed), number) for number in range(1, count + 1)] for seed in range(seeds)]

@@ -9,6 +9,7 @@ permuted tasks with a single head, chooses, prunes and freezes; it records nothi
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from ray import tune
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from workers.spec import BenchmarkSpec
 from workers.tasks import TaskData, load_task

@@ -13,11 +13,15 @@ epoch on validation data.
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import mean, stdev
 
 import torch
 from torch import Tensor, nn
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
+
+from benchmarks.arguments import numbers
 from workers.spec import BenchmarkSpec
 from workers.tasks import TaskData, load_task
 
@@ -89,7 +93,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def main(seeds: int = 3, epochs: int = 30) -> None:
+def main(seeds: int, epochs: int) -> None:
     found: dict[tuple[int, int, int], list[tuple[float, float]]] = {size: [] for size in SIZES}
     for seed in range(100, 100 + seeds):
         torch.manual_seed(seed)
@@ -107,4 +111,4 @@ def main(seeds: int = 3, epochs: int = 30) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*numbers(__doc__, seeds=3, epochs=30))

@@ -33,11 +33,6 @@ def upgrade_to(connection: Connection, revision: str = "head") -> None:
     command.upgrade(configuration(connection), revision)
 
 
-def downgrade_to(connection: Connection, revision: str) -> None:
-    """Run the revisions backwards to ``revision`` ("base": none at all) inside the connection's transaction."""
-    command.downgrade(configuration(connection), revision)
-
-
 def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Path:
     """Write a revision file from the difference between the models and this up-to-date database.
 

@@ -40,16 +40,6 @@ class StageState(StrEnum):
     FAILED = "failed"
     DEPLETED = "depleted"
 
-    @property
-    def is_final(self) -> bool:
-        """Nothing leads out of it."""
-        return not STAGE_TRANSITIONS[self]
-
-    @property
-    def is_under_way(self) -> bool:
-        """A driver is, or was when it stopped, working on it."""
-        return self in (StageState.SWEEPING, StageState.SELECTING, StageState.COMMITTING)
-
 
 class TrialState(StrEnum):
     """Where one trial stands. The value is what the database stores."""

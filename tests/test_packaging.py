@@ -1,8 +1,12 @@
 """What installs the project holds together: pins, entry point, scripts, what the image is built from."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+from fnmatch import fnmatchcase
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ROOMS = ("clnp_core", "workers", "db", "orchestrator")
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, TOOLS = PYPROJECT["project"], PYPROJECT["tool"]
 REQUIREMENTS = [Requirement(text) for texts in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
                 for text in texts]
 PINS = {canonicalize_name(pin.name): pin for pin in (
@@ -67,3 +73,39 @@ def test_the_image_gets_all_that_the_build_copies() -> None:
 def test_no_page_holds_a_placeholder() -> None:
     for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
         assert "@@" not in page.read_text(encoding="utf-8"), page
+
+
+def _imported(*folders: str) -> set[str]:
+    """The names of the packages that files import, without those of Python and of the project."""
+    names: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {*ROOMS, "tests", "benchmarks"}
+
+
+@pytest.mark.parametrize(("folders", "lists"), [
+    (ROOMS, ("dependencies", "export", "s3", "dashboard")), (("tests",), ("dependencies", "dev"))], ids=["packages", "tests"])
+def test_every_package_that_is_imported_is_declared(folders: tuple[str, ...], lists: tuple[str, ...]) -> None:
+    known = {**PROJECT["optional-dependencies"], "dependencies": PROJECT["dependencies"]}
+    declared = {canonicalize_name(Requirement(text).name) for name in lists for text in known[name]}
+    owners = packages_distributions()
+    undeclared = {name for name in _imported(*folders)
+                  if not {canonicalize_name(owner) for owner in owners.get(name, [name])} & declared}
+    assert undeclared == set()
+
+
+@pytest.mark.parametrize("texts", [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()], ids=str)
+def test_no_requirement_stands_twice(texts: list[str]) -> None:
+    names = [canonicalize_name(Requirement(text).name) for text in texts]
+    assert len(names) == len(set(names))
+
+
+def test_foreign_folders_are_not_installed() -> None:
+    patterns = TOOLS["setuptools"]["packages"]["find"]["include"]
+    wanted = ["clnp_core", "db", "db.migrations.versions", "orchestrator", "orchestrator.cli", "workers", "workers.packs"]
+    foreign = ["db_backup", "dbt", "db2.models", "workers2", "orchestrator-old", "clnp_core_old.x", "tests", "benchmarks"]
+    assert [name for name in wanted + foreign if any(fnmatchcase(name, pattern) for pattern in patterns)] == wanted

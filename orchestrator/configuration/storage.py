@@ -29,8 +29,3 @@ class Storage(Section):
     keep_trials: Annotated[int | Literal["all"], PlainValidator(_kept)] = Field(
         default=10,
         description="trained networks kept of every committed task besides the chosen one: all, none, or so many of the best")
-
-    @property
-    def keeps_all(self) -> bool:
-        """Nothing is removed."""
-        return self.keep_trials == ALL

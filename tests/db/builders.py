@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import update
+from alembic import command
+from sqlalchemy import Connection, update
 
 from clnp_core.networks import mlp
 from clnp_core.selection import Verdict
+from db.migrate import configuration
 from db.models import Artifact
 from db.processes import this_owner
 from db.records import (
@@ -41,6 +43,11 @@ def bytes_removed(store: Store, *digests: str) -> None:
     """Say that the bytes of artifacts were deleted to save space."""
     with store.engine.begin() as connection:
         connection.execute(update(Artifact).where(Artifact.digest.in_(digests)).values(removed_at=datetime.now(UTC)))
+
+
+def downgrade_to(connection: Connection, revision: str) -> None:
+    """Run the revisions backwards to ``revision`` ("base": none at all) inside the connection's transaction."""
+    command.downgrade(configuration(connection), revision)
 
 
 def new_run(name: str = "demo", **changes: Any) -> NewRun:

@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from clnp_core.selection import SelectionRule, Verdict
 from db.columns import REVISIONS, VERSION_TABLE, Base
-from db.migrate import configuration, downgrade_to, upgrade_to, write_revision
+from db.migrate import configuration, upgrade_to, write_revision
 from db.reads import Reads
 from db.session import exclusive, new_engine, open_database, upgrade
 from db.store import Store
 from db.urls import resolve_url
-from tests.db.builders import Driver, selection, verdicts
+from tests.db.builders import Driver, downgrade_to, selection, verdicts
 
 
 @pytest.fixture

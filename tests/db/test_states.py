@@ -52,8 +52,6 @@ def test_a_stage_is_reopened_only_where_a_transition_leads_and_never_further_on(
 
 
 def test_predicates() -> None:
-    assert [state for state in StageState if state.is_final] == [C, D]
-    assert [s.value for s in StageState if s.is_under_way] == ["sweeping", "selecting", "committing"]
     assert [state.value for state in TrialState if state.has_ended] == ["finished", "failed"]
     assert [k.value for k in FailureKind if k.excluded_from_selection] == ["diverged", "timed out"]
     assert [state.value for state in RunState if state.can_resume] == ["stopped", "failed"]

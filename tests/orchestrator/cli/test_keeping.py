@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from db.columns import REVISIONS
+from tests.db.builders import downgrade_to
 from tests.orchestrator.cli.conftest import Outcome, Recorded, environment, written
 
 Clnp = Callable[..., Outcome]
@@ -114,7 +115,6 @@ def test_upgrade_says_what_it_did(tmp_path: Path, clnp: Clnp) -> None:
 
 
 def test_an_older_schema_is_refused_until_it_is_upgraded(tmp_path: Path, clnp: Clnp) -> None:
-    from db.migrate import downgrade_to
     from db.session import exclusive, open_database
 
     engine = open_database(f"sqlite:///{tmp_path}/.clnp/clnp.db", create=True)
