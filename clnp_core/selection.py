@@ -18,6 +18,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from clnp_core.errors import StateError
+from clnp_core.words import plural
 
 Thresholds = tuple[float | None, ...]
 """One activation threshold per hidden layer; None prunes nothing in that layer."""
@@ -220,11 +221,12 @@ def _outside(trial: TrainedTrial, picked: Pick) -> TrialVerdict:
 def _verdict(own: PrunedTrial, chosen: PrunedTrial, picked: Pick) -> TrialVerdict:
     if own.number == chosen.number:
         return TrialVerdict(own.number, Verdict.CHOSEN,
-                            f"sparsest within the margin: {own.free_neurons} neurons free, "
+                            f"sparsest within the margin: {plural(own.free_neurons, 'neuron')} free, "
                             f"{own.val_correct} of {picked.val_total} correct after pruning", own)
     if own.free_neurons < chosen.free_neurons:
         return TrialVerdict(own.number, Verdict.SPARSER_ONE_EXISTS,
-                            f"{own.free_neurons} neurons free, trial {chosen.number} leaves {chosen.free_neurons}", own)
+                            f"{plural(own.free_neurons, 'neuron')} free, trial {chosen.number} leaves "
+                            f"{chosen.free_neurons}", own)
     if own.val_correct < chosen.val_correct:
         reason = f"as sparse as trial {chosen.number}, but {own.val_correct} correct against {chosen.val_correct}"
     else:

@@ -27,6 +27,7 @@ from clnp_core.selection import (
     require_pruned,
     sorted_verdicts,
 )
+from clnp_core.words import plural
 
 Rank = tuple[Fraction, int, int, int, tuple[float, ...]]
 """What decides between candidates, the larger the better: utility, accuracy, sparsity, low trial number, thresholds."""
@@ -133,7 +134,7 @@ def _verdict(own: PrunedTrial, chosen: PrunedTrial, judged_by: TradeOff) -> Tria
     if own.val_correct < chosen.val_correct:
         why = f"but {own.val_correct} correct against {chosen.val_correct}"
     elif own.free_neurons < chosen.free_neurons:
-        why = f"and as accurate, but {own.free_neurons} neurons free against {chosen.free_neurons}"
+        why = f"and as accurate, but {plural(own.free_neurons, 'neuron')} free against {chosen.free_neurons}"
     else:
         why = "with the same counts, and that one has the lower number"
     return TrialVerdict(own.number, Verdict.WORSE_TIE, f"as good a trade-off as trial {chosen.number}, {why}", own)

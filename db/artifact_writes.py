@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import CompoundSelect, select, union, update
 from sqlalchemy.orm import Session
 
+from clnp_core.words import plural
 from db.lookup import database_now
 from db.many import among
 from db.models import Artifact, Commit, Stage, Trial
@@ -46,8 +47,8 @@ class ArtifactWrites(Writer):
                 for row in fresh:
                     row.removed_at = now
                 size = sum(row.artifact_bytes for row in fresh)
-                record_event(session, lease.run_id, "weights", f"task {task}: weights of {len(fresh)} trials that were not "
-                             "chosen are removed to save space", {"task": task, "artifacts": len(fresh), "bytes": size})
+                record_event(session, lease.run_id, "weights", f"task {task}: weights of {plural(len(fresh), 'trial')} "
+                             "not chosen: removed to save space", {"task": task, "artifacts": len(fresh), "bytes": size})
             return tuple(digest for digest in gone if digest not in still)
 
     def artifacts_restored(self, lease: Lease, digests: Collection[str]) -> None:

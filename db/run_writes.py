@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import BusyError, NotFoundError, StateError
+from clnp_core.words import plural
 from db.artifacts import digests_of_run, unreferenced
 from db.columns import storable_json
 from db.failures import translated
@@ -273,7 +274,7 @@ def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
         raise taken(new.name) from None
     session.add_all(Stage(run_id=run.id, task=task, state=StageState.PENDING)
                     for task in range(first_task, new.tasks + 1))
-    record_event(session, run.id, "run", f"created with {new.tasks} tasks", {"config_digest": new.config_digest})
+    record_event(session, run.id, "run", f"created with {plural(new.tasks, 'task')}", {"config_digest": new.config_digest})
     return run
 
 

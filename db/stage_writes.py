@@ -161,7 +161,7 @@ def _check_verdicts(lease: Lease, task: int, selection: SelectionRecord, verdict
     chosen = [verdict.number for verdict in verdicts if verdict.verdict is Verdict.CHOSEN]
     if judged != sorted(ids):
         wrong = sorted(set(judged) ^ set(ids)) or sorted({n for n in judged if judged.count(n) > 1})
-        raise StateError(f"record_selection: {name_of(lease, task)} needs one verdict for each of its {len(ids)} trials; "
+        raise StateError(f"record_selection: {name_of(lease, task)} needs a verdict for every trial, {len(ids)} in all; "
                          f"missing, unknown or doubled: {', '.join(map(str, wrong))}", "nothing was recorded")
     if chosen != [selection.chosen]:
         raise StateError(f"record_selection: the selection of {name_of(lease, task)} chooses trial {selection.chosen}, "

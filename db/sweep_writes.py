@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
+from clnp_core.words import plural
 from db.columns import storable_json
 from db.lookup import database_now
 from db.models import Stage, Trial
@@ -44,7 +45,7 @@ class SweepWrites(Writer):
             if open_task is not None:
                 raise StateError(f"{caller}: {name_of(lease, task)} would start before task {open_task} is committed",
                                  "a task builds on the commit of the one before it")
-            move_stage(session, lease, stage, StageState.SWEEPING, caller, f"{len(planned)} trials planned")
+            move_stage(session, lease, stage, StageState.SWEEPING, caller, f"{plural(len(planned), 'trial')} planned")
             stage.train_total, stage.val_total, stage.test_total = facts.train_total, facts.val_total, facts.test_total
             stage.input_shape, stage.classes = list(facts.input_shape), facts.classes
             stage.split_digest, stage.task_fingerprint = facts.split_digest, facts.task_fingerprint
@@ -112,7 +113,7 @@ class SweepWrites(Writer):
             trials = session.scalars(select(Trial).where(Trial.stage_id == stage.id).order_by(Trial.number)).all()
             if stage.state is StageState.SWEEPING:
                 _check_ended(lease, task, trials)
-            move_stage(session, lease, stage, StageState.SELECTING, caller, f"{len(trials)} trials ended")
+            move_stage(session, lease, stage, StageState.SELECTING, caller, f"{plural(len(trials), 'trial')} ended")
             stage.sweep_ended_at = database_now(session)
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import URL, Connection, Table, func, insert, select, text
 
 from clnp_core.errors import BusyError, DatabaseError
+from clnp_core.words import plural
 from db.columns import Base
 from db.failures import translated
 from db.models import DatabaseIdentity, Run
@@ -54,7 +55,8 @@ def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
 def _refuse_runs(into: Connection) -> None:
     runs = into.scalar(select(func.count()).select_from(Run.__table__))
     if runs:
-        raise DatabaseError(f"{shown(into.engine.url)} holds {runs} runs already", "copy into a database without runs")
+        raise DatabaseError(f"{shown(into.engine.url)} holds {plural(runs, 'run')} already",
+                            "copy into a database without runs")
 
 
 def _copied_tables() -> list[Table]:

@@ -15,6 +15,7 @@ from orchestrator.stages.rebuilding import restore_commits
 from orchestrator.stages.selecting import choose
 from orchestrator.stages.sweeping import sweep
 from orchestrator.stages.tidying import tidy
+from orchestrator.text.words import ranges
 from workers.environment import fingerprint
 from workers.stop_request import StoppedError
 
@@ -130,4 +131,5 @@ def _reopen(run: RunContext, retry_failed: bool) -> None:
     kinds = [kind for kind in FailureKind if retry_failed or nothing_trained or not kind.excluded_from_selection]
     numbers = run.store.retry_trials(run.lease, stage.task, kinds)
     if numbers:
-        run.progress.notice(f"task {stage.task}: training failed trials again: {', '.join(map(str, numbers))}")
+        which = f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}"
+        run.progress.notice(f"task {stage.task}: training {which} again, which had failed")

@@ -13,6 +13,7 @@ from typing import cast
 import torch
 
 from clnp_core.errors import ClnpError, ConfigError, DataError
+from clnp_core.words import plural
 from workers import user_code
 from workers.conversion import plain_inputs, plain_labels, whole_number
 from workers.datasets import data_folder
@@ -173,7 +174,7 @@ def _task(key: _Hashable, number: int) -> TaskData:
     benchmark = _benchmark(key)
     there = _count(benchmark)
     if there is not None and number > there:
-        raise ConfigError(f"benchmark {key.spec.name!r} has {there} tasks, task {number} was asked for",
+        raise ConfigError(f"benchmark {key.spec.name!r} has {plural(there, 'task')}, task {number} was asked for",
                           f"set benchmark.tasks to at most {there}")
     try:
         with _torch_as_it_was():

@@ -77,7 +77,7 @@ def _shape(config: Config, check_tasks: int) -> tuple[tuple[int, ...], int, int 
     spec = plan.benchmark_spec(config)
     there = task_count(spec)
     if there is not None and config.benchmark.tasks > there:
-        raise ConfigError(f"benchmark {spec.name!r} has {there} tasks, the config asks for {config.benchmark.tasks}",
+        raise ConfigError(f"benchmark {spec.name!r} has {plural(there, 'task')}, the config asks for {config.benchmark.tasks}",
                           f"set benchmark.tasks to at most {there}")
     checked = min(config.benchmark.tasks, check_tasks)
     data = load_task(spec, 1)

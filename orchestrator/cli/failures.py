@@ -56,13 +56,14 @@ def of_clnp(error: ClnpError) -> Failure:
 
 
 def of_click(error: click.ClickException, command: str) -> Failure:
-    """An error that click found while it read the command line; ``command`` is what to call it where click forgot."""
-    context = getattr(error, "ctx", None)
+    """An error that click found while it read the command line; ``command`` is what was typed of its name, to call it where
+    click forgot."""
+    context, typed = getattr(error, "ctx", None), command
     command = context.command_path if context else command
     if isinstance(error, UsageProblem | Interrupted):
         return Failure(error.format_message(), error.hint, error.exit_code)
     if isinstance(error, click.NoSuchOption):
-        return Failure(f"`{command}` has no option {error.option_name}", _option_hint(error.option_name, context), USAGE)
+        return Failure(f"`{command}` has no option {error.option_name}", _option_hint(error.option_name, context, typed), USAGE)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         return Failure(f"`{command}` needs {_name_of(error.param)}", f"`{command} -h` shows how it is used", USAGE)
     message = error.format_message().strip().rstrip(".")
@@ -114,17 +115,38 @@ def nearest(word: str, options: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)), None)
 
 
-def _option_hint(given: str, context: click.Context | None) -> str:
+def _option_hint(given: str, context: click.Context | None, typed: str) -> str:
     if context is None:
         return "`clnp -h` lists the options"
-    options = [name for parameter in context.command.get_params(context) if isinstance(parameter, click.Option)
-               for name in parameter.opts]
+    options = _options_of(context.command, context)
+    behind = _command_with(given, context, typed)
+    if behind is not None:
+        return f"it stands behind the command: `{behind} … {given}`"
     parent = context.parent
     global_options = [name for parameter in parent.command.params for name in parameter.opts] if parent else []
     if parent is not None and given in global_options and given not in options:
         return f"it stands before the command: `{parent.command_path} {given} … {context.info_name} …`"
     near = nearest(given, options)
     return f"did you mean {near}?" if near else f"`{context.command_path} -h` lists the options"
+
+
+def _options_of(command: click.Command, context: click.Context) -> list[str]:
+    return [name for parameter in command.get_params(context) if isinstance(parameter, click.Option) for name in parameter.opts]
+
+
+def _command_with(option: str, context: click.Context, typed: str) -> str | None:
+    """The command that an option was typed before, if it is one of that command. Every command has ``--json``: where none is
+    known, any will do for an example."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        return None
+    typed = typed.removeprefix(context.command_path).strip()
+    names = [typed] if typed else ["ls", *group.list_commands(context)] if option == "--json" else []
+    for name in names:
+        command = group.get_command(context, name)
+        if command is not None and option in _options_of(command, context):
+            return f"{context.command_path} {name}"
+    return None
 
 
 def _name_of(parameter: click.Parameter) -> str:

@@ -80,7 +80,7 @@ def _run(argv: list[str]) -> int:
 
         command = " ".join(["clnp", *(word for word in argv if word in MODULES)][:2])
         # Not cli.main(): it has ends of its own for Ctrl-C and for closed pipes.
-        with cli.make_context("clnp", argv or ["--help"]) as context:
+        with cli.make_context("clnp", list(argv) or ["--help"]) as context:
             code = cli.invoke(context)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from db.rows import RunRow
 
 
+NO_RUN = "no run is recorded yet; `clnp launch CONFIG` starts one"
+
+
 @click.command()
 @click.argument("run", metavar="[RUN]", required=False)
 @as_json_option
@@ -48,7 +51,8 @@ def status(settings: Settings, run: str | None, as_json: bool) -> None:
             say_json(documents if run is None else documents[0])
             return
         if not rows:
-            say(f"every run is complete: {plural(len(reads.runs()), 'run')}, listed by `clnp ls`")
+            complete = len(reads.runs())
+            say(f"every run is complete: {plural(complete, 'run')}, listed by `clnp ls`" if complete else NO_RUN)
         for index, row in enumerate(rows):
             say(("\n" if index else "") + _status_text(reads, row))
 
@@ -66,7 +70,7 @@ def ls(settings: Settings, as_json: bool) -> None:
         say_json(rows)
         return
     if not rows:
-        say("no run is recorded yet; `clnp launch CONFIG` starts one")
+        say(NO_RUN)
         return
     means = dict(run_sql("SELECT run, mean_test_accuracy FROM clnp_v_runs", settings.url).rows)
     columns = [prose("run"), Column("state"), number("tasks"), number("mean test %"), Column("created (UTC)"),

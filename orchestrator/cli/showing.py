@@ -114,6 +114,10 @@ def trial_text(reads: "Reads", run: str, task: int, trial: int) -> str:
         parts.append(_epoch_table(epochs))
     if curve:
         parts.append(_curve_table(curve))
+        if row.thresholds is not None and len(set(row.thresholds)) > 1:
+            parts.append(paragraph(
+                "The curve prunes every layer at the same threshold. The trial is pruned at a threshold of its own for each "
+                "layer, as above, which is no point of this curve and may leave more neurons free."))
     return "\n\n".join(parts)
 
 

@@ -170,7 +170,7 @@ class Config(Section):
         that start with ``x-`` are left out: they hold what a file's anchors are written at.
 
         Args:
-            values: sections of keys, as read from YAML or JSON.
+            values: sections of keys, as read from YAML or JSON. One that is null takes its default, as if it was left out.
             source: what to call it in an error, such as its file name.
             overridden: paths that came from the command line, for the errors.
             recorded: whether it is a run's record, in which the user's own network is written out already.
@@ -179,7 +179,8 @@ class Config(Section):
             ConfigError: with a line for every problem there is.
         """
         given = {path[0] for path in overridden}
-        values = {key: value for key, value in values.items() if not _holds_anchors(key) or key in given}
+        values = {key: value for key, value in values.items()
+                  if not (_holds_anchors(key) and key not in given) and not (value is None and _may_be_left_out(cls, key))}
         reading = Reading(dict(values), is_written_out=True) if recorded else with_own_network(values)
         context = {"layers": alpha_count(reading.values.get("network")), WRITTEN_OUT: reading.is_written_out,
                    UNREADABLE: reading.error, SEED_GIVEN: "seed" in reading.values, RECORDED: recorded}
@@ -242,6 +243,11 @@ class Config(Section):
             return None
         alpha = later.alpha if self.method.divides_the_network else 0.0
         return GridPoint(per_layer(alpha, self.network.alpha_count), later.learning_rate)
+
+
+def _may_be_left_out(model: type[Config], key: Any) -> bool:
+    field = model.model_fields.get(key) if isinstance(key, str) else None
+    return field is not None and not field.is_required()
 
 
 def _holds_anchors(key: Any) -> bool:

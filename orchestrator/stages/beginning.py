@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ConfigError
+from clnp_core.words import plural
 from db.records import PlannedTrial, StageFacts
 from db.rows import StageRow
 from orchestrator import plan
@@ -64,7 +65,7 @@ def _refuse_unfit(run: RunContext, task: int, facts: jobs.TaskFacts) -> None:
     """A run that could never be completed, or a task that does not fit the network, before anything is trained on it."""
     name, wanted = run.config.benchmark.name, run.config.benchmark.tasks
     if facts.tasks is not None and wanted > facts.tasks:
-        raise ConfigError(f"benchmark {name!r} has {facts.tasks} tasks, the config asks for {wanted}",
+        raise ConfigError(f"benchmark {name!r} has {plural(facts.tasks, 'task')}, the config asks for {wanted}",
                           f"launch a new run with benchmark.tasks of at most {facts.tasks}")
     if task == plan.first_task(run.config):
         return

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
+from clnp_core.words import plural as plural
 from orchestrator.text.report import percent
 from workers.methods import Method
 
@@ -19,11 +20,6 @@ def divides_the_network(method: str) -> bool:
         return Method(method).divides_the_network
     except ValueError:
         return True
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 task``, ``2,000 tasks``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def ranges(numbers: Sequence[int]) -> str:

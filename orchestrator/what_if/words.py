@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from clnp_core.selection import PrunedTrial, ThresholdMode
+from clnp_core.words import plural
 from orchestrator.text.report import percent
 from orchestrator.what_if.margins import StageRecord
 from orchestrator.what_if.records import SelectedStage, selection_section
@@ -16,7 +17,7 @@ def known_as(exact: bool, sparsest: bool) -> str:
 def sentence(record: StageRecord, chosen: PrunedTrial, then: PrunedTrial, exact: bool) -> str:
     """Who is chosen at a margin, and how that differs from what was (``then``)."""
     def numbers(pruned: PrunedTrial) -> str:
-        return f"{pruned.free_neurons:,} neurons free at {percent(pruned.val_correct / record.val_total)} %"
+        return f"{plural(pruned.free_neurons, 'neuron')} free at {percent(pruned.val_correct / record.val_total)} %"
 
     if chosen == then and exact:
         return f"trial {then.number} as it was: {numbers(then)}"

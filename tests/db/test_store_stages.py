@@ -64,7 +64,7 @@ class TestRecordSelection:
         driver.sweep()
         with pytest.raises(StateError) as caught:
             driver.store.record_selection(driver.lease, 1, selection(), verdicts(numbers=numbers))
-        assert caught.value.message == ("record_selection: task 1 of run 'demo' needs one verdict for each of its 3 trials; "
+        assert caught.value.message == ("record_selection: task 1 of run 'demo' needs a verdict for every trial, 3 in all; "
                                         f"missing, unknown or doubled: {wrong}")
         assert reads.selections("demo") == [] and reads.stages("demo")[0].state is StageState.SELECTING
 

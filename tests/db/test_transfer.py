@@ -79,7 +79,7 @@ def test_refuses_a_target_with_runs(laptop: str, store: Store, url: str) -> None
     store.create_run(new_run("mine"))
     with pytest.raises(DatabaseError) as caught:
         copy_database(laptop, url)
-    assert str(caught.value) == f"{shown(url)} holds 1 runs already\ncopy into a database without runs"
+    assert str(caught.value) == f"{shown(url)} holds 1 run already\ncopy into a database without runs"
 
 
 def test_refuses_while_a_driver_is_at_work(laptop: str, tmp_path: Path) -> None:

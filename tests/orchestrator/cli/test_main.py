@@ -41,6 +41,8 @@ def test_the_version_names_the_code(clnp: Clnp) -> None:
     (["trials", "tiny", "--tsk", "1"], "`clnp trials` has no option --tsk", "did you mean --task?"),
     (["launch", "x.yaml", "--dryrun"], "`clnp launch` has no option --dryrun", "did you mean --dry-run?"),
     (["ls", "--db", "x"], "`clnp ls` has no option --db", "it stands before the command: `clnp --db … ls …`"),
+    (["--task", "1", "show", "tiny"], "`clnp` has no option --task", "it stands behind the command: `clnp show … --task`"),
+    (["--verson"], "`clnp` has no option --verson", "did you mean --version?"),
     (["ls", "--zzz"], "`clnp ls` has no option --zzz", "`clnp ls -h` lists the options"),
     (["show"], "`clnp show` needs RUN", "`clnp show -h` shows how it is used"),
     (["show", "a", "b"], "got unexpected extra argument (b)", "`clnp show -h` shows how it is used"),
@@ -56,6 +58,16 @@ def test_the_version_names_the_code(clnp: Clnp) -> None:
 ])
 def test_a_wrong_command_line(clnp: Clnp, arguments: list[str], message: str, hint: str) -> None:
     assert clnp(*arguments).error == (2, message, hint)
+
+
+@pytest.mark.parametrize(("arguments", "of", "example"), [
+    (["--json", "ls"], "clnp", "clnp ls"), (["--json"], "clnp", "clnp ls"), (["--json", "show", "tiny"], "clnp", "clnp show"),
+    (["db", "--json", "upgrade"], "clnp db", "clnp db upgrade")])
+def test_json_before_the_command_says_where_it_stands(clnp: Clnp, arguments: list[str], of: str, example: str) -> None:
+    outcome = clnp(*arguments)
+    assert outcome.code == 2 and outcome.err == ""
+    assert outcome.document == {"error": {"message": f"`{of}` has no option --json",
+                                          "hint": f"it stands behind the command: `{example} … --json`", "exit_code": 2}}
 
 
 def test_a_missing_config(clnp: Clnp, tmp_path: Path) -> None:

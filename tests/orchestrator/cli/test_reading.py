@@ -48,6 +48,12 @@ def test_status_of_a_complete_run(on_tiny: Clnp) -> None:
     assert on_tiny("status").out == "every run is complete: 1 run, listed by `clnp ls`\n"
 
 
+def test_status_where_there_is_no_run(tmp_path: Path, clnp: Clnp) -> None:
+    assert clnp("db", "upgrade", folder=tmp_path).code == 0
+    assert clnp("status", folder=tmp_path).out == "no run is recorded yet; `clnp launch CONFIG` starts one\n"
+    assert clnp("status", "--json", folder=tmp_path).document == []
+
+
 def test_status_of_a_run_under_way(tmp_path: Path, clnp: Clnp) -> None:
     with written(tmp_path) as driver:
         driver.begin(trials=4)

@@ -79,6 +79,8 @@ def test_a_trial_with_its_epochs_and_curve(on_tiny: Clnp) -> None:
     text = on_tiny("show", "tiny", "--task", "1", "--trial", "1").out
     assert text.startswith("Trial 1 of task 1 of run tiny is finished.\n\nalpha          0.0001\nlearning rate  0.01\n")
     assert f"verdict        {document['trial']['verdict']}: {document['trial']['verdict_reason']}\n" in text
+    own, shared = document["trial"]["thresholds"], "The curve prunes every layer at the same threshold. The trial is pruned"
+    assert (shared in " ".join(text.split())) is (own is not None and len(set(own)) > 1)
     curve = text.split("\n\n")[3].splitlines()
     points = len(document["threshold_curve"])
     assert curve[0].split() == ["threshold", "val", "%", "free", "free", "%"]

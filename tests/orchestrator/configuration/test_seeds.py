@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from clnp_core.errors import ConfigError
 from orchestrator.configuration.config import Config, load
@@ -61,6 +62,26 @@ def test_seeds_that_are_refused(values: dict[str, Any], changes: dict[str, Any],
     with pytest.raises(ConfigError) as caught:
         Config.parse(values | changes)
     assert caught.value.message == f"the config has one problem:\n  {told}"
+
+
+@pytest.mark.parametrize("nothing", ["seed=null", "seed=", "seed=~"])
+def test_a_config_with_a_seed_can_be_given_seeds(tmp_path: Path, values: dict[str, Any], nothing: str) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text(yaml.safe_dump(values | {"seed": 4}))
+    assert load(file, [nothing, "seeds=[1, 2]"]).seeds == (1, 2)
+    assert load(file, [nothing]).seed == 0, "what it is by default"
+
+
+@pytest.mark.parametrize("key", [key for key, field in Config.model_fields.items() if not field.is_required()])
+def test_a_top_level_key_that_is_null_is_left_out(values: dict[str, Any], key: str) -> None:
+    without = {name: value for name, value in values.items() if name != key}
+    assert Config.parse(values | {key: None}) == Config.parse(without)
+
+
+@pytest.mark.parametrize("key", [key for key, field in Config.model_fields.items() if field.is_required() and key != "name"])
+def test_one_that_must_be_there_may_not_be_null(values: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        Config.parse(values | {key: None})
 
 
 def test_no_seeds_are_as_good_as_none(values: dict[str, Any]) -> None:

@@ -106,4 +106,4 @@ def test_an_id_still_to_come_is_taken_for_the_last_one(demo: Written, client: ht
     heard.wait(lambda each: each.progress)
     demo.begin(1)
     heard.end()
-    assert heard.events == ["task 1: pending → sweeping: 1 trials planned"]
+    assert heard.events == ["task 1: pending → sweeping: 1 trial planned"]
