@@ -16,8 +16,9 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.results import facts_text, origin_facts, standing, task_table, ways_on
 from orchestrator.cli.showing import trial_table
+from orchestrator.text.chance import chance_sentences
 from orchestrator.text.formats import Format, Frame, of_rows, of_trials, write
-from orchestrator.text.output import plain, say, say_json, terminal_width
+from orchestrator.text.output import paragraph, plain, say, say_json, terminal_width
 from orchestrator.text.report import percent
 from orchestrator.text.table import Column, number, prose, render
 from orchestrator.text.words import NOTHING, plural, time_text
@@ -130,7 +131,9 @@ def _status_text(reads: "Reads", run: "RunRow") -> str:
         facts.append(("last event", f"{time_text(event.at)}: {event.message}"))
     head = standing(run) + ("\n" + facts_text(facts) if facts else "")
     stages = reads.stages(run.name)
-    return "\n\n".join([head, task_table(reads, run, stages), *ways_on(run, stages)])
+    said = chance_sentences(reads.accuracy_matrix(run.name), stages)
+    return "\n\n".join([head, task_table(reads, run, stages), *([paragraph("\n".join(said))] if said else []),
+                        *ways_on(run, stages)])
 
 
 def _sql_table(frame: Frame, width: int | None) -> str:

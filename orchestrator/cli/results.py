@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from clnp_core.architecture import Architecture
 from db.states import RunState, StageState
 from orchestrator.cli.options import recorded_config
+from orchestrator.text.chance import chance_sentences, tasks_at_chance
 from orchestrator.text.output import paragraph, terminal_width
 from orchestrator.text.report import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
 from orchestrator.text.table import Column, number, one_line, prose, render
@@ -33,7 +34,8 @@ def run_document(reads: "Reads", run: "RunRow") -> dict[str, Any]:
     commits = reads.commits(run.name)
     return {"run": run, "stages": reads.stages(run.name), "selections": reads.selections(run.name), "commits": commits,
             "accuracy_matrix": reads.accuracy_matrix(run.name), "capacity": reads.capacity(run.name),
-            "zero_forgetting": forgetting_claim(commits)}
+            "zero_forgetting": forgetting_claim(commits),
+            "at_chance": tasks_at_chance(reads.accuracy_matrix(run.name), reads.stages(run.name))}
 
 
 def results_text(reads: "Reads", run: "RunRow") -> str:
@@ -48,7 +50,8 @@ def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
         parts += ["Test accuracy in %, after each task (rows) on each task (columns):\n\n" + accuracy_matrix(cells, width),
                   "Neurons after each task:\n\n" + capacity_table(reads.capacity(run.name), width)]
     claim = forgetting_claim(reads.commits(run.name)).sentence
-    return [*parts, paragraph(f"{claim}\n{TASK_INCREMENTAL}" if cells else claim)]
+    said = chance_sentences(cells, reads.stages(run.name))
+    return [*parts, paragraph("\n".join([*said, claim, TASK_INCREMENTAL] if cells else [claim]))]
 
 
 def overview_text(reads: "Reads", run: "RunRow") -> str:

@@ -12,6 +12,7 @@ from clnp_core.parameters import UsedWidths, divided_parameters, whole_parameter
 from db.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, RunRow, TrialRow
 from db.states import RunState, TrialState
+from orchestrator.text.chance import tasks_at_chance
 
 PRUNES = "clnp"
 """The method whose networks are pruned, so that a graceful loss and a capacity have a meaning."""
@@ -63,6 +64,7 @@ class Measured:
         failures: what befell them, each kind once.
         environment: what two results must share to be comparable bit for bit, such as device, torch and code.
         after_task: everything is as it was after this task, whatever was learnt since; None for all there is.
+        at_chance: tasks that were learnt no better than by guessing.
     """
 
     run: str
@@ -83,6 +85,7 @@ class Measured:
     failures: tuple[str, ...]
     environment: Mapping[str, str]
     after_task: int | None
+    at_chance: tuple[int, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -126,7 +129,8 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
         _graceful(reads, row, last_task) if prunes else None, used, _parameters(reads, row, capacity),
         _cost(reads, run, trials, last_task),
         len(failed), tuple(sorted({trial.failure_kind.value for trial in failed if trial.failure_kind is not None})),
-        {name: str(value) for name, value in (row.environment or {}).items()}, after_task)
+        {name: str(value) for name, value in (row.environment or {}).items()}, after_task,
+        tuple(found.task for found in tasks_at_chance(matrix, reads.stages(run))))
 
 
 def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from orchestrator.text.words import NOTHING, plural
+from orchestrator.text.words import NOTHING, plural, ranges
 
 if TYPE_CHECKING:
     from clnp_core.statistics import Summary
@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 def cautions(found: "Comparison") -> list[str]:
     """What a reader of the numbers must know: which runs are not averaged, and in what the environments of runs differ."""
-    return [*_not_to_the_end(found), *_left_out(found), *_made_otherwise(found)]
+    return [*_not_to_the_end(found), *_left_out(found), *_at_chance(found), *_made_otherwise(found)]
+
+
+def _at_chance(found: "Comparison") -> list[str]:
+    """A sentence for every run that learnt a task no better than by guessing, and is averaged all the same."""
+    return [f"{run.run} learnt {'task' if len(run.at_chance) == 1 else 'tasks'} {ranges(run.at_chance)} no better than by "
+            "guessing, which counts like any other." for side in found.sides for run in side.runs if run.at_chance]
 
 
 def _not_to_the_end(found: "Comparison") -> list[str]:

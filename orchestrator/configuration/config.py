@@ -205,10 +205,12 @@ class Config(Section):
     def resolved(self) -> dict[str, Any]:
         """Every key with its value, defaults filled in, as plain JSON values; of ``seed`` and ``seeds`` the one that counts.
 
-        ``method`` and ``baseline`` are left out for CLNP: configs from before there were others keep their digests.
+        ``method`` and ``baseline`` are left out for CLNP, and ``selection.minimum_accuracy`` where there is none: configs from
+        before there were others keep their digests.
         """
-        without = {"seeds" if self.seeds is None else "seed"}
-        without |= {"method", "baseline"} if self.method.divides_the_network else set()
+        without: dict[str, Any] = {"seeds" if self.seeds is None else "seed": True}
+        without |= dict.fromkeys(("method", "baseline"), True) if self.method.divides_the_network else {}
+        without |= {"selection": {"minimum_accuracy"}} if self.selection.minimum_accuracy is None else {}
         return self.model_dump(mode="json", exclude=without)
 
     def digest(self) -> str:

@@ -62,6 +62,10 @@ class Selection(Section):
         default=None,
         description="percentage points that using a fair share of the free neurons costs, with the rule trade-off; null takes "
                     "margin_points")
+    minimum_accuracy: Annotated[
+        Decimal, PlainValidator(_exact_points(1)), PlainSerializer(points_text, return_type=str)] | None = Field(
+        default=None,
+        description="validation accuracy below which a task fails, a fraction from 0 to 1; null, the default, commits any")
     curve_points: Annotated[Integer, Field(ge=2, le=10_000)] = Field(
         default=100, description="points of the recorded threshold curve, a whole number from 2 to 10000")
 

@@ -19,6 +19,7 @@ from db.rows import (
 )
 from db.sparsities import pruned_within_margin
 from orchestrator.figures.trials import TrialPoint, trial_points
+from orchestrator.text.chance import chance_sentences
 from orchestrator.text.report import ForgettingClaim, forgetting_claim
 from orchestrator.text.words import divides_the_network
 
@@ -65,6 +66,7 @@ class Gathered:
     cells: Sequence[AccuracyRow]
     capacity: Sequence[CapacityRow]
     claim: ForgettingClaim
+    at_chance: Sequence[str]
     read_at: datetime
 
     @property
@@ -95,7 +97,9 @@ def gather(reads: "Reads", name: str) -> Gathered:
     selections = {selection.task: selection for selection in reads.selections(name)}
     by_task = {commit.task: commit for commit in commits}
     tasks = [_task(reads, run, stage, selections.get(stage.task), by_task.get(stage.task)) for stage in reads.stages(name)]
-    return Gathered(run, tasks, reads.accuracy_matrix(name), reads.capacity(name), forgetting_claim(commits), read_at)
+    cells = reads.accuracy_matrix(name)
+    return Gathered(run, tasks, cells, reads.capacity(name), forgetting_claim(commits),
+                    chance_sentences(cells, [task.stage for task in tasks]), read_at)
 
 
 def _task(reads: "Reads", run: RunRow, stage: StageRow, selection: SelectionRow | None, commit: CommitRow | None) -> TaskPart:

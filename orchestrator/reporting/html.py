@@ -64,7 +64,8 @@ def page(gathered: Gathered, figures: Sequence[tuple[Figure, str]]) -> str:
     return environment.get_template("report.html").render(
         run=run, standing=standing(run), complete=run.state is RunState.COMPLETED,
         ways_on=[line for text in ways_on(run, [task.stage for task in gathered.tasks]) for line in text.split("\n")],
-        read_at=time_text(gathered.read_at), claim=gathered.claim, task_incremental=TASK_INCREMENTAL,
+        read_at=time_text(gathered.read_at), claim=gathered.claim, at_chance=gathered.at_chance,
+        task_incremental=TASK_INCREMENTAL,
         facts=_run_facts(gathered), totals=_totals(gathered), figures=[each for each in drawn if each["task"] is None],
         accuracy=_accuracy(gathered), capacity=gathered.capacity, percent=percent,
         tasks=[_task(part, [each for each in drawn if each["task"] == part.stage.task]) for part in gathered.tasks],

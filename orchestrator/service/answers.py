@@ -91,20 +91,24 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail(RunSummary):
-    """A whole run, its last event, and what its proofs say about forgetting."""
+    """A whole run, its last event, what its proofs say about forgetting, and sentences about tasks that were learnt no better
+    than by guessing."""
 
     config: dict[str, Any]
     package_versions: dict[str, Any]
     environment: dict[str, Any] | None
     last_event: EventRow | None
     forgetting: ForgettingClaim
+    at_chance: list[str]
 
     @classmethod
-    def whole(cls, standing: RunStanding, last_event: EventRow | None, forgetting: ForgettingClaim) -> "RunDetail":
+    def whole(cls, standing: RunStanding, last_event: EventRow | None, forgetting: ForgettingClaim,
+              at_chance: Sequence[str]) -> "RunDetail":
         """A run as it stands, with what its summary leaves out."""
         run = standing.run
         return cls(**_summary(standing), config=plain(run.config), package_versions=run.package_versions,
-                   environment=run.environment, last_event=last_event, forgetting=forgetting)
+                   environment=run.environment, last_event=last_event, forgetting=forgetting,
+                   at_chance=list(at_chance))
 
 
 SUMMARISED = frozenset(field.name for field in dataclasses.fields(RunSummary))

@@ -15,6 +15,7 @@ from orchestrator.service.asked import BASE, LONGEST_NAME, PRINTABLE, Limit, Off
 from orchestrator.service.errors import NOT_MODIFIED, responses
 from orchestrator.service.guarding import check_token
 from orchestrator.service.tagging import tag, tagged
+from orchestrator.text.chance import chance_sentences
 from orchestrator.text.report import forgetting_claim
 from workers.environment import code_version
 
@@ -61,7 +62,8 @@ def runs(pages: Reading, wanted: Annotated[RunFilter, Depends(_filter)], limit: 
 def run(pages: Reading, run: RunName) -> RunDetail:
     """All that is recorded of a run as a whole, how far it is, and what its proofs say about forgetting."""
     standing = pages.standing(run)
-    return RunDetail.whole(standing, pages.last_event(run), forgetting_claim(pages.commits(run)))
+    return RunDetail.whole(standing, pages.last_event(run), forgetting_claim(pages.commits(run)),
+                           chance_sentences(pages.accuracy_matrix(run), pages.stages(run)))
 
 
 @router.get("/runs/{run}/commits", summary="Commits, by task", responses={**OF_A_RUN, **NOT_MODIFIED})

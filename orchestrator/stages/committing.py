@@ -8,9 +8,11 @@ from clnp_core.selection import required_correct
 from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTuningRound
 from db.rows import StageRow
 from orchestrator import plan
+from orchestrator.stages.accuracy import require_accuracy
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.restoring import restore_trials
 from orchestrator.stages.tidying import tidy
+from orchestrator.text.chance import chance_text, tasks_at_chance
 from workers.artifacts import ArtifactStore
 from workers.baselines.running import build_whole_commit
 from workers.publishing import BuiltCommit, TunedRound, build_commit
@@ -23,8 +25,14 @@ def commit(run: RunContext, stage: StageRow) -> None:
     Raises:
         ForgettingError: the published network would change an earlier task.
         StoppedError: the driver was asked to stop first.
+        RunFailedError: its accuracy is below ``selection.minimum_accuracy``.
     """
     task, built = stage.task, build(run, stage)
+    earlier = {row.task for row in run.reads.commits(run.name)}
+    learnt = [cell for cell in built.evaluations if cell.task not in earlier]
+    for cell in learnt:
+        require_accuracy(run, task, cell.val_correct, cell.val_total, "the network to publish" if len(learnt) == 1 else
+                         f"the network to publish, on task {cell.task},")
     ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may have taken longer than what `clnp gc` waits
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
@@ -40,6 +48,10 @@ def commit(run: RunContext, stage: StageRow) -> None:
     run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
                            [100 * layer.used / layer.total for layer in built.capacity if built.proof is not None],
                            built.artifact.digest)
+    for found in tasks_at_chance(run.reads.accuracy_matrix(run.name), run.reads.stages(run.name)):
+        if found.task not in earlier:
+            run.store.event(run.lease, "commit", chance_text(found), {"task": found.task})
+            run.progress.notice(f"  {chance_text(found)}")
     tidy(run, stage)
 
 

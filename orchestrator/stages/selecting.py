@@ -22,6 +22,7 @@ from db.records import SelectionRecord, TrialVerdict
 from db.rows import StageRow, TrialRow
 from db.states import TrialState
 from orchestrator.configuration.selection import points_text
+from orchestrator.stages.accuracy import require_accuracy
 from orchestrator.stages.context import RunContext
 from orchestrator.stages.restoring import restore_trials
 from workers import jobs
@@ -36,6 +37,8 @@ def choose(run: RunContext, stage: StageRow) -> None:
     trained = [TrainedTrial(row.number, row.val_correct or 0) for row in rows if row.state is TrialState.FINISHED]
     failed = [FailedTrial(row.number, row.failure_reason or "") for row in rows if row.state is TrialState.FAILED]
     total = stage.val_total or 0
+    if trained:
+        require_accuracy(run, task, max(trial.val_correct for trial in trained), total, "its best trial")
     if not run.config.method.divides_the_network:
         spec, best = run.spec(stage), select_most_accurate(trained, failed, total)
         best = dataclasses.replace(best, chosen=_unpruned(best.chosen, spec), verdicts=tuple(

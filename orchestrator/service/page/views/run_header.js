@@ -29,6 +29,7 @@ export function runHeader(run) {
       ["Seed", String(run.seed)],
     ]),
     run.forgetting && el("p", { class: "claim", "data-verified": String(run.forgetting.verified) }, run.forgetting.sentence),
+    run.at_chance.length > 0 && el("p", { class: "claim at-chance", "data-verified": "false" }, run.at_chance.join(" ")),
     run.last_event && el("p", { class: "last-event" }, "Last event ", moment(run.last_event.at, { relative: true }), `: ${run.last_event.message}`),
   ];
 }
