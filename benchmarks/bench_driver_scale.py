@@ -30,22 +30,22 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, where
 from benchmarks.databases import database
 from clnp_core.selection import FailedTrial, PrunedTrial, TrainedTrial, pick, select
 from clnp_core.threshold import CurvePoint
-from db.processes import this_owner
-from db.reads import Reads
+from db.engine import open_database
+from db.owner import this_owner
+from db.reads.reads import Reads
 from db.records import NewRun, PlannedTrial, SelectionRecord, StageFacts, TrialVerdict
-from db.session import open_database
 from db.states import TrialState
-from db.store import Store
-from orchestrator.cluster import connect
-from orchestrator.configuration.config import Config
-from orchestrator.console.plain import ConsoleProgress
-from orchestrator.plan import architecture, points, stage_spec, trial_specs
-from orchestrator.recorder import Recorder
-from orchestrator.tune_driver import run_grid
-from workers.artifacts import Artifact
-from workers.jobs import TrialResult
+from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.driver.cluster import connect
+from orchestrator.driver.plan import architecture, points, stage_spec, trial_specs
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.tuner import run_grid
+from orchestrator.events.console import ConsoleProgress
+from workers.jobs.trial_job import TrialResult
+from workers.ray.trainable import StageWork
 from workers.spec import BUILT_IN_BENCHMARKS, in_packs
-from workers.trainable import StageWork
+from workers.storage.artifacts import Artifact
 
 SIZES = (200, 400)
 """Trials of `make bench`: enough to show that it works; the figures of the README come from larger ones."""

@@ -24,20 +24,20 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
-import workers.training
+import workers.training.loop
 from benchmarks import plain_loop
 from benchmarks.arguments import numbers
 from clnp_core.errors import DataError
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp
-from workers.loading import this_device
-from workers.optimizers import takes_graphs
-from workers.packs.running import run_pack
-from workers.packs.training import train_pack
-from workers.samples import Samples, TaskData
+from workers.data.loader import load_task
+from workers.data.samples import Samples, TaskData
+from workers.jobs.inputs import this_device
+from workers.jobs.pack_job import run_pack
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.tasks import load_task
-from workers.training import train
+from workers.training.loop import train
+from workers.training.optimizers import takes_graphs
+from workers.training.packs.pack_loop import train_pack
 
 INPUTS, HIDDEN, CLASSES, BATCH, SAMPLES = 784, 2000, 10, 256, 50_000
 STEPS = -(-SAMPLES // BATCH)
@@ -77,9 +77,9 @@ def plain() -> Iterator[None]:
 
 
 def alone(precision: str = "float32", graphs: bool = True) -> Iterator[None]:
-    """Epochs of one trial in the loop of ``workers.training``, its steps as graphs or one kernel after the other."""
+    """Epochs of one trial in the loop of ``workers.training.loop``, its steps as graphs or one kernel after the other."""
     [trial] = grid(1, precision)
-    workers.training.takes_graphs = takes_graphs if graphs else lambda optimizer: False
+    workers.training.loop.takes_graphs = takes_graphs if graphs else lambda optimizer: False
     for _ in train(trial, empty_network(trial.stage.architecture).to(this_device()), data()):
         yield
 

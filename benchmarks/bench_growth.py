@@ -28,10 +28,10 @@ from clnp_core.networks import mlp
 from clnp_core.pruning import prune
 from clnp_core.selection import required_correct
 from clnp_core.threshold import find_thresholds
-from workers.samples import Samples, TaskData
+from workers.data.loader import load_task
+from workers.data.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.tasks import load_task
-from workers.training import result_of, train
+from workers.training.loop import result_of, train
 
 BENCHMARK = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit")
 EPOCHS, BATCH, WIDTH, SAMPLES, VAL = 6, 256, 1000, 10_000, 10_000

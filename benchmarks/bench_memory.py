@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.configuration.config import Config
+    from orchestrator.config.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))  # the checkout, wherever this is started
@@ -35,21 +35,21 @@ def torch_alone(_: str) -> None:
 
 def worker(file: str) -> None:
     """One trial, in this process."""
-    from orchestrator import plan
-    from orchestrator.configuration.config import load
-    from workers import jobs
-    from workers.training import result_of
+    from orchestrator.config.config import load
+    from orchestrator.driver import plan
+    from workers.jobs import trial_job
+    from workers.training.loop import result_of
 
     config = load(file, SHORT)
-    facts = jobs.prepare(plan.benchmark_spec(config), 1, config.resources.threads_per_trial)
+    facts = trial_job.prepare(plan.benchmark_spec(config), 1, config.resources.threads_per_trial)
     spec = plan.stage_spec(config, 1, plan.architecture(config, facts.input_shape, facts.classes), None)
     with tempfile.TemporaryDirectory() as storage:
-        result_of(jobs.run_trial(plan.trial_specs(spec, config.seed, plan.points(config, 1, None))[0], storage, Decimal(1)))
+        result_of(trial_job.run_trial(plan.trial_specs(spec, config.seed, plan.points(config, 1, None))[0], storage, Decimal(1)))
 
 
 def driver(file: str) -> None:
     """A run, driven by this process."""
-    from db.urls import file_url
+    from db.url import file_url
     from orchestrator import api
 
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +58,7 @@ def driver(file: str) -> None:
 
 def one_trial(file: str) -> "Config":
     """The experiment with one task, one trial and one epoch."""
-    from orchestrator.configuration.config import Config, load
+    from orchestrator.config.config import Config, load
 
     values = load(file, SHORT).resolved()
     first = {name: values["sweep"][name][:1] for name in ("alpha", "learning_rate")}

@@ -22,9 +22,9 @@ from clnp_core.network import empty_network
 from clnp_core.networks import mlp
 from clnp_core.selection import required_correct
 from clnp_core.threshold import find_thresholds
+from workers.data.loader import load_task
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.tasks import load_task
-from workers.training import result_of, train
+from workers.training.loop import result_of, train
 
 
 def measure(mnist: bool, seed: int, precision: str) -> tuple[float, float, float, float]:

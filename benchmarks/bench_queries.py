@@ -24,9 +24,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, where
 
 from benchmarks.databases import database
 from clnp_core.selection import Verdict
-from db.models import Artifact, Event, Trial, TrialJudgement
-from db.processes import this_owner
-from db.reads import Reads
+from db.engine import open_database
+from db.owner import this_owner
+from db.reads.reads import Reads
 from db.records import (
     AttemptStart,
     CapacityRecord,
@@ -43,11 +43,11 @@ from db.records import (
     TrialSuccess,
     TrialVerdict,
 )
-from db.session import open_database
+from db.schema.models import Artifact, Event, Trial, TrialJudgement
 from db.states import TrialState
-from db.store import Store
-from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture
+from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.driver.plan import architecture
 
 TRIALS = 2_000
 """Of `make bench`; the figures of the README come from 100,000."""

@@ -21,8 +21,8 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.databases import database
-from db.reads import Reads
-from db.session import open_database
+from db.engine import open_database
+from db.reads.reads import Reads
 from db.states import TrialState
 
 CONFIG = """

@@ -29,11 +29,11 @@ from clnp_core.networks import mlp
 from clnp_core.pruning import survivors
 from clnp_core.selection import ThresholdMode, required_correct
 from clnp_core.threshold import find_thresholds, threshold_curve
-from orchestrator import plan
-from orchestrator.configuration.config import load
+from orchestrator.config.config import load
+from orchestrator.driver import plan
+from workers.data.loader import TaskData, load_task
 from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.tasks import TaskData, load_task
-from workers.training import result_of, train
+from workers.training.loop import result_of, train
 
 Result = TypeVar("Result")
 

@@ -25,12 +25,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, where
 
 from benchmarks.bench_queries import RUN, TASKS, fill
 from benchmarks.databases import database
-from db.processes import this_owner
+from db.engine import open_database
+from db.owner import this_owner
 from db.records import AttemptStart, EpochRecord, NewRun, PlannedTrial, StageFacts, ThresholdPoint, TrialReport, TrialSuccess
-from db.session import open_database
-from db.store import Store
-from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture
+from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.driver.plan import architecture
 
 TRIALS = 2_000
 """Of `make bench`; the figures of the README come from 100,000."""

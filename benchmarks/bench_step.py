@@ -26,11 +26,11 @@ from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import prune
-from orchestrator.cluster import FOR_WORKERS
-from workers import optimizers
-from workers.samples import Samples, TaskData
+from orchestrator.driver.cluster import FOR_WORKERS
+from workers.data.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.training import train
+from workers.training import optimizers
+from workers.training.loop import train
 
 INPUTS, HIDDEN, CLASSES, BATCH, STEPS = 784, 2000, 10, 256, 12
 PEAK = 2048

@@ -18,13 +18,13 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.arguments import numbers
-from db.reads import Reads
-from db.session import open_database
+from db.engine import open_database
+from db.reads.reads import Reads
 from db.states import TrialState
-from db.urls import file_url
+from db.url import file_url
 from orchestrator import api
-from orchestrator.configuration.config import Config
-from orchestrator.progress import Progress
+from orchestrator.config.config import Config
+from orchestrator.events.events import Progress
 
 
 @dataclass

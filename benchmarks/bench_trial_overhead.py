@@ -19,12 +19,12 @@ from ray import tune
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.arguments import numbers
-from orchestrator.cluster import connect
-from orchestrator.configuration.config import Config
-from orchestrator.plan import architecture, points, stage_spec, trial_specs
-from orchestrator.tune_driver import run_grid
+from orchestrator.config.config import Config
+from orchestrator.driver.cluster import connect
+from orchestrator.driver.plan import architecture, points, stage_spec, trial_specs
+from orchestrator.driver.tuner import run_grid
+from workers.ray.trainable import Pack, StageWork
 from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec, in_packs
-from workers.trainable import Pack, StageWork
 
 
 class Clock(tune.Callback):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db.urls import file_url
+from db.url import file_url
 
 
 @contextmanager

@@ -30,9 +30,9 @@ from clnp_core.networks import mlp
 from clnp_core.pruning import prune
 from clnp_core.selection import required_correct
 from clnp_core.threshold import find_thresholds
+from workers.data.loader import TaskData, load_task
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
-from workers.tasks import TaskData, load_task
-from workers.training import result_of, train
+from workers.training.loop import result_of, train
 
 HIDDEN, RATE, ALPHA, MARGIN = 2000, 0.001, (1e-7, 1e-5, 1e-6), Decimal("0.05")
 BENCHMARK = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit")

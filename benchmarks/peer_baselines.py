@@ -44,16 +44,16 @@ from clnp_core.evaluation import evaluate
 from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
-from clnp_core.undivided import released
+from clnp_core.shared_weights import released
 from workers import vision
-from workers.baselines.anchor import Anchor, shared_parameters
-from workers.baselines.elastic import with_task
-from workers.baselines.synaptic import DAMPING, PathIntegral
-from workers.baselines.training import train_whole
+from workers.baselines.ewc import with_task
+from workers.baselines.penalty import Anchor, shared_parameters
+from workers.baselines.si import DAMPING, PathIntegral
+from workers.baselines.whole_network import train_whole
+from workers.data.loader import TaskData, load_task
 from workers.methods import Method, MethodSpec
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
-from workers.tasks import TaskData, load_task
-from workers.training import result_of
+from workers.training.loop import result_of
 
 vision.datasets()  # before Avalanche, which imports torchvision, also beside a torch that it does not match
 
@@ -261,7 +261,7 @@ class Differences:
         return {own: -plugin.syn_data["cum_trajectory"][name].data.view(shapes[name]) for name, own in self._names.items()}
 
     def _sampled(self, network: Network, task: TaskData, seed: int) -> tuple[Tensor, Tensor]:
-        """The samples and the labels that :func:`workers.baselines.elastic.with_task` draws."""
+        """The samples and the labels that :func:`workers.baselines.ewc.with_task` draws."""
         generator = torch.Generator().manual_seed(seed)
         FreeNetwork(released(network), generator)
         inputs = task.train.inputs[torch.randperm(len(task.train), generator=generator)[:CHECKED]]

@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
+from workers.data.loader import TaskData, load_task
 from workers.spec import BenchmarkSpec
-from workers.tasks import TaskData, load_task
 
 MARGIN = 0.0005
 THRESHOLDS = 50

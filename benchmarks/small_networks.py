@@ -22,8 +22,8 @@ from torch import Tensor, nn
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.arguments import numbers
+from workers.data.loader import TaskData, load_task
 from workers.spec import BenchmarkSpec
-from workers.tasks import TaskData, load_task
 
 RATE, BATCH = 0.001, 256
 OLD = (100, 100, 160)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from clnp_core.selection import required_correct
-from db.lookup import find_run, find_stage
-from db.models import ThresholdCurvePoint, Trial
-from db.reads import Reads
+from db.reads.lookup import find_run, find_stage
+from db.reads.reads import Reads
+from db.schema.models import ThresholdCurvePoint, Trial
 
 SHIFT = 2**31
 """More than any count of validation samples, so that two counts fit into one number that is compared by the first of them."""

@@ -4,12 +4,12 @@ from sqlalchemy import URL, Connection, Table, func, insert, select, text
 
 from clnp_core.errors import BusyError, DatabaseError
 from clnp_core.words import plural
-from db.columns import Base
-from db.failures import translated
-from db.models import DatabaseIdentity, Run
-from db.reads import Reads
-from db.session import WRITING, of_one_moment, open_database
-from db.urls import resolve_url, shown
+from db.engine import WRITING, of_one_moment, open_database
+from db.errors import translated
+from db.reads.reads import Reads
+from db.schema.models import DatabaseIdentity, Run
+from db.schema.types import Base
+from db.url import resolve_url, shown
 
 ROWS_AT_ONCE = 1000
 

@@ -6,27 +6,27 @@
     api.runs()                              # what is recorded; api.run("name") gives one of them
 
 Everywhere here ``url`` is the database, None for ``CLNP_DB_URL`` or SQLite in the working folder, and ``storage`` the root of
-the artifact store, None for :func:`storage_root`. docs/tutorial.md shows all of it at work; :mod:`db.queries` has the same
+the artifact store, None for :func:`storage_root`. docs/tutorial.md shows all of it at work; :mod:`db.dataframes` has the same
 tables without handles.
 """
 
-from orchestrator.origin import check_packages
+from orchestrator.jobs.own_packages import check_packages
 
 __checked__ = check_packages()  # before the first of them is imported
 
-from orchestrator.configuration.config import Config
-from orchestrator.console.plain import ConsoleProgress
-from orchestrator.handles.commit import Commit
-from orchestrator.handles.group import Group
-from orchestrator.handles.run import Run
+from orchestrator.config.config import Config
+from orchestrator.driver.launch import AnyConfig, Overrides, built, fork_run, launch_run, resume_run
+from orchestrator.events.console import ConsoleProgress
+from orchestrator.events.events import Progress
 from orchestrator.handles.runs import Runs
-from orchestrator.handles.stage import Stage
 from orchestrator.handles.trial import Trial
-from orchestrator.launching import AnyConfig, Overrides, built, fork_run, launch_run, resume_run
-from orchestrator.place import Place, storage_root
-from orchestrator.progress import Progress
+from orchestrator.notebook.collections import Group
+from orchestrator.notebook.commit_handle import Commit
+from orchestrator.notebook.run_handle import Run
+from orchestrator.notebook.stage_handle import Stage
 from orchestrator.removing import remove_run
-from orchestrator.requesting import request_cancel, request_stop
+from orchestrator.runs.location import Place, storage_root
+from orchestrator.runs.operations import request_cancel, request_stop
 from orchestrator.verifying import VerifiedCommit, verify_run
 
 __all__ = [
@@ -96,7 +96,7 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
     place, loaded = Place.of(url, storage), built(config, name, overrides)
     if loaded.seeds is None:
         return Run(launch_run(place, loaded, name, (), progress), place)
-    from orchestrator.groups.launching import launch_group
+    from orchestrator.groups.groups import launch_group
     from orchestrator.groups.telling import PlainTelling
 
     return Group(launch_group(place, loaded, name, PlainTelling(progress or Progress())).group, place)
@@ -117,7 +117,7 @@ def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = 
         ConfigError, DatabaseError, StateError: nothing was started.
         RunFailedError: the driver ended at once; with what it said.
     """
-    from orchestrator.detached.background import start_run
+    from orchestrator.jobs.background import start_run
 
     place = Place.of(url, storage)
     return Run(start_run(place, config, name, overrides), place)
@@ -181,7 +181,7 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
 
 def remove(run: str, *, url: str | None = None, storage: str | None = None) -> int:
     """Remove a run from the database, and the artifacts that no other run refers to; where other databases use the same
-    artifact store, the artifacts stay until :func:`orchestrator.garbage.collect` has asked those.
+    artifact store, the artifacts stay until :func:`orchestrator.runs.gc.collect` has asked those.
 
     Returns:
         Bytes freed in the artifact store.

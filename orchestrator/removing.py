@@ -1,19 +1,19 @@
 """Removing a run: its rows, and the weights that nobody else refers to."""
 
 from clnp_core.errors import StateError
-from db.reads import Reads
-from db.session import open_database
-from db.store import Store
-from orchestrator.place import Place
-from orchestrator.sharing import refuse_strangers
-from orchestrator.trial_output import remove_output
-from workers.files import is_part
+from db.engine import open_database
+from db.reads.reads import Reads
+from db.store.store import Store
+from orchestrator.runs.location import Place
+from orchestrator.runs.store_registry import refuse_strangers
+from orchestrator.runs.trial_logs import remove_output
+from workers.storage.files import is_part
 
 
 def remove_run(place: Place, run: str) -> int:
     """Remove a run, and the artifacts that no other run refers to; returns the bytes freed. :func:`orchestrator.api.remove`
     says the rest."""
-    from workers.artifacts import ArtifactStore
+    from workers.storage.artifacts import ArtifactStore
 
     engine, root = open_database(place.url), place.storage
     try:

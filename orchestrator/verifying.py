@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ForgettingError, NotFoundError, StateError
-from orchestrator import plan
-from orchestrator.configuration.config import Config
-from orchestrator.place import Place
+from orchestrator.config.config import Config
+from orchestrator.driver import plan
+from orchestrator.runs.location import Place
 from workers.environment import fingerprint
 
 
@@ -27,7 +27,7 @@ class VerifiedCommit:
 
 def verify_run(place: Place, run: str) -> tuple[VerifiedCommit, ...]:
     """Prove zero forgetting for every commit of a run. :func:`orchestrator.api.verify` says the rest."""
-    from workers.publishing import verify_commit
+    from workers.jobs.commit_job import verify_commit
 
     with place.reads() as reads:
         row = reads.run(run)

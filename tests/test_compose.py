@@ -14,8 +14,8 @@ import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from sqlalchemy import make_url
 
-from db.session import open_database
-from db.sqlshell import READING_ROLE, run_sql
+from db.engine import open_database
+from db.sql import READING_ROLE, run_sql
 from tests.db.conftest import server
 
 __all__ = ["server"]

@@ -29,18 +29,18 @@ def test_the_code_keeps_every_contract() -> None:
 @pytest.mark.parametrize(("contract", "module", "imported"), [
     ("layers", "clnp_core/capacity.py", "db"),
     ("layers", "clnp_core/capacity.py", "workers"),
-    ("layers", "db/store.py", "workers"),
-    ("layers", "workers/tasks.py", "db"),
-    ("layers", "workers/tasks.py", "orchestrator"),
+    ("layers", "db/store/store.py", "workers"),
+    ("layers", "workers/data/loader.py", "db"),
+    ("layers", "workers/data/loader.py", "orchestrator"),
     ("core", "clnp_core/capacity.py", "ray"),
     ("core", "clnp_core/capacity.py", "sqlalchemy"),
     ("core", "clnp_core/capacity.py", "optuna"),
     ("core", "clnp_core/capacity.py", "pandas"),
-    ("workers-sql", "workers/trainable.py", "sqlalchemy"),
-    ("workers-ray", "workers/training.py", "ray.tune"),
-    ("db", "db/store.py", "torch"),
-    ("db", "db/store.py", "ray"),
-    ("db-pandas", "db/store.py", "pandas"),
+    ("workers-sql", "workers/ray/trainable.py", "sqlalchemy"),
+    ("workers-ray", "workers/training/loop.py", "ray.tune"),
+    ("db", "db/store/store.py", "torch"),
+    ("db", "db/store/store.py", "ray"),
+    ("db-pandas", "db/store/store.py", "pandas"),
 ])
 def test_a_contract_can_be_broken(tmp_path: Path, contract: str, module: str, imported: str) -> None:
     house(tmp_path)
@@ -53,9 +53,9 @@ def test_a_contract_can_be_broken(tmp_path: Path, contract: str, module: str, im
 
 def test_the_exceptions_are_the_files_that_are_named(tmp_path: Path) -> None:
     house(tmp_path)
-    (tmp_path / "workers/trainable.py").write_text("import ray.tune\n")
-    (tmp_path / "workers/remote.py").write_text("import ray\n")
-    (tmp_path / "db/queries.py").write_text("import pandas\n")
+    (tmp_path / "workers/ray/trainable.py").write_text("import ray.tune\n")
+    (tmp_path / "workers/ray/remote_jobs.py").write_text("import ray\n")
+    (tmp_path / "db/dataframes.py").write_text("import pandas\n")
     assert lint_imports(tmp_path).returncode == 0
 
 
@@ -65,8 +65,8 @@ def house(folder: Path) -> None:
     for room in ROOMS:
         (folder / room).mkdir()
         (folder / room / "__init__.py").write_text("")
-    for module in ("clnp_core/capacity.py", "workers/trainable.py", "workers/remote.py", "workers/training.py",
-                   "workers/tasks.py", "db/store.py", "db/queries.py", "orchestrator/plan.py"):
+    for module in ("clnp_core/capacity.py", "workers/ray/trainable.py", "workers/ray/remote_jobs.py", "workers/training/loop.py",
+                   "workers/data/loader.py", "db/store/store.py", "db/dataframes.py", "orchestrator/driver/plan.py"):
         (folder / module).write_text("")
 
 
@@ -78,9 +78,9 @@ def test_an_init_file_holds_a_docstring_and_nothing_else(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("module", "absent"), [
-    ("orchestrator.configuration.config", ("torch", "ray", "pandas", "sqlalchemy", "optuna")),
-    ("db.store", ("torch", "ray", "pandas", "optuna")),
-    ("workers.remote", ("ray.tune", "pandas", "sqlalchemy", "optuna")),
+    ("orchestrator.config.config", ("torch", "ray", "pandas", "sqlalchemy", "optuna")),
+    ("db.store.store", ("torch", "ray", "pandas", "optuna")),
+    ("workers.ray.remote_jobs", ("ray.tune", "pandas", "sqlalchemy", "optuna")),
     ("clnp_core.selection", ("torch", "ray", "pandas", "sqlalchemy", "optuna")),
 ])
 def test_what_must_start_at_once_loads_nothing_heavy(module: str, absent: tuple[str, ...]) -> None:

@@ -86,7 +86,7 @@ def with_outputs(page: str, outputs: list[str | None]) -> str:
 
 def main(page: str, patient: bool, write: bool) -> None:
     """Type everything; ``patient`` with the slow blocks. Print the outputs, or ``write`` them into the page."""
-    from orchestrator.cluster import quiet_environment
+    from orchestrator.driver.cluster import quiet_environment
 
     quiet_environment()
     with warnings.catch_warnings():

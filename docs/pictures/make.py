@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from orchestrator.place import Place
+from orchestrator.runs.location import Place
 from orchestrator.service.app import create_app
-from orchestrator.service.listening import listen, server
+from orchestrator.service.server import listen, server
 from orchestrator.service.settings import Settings
 
 HERE = Path(__file__).parent

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from orchestrator.cli.options import Settings, as_json_option, check_storage
-from orchestrator.text.output import say, say_json, terminal_width
-from orchestrator.text.table import Column, number, prose, render
-from orchestrator.text.words import bytes_text, plural, ranges
+from orchestrator.render.format import bytes_text, plural, ranges
+from orchestrator.render.output import say, say_json, terminal_width
+from orchestrator.render.table import Column, number, prose, render
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -38,7 +38,7 @@ def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], a
     """
     check_storage()
     from orchestrator.api import storage_root
-    from orchestrator.garbage import collect
+    from orchestrator.runs.gc import collect
 
     found = collect(dry_run=dry_run, older_than_seconds=hours * SECONDS_PER_HOUR, also=also, url=settings.url,
                     storage=storage_root())

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.examination import (
+from orchestrator.cli.checks import (
     DiskUse,
     Finding,
     data,
@@ -18,9 +18,9 @@ from orchestrator.cli.examination import (
     unrecorded_files,
 )
 from orchestrator.cli.options import Settings, as_json_option, check_storage, reading
-from orchestrator.text.output import say, say_json, terminal_width
-from orchestrator.text.table import Column, number, prose, render
-from orchestrator.text.words import bytes_text, plural
+from orchestrator.render.format import bytes_text, plural
+from orchestrator.render.output import say, say_json, terminal_width
+from orchestrator.render.table import Column, number, prose, render
 
 if TYPE_CHECKING:
     from db.rows import RunRow
@@ -60,7 +60,7 @@ def _examine(settings: Settings, asked: "list[RunRow]") -> tuple[list[Finding], 
     findings = [*packages(), *torch_and_ray(), base, place, data(), *(environment(row) for row in asked)]
     if not base.level.is_fine or place.level.is_problem:
         return findings, []
-    from workers.artifacts import ArtifactStore
+    from workers.storage.artifacts import ArtifactStore
 
     store = ArtifactStore(root)
     with reading(settings) as reads:

@@ -7,14 +7,14 @@ from typing import Any
 
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ConfigError
-from orchestrator import plan
 from orchestrator.cli.network_table import network_table
-from orchestrator.configuration.config import Config, load
-from orchestrator.configuration.sweep import GridPoint, LogRange
-from orchestrator.plan import PlannedTask
-from orchestrator.text.output import note, say, say_json, terminal_width
-from orchestrator.text.table import number, render
-from orchestrator.text.words import alpha_text, architecture_text, plural, points_text, ranges, rate_text, training_text
+from orchestrator.config.config import Config, load
+from orchestrator.config.sweep_section import GridPoint, LogRange
+from orchestrator.driver import plan
+from orchestrator.driver.plan import PlannedTask
+from orchestrator.render.format import alpha_text, architecture_text, plural, points_text, ranges, rate_text, training_text
+from orchestrator.render.output import note, say, say_json, terminal_width
+from orchestrator.render.table import number, render
 from workers.spec import BUILT_IN_BENCHMARKS
 
 CHECKED_TASKS = 100
@@ -56,7 +56,7 @@ def _warnings(config: Config) -> list[str]:
     Raises:
         ConfigError: this machine can never offer what one trial asks for, and no cluster is named that might.
     """
-    from orchestrator.cluster import misfit
+    from orchestrator.driver.cluster import misfit
 
     error, address = misfit(config), os.environ.get("RAY_ADDRESS")
     if error is None:
@@ -72,7 +72,7 @@ def _shape(config: Config, check_tasks: int) -> tuple[tuple[int, ...], int, int 
     known = BUILT_IN_BENCHMARKS.get(config.benchmark.name)
     if known is not None:
         return known.input_shape, known.classes, None
-    from workers.tasks import check_alike, load_task, task_count
+    from workers.data.loader import check_alike, load_task, task_count
 
     spec = plan.benchmark_spec(config)
     there = task_count(spec)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from clnp_core.errors import NotFoundError
-from orchestrator.cli.failures import UsageProblem
+from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, task_option
-from orchestrator.text.output import plain, say, say_json
-from orchestrator.text.report import percent
-from orchestrator.text.words import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
+from orchestrator.render.format import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
+from orchestrator.render.matrices import percent
+from orchestrator.render.output import plain, say, say_json
 
 if TYPE_CHECKING:
-    from db.reads import Reads
+    from db.reads.reads import Reads
     from db.rows import EpochRow, EventRow, TrialRow
 
 Line = TypeVar("Line")
@@ -50,7 +50,7 @@ def logs(settings: Settings, run: str, task: int | None, trial: int | None, foll
         raise UsageProblem("--trial needs --task: trials are numbered within their task",
                            f"for example `clnp logs {run} --task 1 --trial {trial}`")
     check_storage()
-    from orchestrator.place import storage_root
+    from orchestrator.runs.location import storage_root
 
     storage = storage_root()
     with reading(settings) as reads:
@@ -148,7 +148,7 @@ def _epochs_of(reads: "Reads", row: "TrialRow") -> list["EpochRow"]:
 
 def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
     """What a trial printed; or None, and why there is nothing."""
-    from orchestrator.trial_output import output_of
+    from orchestrator.runs.trial_logs import output_of
 
     try:
         return output_of(row, storage), ""
@@ -158,9 +158,9 @@ def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
 
 def _job_outputs(storage: str, run: str, task: int | None, lines: int | None) -> list[dict[str, Any]]:
     """What jobs between the trials printed, with their files: the last lines of each, or all."""
-    from orchestrator.trial_output import job_outputs, read_job_output
-    from workers.files import open_files
-    from workers.output import file_of
+    from orchestrator.runs.trial_logs import job_outputs, read_job_output
+    from workers.capture import file_of
+    from workers.storage.files import open_files
 
     return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes,
              "output": "\n".join(_last(_lines(read_job_output(storage, run, task, job.name)), lines))}

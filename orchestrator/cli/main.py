@@ -17,12 +17,12 @@ from dataclasses import replace
 
 import click
 
-from orchestrator.origin import check_packages
+from orchestrator.jobs.own_packages import check_packages
 
 __checked__ = check_packages()  # before the first of them is imported
 
 from clnp_core.errors import ClnpError
-from orchestrator.cli.failures import (
+from orchestrator.cli.errors import (
     BROKEN_PIPE,
     INTERNAL,
     INTERRUPTED,
@@ -34,7 +34,7 @@ from orchestrator.cli.failures import (
     of_os,
     without_passwords,
 )
-from orchestrator.text.output import note, results, say_json, take_standard_output
+from orchestrator.render.output import note, results, say_json, take_standard_output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _run(argv: list[str]) -> int:
         unreadable = next((word for word in argv if _unreadable(word)), None)
         if unreadable is not None:
             return _tell(Failure(f"the argument {unreadable!a} is not text", "write it in UTF-8", USAGE), argv)
-        from orchestrator.cli.app import MODULES, cli
+        from orchestrator.cli.commands import MODULES, cli
 
         command = " ".join(["clnp", *(word for word in argv if word in MODULES)][:2])
         # Not cli.main(): it has ends of its own for Ctrl-C and for closed pipes.

@@ -1,8 +1,8 @@
 """A network that reads images, layer by layer, for `clnp launch --dry-run`."""
 
 from clnp_core.architecture import Architecture, Layer, Window
-from orchestrator.text.table import Column, number, render
-from orchestrator.text.words import number_text
+from orchestrator.render.format import number_text
+from orchestrator.render.table import Column, number, render
 
 
 def network_table(network: Architecture, width: int | None) -> str:

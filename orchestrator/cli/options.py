@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from clnp_core.errors import ConfigError, DatabaseError
-from orchestrator.cli.failures import UsageProblem, nearest
-from orchestrator.text.formats import Format
-from orchestrator.text.output import results_apart
+from orchestrator.cli.errors import UsageProblem, nearest
+from orchestrator.render.output import results_apart
+from orchestrator.render.serialize import Format
 
 if TYPE_CHECKING:
-    from db.reads import Reads
+    from db.reads.reads import Reads
     from db.rows import RunRow
 
 MAX_COUNT = 2**31 - 1
@@ -118,8 +118,8 @@ def format_options(command: AnyFunction) -> AnyFunction:
 @contextmanager
 def reading(settings: Settings) -> "Iterator[Reads]":
     """Reads of the database that is meant. It is imported here, so that `clnp -h` need not wait for it."""
-    from db.reads import Reads
-    from db.session import open_database
+    from db.engine import open_database
+    from db.reads.reads import Reads
 
     engine = open_database(settings.url)
     try:

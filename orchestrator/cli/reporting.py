@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.failures import UsageProblem
+from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import Settings, as_json_option, command_line, reading
-from orchestrator.names import folder_named_after
-from orchestrator.text.output import note, paragraph, say, say_json
-from orchestrator.text.words import bytes_text, plural
+from orchestrator.render.format import bytes_text, plural
+from orchestrator.render.output import note, paragraph, say, say_json
+from orchestrator.runs.run_names import folder_named_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db.reads import Reads
-    from orchestrator.reporting.folder import WrittenFile
+    from db.reads.reads import Reads
+    from orchestrator.reports.report_dir import WrittenFile
 
 FORMATS = ("html", "png", "svg", "pdf", "csv", "latex")
-"""As in :class:`orchestrator.reporting.report.ReportFormat`, which need not be imported to explain the command."""
+"""As in :class:`orchestrator.reports.report.ReportFormat`, which need not be imported to explain the command."""
 
 TOLD_EVERY = 20
 """Figures between two lines about how many are drawn."""
@@ -40,7 +40,7 @@ def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, 
     A report of a run that is not complete says so. Files of an earlier report of RUN are replaced; what no report made is
     never overwritten.
     """
-    from orchestrator.reporting.report import ReportFormat, write_report
+    from orchestrator.reports.report import ReportFormat, write_report
 
     formats = [ReportFormat(form) for form in dict.fromkeys(forms or FORMATS)]
     with reading(settings) as reads:
@@ -69,9 +69,9 @@ def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, 
 
 
 def _report_group(reads: "Reads", group: str, folder: Path) -> "Sequence[WrittenFile]":
-    from orchestrator.comparison.compare import compare
-    from orchestrator.comparison.writing import Line, files
-    from orchestrator.reporting.folder import write_folder
+    from orchestrator.reports.compare import compare
+    from orchestrator.reports.comparison_files import Line, files
+    from orchestrator.reports.report_dir import write_folder
 
     found = compare(reads, [group])
     return write_folder(folder, group, files(reads, f"Runs of {group}", [Line(group)], found,

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from orchestrator.text.table import number, render
-from orchestrator.text.words import percent_or_nothing, plural, seconds_text, thresholds_text
+from orchestrator.render.format import percent_or_nothing, plural, seconds_text, thresholds_text
+from orchestrator.render.table import number, render
 
 if TYPE_CHECKING:
     from db.rows import CommitRow

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from orchestrator.text.words import NOTHING, plural, ranges
+from orchestrator.render.format import NOTHING, plural, ranges
 
 if TYPE_CHECKING:
-    from clnp_core.statistics import Summary
-    from orchestrator.comparison.compare import Comparison
+    from clnp_core.analysis.statistics import Summary
+    from orchestrator.reports.compare import Comparison
 
 
 def cautions(found: "Comparison") -> list[str]:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orchestrator.configuration.numbers import Count, Float
-from orchestrator.configuration.sweep import Section
+from orchestrator.config.numbers import Count, Float
+from orchestrator.config.sweep_section import Section
 
 Held = Annotated[Float, Field(ge=0)]
 

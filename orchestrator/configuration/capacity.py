@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from orchestrator.configuration.choices import OnDepletion
-from orchestrator.configuration.numbers import Count, Share
-from orchestrator.configuration.sweep import Section
+from orchestrator.config.choices import OnDepletion
+from orchestrator.config.numbers import Count, Share
+from orchestrator.config.sweep_section import Section
 
 
 class Capacity(Section):

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from orchestrator.configuration.numbers import Count
-from orchestrator.configuration.sweep import Alpha, Rate, Section
+from orchestrator.config.numbers import Count
+from orchestrator.config.sweep_section import Alpha, Rate, Section
 
 
 class FineTuning(Section):

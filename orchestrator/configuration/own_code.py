@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from orchestrator.configuration.errors import show
+from orchestrator.config.errors import show
 
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 """``module:callable``, both with dots where they need them."""

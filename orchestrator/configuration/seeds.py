@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from orchestrator.configuration.numbers import Integer
-from orchestrator.names import MAX_NAME
+from orchestrator.config.numbers import Integer
+from orchestrator.runs.run_names import MAX_NAME
 
 SEED_GIVEN = "seed given"
 """Under this name the validation's context says whether the config has the key ``seed``, too."""

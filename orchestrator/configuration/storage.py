@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from orchestrator.configuration.errors import show
-from orchestrator.configuration.numbers import MAX_COUNT, whole
-from orchestrator.configuration.sweep import Section
+from orchestrator.config.errors import show
+from orchestrator.config.numbers import MAX_COUNT, whole
+from orchestrator.config.sweep_section import Section
 
 ALL, NONE = "all", "none"
 

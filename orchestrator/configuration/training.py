@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from orchestrator.configuration.choices import Normalization, OptimizerKind, Precision
-from orchestrator.configuration.numbers import Count, Float, Share
-from orchestrator.configuration.sweep import Section
+from orchestrator.config.choices import Normalization, OptimizerKind, Precision
+from orchestrator.config.numbers import Count, Float, Share
+from orchestrator.config.sweep_section import Section
 
 NotNegative = Annotated[Float, Field(ge=0)]
 

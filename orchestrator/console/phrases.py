@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from orchestrator.configuration.sweep import GridPoint
-from orchestrator.progress import INTERRUPTED
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.events.events import INTERRUPTED
 
 
 def step_line(text: str, within: bool = False) -> str:

@@ -1,1 +1,1 @@
-"""Recorded rows in, charts out: what a run, a task and a trial did, as Vega-Lite."""
+"""Figures from recorded rows: a run, a task and a trial as Vega-Lite charts."""

@@ -5,8 +5,8 @@ import sys
 import threading
 from typing import Protocol, TextIO
 
-from orchestrator.console.json_lines import JsonProgress
-from orchestrator.progress import Progress
+from orchestrator.events.events import Progress
+from orchestrator.events.jsonl import JsonProgress
 
 
 class Telling(Protocol):

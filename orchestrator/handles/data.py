@@ -2,10 +2,10 @@
 
 from clnp_core.errors import DataError
 from db.rows import RunRow, StageRow
-from orchestrator import plan
-from orchestrator.configuration.config import Config
-from workers.samples import TaskData
-from workers.tasks import load_task
+from orchestrator.config.config import Config
+from orchestrator.driver import plan
+from workers.data.loader import load_task
+from workers.data.samples import TaskData
 
 
 def recorded_data(run: RunRow, stage: StageRow) -> TaskData:

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 
-from orchestrator.handles.figures import Figure, Figures
-from orchestrator.handles.showing import Shown, shown
-from orchestrator.place import Place
+from orchestrator.notebook.figure_handle import Figure, Figures
+from orchestrator.notebook.handle import Shown, shown
+from orchestrator.runs.location import Place
 
 
 class Described(ABC):

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, overload
 
 from clnp_core.errors import NotFoundError
 from orchestrator.handles.handle import Described
-from orchestrator.handles.run import Run
-from orchestrator.handles.showing import ROWS, Shown
-from orchestrator.place import Place
-from orchestrator.text.report import percent
-from orchestrator.text.table import Column, number, prose
-from orchestrator.text.words import NOTHING, plural
+from orchestrator.notebook.handle import ROWS, Shown
+from orchestrator.notebook.run_handle import Run
+from orchestrator.render.format import NOTHING, plural
+from orchestrator.render.matrices import percent
+from orchestrator.render.table import Column, number, prose
+from orchestrator.runs.location import Place
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -50,7 +50,7 @@ class Runs(Described, Sequence[Run]):
 
     def frame(self) -> "DataFrame":
         """One row per run of the database as it is now, with everything that is recorded of it."""
-        from db.queries import runs
+        from db.dataframes import runs
 
         found = runs(url=self.place.url)
         return found[found["name"].isin(self.names)]

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from db.rows import TrialRow
-from orchestrator.handles.figures import Figures
 from orchestrator.handles.handle import Drawn
-from orchestrator.handles.showing import Shown, facts
-from orchestrator.place import Place
-from orchestrator.text.words import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
+from orchestrator.notebook.figure_handle import Figures
+from orchestrator.notebook.handle import Shown, facts
+from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
+from orchestrator.runs.location import Place
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trial(Drawn):
-    """A handle on one trial. :meth:`orchestrator.handles.run.Run.trial` gives it."""
+    """A handle on one trial. :meth:`orchestrator.notebook.run_handle.Run.trial` gives it."""
 
     run: str
     task: int
@@ -31,13 +31,13 @@ class Trial(Drawn):
 
     def epochs(self) -> "DataFrame":
         """One row per epoch of its last attempt: losses, validation accuracy (a fraction), seconds."""
-        from db.queries import trial_history
+        from db.dataframes import trial_history
 
         return trial_history(self.run, self.task, self.number, self.place.url)
 
     def threshold_curve(self) -> "DataFrame":
         """One row per threshold: validation accuracy and sparsity (fractions) once pruned there. Empty before it has ended."""
-        from db.queries import threshold_curve
+        from db.dataframes import threshold_curve
 
         return threshold_curve(self.run, self.task, self.number, self.place.url)
 
@@ -48,7 +48,7 @@ class Trial(Drawn):
             NotFoundError: nothing is kept, and why.
             ArtifactError: the store cannot be read.
         """
-        from orchestrator.trial_output import output_of_trial
+        from orchestrator.runs.trial_logs import output_of_trial
 
         with self.place.reads() as reads:
             return output_of_trial(reads, self.place.storage, self.run, self.task, self.number)
@@ -56,7 +56,7 @@ class Trial(Drawn):
     @property
     def figures(self) -> Figures:
         """Its figures: the threshold curve, the epochs."""
-        from orchestrator.figures.catalogue import TRIAL_FIGURES, trial_figure
+        from orchestrator.figures.registry import TRIAL_FIGURES, trial_figure
 
         return Figures(self._called(), TRIAL_FIGURES, self.place,
                        lambda reads, name: trial_figure(reads, self.run, self.task, self.number, name))

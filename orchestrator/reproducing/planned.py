@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clnp_core.statistics import SEEDS
+from clnp_core.analysis.statistics import SEEDS
 from db.rows import RunRow
-from db.urls import is_sqlite, resolve_url
-from orchestrator.place import Place
-from orchestrator.plan import overview
-from orchestrator.reproducing.running import recorded, require_free_names
-from orchestrator.reproducing.tables import Asked
-from orchestrator.requesting import ENDED
+from db.url import is_sqlite, resolve_url
+from orchestrator.driver.plan import overview
+from orchestrator.reports.paper_tables import Asked
+from orchestrator.reports.reproduce import recorded, require_free_names
+from orchestrator.runs.location import Place
+from orchestrator.runs.operations import ENDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, event
 
 from clnp_core.errors import DatabaseError
-from db.pages import Pages
-from db.session import open_database
-from db.urls import is_sqlite, shown
+from db.engine import open_database
+from db.reads.pages import Pages
+from db.url import is_sqlite, shown
 
 
 class Database:
@@ -23,7 +23,7 @@ class Database:
         """Open it.
 
         Raises:
-            DatabaseError: as :func:`db.session.open_database`.
+            DatabaseError: as :func:`db.engine.open_database`.
         """
         self.address = address
         self._lock = threading.Lock()

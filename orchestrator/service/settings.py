@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from clnp_core.errors import ConfigError
-from orchestrator.detached.jobs import JobKind
-from orchestrator.place import Place
+from orchestrator.jobs.jobs import JobKind
+from orchestrator.runs.location import Place
 
 TOKEN_VARIABLE = "CLNP_TOKEN"
 SHORTEST_TOKEN = 16

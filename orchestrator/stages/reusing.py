@@ -1,8 +1,8 @@
 """Before a sweep trains anything: results that other runs have recorded for the same trials."""
 
 from db.records import ReusableTrial
-from orchestrator.stages.context import RunContext
-from workers.artifacts import ArtifactStore
+from orchestrator.driver.stages.context import RunContext
+from workers.storage.artifacts import ArtifactStore
 
 
 def take_over(run: RunContext, task: int) -> str:

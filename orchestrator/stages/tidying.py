@@ -3,8 +3,8 @@
 from clnp_core.errors import ArtifactError
 from db.rows import StageRow
 from db.states import TrialState
-from orchestrator.stages.context import RunContext
-from workers.artifacts import ArtifactStore
+from orchestrator.driver.stages.context import RunContext
+from workers.storage.artifacts import ArtifactStore
 
 
 def tidy(run: RunContext, stage: StageRow) -> None:

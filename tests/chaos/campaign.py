@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.databases import database
-from db.reads import Reads
+from db.reads.reads import Reads
 from db.states import RunState
 from tests.chaos.faults import AT_RANDOM, STATEMENT, Fault
 from tests.chaos.judge import Damage, Snapshot, compare, judge, merged

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from db.records import Lease
-from db.store import Store
+from db.store.store import Store
 
 WRITES = ("create_run", "acquire_lease", "record_environment", "begin_sweep", "trial_started", "trial_epochs",
           "trial_reported", "end_sweep", "record_selection", "record_commit", "drop_trial_weights", "release_lease")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.reads import Reads
+from db.reads.reads import Reads
 from db.states import RunState, TrialState
-from workers.artifacts import ArtifactStore
+from workers.storage.artifacts import ArtifactStore
 
 SELECTION = ("task", "chosen", "picked", "best_val_correct", "thresholds", "pruned_val_correct", "free_neurons", "reason")
 RESULT = ("task", "number", "key", "val_correct", "best_epoch", "epochs_run", "artifact_digest", "verdict")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import ClnpError
-from db.reads import Reads
-from db.session import open_database
+from db.engine import open_database
+from db.reads.reads import Reads
 from orchestrator import api
-from orchestrator.configuration.config import Config
+from orchestrator.config.config import Config
 from tests.chaos.faults import AT_RANDOM, Fault, Trap, order
 
 WORKER = Path(__file__).parent / "worker"
@@ -137,7 +137,7 @@ class Laboratory:
 
 def warm() -> None:
     """Import here what every driver needs, so that a forked one need not. Ray reads its token when it is imported."""
-    import orchestrator.sequence  # noqa: F401  with Ray, torch and Optuna
+    import orchestrator.driver.transitions  # noqa: F401  with Ray, torch and Optuna
 
 
 @contextmanager

@@ -70,8 +70,8 @@ def test_a_driver_that_wakes_up_after_it_was_replaced_writes_nothing_unless_fenc
     sabotage = """
     import signal
     from contextlib import contextmanager
-    import orchestrator.keeper as keeper
-    from db.writer import Writer
+    import orchestrator.driver.lease as keeper
+    from db.store.writer import Writer
 
     def impatient():
         keeper.HEARTBEAT_SECONDS, keeper.LEASE_SECONDS = 1.0, 6.0

@@ -67,7 +67,7 @@ def test_a_file_is_cut_and_emptied() -> None:
 PROGRAM = """
 import os, sqlite3, threading
 from pathlib import Path
-from workers.files import open_files
+from workers.storage.files import open_files
 {sabotage}
 store = open_files("store")
 connection = sqlite3.connect("d.db", check_same_thread=False)
@@ -85,15 +85,15 @@ connection.close()
 
 
 STORED_AGAIN = """
-import os, sqlite3, torch, workers.folder
+import os, sqlite3, torch, workers.storage.local
 from pathlib import Path
-from workers.artifacts import ArtifactStore
+from workers.storage.artifacts import ArtifactStore
 {sabotage}
 def put():
     return ArtifactStore("new/store").put({{"weight": torch.arange(2000.0)}}, {{}}).digest
-sync, child = workers.folder._sync, os.fork()
+sync, child = workers.storage.local._sync, os.fork()
 if not child:
-    workers.folder._sync = lambda path: os._exit(9) if list(Path("new/store").glob("*/*.safetensors")) else sync(path)
+    workers.storage.local._sync = lambda path: os._exit(9) if list(Path("new/store").glob("*/*.safetensors")) else sync(path)
     put()
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9, "it died between the rename and the sync of the folder"
 digest = put()
@@ -153,7 +153,7 @@ def test_what_a_killed_worker_had_renamed_is_safe_once_it_is_stored_again(tmp_pa
 
 @needs_strace
 def test_equal_content_that_is_not_synced_again_is_caught(tmp_path: Path) -> None:
-    sabotage = "workers.folder.FolderFiles.touch = lambda self, name: os.utime(self._path(name))"
+    sabotage = "workers.storage.local.FolderFiles.touch = lambda self, name: os.utime(self._path(name))"
     assert rows_without_their_file(tmp_path, sabotage, STORED_AGAIN)[1] > 0
 
 
@@ -161,7 +161,7 @@ def test_equal_content_that_is_not_synced_again_is_caught(tmp_path: Path) -> Non
 def test_a_new_folder_around_the_database_survives(tmp_path: Path) -> None:
     lab, log = tmp_path / "lab", tmp_path / "calls"
     lab.mkdir()
-    program = "from db.session import open_database; open_database('sqlite:///.clnp/deep/clnp.db', create=True).dispose()"
+    program = "from db.engine import open_database; open_database('sqlite:///.clnp/deep/clnp.db', create=True).dispose()"
     subprocess.run([*STRACE, "-o", str(log), sys.executable, "-c", program], check=True, cwd=lab,
                    env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"})
     disk = Disk()
@@ -173,7 +173,7 @@ def test_a_new_folder_around_the_database_survives(tmp_path: Path) -> None:
 
 @needs_strace
 @pytest.mark.parametrize("sabotage", [
-    "import workers.folder; workers.folder._sync = lambda path: None",
+    "import workers.storage.local; workers.storage.local._sync = lambda path: None",
     "os.fsync = lambda descriptor: None",
 ], ids=["folders are not synced", "nothing is synced"])
 def test_an_artifact_store_that_does_not_sync_is_caught(tmp_path: Path, sabotage: str) -> None:

@@ -21,8 +21,8 @@ def loaded_after(*imports: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["clnp_core", "clnp_core.errors", "clnp_core.selection", "clnp_core.metrics",
-                                    "clnp_core.statistics", "clnp_core.evidence"])
+@pytest.mark.parametrize("module", ["clnp_core", "clnp_core.errors", "clnp_core.selection", "clnp_core.analysis.metrics",
+                                    "clnp_core.analysis.statistics", "clnp_core.analysis.significance"])
 def test_the_pure_modules_import_without_torch(module: str) -> None:
     assert not loaded_after(module) & {"torch", "numpy", "ray", "sqlalchemy", "pandas", "optuna"}
 

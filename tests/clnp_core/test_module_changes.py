@@ -11,7 +11,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 from clnp_core.architecture import Layer, Window
 from clnp_core.errors import ConfigError
-from clnp_core.modules import read_chain
+from clnp_core.from_torch import read_chain
 from clnp_core.networks import Chain
 
 CHAIN = Chain((Layer(4, Window(3, 1, 1), True), Layer(6), Layer(6, None, False, dropout=0.5)))

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from db.reads import Reads
+from db.engine import open_database
+from db.reads.reads import Reads
 from db.rows import TrialRow
-from db.session import open_database
 from db.states import TrialState
 from tests.cluster.machines import Machines
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.machines import Machines
 from tests.cluster.runs import Drivers, undisturbed
-from workers.artifacts import ArtifactStore
+from workers.storage.artifacts import ArtifactStore
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from db.rows import EpochRow, TrialRow
 from db.states import TrialState
 from tests.cluster.machines import Machines
 from tests.cluster.runs import Drivers, both_running, undisturbed
-from workers.checkpoints import Checkpoints
+from workers.storage.checkpoints import Checkpoints
 
 
 @pytest.mark.slow

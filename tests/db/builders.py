@@ -12,9 +12,7 @@ from sqlalchemy import Connection, update
 
 from clnp_core.networks import mlp
 from clnp_core.selection import Verdict
-from db.migrate import configuration
-from db.models import Artifact
-from db.processes import this_owner
+from db.owner import this_owner
 from db.records import (
     CapacityRecord,
     CommitRecord,
@@ -30,7 +28,9 @@ from db.records import (
     TrialSuccess,
     TrialVerdict,
 )
-from db.store import Store
+from db.schema.migrate import configuration
+from db.schema.models import Artifact
+from db.store.store import Store
 
 TTL_SECONDS = 60.0
 STARTS = itertools.count()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, delete, make_url, text
 
-from db.columns import Base
-from db.reads import Reads
-from db.session import open_database
-from db.store import Store
+from db.engine import open_database
+from db.reads.reads import Reads
+from db.schema.types import Base
+from db.store.store import Store
 from tests.db.builders import Driver
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"

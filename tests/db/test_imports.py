@@ -24,11 +24,11 @@ def test_imports_stay_light() -> None:
 
 
 def test_only_queries_knows_pandas() -> None:
-    assert modules_after("import db.queries").isdisjoint(set(HEAVY) - {"pandas", "numpy"})
+    assert modules_after("import db.dataframes").isdisjoint(set(HEAVY) - {"pandas", "numpy"})
 
 
 def test_opening_an_up_to_date_sqlite_database_needs_no_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'clnp.db'}"
-    create = f"from db.session import open_database; open_database({url!r}, create=True).dispose()"
+    create = f"from db.engine import open_database; open_database({url!r}, create=True).dispose()"
     assert "alembic" in modules_after(create)
     assert modules_after(create).isdisjoint(HEAVY)

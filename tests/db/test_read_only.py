@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from db.engine import open_database
 from db.read_only import ReadOnlyFile
-from db.session import open_database
-from db.urls import file_url
+from db.url import file_url
 from tests.db.read_only import files_in, run_read_only
 
 READ = """
-from db.reads import Reads
-from db.session import open_database
-from db.sqlshell import run_sql
-from db.urls import file_url
+from db.reads.reads import Reads
+from db.engine import open_database
+from db.sql import run_sql
+from db.url import file_url
 engine = open_database(file_url("runs.db"))
 print(Reads(engine).runs(), run_sql("SELECT name FROM clnp_run_groups", file_url("runs.db")).rows)
 """
 WRITE = """
-from db.session import open_database
-from db.store import Store
-from db.urls import file_url
+from db.engine import open_database
+from db.store.store import Store
+from db.url import file_url
 from tests.db.builders import new_run
 Store(open_database(file_url("runs.db"))).create_run(new_run())
 """

@@ -9,13 +9,13 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import BusyError, DatabaseError
-from db.columns import Base
-from db.processes import this_owner
-from db.reads import Reads
-from db.session import open_database
-from db.store import Store
+from db.engine import open_database
+from db.owner import this_owner
+from db.reads.reads import Reads
+from db.schema.types import Base
+from db.store.store import Store
 from db.transfer import LEASE, copy_database
-from db.urls import shown
+from db.url import shown
 from tests.db.builders import TTL_SECONDS, Driver, new_run
 
 

@@ -26,7 +26,7 @@ def values() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def ray_with_logical_gpus() -> Iterator[None]:
     """One real Ray for all tests of a session, with two CPUs and two logical GPUs that nothing computes on."""
-    from orchestrator.cluster import quiet_environment
+    from orchestrator.driver.cluster import quiet_environment
 
     quiet_environment()
     with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from pathlib import Path
 import ray
 import torch
 
-from workers.tasks import Samples, TaskData
+from workers.data.loader import Samples, TaskData
 
 
 class Tasks:

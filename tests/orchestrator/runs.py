@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from db.reads import Reads
+from db.engine import open_database
+from db.reads.reads import Reads
 from db.rows import TrialRow
-from db.session import open_database
 from db.states import RunState
 from orchestrator import api
-from orchestrator.configuration.config import Config
-from orchestrator.progress import Progress
-from workers.artifacts import ArtifactStore
+from orchestrator.config.config import Config
+from orchestrator.events.events import Progress
+from workers.storage.artifacts import ArtifactStore
 
 SMALL: dict[str, Any] = {
     "name": "small",

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import RunFailedError
-from db.reads import Reads
+from db.reads.reads import Reads
 from db.states import RunState, StageState
-from orchestrator.cli.reading import _status_text
-from orchestrator.cli.results import overview_text, results_text, run_document
-from orchestrator.comparison.compare import compare
+from orchestrator.cli.status_commands import _status_text
 from orchestrator.comparison.words import cautions
-from orchestrator.configuration.config import Config
-from orchestrator.reporting.gather import gather
-from orchestrator.reporting.html import page
+from orchestrator.config.config import Config
+from orchestrator.render.run_summary import overview_text, results_text, run_document
+from orchestrator.reports.compare import compare
+from orchestrator.reports.html import page
+from orchestrator.reports.report_data import gather
 from tests.orchestrator.runs import Heard, Laboratory, small
 
 SAID = "was learnt no better than by guessing: "

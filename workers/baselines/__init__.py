@@ -1,1 +1,1 @@
-"""What CLNP is held against, in the same trials: training anew, one after the other, EWC, SI, and all tasks at once."""
+"""The methods that CLNP is compared with: joint training, elastic weight consolidation, synaptic intelligence."""

@@ -19,16 +19,16 @@ from clnp_core.evaluation import correct_predictions
 from clnp_core.layers import laid_out
 from clnp_core.network import SHARED_HEAD, Head, Network, column_mask, empty_network
 from clnp_core.partition import FreeNetwork
-from clnp_core.undivided import EVERYBODYS, undivided
-from workers.continuing import NEVER, Checkpoint
+from clnp_core.shared_weights import EVERYBODYS, undivided
+from workers.data.loader import TaskData
 from workers.epochs import Epoch, Trained
-from workers.graphs import Dropout, Graphs, Step
-from workers.optimizers import optimizer_of, takes_graphs
-from workers.precision import autocast, float32_products
 from workers.spec import TrialSpec
-from workers.standing import Learner, TrialStanding, begin_epoch
-from workers.tasks import TaskData
-from workers.training import divergence
+from workers.training.cuda_graphs import Dropout, Graphs, Step
+from workers.training.loop import divergence
+from workers.training.optimizers import optimizer_of, takes_graphs
+from workers.training.precision import autocast, float32_products
+from workers.training.resume import NEVER, Checkpoint
+from workers.training.state import Learner, TrialStanding, begin_epoch
 
 ALL_HEADS = 1
 """Under which task the outputs of all tasks train, one below the other."""
@@ -43,7 +43,7 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
     Args:
         trial: what to train and how; its stage is of the last task.
         tasks: all of them, from the first, on one device.
-        checkpoint: as in :func:`workers.training.train`.
+        checkpoint: as in :func:`workers.training.loop.train`.
 
     Raises:
         ConfigError: a batch cannot hold samples of all tasks, or the last hidden layer has no neuron for each.

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import torch
 
-from workers.optimizers import Pass, adam_pass
+from workers.training.optimizers import Pass, adam_pass
 
 
 @cache

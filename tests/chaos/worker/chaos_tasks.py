@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from workers.folder import FolderFiles
-from workers.tasks import Samples, TaskData
+from workers.data.loader import Samples, TaskData
+from workers.storage.local import FolderFiles
 
 STEPS = ("written", "synced", "renamed", "done")
 KINDS = ("trial", "commit")

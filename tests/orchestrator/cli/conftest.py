@@ -14,13 +14,13 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from db.processes import this_owner
+from db.engine import open_database
+from db.owner import this_owner
 from db.records import Lease, NewRun, PlannedTrial, StageFacts, TrialFailure
-from db.session import open_database
 from db.states import FailureKind
-from db.store import Store
+from db.store.store import Store
 from orchestrator.cli.main import main
-from orchestrator.configuration.config import Config
+from orchestrator.config.config import Config
 from tests.db.builders import epoch, success
 from workers.methods import Method
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from db.reads import Reads
-from db.session import open_database
+from db.engine import open_database
+from db.reads.reads import Reads
 from db.states import TrialState
 from tests.orchestrator.cli.conftest import Outcome, Recorded, written
 from workers.spec import pack_key

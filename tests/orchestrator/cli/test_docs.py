@@ -10,8 +10,8 @@ import pytest
 
 from clnp_core import errors
 from clnp_core.errors import ClnpError
-from orchestrator.cli.app import cli
-from orchestrator.configuration.yaml_text import read_mapping
+from orchestrator.cli.commands import cli
+from orchestrator.config.yaml_loader import read_mapping
 from tests.orchestrator.cli.conftest import ROOT, TINY, Outcome
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")

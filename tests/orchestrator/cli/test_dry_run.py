@@ -66,7 +66,7 @@ def test_overrides_and_name_are_part_of_the_plan(tmp_path: Path, clnp: Clnp) -> 
 
 OWN = """
 import torch
-from workers.tasks import Samples, TaskData
+from workers.data.loader import Samples, TaskData
 
 class Own:
     tasks = 2
@@ -92,7 +92,7 @@ def test_a_benchmark_of_ones_own_is_asked_for_its_shape(tmp_path: Path, clnp: Cl
 
 ODD = """
 import numpy, torch
-from workers.tasks import Samples, TaskData
+from workers.data.loader import Samples, TaskData
 
 class Odd:
     tasks = None

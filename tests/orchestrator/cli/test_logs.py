@@ -11,7 +11,7 @@ import pytest
 from db.states import FailureKind
 from orchestrator.cli import logs
 from tests.orchestrator.cli.conftest import Outcome, written
-from tests.orchestrator.test_trial_output import write
+from tests.orchestrator.runs.test_trial_logs import write
 
 Clnp = Callable[..., Outcome]
 

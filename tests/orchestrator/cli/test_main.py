@@ -11,8 +11,8 @@ import yaml
 
 from clnp_core import errors
 from clnp_core.errors import ClnpError
-from orchestrator.cli.app import MODULES
-from orchestrator.cli.failures import of_clnp
+from orchestrator.cli.commands import MODULES
+from orchestrator.cli.errors import of_clnp
 from tests.orchestrator.cli.conftest import TINY, Outcome, environment, written
 
 Clnp = Callable[..., Outcome]
@@ -192,9 +192,9 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
 
 def _broken(tmp_path: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """`clnp status` with a fault in our own code."""
-    script = ("import sys, db.reads\nfrom orchestrator.cli.main import main\n"
+    script = ("import sys, db.reads.reads\nfrom orchestrator.cli.main import main\n"
               "def fault(self, group=None): raise ZeroDivisionError('by\\nzero, s3://ada:S3cretpw@b')\n"
-              "db.reads.Reads.runs = fault\nsys.exit(main(['status']))")
+              "db.reads.reads.Reads.runs = fault\nsys.exit(main(['status']))")
     run = [sys.executable, "-m", "orchestrator.cli", "db", "upgrade"]
     subprocess.run(run, cwd=tmp_path, env=environment(), check=True, capture_output=True)
     here = {**environment(), "TMPDIR": str(tmp_path), **variables}

@@ -12,7 +12,7 @@ SOURCE = """
 import ctypes, os, pathlib, queue, signal, sys
 import torch
 from helper import CLASSES
-from workers.tasks import Samples, TaskData
+from workers.data.loader import Samples, TaskData
 
 print("printed as it is imported")
 

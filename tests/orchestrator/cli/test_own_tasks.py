@@ -10,11 +10,11 @@ import pytest
 
 from clnp_core.errors import ClnpError
 from db.states import RunState
-from orchestrator.configuration.config import load
+from orchestrator.config.config import load
 from tests.orchestrator.cli.conftest import Outcome, run
 from tests.orchestrator.runs import Laboratory
+from workers.data.loader import load_benchmark, load_task
 from workers.spec import BenchmarkSpec
-from workers.tasks import load_benchmark, load_task
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "own_tasks.md").read_text(encoding="utf-8")

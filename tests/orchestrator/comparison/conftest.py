@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from db.engine import open_database
 from db.records import EvaluationRecord
-from db.session import open_database
-from db.store import Store
+from db.store.store import Store
 from tests.db.builders import ARCHITECTURE, Driver, commit, facts, grid, selection, verdicts
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from clnp_core.selection import SelectionRule
 from db.rows import AccuracyRow, CapacityRow, EpochRow, SelectionRow, ThresholdRow
-from orchestrator.figures.drawing import specification
+from orchestrator.figures.chart import specification
 
 if TYPE_CHECKING:
-    from orchestrator.figures.drawing import Chart
+    from orchestrator.figures.chart import Chart
 
 
 def accuracy(after_task: int, on_task: int, correct: int) -> AccuracyRow:

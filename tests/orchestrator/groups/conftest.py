@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from db.processes import this_owner
+from db.engine import open_database
+from db.owner import this_owner
 from db.records import EvaluationRecord
-from db.session import open_database
-from db.store import Store
-from orchestrator.configuration.config import Config
-from orchestrator.launching import new_run
-from orchestrator.place import Place
+from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.driver.launch import new_run
+from orchestrator.runs.location import Place
 from tests.db.builders import Driver, commit
 from tests.orchestrator.cli.conftest import TINY
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from orchestrator.place import Place
+from orchestrator.runs.location import Place
 from orchestrator.service.app import create_app
-from orchestrator.service.listening import listen, server
+from orchestrator.service.server import listen, server
 from orchestrator.service.settings import Settings
 from tests.orchestrator.cli.conftest import Recorded, recorded
 from tests.orchestrator.service.browsing import BROWSERS, MILLISECONDS, QUIET, Watched

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.session import open_database
-from db.store import Store
-from orchestrator.place import Place
+from db.engine import open_database
+from db.store.store import Store
+from orchestrator.runs.location import Place
 from orchestrator.service.settings import Settings
 from tests.db.builders import Driver
 from tests.db.conftest import server

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from benchmarks.bench_queries import RUN, fill, val_correct
-from db.processes import this_host, this_owner
+from db.engine import open_database
+from db.owner import this_host, this_owner
 from db.records import EvaluationRecord, PlannedTrial
-from db.session import open_database
 from db.states import FailureKind
-from orchestrator.detached.jobs import JobFolder, JobKind, JobRecord, started_of
+from orchestrator.jobs.jobs import JobFolder, JobKind, JobRecord, started_of
 from orchestrator.service.settings import Settings
 from tests.db.builders import ARCHITECTURE, Driver, commit, epoch, facts, grid, selection, verdicts
 from tests.orchestrator.cli.conftest import written

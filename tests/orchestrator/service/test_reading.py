@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from db.session import open_database
-from orchestrator.place import Place
+from db.engine import open_database
+from orchestrator.render.output import LARGEST_EXACT
+from orchestrator.runs.location import Place
 from orchestrator.service.settings import Settings
-from orchestrator.text.output import LARGEST_EXACT
 from tests.orchestrator.cli.conftest import Recorded, written
 from tests.orchestrator.service.conftest import place_in, serving
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import ConfigError
-from orchestrator.detached.jobs import JobKind
-from orchestrator.place import Place
+from orchestrator.jobs.jobs import JobKind
+from orchestrator.runs.location import Place
 from orchestrator.service.settings import Settings, checked, is_loopback
 
 TOKEN = "0123456789abcdef"

@@ -10,10 +10,10 @@ from clnp_core.architecture import HeadKind
 from clnp_core.errors import ConfigError
 from clnp_core.evaluation import evaluate
 from workers.baselines.joint import train_jointly
+from workers.data.loader import load_task
 from workers.methods import Method, MethodSpec
 from workers.spec import StageSpec, TrialSpec
-from workers.tasks import load_task
-from workers.training import result_of
+from workers.training.loop import result_of
 
 Build = Callable[..., StageSpec]
 

@@ -1,0 +1,132 @@
+"""What a selection can choose from, read for a whole stage at once: its trials, and points of their threshold curves.
+
+A stage may have 10,000 trials with 100 points each, so the database leaves out what cannot matter. Errors are those of
+:class:`db.reads.reads.Reads`.
+
+``judged_at`` of several reads is the count that was asked for when the recorded selection looked for every trial's sparsest
+network: a point that claims as much and is no less sparse than what was found then is that network itself or miscounted, and is
+left out. None: the selection looked for something else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from db.reads.lookup import find_run, find_stage
+from db.reads.reads import Reads
+from db.schema.models import ThresholdCurvePoint as Point
+from db.schema.models import Trial
+from db.schema.models import TrialJudgement as Judged
+from db.states import TrialState
+
+PLACES = 2**31
+"""More than any trial's number, so that free neurons and a number fit into one integer."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedTrial:
+    """A trial that ended, and what the selection found when it pruned it: None where it did not."""
+
+    number: int
+    state: TrialState
+    failure_reason: str | None
+    val_correct: int | None
+    artifact_digest: str | None
+    thresholds: tuple[float | None, ...] | None
+    pruned_val_correct: int | None
+    free_neurons: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPoint:
+    """A point of a trial's threshold curve."""
+
+    number: int
+    threshold: float
+    val_correct: int
+    free_neurons: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagePoint:
+    """A point that no other one of its stage replaces: ``most_required`` is the highest count up to which it is within the
+    margin, since its trial must be so before it is pruned as well."""
+
+    most_required: int
+    val_correct: int
+    free_neurons: int
+    number: int
+
+
+def ended_trials(reads: Reads, run: str, task: int) -> list[EndedTrial]:
+    """The trials of a task that ended, with a result or without, by number."""
+    with _of_stage(reads, run, task) as (session, own):
+        query = (select(Trial.number, Trial.state, Trial.failure_reason, Trial.val_correct, Trial.artifact_digest,
+                        Judged.thresholds, Judged.pruned_val_correct, Judged.free_neurons)
+                 .outerjoin(Judged, Judged.trial_id == Trial.id)
+                 .where(own, Trial.state.in_((TrialState.FINISHED, TrialState.FAILED))).order_by(Trial.number))
+        return [EndedTrial(number, state, reason, count, digest, thetas if thetas is None else tuple(thetas), correct, free)
+                for number, state, reason, count, digest, thetas, correct, free in session.execute(query)]
+
+
+def points_within(reads: Reads, run: str, task: int, required: int) -> list[TrialPoint]:
+    """Every point with so many correct samples, of the trials with as many before pruning; by trial and θ."""
+    with _of_stage(reads, run, task) as (session, own):
+        query = (select(Trial.number, Point.threshold, Point.val_correct, Point.free_neurons)
+                 .join(Point, Point.trial_id == Trial.id)
+                 .where(own, Trial.val_correct >= required, Point.val_correct >= required)
+                 .order_by(Trial.number, Point.position))
+        return [TrialPoint(*row) for row in session.execute(query)]
+
+
+def sparsest_within(reads: Reads, run: str, task: int, required: int, judged_at: int | None = None) -> list[TrialPoint]:
+    """For each trial with so many correct samples the sparsest of its points with as many; by trial. Trials without one are
+    left out."""
+    with _of_stage(reads, run, task) as (session, own):
+        last = (select(Trial.id.label("trial"), func.max(Point.position).label("position"))
+                .join(Point, Point.trial_id == Trial.id).outerjoin(Judged, Judged.trial_id == Trial.id)
+                .where(own, Trial.val_correct >= required, Point.val_correct >= required, *_credible(judged_at))
+                .group_by(Trial.id).subquery())
+        query = (select(Trial.number, Point.threshold, Point.val_correct, Point.free_neurons)
+                 .join(last, last.c.trial == Trial.id)
+                 .join(Point, and_(Point.trial_id == last.c.trial, Point.position == last.c.position)).order_by(Trial.number))
+        return [TrialPoint(*row) for row in session.execute(query)]
+
+
+def stage_points(reads: Reads, run: str, task: int, judged_at: int | None = None) -> list[StagePoint]:
+    """Of all points of a stage with the same counts the sparsest, of the lowest trial among equals: they alone can be chosen,
+    at any margin. The most accurate first."""
+    with _of_stage(reads, run, task) as (session, own):
+        most = case((Point.val_correct < Trial.val_correct, Point.val_correct), else_=Trial.val_correct)
+        best = func.max(cast(Point.free_neurons, BigInteger) * PLACES + (PLACES - 1 - Trial.number))
+        query = (select(most, Point.val_correct, best).select_from(Trial).join(Point, Point.trial_id == Trial.id)
+                 .outerjoin(Judged, Judged.trial_id == Trial.id).where(own, *_credible(judged_at))
+                 .group_by(most, Point.val_correct).order_by(most.desc(), Point.val_correct.desc()))
+        return [StagePoint(required, correct, found // PLACES, PLACES - 1 - found % PLACES)
+                for required, correct, found in session.execute(query)]
+
+
+def most_correct_points(reads: Reads, run: str, task: int) -> dict[int, int]:
+    """The highest count on each trial's curve, by number. Trials without a curve are left out."""
+    with _of_stage(reads, run, task) as (session, own):
+        query = (select(Trial.number, func.max(Point.val_correct)).select_from(Trial).join(Point, Point.trial_id == Trial.id)
+                 .where(own).group_by(Trial.id, Trial.number))
+        return {number: correct for number, correct in map(tuple, session.execute(query))}
+
+
+@contextmanager
+def _of_stage(reads: Reads, run: str, task: int) -> Iterator[tuple[Session, ColumnElement[bool]]]:
+    """A session, and the condition that a trial belongs to the stage."""
+    with reads._session() as session:
+        yield session, Trial.stage_id == find_stage(session, find_run(session, run).id, run, task).id
+
+
+def _credible(judged_at: int | None) -> tuple[Any, ...]:
+    """See ``judged_at`` in the module's docstring."""
+    if judged_at is None:
+        return ()
+    return (or_(Judged.free_neurons.is_(None), Point.val_correct < judged_at, Point.free_neurons < Judged.free_neurons),)

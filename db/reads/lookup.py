@@ -1,0 +1,120 @@
+"""Finding a run by its name, and what its lease says: shared by the writes and the reads."""
+
+import difflib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from clnp_core.errors import NotFoundError
+from db.owner import is_gone
+from db.records import Owner
+from db.schema.models import Run, RunGroup, Stage, Trial
+
+
+def find_run(session: Session, name: str, lock: bool = False) -> Run:
+    """The run of this name.
+
+    Args:
+        session: an open transaction.
+        name: as on the command line.
+        lock: hold the row until the transaction ends (SQLite holds the whole file already).
+
+    Raises:
+        NotFoundError: with the nearest names, or the runs of the group that has this name.
+    """
+    query = select(Run).where(Run.name == name)
+    run = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if run is None:
+        of_group = session.scalars(select(Run.name).join(RunGroup, RunGroup.id == Run.group_id).where(RunGroup.name == name)
+                                   .order_by(Run.id)).all()
+        if of_group:
+            raise NotFoundError(f"{name!r} is a group of runs, not a run", f"its runs are {', '.join(of_group)}")
+        names = [*session.scalars(select(Run.name)), *session.scalars(select(RunGroup.name))]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`clnp ls` lists the runs"
+        raise NotFoundError(f"there is no run {name!r}", hint)
+    return run
+
+
+def find_stage(session: Session, run_id: int, run_name: str, task: int) -> Stage:
+    """One task of a run.
+
+    Raises:
+        NotFoundError: the run has no such task.
+    """
+    stage = session.scalars(select(Stage).where(Stage.run_id == run_id, Stage.task == task)).one_or_none()
+    if stage is None:
+        raise no_such_task(run_name, task, session.scalars(select(Stage.task).where(Stage.run_id == run_id)).all())
+    return stage
+
+
+def no_such_task(run_name: str, task: int, tasks: Sequence[int]) -> NotFoundError:
+    """The error of a task that a run has no stage of.
+
+    Args:
+        run_name: the run.
+        task: that was asked for.
+        tasks: those that it has stages of.
+    """
+    first, last = min(tasks, default=0), max(tasks, default=0)
+    if 1 <= task < first:
+        return NotFoundError(f"run {run_name!r} learns tasks 1 to {last} at once, so task {task} has no stage of its own",
+                             f"ask for task {last}, which stands for all of them")
+    there = f"its tasks are {first} to {last}" if first < last else f"its only task is {last}" if first == 1 else \
+        f"task {last} stands for all of its tasks"
+    return NotFoundError(f"run {run_name!r} has no task {task}", there)
+
+
+def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Trial:
+    """One trial of a stage.
+
+    Raises:
+        NotFoundError: the stage has no such trial.
+    """
+    trial = session.scalars(select(Trial).where(Trial.stage_id == stage.id, Trial.number == number)).one_or_none()
+    if trial is None:
+        raise NotFoundError(f"task {stage.task} of run {run_name!r} has no trial {number}",
+                            f"`clnp trials {run_name} --task {stage.task}` lists them")
+    return trial
+
+
+def database_now(session: Session) -> datetime:
+    """The time by the database's clock: drivers on several hosts then agree on how old a heartbeat is."""
+    if session.get_bind().dialect.name == "postgresql":
+        moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return moment.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def owner_of(run: Run) -> Owner | None:
+    """Who holds the run, alive or not; None when its last driver let go of it."""
+    if run.owner_driver_id is None:
+        return None
+    return Owner(run.owner_host or "", run.owner_pid or 0, run.owner_process_started or 0.0, run.owner_driver_id)
+
+
+def heartbeat_age_seconds(run: Run, now: datetime) -> float:
+    """Seconds since the last sign of life of a driver; infinite if there never was one."""
+    return float("inf") if run.heartbeat_at is None else (now - run.heartbeat_at).total_seconds()
+
+
+def lease_holds(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
+    """Somebody holds the run, and its heartbeat has not expired. A heartbeat from the future, by more than that, is of a clock
+    that has been set back: it has expired as well.
+
+    Args:
+        run: the run.
+        now: by the database's clock.
+        ttl_seconds: the age at which a heartbeat expires; None: what its driver promised.
+    """
+    ttl = run.lease_ttl_seconds or 0.0 if ttl_seconds is None else ttl_seconds
+    return run.owner_driver_id is not None and abs(heartbeat_age_seconds(run, now)) < ttl
+
+
+def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
+    """The lease holds, and its driver is no dead process of this host: such a run may be taken over at once. Arguments as
+    :func:`lease_holds`."""
+    owner = owner_of(run)
+    return owner is not None and lease_holds(run, now, ttl_seconds) and not is_gone(owner)

@@ -1,0 +1,199 @@
+"""SQL that can only read: what ``clnp sql "SELECT …"`` runs.
+
+SQLite opens the file read-only and allows nothing that reaches another file or changes a setting; PostgreSQL runs one statement
+in a transaction that is READ ONLY, as the role that only reads where the user is a member of it (a superuser is). Neither
+trusts a look at the text of the statement; a look refuses, beyond that, what such a transaction of PostgreSQL lets pass: what
+reaches the server's own files and programs, ends other sessions or takes locks. Ctrl-C ends a statement at once.
+"""
+
+import itertools
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection
+
+from clnp_core.errors import DatabaseError
+from db.engine import open_database
+from db.errors import translate, translated
+from db.read_only import ReadOnlyFile, is_read_only
+from db.url import is_sqlite, resolve_url, without_secrets
+
+TABLES = "docs/schema.md lists the tables, the views clnp_v_… and their columns"
+READS_ONLY = "`clnp sql` only reads; a run is changed by clnp's own commands"
+
+BEYOND_THE_DATABASE = frozenset({"COPY", "DO", "CALL", "LOAD"})
+"""Statements that write a file or start a program on PostgreSQL's server, or can: READ ONLY does not forbid it."""
+
+ACTING_STATEMENTS = frozenset({"LOCK", "CHECKPOINT", "NOTIFY"})
+"""Statements that a READ ONLY transaction allows although they read nothing."""
+
+ACTING_FUNCTIONS = re.compile(r"""
+    \b(lo_\w+ | loread | lowrite                                          # large objects, and files of the server
+    | pg_read_(binary_)?file | pg_stat_file | pg_ls_\w+ | pg_file_\w+     # files of the server
+    | pg_terminate_backend | pg_cancel_backend | pg_log_\w+               # other sessions
+    | pg_(try_)?advisory_\w+ | pg_export_snapshot | pg_notify             # locks, and what others wait for
+    | pg_reload_conf | pg_rotate_logfile\w* | pg_promote | pg_switch_wal | pg_create_\w+ | pg_drop_\w+ | pg_backup_\w+
+    | pg_(start|stop)_backup | pg_wal_replay_\w+ | pg_logical_\w+ | pg_replication_\w+ | pg_stat_reset\w*   # the server
+    | set_config | dblink\w* | (query|cursor|table|schema|database)_to_xml\w*   # ways round what is refused here
+    )\b | u&\s*"                                                          # an identifier in escapes could be any of these
+    """, re.IGNORECASE | re.VERBOSE)
+"""Functions that act although a transaction is READ ONLY. The server itself refuses those that the role may not call."""
+
+READING_ROLE = "pg_read_all_data"
+"""A role that every server from PostgreSQL 14 on has: it reads all tables, and is allowed nothing else."""
+
+TELLING_PRAGMAS = frozenset({"foreign_key_check", "foreign_key_list", "index_info", "index_list", "index_xinfo",
+                             "integrity_check", "quick_check", "table_info", "table_list", "table_xinfo"})
+"""Those whose argument says what to tell of; every other one sets something by it."""
+
+ACTING_PRAGMAS = frozenset({"incremental_vacuum", "optimize", "shrink_memory", "wal_checkpoint"})
+"""Those that act even without an argument."""
+
+STEPS_BETWEEN_LOOKS = 100_000
+"""After so many steps of SQLite's machine, a millisecond's worth, Python gets to see whether Ctrl-C was pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """Column names, no two of them the same, and the rows as plain tuples."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None = None) -> SqlResult:
+    """Run one statement that reads.
+
+    Args:
+        statement: one SQL statement in the database's own dialect.
+        url: the database; None means ``CLNP_DB_URL`` or SQLite in the working folder.
+        max_rows: fetch at most so many rows.
+
+    Raises:
+        DatabaseError: the statement is wrong, would write, or is more than one; or the database cannot be read.
+    """
+    address = resolve_url(url)
+    word = first_word(statement)
+    if not is_sqlite(address) and word in BEYOND_THE_DATABASE:
+        raise DatabaseError(f"the statement was refused: {word} can reach files and programs of the server", READS_ONLY)
+    if not is_sqlite(address):
+        acting = ACTING_FUNCTIONS.search(statement)
+        if word in ACTING_STATEMENTS or acting:
+            raise DatabaseError(f"the statement was refused: {acting[0] if acting else word} acts on the server", READS_ONLY)
+    engine = open_database(address)
+    try:
+        if is_sqlite(address):
+            return _on_sqlite(statement, address, max_rows)
+        with translated(address), engine.connect() as connection:
+            return _on_postgresql(statement, connection, max_rows)
+    finally:
+        engine.dispose()
+
+
+def first_word(statement: str) -> str:
+    """The keyword that a statement begins with, behind blanks and comments (PostgreSQL's may hold others), in capitals."""
+    at, depth = 0, 0
+    while at < len(statement):
+        if statement.startswith("/*", at):
+            at, depth = at + 2, depth + 1
+        elif depth:
+            depth, at = (depth - 1, at + 2) if statement.startswith("*/", at) else (depth, at + 1)
+        elif statement.startswith("--", at):
+            at = min(end for end in (statement.find("\n", at), statement.find("\r", at), len(statement)) if end >= 0)
+        elif statement[at].isspace() or statement[at] == ";":
+            at += 1
+        else:
+            break
+    found = re.match(r"[A-Za-z]+", statement[at:])
+    return found[0].upper() if found else ""
+
+
+def _on_postgresql(statement: str, connection: Connection, max_rows: int | None) -> SqlResult:
+    cursor: Any = connection.connection.cursor()
+    cursor.execute("SET TRANSACTION READ ONLY")
+    _become_reader(cursor, connection.dialect.loaded_dbapi.Error)
+    try:
+        # The extended protocol (prepare) takes one statement only: a COMMIT cannot be slipped in before a write.
+        cursor.execute(statement, prepare=True)
+        return _result(cursor, max_rows)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _refused(error, connection.engine.url) from error
+    finally:
+        connection.invalidate()  # a session setting of the statement must not outlive it
+
+
+def _become_reader(cursor: Any, error: type[Exception]) -> None:
+    """Be :data:`READING_ROLE` for the rest of the transaction, where the user may. Tables are found as before."""
+    cursor.execute("SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')", [READING_ROLE])
+    if cursor.fetchone() is None:
+        return
+    cursor.execute("SAVEPOINT before_role")
+    try:
+        cursor.execute("SELECT set_config('search_path', array_to_string(ARRAY("
+                       "SELECT quote_ident(name) FROM unnest(current_schemas(false)) AS name), ', '), true)")
+        cursor.execute(f"SET LOCAL ROLE {READING_ROLE}")
+    except error:  # a member that may not become it
+        cursor.execute("ROLLBACK TO SAVEPOINT before_role")
+
+
+def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:
+    path = Path(str(address.database))
+    try:
+        connection = (ReadOnlyFile(path, 30.0).connect() if is_read_only(path) else
+                      sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30.0))
+    except sqlite3.Error as error:
+        raise translate(error, address) from error
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.set_authorizer(_only_reads_this_file)
+        connection.set_progress_handler(lambda: None, STEPS_BETWEEN_LOOKS)
+        return _result(connection.execute(statement), max_rows)
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:  # what became of it in the handler
+            raise KeyboardInterrupt from None
+        raise _refused(error, address) from error
+    finally:
+        connection.close()
+
+
+def _only_reads_this_file(action: int, about: str | None, value: str | None, *_where: str | None) -> int:
+    """ATTACH (which VACUUM INTO uses, too) would reach other files, and a PRAGMA may set something: mode=ro forbids neither."""
+    if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA:
+        name = (about or "").lower()
+        if name in ACTING_PRAGMAS or (value is not None and name not in TELLING_PRAGMAS):
+            return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+def _result(cursor: Any, max_rows: int | None) -> SqlResult:
+    if cursor.description is None:
+        return SqlResult((), ())
+    rows = cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)
+    return SqlResult(distinct([column[0] for column in cursor.description]), tuple(tuple(row) for row in rows))
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns with a number behind each that was there before: ``n``, ``n`` becomes ``n``, ``n_2``.
+
+    No name that a column has by itself is given to another one.
+    """
+    taken = set(names)
+    result: dict[str, None] = {}
+    for name in names:
+        if name in result:
+            name = next(numbered for count in itertools.count(2) if (numbered := f"{name}_{count}") not in taken)
+            taken.add(name)
+        result[name] = None
+    return tuple(result)
+
+
+def _refused(error: Exception, address: URL) -> DatabaseError:
+    reason = without_secrets(" ".join(str(error).split("\n")[0].split()), address)
+    writes = any(sign in reason.lower() for sign in ("read-only", "readonly", "not authorized"))
+    return DatabaseError(f"the statement was refused: {reason}", READS_ONLY if writes else TABLES)

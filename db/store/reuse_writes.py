@@ -1,0 +1,136 @@
+"""Results that are taken over instead of trained again.
+
+A trial's key determines its result in one environment, whatever run it belongs to: runs that differ in their margin, say,
+share the trials of their first task. Here such a result is found and copied, also where its weights have been removed to save
+space: should it be picked, they are trained again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session, aliased
+
+from clnp_core.errors import StateError
+from db.dialect import among
+from db.errors import translated
+from db.reads.lookup import database_now
+from db.records import Lease, ReusableTrial
+from db.schema.models import Artifact, Epoch, Event, Run, Stage, ThresholdCurvePoint, Trial
+from db.states import StageState, TrialState, check_transition
+from db.store.writer import Writer, name_of, record_event, stage_in, trial_in
+
+TAKEN_OVER = ("host", "device", "val_correct", "val_total", "val_accuracy", "hidden_total", "best_epoch", "epochs_run",
+              "train_seconds", "total_seconds", "artifact_digest")
+"""What the trial that is taken over gives. Attempts and their times stay those of the run that takes over."""
+
+
+class ReuseWrites(Writer):
+    """See :class:`db.store.store.Store`."""
+
+    def reusable_trials(self, lease: Lease, task: int) -> tuple[ReusableTrial, ...]:
+        """Recorded results for the PENDING trials of a stage: FINISHED trials of other runs with the same key, trained in
+        the environment that is recorded for this run.
+
+        Returns:
+            By number, then those whose weights were not removed first, then the oldest; there may be several for one number.
+        """
+        with translated(self._reading.url), Session(self._reading) as session:
+            stage = stage_in(session, lease, task, "reusable_trials")
+            environment = session.get_one(Run, lease.run_id).environment
+            missing = aliased(Trial)
+            found = session.execute(
+                select(missing.number, Trial, Stage, Run.name, Artifact.removed_at)
+                .join(Trial, Trial.key == missing.key).join(Stage, Stage.id == Trial.stage_id)
+                .join(Run, Run.id == Stage.run_id).join(Artifact, Artifact.digest == Trial.artifact_digest)
+                .where(missing.stage_id == stage.id, missing.state == TrialState.PENDING, Stage.run_id != lease.run_id,
+                       Trial.state == TrialState.FINISHED)
+                .order_by(missing.number, Artifact.removed_at.is_not(None), Trial.id)).all()
+            changes = _environment_changes(session, {of.run_id for _, _, of, _, _ in found})
+            return tuple(
+                ReusableTrial(number, trial.id, f"{run}/{of.task}/{trial.number}", trial.artifact_digest or "",
+                              removed_at is not None)
+                for number, trial, of, run, removed_at in found
+                if environment is not None and of.environment == environment
+                and not any(_between(change, of, trial) for change in changes.get(of.run_id, ())))
+
+    def reuse_trials(self, lease: Lease, task: int, chosen: Sequence[ReusableTrial]) -> tuple[ReusableTrial, ...]:
+        """PENDING → FINISHED for each, with the result, the epochs and the curve of the trial that it stands for; all in
+        one transaction, with one line in the events.
+
+        Args:
+            lease: of the run that takes over.
+            task: of the stage, which is SWEEPING.
+            chosen: at most one for each number, of those that :meth:`reusable_trials` found.
+
+        Returns:
+            Those that were taken over: a trial that has FINISHED stays as it is, and one whose source has been removed
+            since is left to be trained.
+
+        Raises:
+            StateError: the stage is not SWEEPING, the trial is not PENDING, or the source is another grid point.
+        """
+        caller = "reuse_trials"
+        with self._driving(lease) as session:
+            stage = stage_in(session, lease, task, caller, StageState.SWEEPING)
+            # Locked as db.store.references.unreferenced locks them: whoever removes the other run sees these references, or
+            # these rows are gone before they can be referred to.
+            there = set(session.scalars(
+                select(Artifact.digest).where(among(session, Artifact.digest, {source.artifact_digest for source in chosen}))
+                .order_by(Artifact.digest).with_for_update()))
+            taken = tuple(source for source in chosen
+                          if source.artifact_digest in there and _take_over(session, lease, stage.task, source))
+            if taken:
+                record_event(session, lease.run_id, "reuse", f"task {task}: {_counted(taken)}",
+                             {"task": task, "trials": {str(source.number): source.reused_from for source in taken}})
+            return taken
+
+
+def _take_over(session: Session, lease: Lease, task: int, source: ReusableTrial) -> bool:
+    caller, trial = "reuse_trials", trial_in(session, lease, task, source.number)[1]
+    recorded = session.get(Trial, source.trial_id)
+    if trial.state is TrialState.FINISHED or recorded is None or recorded.artifact_digest != source.artifact_digest:
+        return False
+    if trial.state is not TrialState.PENDING:
+        raise StateError(f"{caller}: {name_of(lease, task, source.number)} is {trial.state.value}, expected pending",
+                         "release or retry it first")
+    if recorded.key != trial.key:
+        raise StateError(f"{caller}: {name_of(lease, task, source.number)} is another grid point than {source.reused_from}",
+                         "only the same key gives the same result")
+    check_transition(caller, name_of(lease, task, source.number), trial.state, TrialState.FINISHED)
+    for name in TAKEN_OVER:
+        setattr(trial, name, getattr(recorded, name))
+    trial.state, trial.finished_at, trial.reused_from = TrialState.FINISHED, database_now(session), source.reused_from
+    # As one more attempt, so that the history of those that were broken off stays.
+    _copy(session, Epoch, recorded, {"trial_id": trial.id, "attempt": trial.attempts + 1}, attempt=recorded.attempts or 1)
+    _copy(session, ThresholdCurvePoint, recorded, {"trial_id": trial.id})
+    return True
+
+
+def _copy(session: Session, model: type[Epoch] | type[ThresholdCurvePoint], source: Trial, changes: dict[str, int],
+          **where: int) -> None:
+    table = model.__table__
+    query = select(table).where(table.c.trial_id == source.id, *(table.c[name] == value for name, value in where.items()))
+    rows: list[dict[str, Any]] = [{**row, **changes} for row in session.execute(query).mappings()]
+    if rows:
+        session.execute(insert(model), rows)
+
+
+def _environment_changes(session: Session, run_ids: set[int]) -> dict[int, list[Event]]:
+    changes: dict[int, list[Event]] = {}
+    for event in session.scalars(select(Event).where(Event.run_id.in_(run_ids), Event.kind == "environment")):
+        changes.setdefault(event.run_id, []).append(event)
+    return changes
+
+
+def _between(change: Event, stage: Stage, trial: Trial) -> bool:
+    """Whether the environment changed while the stage was swept and before this trial ended: then nobody knows in which
+    of the two it was trained."""
+    assert stage.sweep_started_at is not None and trial.finished_at is not None, "a finished trial has been swept"
+    return stage.sweep_started_at <= change.at <= trial.finished_at
+
+
+def _counted(taken: Sequence[ReusableTrial]) -> str:
+    runs = sorted({source.source_run for source in taken})
+    return (f"{len(taken)} trial{'' if len(taken) == 1 else 's'} taken over from "
+            f"run{'' if len(runs) == 1 else 's'} {', '.join(runs)}")

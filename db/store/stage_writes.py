@@ -1,0 +1,179 @@
+"""Writes about a stage after its sweep: selection, commit, failure, depletion."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import select
+
+from clnp_core.errors import StateError
+from clnp_core.selection import Verdict
+from db.reads.lookup import database_now
+from db.records import CapacityRecord, CommitRecord, Lease, SelectionRecord, TrialVerdict
+from db.schema.models import (
+    Artifact,
+    Capacity,
+    Commit,
+    Evaluation,
+    SelectionOutcome,
+    Trial,
+    TrialJudgement,
+)
+from db.schema.types import storable_json
+from db.states import REOPENINGS, StageState, resumed_in
+from db.store.sweep_writes import release_running
+from db.store.writer import Writer, move_stage, name_of, stage_in, upsert
+
+CHOICE = ("best_val_correct", "val_total", "margin_points", "pruned_val_correct", "free_neurons", "hidden_total", "rule",
+          "capacity_weight_points")
+"""What two records of the same selection have in common, besides the lists; the time of the scan they need not."""
+
+
+class StageWrites(Writer):
+    """See :class:`db.store.store.Store`."""
+
+    def record_selection(self, lease: Lease, task: int, selection: SelectionRecord,
+                         verdicts: Sequence[TrialVerdict]) -> None:
+        """SELECTING → COMMITTING with the selection and a verdict for every trial, failed ones too. The same selection
+        once more changes nothing.
+
+        Raises:
+            StateError: the stage is not SELECTING, a verdict is missing or doubled, the verdicts choose another trial,
+                or another selection is recorded.
+        """
+        caller = "record_selection"
+        with self._driving(lease) as session:
+            stage = stage_in(session, lease, task, caller)
+            found = session.execute(select(Trial.number, Trial.id).where(Trial.stage_id == stage.id))
+            ids = {number: trial_id for number, trial_id in found}
+            recorded = session.scalars(select(SelectionOutcome).where(SelectionOutcome.stage_id == stage.id)).first()
+            if recorded is not None:
+                _compare_selection(lease, task, recorded, selection, ids)
+                return
+            _check_verdicts(lease, task, selection, verdicts, ids)
+            move_stage(session, lease, stage, StageState.COMMITTING, caller, f"trial {selection.chosen} chosen")
+            stage.selected_at = database_now(session)
+            outcome = SelectionOutcome(
+                stage_id=stage.id, chosen_trial_id=ids[selection.chosen], picked=list(selection.picked),
+                thresholds=list(selection.thresholds), reason=selection.reason, scan_seconds=selection.scan_seconds,
+                created_at=stage.selected_at, **{name: getattr(selection, name) for name in CHOICE})
+            session.add(outcome)
+            session.flush()
+            session.add_all(
+                TrialJudgement(trial_id=ids[verdict.number], selection_id=outcome.id, verdict=verdict.verdict,
+                               reason=verdict.reason, pruned_val_correct=verdict.pruned_val_correct,
+                               free_neurons=verdict.free_neurons,
+                               thresholds=None if verdict.thresholds is None else list(verdict.thresholds))
+                for verdict in verdicts)
+
+    def record_commit(self, lease: Lease, task: int, commit: CommitRecord) -> None:
+        """COMMITTING → COMMITTED with the commit, its capacity and its evaluations, in one transaction; its artifact
+        must be safe in the store already. The same commit once more changes nothing.
+
+        Raises:
+            StateError: the stage is not COMMITTING, or another commit is recorded.
+        """
+        caller = "record_commit"
+        with self._driving(lease) as session:
+            stage = stage_in(session, lease, task, caller)
+            recorded = session.scalars(select(Commit).where(Commit.stage_id == stage.id)).first()
+            if recorded is not None:
+                if (recorded.digest, recorded.parent_digest) != (commit.digest, commit.parent_digest):
+                    raise StateError(f"{caller}: {name_of(lease, task)} has been committed as {recorded.digest[:12]}, "
+                                     f"not as {commit.digest[:12]}",
+                                     "a commit never changes; the recorded one is the base of what follows")
+                return
+            move_stage(session, lease, stage, StageState.COMMITTED, caller, commit.digest[:12])
+            now = stage.ended_at = database_now(session)
+            upsert(session, Artifact, [{"digest": commit.digest, "artifact_bytes": commit.artifact_bytes,
+                                        "created_at": now, "removed_at": None}], ["digest"], ["removed_at"])
+            row = Commit(stage_id=stage.id, digest=commit.digest, parent_digest=commit.parent_digest,
+                         verification=dict(commit.verification), commit_seconds=commit.commit_seconds, created_at=now,
+                         val_correct=commit.val_correct, val_total=commit.val_total,
+                         fine_tuning=None if commit.fine_tuning is None else list(map(asdict, commit.fine_tuning)))
+            session.add(row)
+            session.flush()
+            session.add_all(_capacity(row.id, layer) for layer in commit.capacity)
+            session.add_all(
+                Evaluation(commit_id=row.id, on_task=cell.on_task, test_correct=cell.test_correct,
+                           test_total=cell.test_total, test_accuracy=cell.test_correct / cell.test_total,
+                           logits_digest=cell.logits_digest, val_correct=cell.val_correct,
+                           val_total=cell.val_total) for cell in commit.evaluations)
+
+    def fail_stage(self, lease: Lease, task: int, reason: str) -> None:
+        """→ FAILED, remembering from where; its running trials are released. A failed stage keeps its first reason.
+
+        Raises:
+            StateError: the stage is committed or depleted.
+        """
+        self._end(lease, task, StageState.FAILED, reason, "fail_stage")
+
+    def deplete_stage(self, lease: Lease, task: int, reason: str) -> None:
+        """→ DEPLETED: no neuron is left to learn the task with. The run ends here, and not as a failure.
+
+        Raises:
+            StateError: the stage is past its sweep.
+        """
+        self._end(lease, task, StageState.DEPLETED, reason, "deplete_stage")
+
+    def _end(self, lease: Lease, task: int, to: StageState, reason: str, caller: str) -> None:
+        with self._driving(lease) as session:
+            stage = stage_in(session, lease, task, caller)
+            if stage.state is to:
+                return
+            before = stage.state
+            move_stage(session, lease, stage, to, caller, reason)
+            stage.failed_from = before if to is StageState.FAILED else None
+            stage.reason, stage.ended_at = reason, database_now(session)
+            release_running(session, stage)
+
+    def reopen_stage(self, lease: Lease, task: int, to: StageState) -> None:
+        """FAILED → the state it failed in; from SELECTING, whether it failed there or was stopped there, also to SWEEPING,
+        to train failed trials again. The reason of a failure stays in the events. A stage that is in ``to`` already is left
+        alone.
+
+        Raises:
+            StateError: the stage is neither FAILED nor SELECTING, or may not be reopened there.
+        """
+        caller = "reopen_stage"
+        with self._driving(lease) as session:
+            stage = stage_in(session, lease, task, caller)
+            if stage.state is to:
+                return
+            stage_in(session, lease, task, caller, StageState.FAILED, StageState.SELECTING)
+            stopped_in = resumed_in(stage.state, stage.failed_from, retrying=False)
+            allowed = REOPENINGS[stopped_in]
+            if to not in allowed:
+                raise StateError(f"{caller}: {name_of(lease, task)} ended while {stopped_in.value}, expected "
+                                 f"{' or '.join(sorted(allowed))} and not {to.value} to reopen it in",
+                                 "nothing was changed; what was recorded before the failure stays valid")
+            move_stage(session, lease, stage, to, caller, "reopened")
+            stage.failed_from = stage.reason = stage.ended_at = None
+
+
+def _capacity(commit_id: int, layer: CapacityRecord) -> Capacity:
+    return Capacity(commit_id=commit_id, layer=layer.layer, total_neurons=layer.total, used_neurons=layer.used,
+                    new_neurons=layer.new, reused_neurons=layer.reused, free_neurons=layer.free)
+
+
+def _check_verdicts(lease: Lease, task: int, selection: SelectionRecord, verdicts: Sequence[TrialVerdict],
+                    ids: dict[int, int]) -> None:
+    judged = sorted(verdict.number for verdict in verdicts)
+    chosen = [verdict.number for verdict in verdicts if verdict.verdict is Verdict.CHOSEN]
+    if judged != sorted(ids):
+        wrong = sorted(set(judged) ^ set(ids)) or sorted({n for n in judged if judged.count(n) > 1})
+        raise StateError(f"record_selection: {name_of(lease, task)} needs a verdict for every trial, {len(ids)} in all; "
+                         f"missing, unknown or doubled: {', '.join(map(str, wrong))}", "nothing was recorded")
+    if chosen != [selection.chosen]:
+        raise StateError(f"record_selection: the selection of {name_of(lease, task)} chooses trial {selection.chosen}, "
+                         f"its verdicts {chosen}", "nothing was recorded")
+
+
+def _compare_selection(lease: Lease, task: int, recorded: SelectionOutcome, selection: SelectionRecord,
+                       ids: dict[int, int]) -> None:
+    same = all(getattr(recorded, name) == getattr(selection, name) for name in CHOICE) and (
+        recorded.chosen_trial_id == ids.get(selection.chosen)
+        and recorded.picked == list(selection.picked)
+        and recorded.thresholds == storable_json(selection.thresholds))
+    if not same:
+        raise StateError(f"record_selection: another selection is recorded for {name_of(lease, task)}",
+                         f"a selection never changes; for another margin: `clnp fork {lease.run_name} --task {task - 1}`")

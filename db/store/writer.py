@@ -1,0 +1,119 @@
+"""What every write shares: one transaction, the fence that it must carry, and a line in the run's events."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Engine, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from clnp_core.errors import BusyError, StateError
+from db.engine import WRITING
+from db.errors import translated
+from db.reads.lookup import database_now, find_stage, find_trial, owner_of
+from db.records import Lease
+from db.schema.models import Event, Run, Stage, Trial
+from db.schema.types import Base
+from db.states import StageState, check_transition
+
+
+class Writer:
+    """Transactions on one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Write to the database that :func:`db.engine.open_database` opened."""
+        self._reading = engine
+        self._engine = engine.execution_options(**{WRITING: True})
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self._reading
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        """All of it or nothing; committed at the end of the block."""
+        with translated(self._engine.url), Session(self._engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _driving(self, lease: Lease) -> Iterator[Session]:
+        """A transaction of the driver that holds the run; also a heartbeat.
+
+        Raises:
+            BusyError: the lease is no longer the run's; nothing was written.
+        """
+        with self._transaction() as session:
+            beat = update(Run).where(Run.id == lease.run_id, Run.fence == lease.fence).values(
+                heartbeat_at=database_now(session))
+            if cast(CursorResult[Any], session.execute(beat)).rowcount != 1:
+                raise lost(session, lease)
+            yield session
+
+
+def lost(session: Session, lease: Lease) -> BusyError:
+    """The error of a driver that writes without holding the run any more."""
+    run = session.get(Run, lease.run_id)
+    holder = owner_of(run) if run else None
+    if run is None:
+        what = "it has been removed"
+    elif holder is None:
+        what = "its lease has been released"
+    else:
+        what = f"process {holder.pid} on {holder.host} has taken it over"
+    return BusyError(f"this driver may no longer write to run {lease.run_name!r}: {what}",
+                     "nothing was written; `clnp status` shows who drives the run")
+
+
+def name_of(lease: Lease, task: int, number: int | None = None) -> str:
+    """A stage or a trial in words."""
+    trial = "" if number is None else f"trial {number} of "
+    return f"{trial}task {task} of run {lease.run_name!r}"
+
+
+def stage_in(session: Session, lease: Lease, task: int, caller: str, *expected: StageState) -> Stage:
+    """The stage, which must be in one of the expected states.
+
+    Raises:
+        StateError: naming the caller, the states that were expected, and the actual one.
+    """
+    stage = find_stage(session, lease.run_id, lease.run_name, task)
+    if expected and stage.state not in expected:
+        raise StateError(
+            f"{caller}: {name_of(lease, task)} is {stage.state.value}, expected {' or '.join(expected)}",
+            f"nothing was changed; `clnp status {lease.run_name}` shows where the run stands")
+    return stage
+
+
+def trial_in(session: Session, lease: Lease, task: int, number: int) -> tuple[Stage, Trial]:
+    """A trial and its stage."""
+    stage = find_stage(session, lease.run_id, lease.run_name, task)
+    return stage, find_trial(session, stage, lease.run_name, number)
+
+
+def move_stage(session: Session, lease: Lease, stage: Stage, to: StageState, caller: str, why: str = "") -> None:
+    """One legal transition of a stage, with its line in the events."""
+    check_transition(caller, name_of(lease, stage.task), stage.state, to)
+    before, stage.state = stage.state, to
+    record_event(session, lease.run_id, "stage",
+                 f"task {stage.task}: {before.value} → {to.value}" + (f": {why}" if why else ""),
+                 {"task": stage.task, "from": before.value, "to": to.value})
+
+
+def record_event(session: Session, run_id: int, kind: str, message: str,
+                 details: Mapping[str, Any] | None = None) -> None:
+    """One line of what happened."""
+    session.add(Event(run_id=run_id, at=database_now(session), kind=kind, message=message,
+                      details=dict(details or {})))
+
+
+def upsert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]], keys: Sequence[str],
+           updated: Sequence[str]) -> None:
+    """Insert rows; where the keys are taken, set the updated columns instead."""
+    if not rows:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    session.execute(statement.on_conflict_do_update(
+        index_elements=list(keys), set_={name: statement.excluded[name] for name in updated}), list(rows))

@@ -1,0 +1,272 @@
+"""What `clnp doctor` looks at. Every examination gives findings; none of them raises for what it was sent to find."""
+
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clnp_core.errors import ArtifactError, ClnpError, DatabaseError, DataError
+from orchestrator.cli.errors import INTERNAL
+from orchestrator.render.format import bytes_text, device_text, plural
+
+if TYPE_CHECKING:
+    from db.rows import ArtifactRow, RunRow
+    from workers.storage.artifacts import ArtifactStore
+
+NAMED_AT_MOST = 3
+"""How many files a finding names before it only counts them."""
+
+PROBE = ".written-by-clnp-doctor"
+"""A file for a moment; its dot hides it from every listing."""
+
+
+class Level(StrEnum):
+    """How grave a finding is."""
+
+    FINE = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+    @property
+    def is_fine(self) -> bool:
+        """There is nothing to say about it."""
+        return self is Level.FINE
+
+    @property
+    def is_problem(self) -> bool:
+        """Something will not work until it is mended."""
+        return self is Level.PROBLEM
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``exit_code`` is what the command ends with if this is its first problem."""
+
+    level: Level
+    subject: str
+    text: str
+    hint: str = ""
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """What the artifacts of a run occupy; those that runs share count for each of them."""
+
+    run: str
+    artifacts: int
+    artifact_bytes: int
+    missing: int
+
+
+def problem(subject: str, error: ClnpError) -> Finding:
+    """A finding from an error of this project."""
+    return Finding(Level.PROBLEM, subject, error.message, error.hint, error.exit_code)
+
+
+def packages() -> list[Finding]:
+    """Python, and every package that a run imports, by version."""
+    from workers.environment import PACKAGES, package_versions
+
+    found = package_versions()
+    missing = [name for name in PACKAGES if name not in found and name != "clnp"]
+    versions = ", ".join(f"{name} {found[name]}" for name in PACKAGES if name in found)
+    findings = [Finding(Level.FINE, "python", f"{found['python']} at {sys.executable}"),
+                Finding(Level.FINE, "packages", versions)]
+    if missing:
+        findings.append(Finding(Level.PROBLEM, "packages", f"not installed: {', '.join(missing)}",
+                                "install clnp again with its dependencies", INTERNAL))
+    return findings
+
+
+def torch_and_ray() -> list[Finding]:
+    """Whether what trains and what distributes can be imported, and the devices they find."""
+    findings = []
+    for subject, look in (("torch", _torch), ("ray", _ray)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                findings.append(Finding(Level.FINE, subject, look()))
+        except Exception as error:  # whatever a broken installation raises is the finding
+            text = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
+            findings.append(Finding(Level.PROBLEM, subject, text, f"install {subject} again", INTERNAL))
+    return findings
+
+
+def _torch() -> str:
+    import torch
+
+    from workers.vision import datasets
+
+    datasets()
+    if not torch.cuda.is_available():
+        return f"{torch.__version__}, no GPU: trials run on {plural(os.cpu_count() or 1, 'CPU core')}"
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return f"{torch.__version__}, {plural(len(names), 'GPU')}: {', '.join(names)}"
+
+
+def _ray() -> str:
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
+    where = f"runs go to the cluster at {address} (not contacted)" if address else "runs start a cluster on this machine"
+    return f"{ray.__version__}, {where}"
+
+
+def data() -> Finding:
+    """The data folder. The digits need none, so an absent one is worth a note at most."""
+    from workers.data.loader import data_folder
+
+    folder = data_folder()
+    if (folder / "MNIST" / "raw").is_dir():
+        return Finding(Level.FINE, "data", f"{folder} holds MNIST")
+    if os.environ.get("CLNP_DATA") and not folder.is_dir():
+        return problem("data", DataError(f"CLNP_DATA names {folder}, which is no folder", "correct it, or unset it"))
+    return Finding(Level.NOTE, "data", f"no MNIST in {folder}: it is downloaded when first needed, or set CLNP_DATA")
+
+
+def storage(root: str) -> Finding:
+    """The artifact store's bucket, written to for a moment; or its folder, or the place where it will be made."""
+    from workers.storage.files import is_bucket
+
+    return _bucket(root) if is_bucket(root) else _folder(Path(root))
+
+
+def _bucket(root: str) -> Finding:
+    from workers.storage.files import open_files
+
+    try:
+        files = open_files(root)
+        files.write(PROBE, b"")
+        files.remove(PROBE)
+    except ClnpError as error:
+        return problem("storage", error)
+    except OSError as error:
+        return problem("storage", ArtifactError(f"{root} cannot be written to: {error.strerror or error}",
+                                                "check the bucket, AWS_ENDPOINT_URL and the credentials in the environment"))
+    return Finding(Level.FINE, "storage", f"{root} can be written to")
+
+
+def _folder(root: Path) -> Finding:
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return problem("storage", ArtifactError(f"{existing} cannot be written to",
+                                                "mend its permissions, or name another folder in CLNP_STORAGE"))
+    free = bytes_text(shutil.disk_usage(existing).free)
+    if existing != root:
+        return Finding(Level.NOTE, "storage", f"{root} is made by the first launch; {free} free")
+    return Finding(Level.FINE, "storage", f"{root}, {free} free")
+
+
+def database(url: str | None) -> Finding:
+    """Whether the database can be opened, and its schema."""
+    from db.engine import current_revision, new_engine
+    from db.errors import translated
+    from db.schema.types import REVISIONS
+    from db.url import URL_VARIABLE, is_sqlite, resolve_url, shown
+
+    try:
+        address = resolve_url(url)
+        if is_sqlite(address) and not Path(str(address.database)).exists():
+            if url or os.environ.get(URL_VARIABLE):
+                return problem("database", DatabaseError(
+                    f"there is no database at {shown(address)} yet", "launch a run first, or correct CLNP_DB_URL"))
+            return Finding(Level.NOTE, "database", f"{shown(address)} is made by the first launch")
+        engine = new_engine(address)
+        try:
+            with translated(address), engine.connect() as connection:
+                revision = current_revision(connection)
+        finally:
+            engine.dispose()
+    except ClnpError as error:
+        return problem("database", error)
+    if revision is None:
+        return Finding(Level.NOTE, "database", f"{shown(address)} is empty; the first launch makes its tables")
+    if revision != REVISIONS[-1]:
+        return problem("database", DatabaseError(f"{shown(address)} has schema {revision}, this clnp needs {REVISIONS[-1]}",
+                                                 "make a copy of it, then run `clnp db upgrade`"))
+    return Finding(Level.FINE, "database", f"{shown(address)}, schema {revision}")
+
+
+def environment(run: "RunRow") -> Finding:
+    """Whether results of this machine would be comparable with those that the run has."""
+    from orchestrator.config.config import Config
+    from workers.environment import fingerprint
+
+    if run.environment is None:
+        return Finding(Level.FINE, "environment", f"run {run.name} has not begun anywhere yet")
+    here = fingerprint(Config.from_resolved(run.config).resources.threads_per_trial)
+    if here == run.environment:
+        return Finding(Level.FINE, "environment", f"the run's own: {device_text(here)}")
+    return Finding(Level.NOTE, "environment", f"the run has {device_text(run.environment)}; here is {device_text(here)}; "
+                   "resuming it here needs --accept-environment, unless its trials run elsewhere")
+
+
+def recorded_artifacts(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]", every_byte: bool) -> list[Finding]:
+    """What the database says is stored, held against the disk: by size, or by digest.
+
+    Args:
+        store: where it should be.
+        recorded: what should be there.
+        every_byte: read every file and check its digest.
+    """
+    kept = [artifact for artifact in recorded if artifact.removed_at is None]
+    missing = [artifact for artifact in kept if store.size(artifact.digest) is None]
+    damaged = [artifact for artifact in kept if artifact not in missing and _is_damaged(store, artifact, every_byte)]
+    findings = []
+    for bad, what in ((missing, "missing"), (damaged, "damaged")):
+        if bad:
+            text = f"{len(bad)} of {plural(len(kept), 'recorded artifact')} {what}: {_named([a.digest for a in bad])}"
+            findings.append(problem("artifacts", ArtifactError(
+                text, "restore them from a backup, or point CLNP_STORAGE at the folder that holds them")))
+    if not findings:
+        checked = "every byte as its digest says" if every_byte else "each with its recorded size"
+        size = bytes_text(sum(artifact.artifact_bytes for artifact in kept))
+        findings.append(Finding(Level.FINE, "artifacts",
+                                f"{plural(len(kept), 'recorded artifact')} in place, {checked}; {size}"))
+    return findings
+
+
+def _is_damaged(store: "ArtifactStore", artifact: "ArtifactRow", every_byte: bool) -> bool:
+    if store.size(artifact.digest) != artifact.artifact_bytes:
+        return True
+    if not every_byte:
+        return False
+    try:
+        store.get(artifact.digest)
+    except ArtifactError:
+        return True
+    return False
+
+
+def unrecorded_files(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]") -> Finding | None:
+    """Files in the store that no row speaks of: what trials in flight have written, and what crashes left behind."""
+    known = {artifact.digest for artifact in recorded if artifact.removed_at is None}
+    files = [file for digest, file in store.stored() if digest not in known] + list(store.files.leftovers())
+    if not files:
+        return None
+    size = bytes_text(sum(file.size_bytes for file in files))
+    return Finding(Level.NOTE, "artifacts", f"{plural(len(files), 'file')} that no row speaks of, {size}: "
+                   f"{_named([file.name.rpartition('/')[2] for file in files])}; a running trial's, or left by a crash "
+                   "(`clnp gc` clears those up)")
+
+
+def disk_use(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]", runs: Sequence[str]) -> list[DiskUse]:
+    """What each run occupies."""
+    uses = []
+    for run in runs:
+        own = [artifact for artifact in recorded if run in artifact.runs and artifact.removed_at is None]
+        missing = sum(store.size(artifact.digest) is None for artifact in own)
+        uses.append(DiskUse(run, len(own), sum(artifact.artifact_bytes for artifact in own), missing))
+    return uses
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:12] + "…" if len(name) > 13 else name for name in sorted(names)[:NAMED_AT_MOST])
+    more = len(names) - NAMED_AT_MOST
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -1,0 +1,155 @@
+"""Every error of the command line in two lines, what is wrong and how to mend it, with its exit code; or as JSON."""
+
+import difflib
+import os
+import re
+import tempfile
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import click
+
+from clnp_core.errors import ClnpError
+from orchestrator.render.output import note
+
+INTERNAL = 1
+USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
+
+DEBUG_VARIABLE = "CLNP_DEBUG"
+ADDRESS_VARIABLES = ("CLNP_DB_URL", "CLNP_STORAGE")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it is told: ``message`` may have further, indented lines; ``hint`` has one or is empty."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
+class UsageProblem(click.UsageError):
+    """A mistake on the command line that knows its own hint."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Interrupted(click.ClickException):
+    """The keyboard ended a command that had begun something."""
+
+    exit_code = INTERRUPTED
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def of_clnp(error: ClnpError) -> Failure:
+    """An error of this project, with its own exit code."""
+    return Failure(error.message, error.hint, error.exit_code)
+
+
+def of_click(error: click.ClickException, command: str) -> Failure:
+    """An error that click found while it read the command line; ``command`` is what was typed of its name, to call it where
+    click forgot."""
+    context, typed = getattr(error, "ctx", None), command
+    command = context.command_path if context else command
+    if isinstance(error, UsageProblem | Interrupted):
+        return Failure(error.format_message(), error.hint, error.exit_code)
+    if isinstance(error, click.NoSuchOption):
+        return Failure(f"`{command}` has no option {error.option_name}", _option_hint(error.option_name, context, typed), USAGE)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return Failure(f"`{command}` needs {_name_of(error.param)}", f"`{command} -h` shows how it is used", USAGE)
+    message = error.format_message().strip().rstrip(".")
+    return Failure(message[:1].lower() + message[1:], f"`{command} -h` shows how it is used", USAGE)
+
+
+def of_os(error: OSError) -> Failure:
+    """What the operating system refused, in its own words."""
+    where = f": {error.filename}" if error.filename else ""
+    return Failure(f"{error.strerror or ' '.join(str(error).split()) or type(error).__name__}{where}",
+                   "check the path, its permissions and the space on the disk", INTERNAL)
+
+
+def without_passwords(text: str, arguments: Iterable[str]) -> str:
+    """The text with the passwords of addresses masked.
+
+    Args:
+        text: a message, a hint or a traceback.
+        arguments: of the command line; the environment's addresses are known without being named.
+    """
+    words = [*arguments, *(os.environ.get(name, "") for name in ADDRESS_VARIABLES)]
+    if "password" not in text.lower() and not any(":/" in part for part in (text, *words)):
+        return text
+    try:
+        from db.url import masked  # a fifth of a second, for texts that need it
+    except ImportError:  # a broken installation: then more than the password is hidden
+        return re.sub(r"(:/+)\S*@|(password\s*=\s*)\S+", r"\1\2***", text, flags=re.IGNORECASE)
+    return masked(text, words)
+
+
+def of_anything(error: BaseException, arguments: Iterable[str] = ()) -> Failure:
+    """What nobody foresaw: one line, and where the traceback is, which holds no password of the command line either."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    text = without_passwords("".join(traceback.format_exception(error)), arguments)
+    if os.environ.get(DEBUG_VARIABLE):
+        note(text.rstrip("\n"))
+        return Failure(f"an unforeseen {what}", "please report it with the traceback above", INTERNAL)
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="clnp-traceback-", suffix=".txt", delete=False,
+                                         encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return Failure(f"an unforeseen {what}", f"set {DEBUG_VARIABLE}=1 to see the traceback, and please report it", INTERNAL)
+    return Failure(f"an unforeseen {what}", f"please report it with the traceback in {file.name}", INTERNAL)
+
+
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """The option that was probably meant."""
+    return next(iter(difflib.get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)), None)
+
+
+def _option_hint(given: str, context: click.Context | None, typed: str) -> str:
+    if context is None:
+        return "`clnp -h` lists the options"
+    options = _options_of(context.command, context)
+    behind = _command_with(given, context, typed)
+    if behind is not None:
+        return f"it stands behind the command: `{behind} … {given}`"
+    parent = context.parent
+    global_options = [name for parameter in parent.command.params for name in parameter.opts] if parent else []
+    if parent is not None and given in global_options and given not in options:
+        return f"it stands before the command: `{parent.command_path} {given} … {context.info_name} …`"
+    near = nearest(given, options)
+    return f"did you mean {near}?" if near else f"`{context.command_path} -h` lists the options"
+
+
+def _options_of(command: click.Command, context: click.Context) -> list[str]:
+    return [name for parameter in command.get_params(context) if isinstance(parameter, click.Option) for name in parameter.opts]
+
+
+def _command_with(option: str, context: click.Context, typed: str) -> str | None:
+    """The command that an option was typed before, if it is one of that command. Every command has ``--json``: where none is
+    known, any will do for an example."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        return None
+    typed = typed.removeprefix(context.command_path).strip()
+    names = [typed] if typed else ["ls", *group.list_commands(context)] if option == "--json" else []
+    for name in names:
+        command = group.get_command(context, name)
+        if command is not None and option in _options_of(command, context):
+            return f"{context.command_path} {name}"
+    return None
+
+
+def _name_of(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.make_metavar(click.Context(click.Command("clnp")))
+    return parameter.opts[0]

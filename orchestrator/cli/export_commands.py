@@ -1,0 +1,77 @@
+"""Commands that take something out of a run: export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage
+from orchestrator.render.format import bytes_text
+from orchestrator.render.matrices import percent
+from orchestrator.render.output import paragraph, say, say_json, terminal_width
+from orchestrator.render.table import Column, number, render
+
+if TYPE_CHECKING:
+    from orchestrator.export.card import Card, Counted
+
+ALL = "all"
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--task", metavar="K", type=click.IntRange(1, MAX_COUNT), required=True,
+              help="The task that the model is to serve.")
+@click.option("--output", metavar="FOLDER", help="The folder to make. [default: RUN-task-K here]")
+@click.option("--format", "form", type=click.Choice(["onnx", "torch", ALL]), default=ALL, show_default=True,
+              help="Which models to write.")
+@click.option("--from-commit", metavar="J", type=click.IntRange(1, MAX_COUNT),
+              help="Take the network after task J, the same or a later one. [default: K]")
+@as_json_option
+@click.pass_obj
+def export(settings: Settings, run: str, task: int, output: str | None, form: str, from_commit: int | None,
+           as_json: bool) -> None:
+    """Write task K of RUN as a small dense model that needs no clnp.
+
+    The neurons that the task depends on, as ONNX and as a program of torch.export, with a model card. The files are read again
+    and held against the committed network on all validation and test samples; nothing appears before that.
+    """
+    check_storage()
+    from orchestrator.export.export import export_task
+    from orchestrator.export.formats import ModelFormat
+    from orchestrator.runs.location import Place
+
+    formats = tuple(ModelFormat) if form == ALL else (ModelFormat(form),)
+    exported = export_task(Place.of(settings.url), run, task, output, formats=formats, from_commit=from_commit)
+    if as_json:
+        say_json({"run": run, "task": task, "folder": exported.folder, "card": exported.card})
+        return
+    say(_text(exported.card))
+    files = ", ".join(f"{each.name} ({bytes_text(each.file_bytes)})" for each in exported.card.files)
+    where = exported.folder.relative_to(Path.cwd()) if exported.folder.is_relative_to(Path.cwd()) else exported.folder
+    say(paragraph(f"\nwrote {where}: {files}, model_card.md, model_card.json"))
+
+
+def _text(card: "Card") -> str:
+    """Both networks side by side, then what was checked."""
+    from orchestrator.export.card_text import network_text, times_text
+    from orchestrator.export.model_info import relative
+
+    sub, full = card.sub_network, card.full_network
+    rows = [
+        ["layers", network_text(card, sub), network_text(card, full), ""],
+        ["parameters", f"{sub.parameters:,}", f"{full.parameters:,}", relative(sub.parameters, full.parameters)],
+        ["multiply-adds", f"{sub.multiply_adds:,}", f"{full.multiply_adds:,}", relative(sub.multiply_adds, full.multiply_adds)]]
+    rows += [[f"bytes of {each.name}", f"{each.file_bytes:,}", f"{each.full_network_bytes:,}",
+              relative(each.file_bytes, each.full_network_bytes)] for each in card.files]
+    for each in card.latency.measured:
+        small_time, full_time = times_text(each)
+        rows.append([f"ms, {each.runtime}, batch {each.batch}", small_time, full_time,
+                     relative(each.sub_network.median_ms, each.full_network.median_ms)])
+    table = render([Column(f"task {card.task.task} of {card.task.run}"), number("sub-network"), number("full network"),
+                    number("share")], rows, terminal_width())
+    accuracy = f"accuracy: {_percent(card.validation)} on validation, {_percent(card.test)} on test"
+    return f"{table}\n\n" + paragraph(f"{accuracy}\n{card.verification.result}")
+
+
+def _percent(counted: "Counted") -> str:
+    return f"{percent(counted.accuracy)} % ({counted.correct:,} of {counted.total:,})"

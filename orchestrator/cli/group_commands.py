@@ -1,0 +1,119 @@
+"""What commands do with a group in place of a run: drive it, show it, stop it."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from clnp_core.errors import ConfigError
+from orchestrator.cli.options import Settings, is_verbose, reading
+from orchestrator.groups.summary import COLUMNS, Standing
+from orchestrator.render.format import plural
+from orchestrator.render.output import Lines, paragraph, results_apart, say, say_json, terminal_width
+from orchestrator.render.table import render
+
+if TYPE_CHECKING:
+    from orchestrator.config.config import Config
+    from orchestrator.groups.groups import GroupEnding
+    from orchestrator.groups.telling import Telling
+
+
+def is_group(settings: Settings, name: str) -> bool:
+    """Whether a name is of a group; no run has the same one."""
+    with reading(settings) as reads:
+        return bool(reads.runs(name))
+
+
+def launch(settings: Settings, config: "Config", name: str | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
+    """Record and drive a group; returns the exit code."""
+    from orchestrator.groups.groups import launch_group
+    from orchestrator.runs.location import Place
+
+    told = listening(telling, hooks)
+    with results_apart(Lines(told.notice)):
+        ending = launch_group(Place.of(settings.url), config, name, told, hook_options(hooks))
+    return _finish(settings, ending, as_json)
+
+
+def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, hooks: Sequence[str], as_json: bool) -> int:
+    """Go on with a group; returns the exit code."""
+    from orchestrator.groups.groups import resume_group
+    from orchestrator.runs.location import Place
+
+    told = listening(telling, hooks)
+    with results_apart(Lines(told.notice)):
+        ending = resume_group(Place.of(settings.url), group, told, [*flags, *hook_options(hooks)])
+    return _finish(settings, ending, as_json)
+
+
+def show(settings: Settings, group: str, as_json: bool) -> None:
+    """`clnp status GROUP`: a line for every run, and what the completed ones achieved.
+
+    Raises:
+        NotFoundError: no such group.
+    """
+    with reading(settings) as reads:
+        standing = Standing.of(reads, group)
+    if as_json:
+        say_json(_document(standing))
+    else:
+        say("\n\n".join([standing.heading, render(COLUMNS, standing.rows, terminal_width()), paragraph(standing.sentence),
+                         *standing.way_on]))
+
+
+def stop(settings: Settings, group: str, as_json: bool) -> None:
+    """`clnp stop GROUP`."""
+    from orchestrator.runs.operations import request_stop_of_group
+
+    runs = request_stop_of_group(group, url=settings.url)
+    if as_json:
+        say_json({"group": group, "requested": "stop", "runs": runs})
+    else:
+        say(f"asked {plural(len(runs), 'driver')} to stop, of {', '.join(runs)}; `clnp status {group}` shows when they have")
+
+
+def cancel(settings: Settings, group: str, as_json: bool) -> None:
+    """`clnp cancel GROUP`."""
+    from orchestrator.runs.operations import request_cancel_of_group
+
+    runs = request_cancel_of_group(group, url=settings.url)
+    if as_json:
+        say_json({"group": group, "requested": "cancel", "runs": runs})
+    else:
+        say(f"{plural(len(runs), 'run')} of group {group} ended for good: {', '.join(runs)}; a driver at work stops within "
+            "seconds, and what is recorded stays")
+
+
+def _document(standing: Standing) -> dict[str, Any]:
+    return {"group": standing.name,
+            "runs": [{"run": member.run, "mean_test_accuracy": member.mean_test_accuracy} for member in standing.members],
+            "completed": len(standing.accuracies), "mean_test_accuracy": standing.mean,
+            "standard_deviation": standing.deviation}
+
+
+def listening(telling: str, hooks: Sequence[str]) -> "Telling":
+    """Who hears of the drivers' steps; hooks are called by the drivers, and looked at here before anything is recorded.
+
+    Raises:
+        ConfigError: a hook that cannot be called, or a live screen, which can show a single run only.
+    """
+    from orchestrator.events.console import ConsoleProgress
+    from orchestrator.events.webhooks import VARIABLE, hook_of
+    from orchestrator.groups.telling import JsonTelling, PlainTelling
+
+    for target in (*hooks, os.environ.get(VARIABLE, "").strip()):
+        if target:
+            hook_of(target)
+    if telling == "live":
+        raise ConfigError("a live screen shows a single run, and this is a group of them",
+                          "leave --progress out, or say --progress plain or json")
+    return JsonTelling() if telling == "json" else PlainTelling(ConsoleProgress())
+
+
+def hook_options(hooks: Sequence[str]) -> list[str]:
+    """What the drivers of a group are told of hooks, and of ``-v``."""
+    return [*(word for target in hooks for word in ("--hook", target)), *(["-v"] if is_verbose() else [])]
+
+
+def _finish(settings: Settings, ending: "GroupEnding", as_json: bool) -> int:
+    show(settings, ending.group, as_json)
+    return ending.exit_code

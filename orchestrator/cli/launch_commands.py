@@ -1,0 +1,262 @@
+"""Commands that drive a run: launch, resume, fork."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from clnp_core.errors import BusyError, ClnpError, StateError
+from db.states import RunState, StageState, TrialState, resumed_in
+from orchestrator.cli import group_commands
+from orchestrator.cli.errors import INTERRUPTED, Interrupted, UsageProblem
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
+from orchestrator.render.format import plural, ranges
+from orchestrator.render.output import Lines, note, results_apart, say, say_json
+
+if TYPE_CHECKING:
+    from db.rows import StageRow, TrialRow
+    from orchestrator.events.events import Progress
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+TELLINGS = ("auto", "live", "plain", "json")
+"""Those of :class:`orchestrator.events.factory.Telling`, which is not imported for a dry run."""
+
+
+@dataclass
+class Ending:
+    """What the driver told about how it ended, which the run's row alone does not say."""
+
+    run: str = ""
+    stop_reason: str = ""
+
+
+def telling_options(command: AnyFunction) -> AnyFunction:
+    """``--progress`` and ``--hook``, of every command that drives a run."""
+    hook = click.option("--hook", "hooks", metavar="TARGET", multiple=True,
+                        help="A web hook's URL, or a command: told of every commit and of the end. May be repeated.")
+    progress = click.option("--progress", "telling", type=click.Choice(TELLINGS), default="auto", show_default=True,
+                            help="How to tell of the run's steps on standard error.")
+    return progress(hook(command))
+
+
+@click.command()
+@click.argument("config", metavar="CONFIG")
+@click.option("--name", metavar="N", help="Name of the run. [default: the config's, numbered if it is taken]")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True,
+              help="Override a key of the config, the value in YAML; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Show tasks, trials and network; write and start nothing.")
+@click.option("--check-tasks", type=click.IntRange(min=1), metavar="N",
+              help="With --dry-run: load and check at most N tasks of a benchmark of your own. [default: 100]")
+@telling_options
+@as_json_option
+@click.pass_obj
+def launch(settings: Settings, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
+           check_tasks: int | None, telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
+    """Start the run that CONFIG describes, and drive it to its end.
+
+    CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
+    run can be resumed. With several seeds in CONFIG there is a run for each, and all are driven side by side.
+    """
+    if dry_run:
+        from orchestrator.cli import dry_run as plan_of
+
+        plan_of.show(config, overrides, name, as_json, check_tasks or plan_of.CHECKED_TASKS)
+        return 0
+    if check_tasks is not None:
+        raise UsageProblem("--check-tasks says how many tasks a dry run looks at", "add --dry-run, or leave it out")
+    check_storage()
+    from orchestrator import api
+    from orchestrator.driver.launch import built
+
+    with _prints_of_config(telling):
+        loaded = built(config, name, overrides)
+    if loaded.seeds is not None:
+        return group_commands.launch(settings, loaded, name, telling, hooks, as_json)
+    ending = Ending()
+    progress = _listening(ending, telling, hooks)
+    with _told_how_to_go_on(ending, progress):
+        launched = api.launch(loaded, name=name, progress=progress, url=settings.url).name
+    return _finish(settings, launched, ending, as_json)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--retry-failed", is_flag=True, help="Also train trials again that failed and were left out.")
+@click.option("--accept-environment", is_flag=True,
+              help="Go on although device, torch or code have changed since; that is recorded.")
+@telling_options
+@as_json_option
+@click.pass_obj
+def resume(settings: Settings, run: str, retry_failed: bool, accept_environment: bool, telling: str, hooks: tuple[str, ...],
+           as_json: bool) -> int:
+    """Go on with RUN where it stands.
+
+    Finished trials are never trained again. Progress goes to standard error, the results to standard output. RUN may be a
+    group: all its runs that are not over go on, side by side.
+    """
+    check_storage()
+    if group_commands.is_group(settings, run):
+        flags = ["--retry-failed"] * retry_failed + ["--accept-environment"] * accept_environment
+        return group_commands.resume(settings, run, flags, telling, hooks, as_json)
+    from orchestrator import api
+
+    ending = Ending(run)
+    progress = _listening(ending, telling, hooks)
+    tell_what_is_found(settings, run, retry_failed, progress.notice)
+    with _told_how_to_go_on(ending, progress):
+        api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment, progress=progress,
+                   url=settings.url)
+    return _finish(settings, run, ending, as_json)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--task", metavar="K", type=click.IntRange(0, MAX_COUNT), required=True,
+              help="The last task that is taken over; 0 starts over.")
+@click.option("--name", metavar="N", help="Name of the new run. [default: RUN-fork, numbered if it is taken]")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True,
+              help="Override a key of RUN's config for the later tasks, the value in YAML; may be repeated.")
+@click.option("--accept-environment", is_flag=True,
+              help="Go on although device, torch or code have changed since; that is recorded.")
+@telling_options
+@as_json_option
+@click.pass_obj
+def fork(settings: Settings, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
+         telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
+    """Go on from task K of RUN as a new run, under other settings.
+
+    RUN itself is left as it is. What was trained already for the same trials is taken over and not trained again.
+    """
+    check_storage()
+    from orchestrator import api
+
+    with reading(settings) as reads:
+        recorded_config(reads.run(run))
+    ending = Ending()
+    progress = _listening(ending, telling, hooks)
+    with _told_how_to_go_on(ending, progress):
+        forked = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
+                          progress=progress, url=settings.url).name
+    return _finish(settings, forked, ending, as_json)
+
+
+@contextmanager
+def _prints_of_config(telling: str) -> Iterator[None]:
+    """What a network of the user's own prints while it is read is an event where standard error holds lines of JSON."""
+    if telling != "json":
+        yield
+        return
+    from orchestrator.events.jsonl import JsonProgress
+
+    with results_apart(Lines(JsonProgress().notice)):
+        yield
+
+
+@contextmanager
+def _told_how_to_go_on(ending: Ending, progress: "Progress") -> Iterator[None]:
+    """A run that had begun when an error or a second Ctrl-C ended its driver is there to be resumed: say so."""
+    try:
+        with results_apart(Lines(progress.notice)):  # Ray's own lines, for instance of a worker that died
+            yield
+    except KeyboardInterrupt:
+        if ending.run:
+            raise Interrupted(f"run {ending.run} was interrupted",
+                              f"`clnp resume {ending.run}` goes on; what is recorded is safe") from None
+        raise
+    except ClnpError as error:
+        if ending.run and not isinstance(error, BusyError | StateError) and "clnp resume" not in error.hint:
+            progress.notice(
+                f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is mended:")
+        raise
+
+
+def _listening(ending: Ending, telling: str, hooks: Sequence[str]) -> "Progress":
+    """Who hears of the run's steps: standard error, the hooks, and ``ending``, which remembers what the result must say.
+
+    Raises:
+        ConfigError: a hook that cannot be called, or no terminal for a live screen.
+    """
+    from orchestrator.events.events import Relay
+    from orchestrator.events.factory import Telling, progress_of
+    from orchestrator.events.webhooks import VARIABLE, with_hooks
+
+    class Remembering(Relay):
+        def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int],
+                        pack: int = 1) -> None:
+            ending.run = run
+            super().run_started(run, trials_by_task, parallel, done, pack)
+
+        def stopped(self, reason: str) -> None:
+            ending.stop_reason = reason
+            super().stopped(reason)
+
+    always = os.environ.get(VARIABLE, "").strip()
+    return with_hooks(Remembering(progress_of(Telling(telling), run=ending.run)), [*hooks, *([always] if always else [])])
+
+
+def tell_what_is_found(settings: Settings, run: str, retry_failed: bool, tell: Callable[[str], None] = note) -> None:
+    """Before the first trial: which task, what is recorded, and what will be done."""
+    with reading(settings) as reads:
+        row = reads.run(run)
+        stage = next((stage for stage in reads.stages(run) if stage.state is not StageState.COMMITTED), None)
+        if stage is None:
+            tell(f"run {run} is complete: there is nothing left to do")
+            return
+        if not row.waits_for_a_driver:
+            return
+        trials = reads.trials(run, stage.task)
+    if row.environment is None and not trials and not row.tasks_committed:
+        return  # no driver has begun with it yet, and the one at hand tells of what it does
+    tell(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "
+         f"task {stage.task} is {stage.state.value}")
+    if stage.reason:
+        tell(f"  it failed: {stage.reason.splitlines()[0]}")
+    for line in found_trials(trials, retry_failed, stage):
+        tell(f"  {line}")
+
+
+def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool, stage: "StageRow") -> list[str]:
+    """What is recorded of a task's trials and what becomes of each, in words."""
+    if resumed_in(stage.state, stage.failed_from, retry_failed) is StageState.COMMITTING:
+        ended = [trial.number for trial in trials if trial.state is TrialState.FINISHED]
+        failed = [trial.number for trial in trials if trial.state is TrialState.FAILED]
+        fates = ((ended, "recorded, not trained again"), (failed, "left out of the selection, which is recorded and stays"))
+        return [f"{_these(numbers)}: {fate}" for numbers, fate in fates if numbers]
+    every_failure = retry_failed or not any(trial.state is TrialState.FINISHED for trial in trials)
+    by_fate: dict[str, list[int]] = {}
+    for trial in trials:
+        by_fate.setdefault(_fate(trial, every_failure), []).append(trial.number)
+    return [f"{_these(numbers)}: {fate}" for fate, numbers in by_fate.items()]
+
+
+def _these(numbers: list[int]) -> str:
+    return f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}"
+
+
+def _fate(trial: "TrialRow", every_failure: bool) -> str:
+    if trial.state is TrialState.FINISHED:
+        return "recorded, not trained again"
+    if trial.state is not TrialState.FAILED:
+        return "still to train"
+    kind = trial.failure_kind
+    if kind is not None and kind.excluded_from_selection and not every_failure:
+        return f"{kind.value}, left out (--retry-failed trains it again)"
+    return f"failed ({kind.value if kind else 'unknown'}), trained again"
+
+
+def _finish(settings: Settings, run: str, ending: Ending, as_json: bool) -> int:
+    """The results, and how the run ended: 130 only where somebody at this keyboard ended it."""
+    from orchestrator.events.events import INTERRUPTED as BY_SIGNAL
+    from orchestrator.render.run_summary import results_text, run_document
+
+    with reading(settings) as reads:
+        row = reads.run(run)
+        if as_json:
+            say_json(run_document(reads, row))
+        else:
+            say(results_text(reads, row))
+    return INTERRUPTED if row.state is RunState.STOPPED and ending.stop_reason == BY_SIGNAL else 0

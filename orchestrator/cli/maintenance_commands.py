@@ -1,0 +1,131 @@
+"""Commands that keep runs and their database in order: verify, rm, db upgrade, db copy."""
+
+import sys
+
+import click
+
+from clnp_core.errors import ConfigError
+from orchestrator.cli.options import Commands, Settings, as_json_option, check_storage, reading
+from orchestrator.render.format import bytes_text, plural
+from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
+from orchestrator.render.table import Column, number, render
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@as_json_option
+@click.pass_obj
+def verify(settings: Settings, run: str, as_json: bool) -> None:
+    """Prove zero forgetting of RUN again, from storage.
+
+    Every commit is read from storage and held against all earlier ones on the earlier tasks' test data.
+    """
+    check_storage()
+    from orchestrator import api
+
+    verified = api.verify(run, url=settings.url)
+    if as_json:
+        say_json({"run": run, "verified": True, "commits": verified})
+        return
+    columns = [number("task"), Column("commit"), number("earlier tasks"), number("samples compared"), Column("recorded logits")]
+    say(render(columns, [
+        [str(each.task), each.digest[:12], str(len(each.tasks_compared)), f"{each.samples_compared:,}",
+         "identical" if each.logits_compared else "not compared"] for each in verified], terminal_width()))
+    samples = sum(each.samples_compared for each in verified)
+    say(paragraph(f"\n{plural(len(verified), 'commit')} of run {run} proven again from storage: no earlier task has changed "
+                  f"({samples:,} test samples compared)."))
+    if not all(each.logits_compared for each in verified):
+        say(paragraph("Logits were not held against the recorded ones: this is not the environment that recorded them."))
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json_option
+@click.pass_obj
+def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
+    """Remove RUN, with weights that no other run uses."""
+    check_storage()
+    from orchestrator import api
+
+    with reading(settings) as reads:
+        row, trials = reads.run(run), len(reads.trials(run))
+        own = sum(each.artifact_bytes for each in reads.artifacts() if each.runs == (run,) and each.removed_at is None)
+    what = (f"run {run} ({row.state.value}, {plural(row.tasks_committed, 'committed task')}, {plural(trials, 'trial')}, "
+            f"{bytes_text(own)} of weights)")
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise ConfigError(f"{what} is removed for good, and nobody can be asked here", f"say so: `clnp rm {run} --yes`")
+        if not click.confirm(f"Remove {what} for good?", err=True):
+            note("nothing was removed")
+            return
+    freed = api.remove(run, url=settings.url)
+    if as_json:
+        say_json({"run": run, "removed": True, "bytes_freed": freed})
+    else:
+        shared = "; other databases use the same artifact store: `clnp gc --also URL` frees the rest" if freed < own else ""
+        say(f"removed {what}; {bytes_text(freed)} freed{shared}")
+
+
+@click.group(cls=Commands, no_args_is_help=False)
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+@as_json_option
+@click.pass_obj
+def upgrade(settings: Settings, as_json: bool) -> None:
+    """Bring the database to the newest schema.
+
+    A missing database is created. Make a copy of an old one first.
+    """
+    from db.engine import upgrade as bring_up
+    from db.url import resolve_url, shown
+    from orchestrator.api import storage_root
+    from orchestrator.runs.store_registry import register_where_used
+
+    before, after = bring_up(settings.url)
+    register_where_used(storage_root(), settings.url)
+    where = shown(resolve_url(settings.url))
+    if as_json:
+        say_json({"database": where, "revision_before": before, "revision_after": after})
+    elif before is None:
+        say(f"{where} is new, with schema {after}")
+    elif before == after:
+        say(f"{where} has the newest schema already: {after}")
+    else:
+        say(f"{where}: schema {before} became {after}")
+
+
+@db.command()
+@click.argument("target", metavar="URL")
+@as_json_option
+@click.pass_obj
+def copy(settings: Settings, target: str, as_json: bool) -> None:
+    """Copy all runs into the empty database at URL.
+
+    For example from a laptop's SQLite to a server's PostgreSQL. Weights are not copied: keep the artifact store, or copy its
+    folder, too. The old database stays as it is.
+    """
+    check_storage()
+    from db.engine import open_database
+    from db.transfer import copy_database
+    from db.url import resolve_url, shown
+    from orchestrator.api import storage_root
+    from orchestrator.runs.store_registry import register
+
+    source = resolve_url(settings.url)
+    copied = copy_database(source, target)
+    for address in (source, target):
+        engine = open_database(address)
+        try:
+            register(storage_root(), engine)  # neither may take weights that the other one refers to
+        finally:
+            engine.dispose()
+    where, rows = shown(resolve_url(target)), sum(copied.values())
+    if as_json:
+        say_json({"from": shown(source), "to": where, "rows": copied})
+    else:
+        say(f"copied {plural(copied['clnp_runs'], 'run')} ({rows:,} rows) from {shown(source)} to {where}; name it in "
+            "CLNP_DB_URL")

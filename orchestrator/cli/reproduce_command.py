@@ -1,0 +1,144 @@
+"""`clnp reproduce`: a table of a paper from one command."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from clnp_core.errors import ConfigError
+from orchestrator.cli.errors import UsageProblem
+from orchestrator.cli.launch_commands import telling_options
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
+from orchestrator.render.output import Lines, note, plain, results_apart, say, say_json, terminal_width
+from orchestrator.render.table import Column, number, render
+
+if TYPE_CHECKING:
+    from orchestrator.reports.paper_tables import Asked, Table
+    from orchestrator.reproducing.planned import PlannedRow
+
+
+LONGEST_SEED = 18
+"""Digits of a seed at most."""
+
+
+@click.command()
+@click.argument("table", metavar="TABLE")
+@click.option("--seeds", metavar="N,N…", help="Seeds in place of the table's.")
+@click.option("--rows", metavar="NAME,NAME…", help="Only these rows, the first of them held against the others.")
+@click.option("--tasks", metavar="N", type=click.IntRange(1, MAX_COUNT), help="Fewer tasks.")
+@click.option("--width", metavar="F", type=click.FloatRange(0, 100, min_open=True), help="A factor for every hidden width.")
+@click.option("--at-once", metavar="N", type=click.IntRange(1, MAX_COUNT),
+              help="N runs at the same time, of all rows. [default: row after row, all seeds of a row]")
+@click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of the config, in all rows.")
+@click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's name]")
+@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
+@click.option("--dry-run", is_flag=True, help="Show which runs there are and which are missing; write and start nothing.")
+@click.option("--only-write", is_flag=True, help="Start nothing; write what the runs have reached so far.")
+@click.option("--after-task", metavar="K", type=click.IntRange(1, MAX_COUNT),
+              help="With --only-write: as the runs were after task K, those that are still under way among them.")
+@telling_options
+@as_json_option
+@click.pass_obj
+def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
+              at_once: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
+              only_write: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
+    """Make TABLE of the paper: launch what is missing, write it.
+
+    The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
+    again, so the command may be interrupted and repeated.
+    """
+    check_storage()
+    from orchestrator.cli.group_commands import hook_options, listening
+    from orchestrator.comparison.words import cautions
+    from orchestrator.groups.runner import STOPPED
+    from orchestrator.reports.compare import compare
+    from orchestrator.reports.comparison_files import FILES, HEADINGS, Line, files, table_rows
+    from orchestrator.reports.paper_tables import asked, find_table, read_table
+    from orchestrator.reports.report_dir import check_folder, prepare_folder, write_folder
+    from orchestrator.reports.reproduce import make, recorded, seeds_apart
+    from orchestrator.reproducing.planned import planned
+    from orchestrator.runs.location import Place
+
+    own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
+    if own is not None:
+        raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
+    if prefix is not None and not prefix.strip():
+        raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
+    if dry_run and only_write:
+        raise UsageProblem("--dry-run writes nothing, and --only-write does", "give one of the two")
+    if after_task is not None and not only_write:
+        raise UsageProblem("--after-task is of what has been run", "give --only-write too; --tasks K makes shorter sequences")
+    path = find_table(table)
+    wanted = asked(_with_rows(read_table(path), path, rows), path, _seeds(seeds), tasks, width, overrides, prefix)
+    worst, place = 0, Place.of(settings.url)
+    folder = output or Path("results") / (prefix or path.stem)
+    check_folder(folder, wanted.name, FILES)
+    if dry_run:
+        _say_plan(planned(place, wanted), wanted, as_json)
+        return 0
+    if not only_write:
+        planned(place, wanted)  # refuses settings and names before a folder is made
+        prepare_folder(folder, wanted.name, FILES)
+        told = listening(telling, hooks)
+        with results_apart(Lines(told.notice)):
+            codes = make(place, wanted.configs, told, at_once, hook_options(hooks))
+        worst = max(codes.values(), default=0)
+        if worst == STOPPED:
+            note("stopped; the same command goes on")
+            return worst
+    there = recorded(place, wanted.configs)
+    names = [config.name for config in wanted.configs if there[config.name]]
+    if not names:
+        raise ConfigError(f"no run of table {wanted.name} is recorded here", "leave --only-write out to launch them, or name "
+                          "their database with --db")
+    notes = [*wanted.notes, *seeds_apart(wanted.configs, there)]
+    lines = [Line(row.name, row.paper.accuracy, row.paper.used, wanted.seeds)
+             for row, config in sorted(zip(wanted.rows, wanted.configs, strict=True), key=lambda pair: not there[pair[1].name])]
+    with reading(settings) as reads:
+        found = compare(reads, names, after_task=after_task)
+        command = command_line(sys.argv[1:], "reproduce")
+        write_folder(folder, wanted.name, files(reads, wanted.title, lines, found, command, notes))
+    if as_json:
+        say_json({"table": wanted.name, "folder": str(folder), **plain(found)})
+    else:
+        columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]
+        say("\n\n".join([render(columns, table_rows(lines, found), terminal_width()), *notes, *cautions(found),
+                         *found.claims, f"Written to {folder}: the table, and the records of every run that it quotes."]))
+    return worst
+
+
+def _say_plan(rows: "Sequence[PlannedRow]", wanted: "Asked", as_json: bool) -> None:
+    from orchestrator.render.format import NOTHING, plural, ranges
+
+    if as_json:
+        say_json({"table": wanted.name, "rows": plain(rows)})
+        return
+    columns = [Column("row"), Column("method"), number("seeds"), number("over"), number("begun"), number("missing"),
+               number("tasks"), number("trials a run")]
+    cells = [[row.row, row.method, *(ranges(seeds) or NOTHING for seeds in (wanted.seeds, row.over, row.begun, row.missing)),
+              str(row.tasks), f"{row.trials:,}"] for row in rows]
+    left = sum(len(row.begun) + len(row.missing) for row in rows)
+    say("\n\n".join([render(columns, cells, terminal_width()), *wanted.notes,
+                      f"{plural(left, 'run')} to drive; nothing has been written or started."]))
+
+
+def _with_rows(table: "Table", path: Path, wanted: str | None) -> "Table":
+    """The table with the rows that are asked for, in that order."""
+    if wanted is None:
+        return table
+    known, chosen = {row.name: row for row in table.rows}, [name.strip() for name in wanted.split(",")]
+    wrong = next((name for name in chosen if name not in known), None)
+    if wrong is not None:
+        raise UsageProblem(f"table {path} has no row {wrong!r}", f"its rows are {', '.join(known)}")
+    return table.model_copy(update={"rows": tuple(known[name] for name in dict.fromkeys(chosen))})
+
+
+def _seeds(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) <= LONGEST_SEED for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise UsageProblem(f"--seeds {text[:60]!r} is no list of distinct whole numbers", "write for example --seeds 0,1,2")
+    return tuple(map(int, parts))

@@ -1,0 +1,49 @@
+"""`clnp serve`: the HTTP service and its page."""
+
+import click
+
+from orchestrator.cli.options import Settings, as_json_option, check_storage
+from orchestrator.render.output import say, say_json
+
+PORT = 8300
+KINDS = {"process": "process", "ray": "ray-job"}
+"""What --jobs takes, and what the service calls it."""
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True,
+              help="What to listen on; every other than the loopback address needs CLNP_TOKEN.")
+@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=PORT, show_default=True,
+              help="The port; 0 takes a free one.")
+@click.option("--name", "names", metavar="NAME", multiple=True,
+              help="Another host name that browsers know it by, as behind a proxy; may be repeated.")
+@click.option("--closed", is_flag=True, help="Reading needs the token, too, also on the loopback address.")
+@click.option("--jobs", metavar="KIND", type=click.Choice(list(KINDS)), default="process", show_default=True,
+              help="Where drivers run: process, on this machine; ray, on the head of a cluster.")
+@click.option("--ray-dashboard", metavar="URL", envvar="RAY_API_SERVER_ADDRESS",
+              help="The cluster that takes them, such as http://10.0.0.1:8265.")
+@as_json_option
+@click.pass_obj
+def serve(settings: Settings, host: str, port: int, names: tuple[str, ...], closed: bool, jobs: str, ray_dashboard: str | None,
+          as_json: bool) -> None:
+    """Serve runs over HTTP, and a page to watch them.
+
+    Prints the address, and goes on until Ctrl-C. With CLNP_TOKEN in the environment, whoever has that token can also launch,
+    stop, cancel and resume runs.
+    """
+    check_storage()
+    from orchestrator.jobs.jobs import JobKind
+    from orchestrator.runs.location import Place
+    from orchestrator.service import settings as service
+    from orchestrator.service.app import create_app
+    from orchestrator.service.server import listen, run
+
+    app = create_app(service.Settings(Place.of(settings.url), host, service.token_of_environment(), names, closed,
+                                      JobKind(KINDS[jobs]), ray_dashboard))
+    with listen(host, port) as (socket, address):
+        database = app.state.service.database.shown
+        if as_json:
+            say_json({"address": address, "database": database})
+        else:
+            say(f"serving {database} at {address}; Ctrl-C ends it")
+        run(app, socket)

@@ -1,0 +1,204 @@
+"""The network that all tasks of a run share: dense widths, a chain of layers, or a network by name."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from clnp_core.architecture import Activation, Architecture
+from clnp_core.errors import ConfigError
+from clnp_core.networks import BUILT_IN_NETWORKS, Chain, dense_chain
+from orchestrator.config.choices import Head
+from orchestrator.config.errors import nearest, show
+from orchestrator.config.layer_sections import LayerSection, OutputSection, misplaced
+from orchestrator.config.numbers import Count, Float
+from orchestrator.config.sweep_section import Section
+from orchestrator.configuration.own_code import IMPORT_PATH, json_value
+
+WRITTEN_OUT, UNREADABLE = "written out", "unreadable"
+"""What the validation is told of the user's own network: that its layers stand beside its name, or what is wrong with it."""
+
+
+def _derived_bias(data: Mapping[str, Any]) -> bool:
+    return data.get("head") is Head.MULTI
+
+
+class Network(Section):
+    """The network that all tasks share. Exactly one of ``name``, ``layers`` and ``hidden`` describes it.
+
+    A network of the user's own is recorded as its ``layers`` and ``output``, with ``name`` and ``params`` to say where it came
+    from.
+    """
+
+    name: Annotated[str, Field(strict=True)] | None = Field(
+        default=None,
+        description=f"one of {', '.join(BUILT_IN_NETWORKS)}, or module:callable for a network of your own")
+    width_factor: Annotated[Float, Field(gt=0, le=100)] = Field(
+        default=1.0, description="what every hidden width of a built-in network is multiplied by, above 0 and at most 100")
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="arguments for a network of your own: text, numbers, booleans, null, lists and sections of these")
+    activation: Activation = Field(
+        default=Activation.RELU, description="the nonlinearity of every hidden layer that names none of its own")
+    layers: Annotated[tuple[LayerSection, ...], Field(min_length=1)] | None = Field(
+        default=None, validate_default=True,
+        description="the hidden layers, a list of {kind: conv, neurons: ..., kernel: ...} and {kind: dense, neurons: ...}")
+    output: OutputSection | None = Field(
+        default=None,
+        description="{kernel, stride, padding} of a convolutional output that is averaged over its map; null for a dense one")
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
+        default=None, validate_default=True,
+        description="neurons of each hidden layer, a list of whole numbers of at least 1")
+    head: Head = Field(
+        default=Head.SINGLE,
+        description="multi gives every task its own output layer, single shares one with a mask per task")
+    head_bias: Annotated[bool, Field(strict=True)] = Field(
+        default_factory=_derived_bias, json_schema_extra={"default": "true for multi, else false"},
+        description="true or false; null takes true for a multi-head and false for a single-head network")
+
+    @field_validator("name")
+    @classmethod
+    def _known_or_importable(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name is None or name in BUILT_IN_NETWORKS:
+            return name
+        unreadable = _context(info, UNREADABLE)
+        if isinstance(unreadable, ConfigError):
+            raise ValueError(f"{unreadable.message}\n{unreadable.hint}")
+        if IMPORT_PATH.fullmatch(name):
+            return name
+        if ":" in name:
+            raise ValueError(f"{show(name)} is no import path\nwrite module:callable, for example my_lab.nets:make")
+        raise ValueError(f"there is no network {show(name)}\n{nearest(name, BUILT_IN_NETWORKS)}; "
+                         "a network of your own is written module:callable")
+
+    @field_validator("width_factor")
+    @classmethod
+    def _scales_what_is_built_in(cls, factor: float, info: ValidationInfo) -> float:
+        if factor != 1 and info.data.get("name", "") not in BUILT_IN_NETWORKS and "name" in info.data:
+            raise ValueError("has no meaning without a built-in network in network.name\n"
+                             "remove it, and write the widths that you want")
+        return factor
+
+    @field_validator("params")
+    @classmethod
+    def _only_for_own(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        name = info.data.get("name", "")
+        if params and (name is None or name in BUILT_IN_NETWORKS):
+            raise ValueError("has no meaning without a network of your own in network.name\nremove it")
+        return {key: json_value(value, key) for key, value in params.items()}
+
+    @field_validator("activation")
+    @classmethod
+    def _names_its_own(cls, activation: Activation, info: ValidationInfo) -> Activation:
+        if activation is not Activation.RELU and info.data.get("name"):
+            raise ValueError(f"has no meaning with {info.data['name']}, whose layers name their own\nremove it")
+        return activation
+
+    @field_validator("layers")
+    @classmethod
+    def _is_a_chain(cls, layers: tuple[LayerSection, ...] | None, info: ValidationInfo) -> tuple[LayerSection, ...] | None:
+        name = info.data.get("name")
+        written_out = name is not None and name not in BUILT_IN_NETWORKS and _context(info, WRITTEN_OUT)
+        if layers is None:
+            if written_out:
+                raise ValueError(f"is missing, and a record does not import {name} again\nthe record has been changed")
+            return None
+        if name is not None and not written_out:
+            raise ValueError("has no meaning beside network.name\nkeep one of the two")
+        wrong = misplaced(layers)
+        if wrong is not None:
+            raise ValueError(f"[{wrong}] is a convolution after a dense layer, whose output has no map\n"
+                             "put all convolutions before the first dense layer; positions count from 0")
+        # The default is recorded where it applies, so that a record says what every layer computes.
+        activation = info.data.get("activation")
+        return tuple(layer if layer.activation else layer.model_copy(update={"activation": activation}) for layer in layers)
+
+    @field_validator("output")
+    @classmethod
+    def _reads_a_map(cls, output: OutputSection | None, info: ValidationInfo) -> OutputSection | None:
+        if output is None or "layers" not in info.data or "name" not in info.data:
+            return output
+        layers = info.data["layers"]
+        if layers is None:
+            raise ValueError("has no meaning without network.layers\nremove it")
+        if not layers[-1].kind.convolves:
+            raise ValueError("needs a map, and the last of network.layers is dense\n"
+                             "remove it for a dense output, or end with a convolution")
+        return output
+
+    @field_validator("hidden")
+    @classmethod
+    def _one_of_three(cls, hidden: tuple[int, ...] | None, info: ValidationInfo) -> tuple[int, ...] | None:
+        if "name" not in info.data or "layers" not in info.data:
+            return hidden  # that line comes first
+        others = [f"network.{key}" for key in ("name", "layers") if info.data[key] is not None]
+        if hidden is not None and others:
+            raise ValueError(f"has no meaning beside {others[0]}\nkeep one of the two")
+        if hidden is None and not others:
+            raise ValueError("is missing, and so are network.layers and network.name\n"
+                             "give one of the three: hidden: [300, 300], layers: [...], or name: one of "
+                             f"{', '.join(BUILT_IN_NETWORKS)}, or module:callable")
+        return hidden
+
+    @field_validator("head_bias", mode="before")
+    @classmethod
+    def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
+        return _derived_bias(info.data) if value is None else value
+
+    @field_validator("head_bias")
+    @classmethod
+    def _single_has_none(cls, bias: bool, info: ValidationInfo) -> bool:
+        if bias and info.data.get("head") is Head.SINGLE:
+            raise ValueError("must be false with a single head: all tasks would share the bias, and forget\n"
+                             "remove it, or set network.head to multi")
+        return bias
+
+    @property
+    def alpha_count(self) -> int:
+        """Hidden layers and the output: how many values a per-layer α has."""
+        return len(self.widths) + 1
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons of each hidden layer."""
+        return tuple(layer.neurons for layer in self.chain().layers)
+
+    def chain(self) -> Chain:
+        """The network before its input, classes and head are decided."""
+        if self.hidden is not None:
+            return dense_chain(self.hidden, self.activation)
+        if self.layers is not None:
+            return Chain(tuple(layer.layer(self.activation) for layer in self.layers),
+                         self.output.window() if self.output else None)
+        return _scaled(BUILT_IN_NETWORKS[self.name or ""](), self.width_factor)
+
+    def architecture(self, input_shape: Sequence[int], classes: int) -> Architecture:
+        """The network for samples of this shape and ``classes`` classes per task.
+
+        Raises:
+            ConfigError: it cannot read samples of this shape.
+        """
+        return self.chain().architecture(input_shape, classes, self.head.kind, self.head_bias)
+
+
+def alpha_count(network: Any) -> int | None:
+    """How many values a per-layer α needs, read ahead so that α is checked even where another key is wrong."""
+    if not isinstance(network, Mapping):
+        return None
+    for key in ("layers", "hidden"):
+        listed = network.get(key)
+        if listed is not None:
+            return len(listed) + 1 if isinstance(listed, list | tuple) and listed else None
+    name = network.get("name")
+    return len(BUILT_IN_NETWORKS[name]().layers) + 1 if isinstance(name, str) and name in BUILT_IN_NETWORKS else None
+
+
+def _scaled(chain: Chain, factor: float) -> Chain:
+    """Every hidden width multiplied and rounded; no layer vanishes."""
+    return dataclasses.replace(chain, layers=tuple(
+        dataclasses.replace(layer, neurons=max(1, round(layer.neurons * factor))) for layer in chain.layers))
+
+
+def _context(info: ValidationInfo, key: str) -> Any:
+    return info.context.get(key) if isinstance(info.context, Mapping) else None

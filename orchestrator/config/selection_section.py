@@ -1,0 +1,85 @@
+"""Graceful forgetting: how much validation accuracy pruning may cost, and who is chosen; points are exact decimals."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
+
+from clnp_core.selection import SelectionRule, ThresholdMode
+from orchestrator.config.errors import show
+from orchestrator.config.numbers import Integer, real
+from orchestrator.config.sweep_section import Section
+
+_PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
+
+
+MOST_WEIGHT_POINTS = 10**9
+"""Enough to make one neuron of any network dearer than all accuracy, so that the sparsest wins."""
+
+
+def _exact_points(most: int) -> Callable[[Any], Decimal]:
+    """Reads an exact decimal from 0 to ``most``. A float means the digits that it was written with: its shortest form."""
+    def read(given: Any) -> Decimal:
+        value = given if isinstance(given, Decimal) else real(given)
+        if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+            raise ValueError(f"must be a number, not {show(value)}")
+        if isinstance(value, int) and not 0 <= value <= most:
+            raise ValueError(f"must be between 0 and {most}, not {show(value)}")
+        if isinstance(value, float | Decimal) and not 0 <= value <= most:
+            raise ValueError(f"must be between 0 and {most}, not {value}")
+        text = format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
+        if not _PLAIN_DECIMAL.fullmatch(text):
+            raise ValueError(f"must be a decimal number with at most 20 digits after the point, not {show(value)}")
+        points = Decimal(text)
+        if points > most:
+            raise ValueError(f"must be between 0 and {most}, not {text}")
+        return Decimal(points_text(points))
+    return read
+
+
+def points_text(points: Decimal) -> str:
+    """The canonical text of points: ``0.05``, ``1``, never ``1.0`` or ``1E+1``. Equal points have equal texts."""
+    text = format(points, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class Selection(Section):
+    """Graceful forgetting (paper §2.2): how much validation accuracy pruning may cost, where, and who is chosen."""
+
+    margin_points: Annotated[Decimal, PlainValidator(_exact_points(100)), PlainSerializer(points_text, return_type=str)] = (
+        Field(description="percentage points of validation accuracy that pruning may cost, 0 to 100"))
+    threshold: ThresholdMode = Field(
+        default=ThresholdMode.SHARED,
+        description="shared prunes all layers at one threshold, per-layer raises each on its own")
+    rule: SelectionRule = Field(
+        default=SelectionRule.SPARSEST,
+        description="within the margin sparsest takes the sparsest network, trade-off weighs accuracy against free neurons")
+    capacity_weight_points: Annotated[
+        Decimal, PlainValidator(_exact_points(MOST_WEIGHT_POINTS)), PlainSerializer(points_text, return_type=str)
+    ] | None = Field(
+        default=None,
+        description="percentage points that using a fair share of the free neurons costs, with the rule trade-off; null takes "
+                    "margin_points")
+    minimum_accuracy: Annotated[
+        Decimal, PlainValidator(_exact_points(1)), PlainSerializer(points_text, return_type=str)] | None = Field(
+        default=None,
+        description="validation accuracy below which a task fails, a fraction from 0 to 1; null, the default, commits any")
+    curve_points: Annotated[Integer, Field(ge=2, le=10_000)] = Field(
+        default=100, description="points of the recorded threshold curve, a whole number from 2 to 10000")
+
+    @field_validator("capacity_weight_points")
+    @classmethod
+    def _weight_of_a_trade_off(cls, weight: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        if weight is not None and info.data.get("rule") is SelectionRule.SPARSEST:
+            raise ValueError("has no meaning with the rule sparsest, which weighs nothing\n"
+                             "remove it, or set selection.rule to trade-off")
+        return weight
+
+    @property
+    def weight_points(self) -> Decimal | None:
+        """What a fair share costs, in percentage points; None where the rule weighs nothing."""
+        if self.rule is SelectionRule.SPARSEST:
+            return None
+        return self.margin_points if self.capacity_weight_points is None else self.capacity_weight_points

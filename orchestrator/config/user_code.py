@@ -1,0 +1,118 @@
+"""The user's own network: called once, where the config is read, and written out layer by layer.
+
+Only the driver's machine needs the module. What a run records is the written-out network, so that neither a resume nor a
+worker depends on a file that has changed since.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from clnp_core.errors import ConfigError
+from clnp_core.networks import Chain
+from orchestrator.config.layer_sections import written_out
+from orchestrator.configuration.own_code import IMPORT_PATH, json_value
+from workers import user_modules
+
+_RETURNS = "it must return a torch.nn.Sequential or a clnp_core.networks.Chain"
+
+
+class Reading(NamedTuple):
+    """The values of a config after a look at its network: whether it was imported and written out, or why it could not be."""
+
+    values: dict[Any, Any]
+    is_written_out: bool = False
+    error: ConfigError | None = None
+
+
+def with_own_network(values: Mapping[Any, Any]) -> Reading:
+    """The config with the network of an import path written out.
+
+    The same values where no network is to be imported, or where other keys of the section are wrong, which is for the
+    validation to say.
+    """
+    network = values.get("network")
+    if not isinstance(network, Mapping):
+        return Reading(dict(values))
+    name, params = network.get("name"), network.get("params", {})
+    written = any(network.get(key) is not None for key in ("hidden", "layers", "output"))
+    if written or not isinstance(name, str) or not IMPORT_PATH.fullmatch(name) or not _are_arguments(params):
+        return Reading(dict(values))
+    try:
+        own = _written_out(name, params)
+    except ConfigError as error:
+        return Reading(dict(values), error=error)
+    return Reading({**values, "network": {**network, **own}}, is_written_out=True)
+
+
+def _are_arguments(params: Any) -> bool:
+    try:
+        return isinstance(params, dict) and isinstance(json_value(params, ""), dict)
+    except ValueError:
+        return False
+
+
+def _written_out(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The network that ``module:callable`` makes, in the words of the configuration.
+
+    Raises:
+        ConfigError: it cannot be imported, fails, or returns something that is no chain.
+    """
+    made = _made(name, params)
+    if isinstance(made, Chain):
+        chain = made
+    elif "torch" not in sys.modules:  # nobody has made a module without torch, and it is slow to load
+        raise ConfigError(f"{name} returned a {type(made).__name__}", _RETURNS)
+    else:
+        chain = _read(name, made)
+    try:
+        return written_out(chain)
+    except (AttributeError, TypeError) as error:
+        raise ConfigError(f"{name} returned a Chain that cannot be written out: {error}",
+                          "its layers are clnp_core.architecture.Layer, its output a Window or None") from None
+
+
+def _made(name: str, params: Mapping[str, Any]) -> Any:
+    module = name.partition(":")[0]
+    try:
+        factory = user_modules.load(name)
+    except KeyboardInterrupt:
+        raise
+    except (ImportError, AttributeError) as error:
+        taken = user_modules.name_taken(name, error)
+        raise user_modules.with_traceback(
+            ConfigError(f"{name} cannot be imported: {_line(error)}",
+                        taken or "start clnp in the folder that holds the module, or install it"), error) from None
+    except BaseException as error:  # a module may also end the process
+        raise user_modules.with_traceback(
+            ConfigError(f"{name} cannot be imported: {user_modules.summary(error)}",
+                        f"mend {module} until python -c 'import {module}' passes"), error) from None
+    if not callable(factory):
+        raise ConfigError(f"{name} is a {type(factory).__name__}, which cannot be called", _RETURNS)
+    try:
+        return factory(**params)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise user_modules.with_traceback(
+            ConfigError(f"{name} failed: {user_modules.summary(error)}",
+                        user_modules.name_taken(name, error) or "call it by hand with network.params, and mend what it says"),
+            error) from None
+
+
+def _read(name: str, made: Any) -> Chain:
+    from torch import nn
+
+    from clnp_core.from_torch import read_chain
+
+    if not isinstance(made, nn.Module):
+        raise ConfigError(f"{name} returned a {type(made).__name__}", _RETURNS)
+    try:
+        return read_chain(made)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error.message}", error.hint) from None
+
+
+def _line(error: Exception) -> str:
+    """The first line of what an exception says."""
+    return next(iter(str(error).splitlines()), "no reason given")

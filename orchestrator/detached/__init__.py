@@ -1,1 +1,0 @@
-"""Drivers that run for somebody who does not wait for them."""

@@ -1,0 +1,272 @@
+"""A connection to Ray: a cluster of our own on this machine, or the one that ``RAY_ADDRESS`` names.
+
+An existing cluster gets everything a worker needs with the connection: the code of ``clnp_core`` and ``workers`` as it stands
+here, the user's benchmark module, the data folder's name, and what reaches a bucket that the weights lie in.
+"""
+
+import importlib.util
+import logging
+import os
+import shutil
+import socket
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clnp_core.errors import ClnpError, ConfigError, RunFailedError
+from orchestrator.config.config import Config
+from orchestrator.driver.local_ray import local_ray
+from orchestrator.driver.scratch import scratch
+from orchestrator.jobs.python_process import ROOT, root_comes_first
+from workers import user_modules
+from workers.storage.files import is_bucket
+
+REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
+                    "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
+"""The part of the standard environment that workers are given with a bucket."""
+
+FOR_WORKERS = {"THP_MEM_ALLOC_ENABLE": "1"}
+"""Large tensors of torch lie in huge pages where the system allows it: fewer look-ups, and a step is some 5 % faster."""
+
+THIS_MACHINE = "this machine"
+"""What is told in place of the address of a cluster that was started here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the connected cluster has to offer, and how many trials fit on it side by side; ``head`` is the ``HOST:PORT`` of
+    the process that holds it together, ``nodes`` how many machines it has now."""
+
+    address: str
+    head: str
+    nodes: int
+    cpus: float
+    gpus: float
+    parallel_trials: int
+
+
+@contextmanager
+def connect(config: Config, storage: str = "", told: Callable[[str], None] = lambda text: None) -> Iterator[Cluster]:
+    """Connect for the length of a run; a cluster started here ends with it.
+
+    A process that is connected already (a notebook, a test) keeps its connection.
+
+    Args:
+        config: the run's.
+        storage: root of the artifact store; workers elsewhere are given the credentials of a bucket.
+        told: hears what takes a while, before it begins.
+
+    Raises:
+        ConfigError: this machine can never offer what one trial asks for.
+        RunFailedError: the cluster cannot be reached.
+    """
+    quiet_environment()
+    if _is_connected():
+        _refuse_files_in_the_way()
+        yield _offer(config, "the connected cluster")
+        return
+    address = os.environ.get("RAY_ADDRESS", "")
+    told(f"connecting to the Ray cluster at {address}" if address else "starting Ray on this machine")
+    if not address and (error := misfit(config)) is not None:
+        raise error
+    with ExitStack() as connected:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Ray announces changes of its own defaults
+                if address:
+                    _knock(address)
+                    connected.enter_context(_elsewhere(config, address, storage))
+                else:
+                    os.environ[user_modules.FOLDERS] = _folder_of_script()
+                    connected.enter_context(local_ray(job_config=_job_config()))
+        except ClnpError:
+            raise
+        except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if address:
+                raise RunFailedError(f"cannot reach the Ray cluster at {address}: {reason}",
+                                     "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
+            raise RunFailedError(f"Ray does not start on this machine: {reason}",
+                                 "the machine may be busy, or short of memory or of disk below /tmp: try again then") from error
+        yield _offer(config, address or THIS_MACHINE)
+
+
+@contextmanager
+def _elsewhere(config: Config, address: str, storage: str) -> Iterator[None]:
+    """A connection to a cluster that is there, which is shipped what its workers need."""
+    import ray
+
+    with scratch() as folder:
+        shipped = folder / "code"
+        shipped.mkdir()
+        _stage_code(shipped, config.benchmark.name)
+        try:
+            ray.init(address=address, runtime_env=_runtime_environment(shipped, storage), log_to_driver=False,
+                     logging_level=logging.ERROR)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def offer_of_machine() -> tuple[float, float]:
+    """CPUs and GPUs that a Ray on this machine has to offer, without starting one."""
+    quiet_environment()
+    from ray._private.accelerators import get_accelerator_manager_for_resource
+    from ray._private.utils import get_num_cpus
+
+    gpus = get_accelerator_manager_for_resource("GPU")
+    if gpus is None:
+        return get_num_cpus(), 0.0
+    visible = gpus.get_current_process_visible_accelerator_ids()
+    there = gpus.get_current_node_num_accelerators()
+    return get_num_cpus(), there if visible is None else min(there, len(visible))
+
+
+def misfit(config: Config) -> ConfigError | None:
+    """What a trial asks for and this machine can never offer; None where it fits."""
+    wanted = config.resources
+    if wanted.gpus_per_trial == 0 and wanted.cpus_per_trial <= 1:
+        return None
+    return _misfit(config, *offer_of_machine())
+
+
+def _misfit(config: Config, cpus: float, gpus: float) -> ConfigError | None:
+    wanted = config.resources
+    if wanted.cpus_per_trial <= cpus and wanted.gpus_per_trial <= gpus:
+        return None
+    return ConfigError(f"a trial asks for {wanted.cpus_per_trial:g} CPUs and {wanted.gpus_per_trial:g} GPUs, "
+                       f"{THIS_MACHINE} has {cpus:g} and {gpus:g}",
+                       "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
+
+
+def _is_connected() -> bool:
+    """Whether this process has a connection to Ray, found out without importing it, which takes a while."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
+def _job_config() -> Any:
+    """A job whose workers find modules as this process does. Ray would put the working folder and that of the script before
+    everything else on their path, so that a file ``queue.py`` there would be taken for Python's own."""
+    from ray.job_config import JobConfig
+
+    class OnlyOurs(list[str]):
+        """The folders that Ray puts first on the workers' path; it adds the others with :meth:`extend`."""
+
+        def extend(self, folders: Iterable[str]) -> None:
+            """Leave out what Ray adds. :func:`workers.user_modules.search_working_folder` searches it last."""
+
+    job = JobConfig()
+    job._py_driver_sys_path = OnlyOurs([str(ROOT)] if root_comes_first() else [])
+    return job
+
+
+def _folder_of_script() -> str:
+    """The folder of the program that this process runs, if it searches it for modules; a console command's does not count."""
+    folder = Path(sys.argv[0]).resolve().parent if sys.argv and sys.argv[0] else None
+    searched = folder is not None and str(folder) in sys.path and folder != Path(sys.executable).parent
+    return str(folder) if searched else ""
+
+
+def _refuse_files_in_the_way() -> None:
+    """Of a connection that somebody else made: its workers search the working folder before everything else.
+
+    Raises:
+        ConfigError: a file there has the name of one of our packages.
+    """
+    for name in user_modules.PACKAGES[:2]:
+        found = user_modules.file_of(name, [Path.cwd()])
+        if found is not None and found.resolve() != user_modules.ROOT / name / "__init__.py":
+            raise ConfigError(f"{found} would be imported by the workers in place of clnp's own package {name!r}",
+                              "rename it, or start in another folder")
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself would try for minutes. Names such as ``auto`` are left to Ray."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _offer(config: Config, address: str) -> Cluster:
+    import ray
+
+    total: dict[str, float] = ray.cluster_resources()
+    cpus, gpus = total.get("CPU", 0.0), total.get("GPU", 0.0)
+    wanted = config.resources
+    fits = [cpus / wanted.cpus_per_trial]
+    if wanted.gpus_per_trial:
+        fits.append(gpus / wanted.gpus_per_trial)
+    parallel = int(min(fits) + 1e-9)
+    if address == THIS_MACHINE and (error := _misfit(config, cpus, gpus)) is not None:
+        raise error
+    if wanted.max_concurrent_trials is not None:
+        parallel = min(parallel, wanted.max_concurrent_trials)
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    return Cluster(address, ray.get_runtime_context().gcs_address, nodes, cpus, gpus, max(1, parallel))
+
+
+def quiet_environment() -> None:
+    """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report; and a trial that
+    asks for no GPU sees none, so that ``gpus_per_trial`` decides where it computes. A lost head is noticed by us
+    (:mod:`orchestrator.driver.head_watch`) before Ray ends the process, and what we ship goes before what a submitted job brought."""
+    defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
+                "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+                "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
+                "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_COLOR_PREFIX": "0",
+                "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
+                "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of a whole sweep, which no one reads: the database is the only truth
+                "TUNE_MAX_PENDING_TRIALS_PG": "16",  # asked for beyond those that run: what makes a cluster grow
+                **FOR_WORKERS}
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _runtime_environment(shipped: Path, storage: str) -> dict[str, Any]:
+    from workers.data.loader import data_folder
+
+    variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+                 **FOR_WORKERS}
+    environment: dict[str, Any] = {"working_dir": str(shipped), "env_vars": variables}
+    if is_bucket(storage):
+        environment["worker_process_setup_hook"] = _gives({name: os.environ[name] for name in REACHES_A_BUCKET
+                                                           if os.environ.get(name)})
+    return environment
+
+
+def _gives(secrets: Mapping[str, str]) -> Callable[[], None]:
+    """A function that every worker process calls as it starts. Ray writes ``env_vars`` into its logs and shows them on its
+    dashboard; what a function has enclosed it does neither with."""
+
+    def give_credentials() -> None:
+        import os
+
+        os.environ.update(secrets)
+
+    return give_credentials
+
+
+def _stage_code(folder: Path, benchmark: str) -> None:
+    """Copy what a worker imports into one folder: Ray ships it and puts it first on the workers' path."""
+    packages = ["clnp_core", "workers"]
+    if ":" in benchmark:
+        own = benchmark.partition(":")[0].split(".")[0]
+        if own in user_modules.PACKAGES:
+            raise ConfigError(f"benchmark {benchmark!r} is named like clnp's own package {own!r}", "rename its module")
+        packages.append(own)
+        user_modules.search_working_folder()
+    for name in packages:
+        spec = importlib.util.find_spec(name)
+        if spec is None or not (spec.origin or spec.submodule_search_locations):
+            raise ConfigError(f"benchmark {benchmark!r}: there is no module {name!r} here to ship to the workers",
+                              "start clnp in the folder that holds the module")
+        if spec.submodule_search_locations:
+            package = Path(next(iter(spec.submodule_search_locations)))
+            shutil.copytree(package, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif spec.origin:
+            shutil.copy2(spec.origin, folder / Path(spec.origin).name)

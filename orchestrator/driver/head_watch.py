@@ -1,0 +1,111 @@
+"""Whether the head of the Ray cluster still answers, asked from a thread.
+
+A driver whose head is lost hangs for a minute, and then Ray ends its process without a word of ours. So we ask ourselves, and
+end first: cleanly where Ray lets us, by force where a call into it never comes back.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from clnp_core.errors import ClnpError, RunFailedError
+from orchestrator.render.output import printable
+
+ASK_EVERY_SECONDS = 2.0
+LOST_AFTER_SECONDS = 20.0
+"""A head that is restarted in place comes back sooner; Ray itself gives up after 60 s (see ``cluster.quiet_environment``)."""
+
+GRACE_SECONDS = 20.0
+"""What a clean end may take from there on, before the process is ended by force."""
+
+REASON = "the cluster was lost"
+
+
+class HeadWatch:
+    """Asks an address again and again until it is lost, or the watch ends."""
+
+    def __init__(self, address: str, told: Callable[[], None], by_force: Callable[[], None],
+                 lost_after_seconds: float = LOST_AFTER_SECONDS, grace_seconds: float = GRACE_SECONDS) -> None:
+        """``told`` hears of the loss on the watch's thread, ``by_force`` when the grace is over and the watch has not ended."""
+        self.is_lost = False
+        self._address, self._told, self._by_force = address, told, by_force
+        self._lost_after, self._grace = lost_after_seconds, grace_seconds
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="clnp-head-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ask no more, and force nothing."""
+        self._end.set()
+
+    def _watch(self) -> None:
+        answered = time.monotonic()
+        while not self._end.wait(ASK_EVERY_SECONDS):
+            if answers(self._address):
+                answered = time.monotonic()
+            elif time.monotonic() - answered >= self._lost_after:
+                self.is_lost = True
+                self._told()
+                if not self._end.wait(self._grace):
+                    self._by_force()
+                return
+
+
+def answers(address: str) -> bool:
+    """Whether anybody listens at ``HOST:PORT``."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ASK_EVERY_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def watching(address: str, run: str, stop: Callable[[str], None], let_go: Callable[[], None]) -> Iterator[None]:
+    """Watch the head for the length of a block that drives a run, and of what Ray takes to let go of a lost one.
+
+    Args:
+        address: of the head, ``HOST:PORT``.
+        run: its name, for the message.
+        stop: asks the driver to come to an end.
+        let_go: called before the process is ended by force, to give the lease back.
+
+    Raises:
+        RunFailedError: the head was lost, whatever the block then did.
+    """
+    lost = RunFailedError(f"the Ray cluster at {address} was lost: its head has not answered for {LOST_AFTER_SECONDS:g} s",
+                          f"start the cluster again, then `clnp resume {run}`")
+    watch = HeadWatch(address, lambda: stop(REASON), lambda: _end_by_force(lost, let_go))
+    watch.start()
+    try:
+        yield
+    except Exception as error:
+        if watch.is_lost:
+            raise lost from error
+        raise
+    finally:
+        if watch.is_lost:
+            import ray
+
+            with contextlib.suppress(Exception):
+                ray.shutdown()
+        watch.end()
+    if watch.is_lost:
+        raise lost
+
+
+def _end_by_force(error: ClnpError, let_go: Callable[[], None]) -> None:
+    with contextlib.suppress(Exception):
+        let_go()
+    with contextlib.suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), printable(f"error: {error.message}\nhint: {error.hint}\n").encode())
+    os._exit(error.exit_code)

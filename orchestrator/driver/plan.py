@@ -1,0 +1,174 @@
+"""What is to be trained, as a pure function of the config, the base and what has been decided so far.
+
+Resuming is the same function: plan, minus what is finished.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clnp_core.architecture import Architecture, HeadKind
+from orchestrator.config.config import Config
+from orchestrator.config.sweep_section import GridPoint, per_layer
+from workers.methods import Method, MethodSpec
+from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed, in_packs
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One line of ``clnp launch --dry-run``: a task, how many trials it has, and where their values come from."""
+
+    task: int
+    trials: int
+    points: tuple[GridPoint, ...]
+    source: str
+
+
+def benchmark_spec(config: Config) -> BenchmarkSpec:
+    """Where the run's data comes from; the run's seed is the benchmark's."""
+    return BenchmarkSpec(config.benchmark.name, config.seed, dict(config.benchmark.params),
+                         config.benchmark.validation_fraction, config.training.normalize.value,
+                         config.benchmark.class_order, config.benchmark.samples_per_class)
+
+
+def architecture(config: Config, input_shape: Sequence[int], classes: int,
+                 hidden: Sequence[int] | None = None) -> Architecture:
+    """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened.
+
+    A single head is read through masks by CLNP, and by joint training, which cuts the layer below into parts; other methods
+    read all of it on every task.
+    """
+    network = config.network.architecture(input_shape, classes)
+    if network.head is HeadKind.SINGLE and config.method not in (Method.CLNP, Method.JOINT):
+        network = dataclasses.replace(network, head=HeadKind.SHARED)
+    return network if hidden is None else network.with_hidden(hidden)
+
+
+def stage_spec(config: Config, task: int, network: Architecture, base_digest: str | None) -> StageSpec:
+    """What all trials of ``task`` share, on top of the commit ``base_digest`` (None for the first task)."""
+    training = config.training
+    spec = TrainingSpec(training.optimizer.value, training.momentum, training.weight_decay, training.batch_size,
+                        training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
+                        training.precision.value)
+    return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
+                     config.resources.threads_per_trial, config.selection.curve_points, method_spec(config))
+
+
+def method_spec(config: Config) -> MethodSpec | None:
+    """What learns the tasks, unless it is CLNP."""
+    if config.method.divides_the_network:
+        return None
+    tasks = config.benchmark.tasks if config.method is Method.JOINT else 1
+    return MethodSpec(config.method, config.baseline.strength, config.baseline.fisher_samples, tasks,
+                      config.baseline.batch or ())
+
+
+def first_task(config: Config) -> int:
+    """The first task that has a stage: joint training has one stage, that of the last task, for all."""
+    return config.method.first_task(config.benchmark.tasks)
+
+
+def fine_tuning(config: Config, task: int, required: int) -> FineTuningSpec | None:
+    """How the pruned network of ``task`` is trained further, or None.
+
+    Args:
+        config: the run's.
+        task: counted from 1.
+        required: the lowest validation count within the margin of the stage.
+    """
+    wanted = config.fine_tuning
+    if wanted is None:
+        return None
+    return FineTuningSpec(wanted.rounds, wanted.epochs, wanted.learning_rate,
+                          per_layer(wanted.alpha, config.network.alpha_count), derive_seed(config.seed, "fine-tuning", task),
+                          required, config.selection.threshold)
+
+
+def sweeps(config: Config, task: int) -> bool:
+    """Whether ``task`` has a sweep of its own, and not one trial with given values."""
+    last = config.sweep.last_swept_task
+    return last is None or task <= last
+
+
+def sampled(config: Config, task: int) -> bool:
+    """Whether the trials of ``task`` are invented by a sampler as the sweep goes on."""
+    return sweeps(config, task) and not config.sweep.sampler.is_grid
+
+
+def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint, ...]:
+    """The grid points of ``task``, in the order of their numbers; empty where a sampler invents them.
+
+    Args:
+        config: the run's.
+        task: counted from 1.
+        kept: α and learning rate that the selection of the last swept task chose; needed for the tasks after it where
+            the config fixes no values.
+    """
+    if sampled(config, task):
+        return ()
+    if sweeps(config, task):
+        return config.grid()
+    fixed = config.later_point()
+    if fixed is not None:
+        return (fixed,)
+    return () if kept is None else (kept,)
+
+
+def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint], pack_size: int = 1) -> tuple[TrialSpec, ...]:
+    """One trial per grid point, numbered by index, each with a seed derived from run, task and number and with its place among
+    the packs that the plan is cut into (:func:`workers.spec.in_packs`)."""
+    alone = [trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted)]
+    return tuple(dataclasses.replace(trial, pack=(len(pack), place))
+                 for pack in in_packs(alone, pack_size) for place, trial in enumerate(pack))
+
+
+def trial_spec(stage: StageSpec, run_seed: int, number: int, point: GridPoint) -> TrialSpec:
+    """The trial of one grid point, training alone."""
+    return TrialSpec(stage, number, point.alpha, point.learning_rate, trial_seed(run_seed, stage.task, number))
+
+
+def trial_seed(run_seed: int, task: int, number: int) -> int:
+    """The seed of a trial: nothing but its place in the run goes in."""
+    return derive_seed(run_seed, "trial", task, number)
+
+
+def sampled_point(config: Config, alpha: float, learning_rate: float) -> GridPoint:
+    """A point that a sampler drew: its one α stands for all layers."""
+    return GridPoint(per_layer(alpha, config.network.alpha_count), learning_rate)
+
+
+def trial_count(config: Config, task: int) -> int:
+    """How many trials ``task`` has."""
+    if sampled(config, task):
+        return config.sweep.samples or 0
+    return len(config.grid()) if sweeps(config, task) else 1
+
+
+def widths_before_next(config: Config, hidden: Sequence[int], free: Mapping[int, int]) -> tuple[int, ...]:
+    """Widths of the next stage: a layer without a free neuron, or whose share of free ones is below
+    ``capacity.widen_below``, gains ``capacity.widen_by``. The same widths where the config does not widen.
+
+    Args:
+        config: the run's.
+        hidden: the widths now.
+        free: free neurons by hidden layer, counted from 1.
+    """
+    extra, below = config.capacity.widen_by or 0, config.capacity.widen_below
+    return tuple(width + (extra if free[layer] == 0 or free[layer] / width < below else 0)
+                 for layer, width in enumerate(hidden, start=1))
+
+
+def overview(config: Config) -> tuple[PlannedTask, ...]:
+    """The whole plan, as far as it is known before anything has run."""
+    lines = []
+    for task in range(first_task(config), config.benchmark.tasks + 1):
+        if sampled(config, task):
+            source = f"{config.sweep.sampler.value} draws them"
+        elif sweeps(config, task):
+            source = "grid"
+        elif config.later_point() is not None:
+            source = "fixed in the config"
+        else:
+            source = f"what the selection of task {config.sweep.last_swept_task} chooses"
+        lines.append(PlannedTask(task, trial_count(config, task), points(config, task, None), source))
+    return tuple(lines)

@@ -1,0 +1,247 @@
+"""What Ray Tune reports, written into the database as it arrives. Runs in the driver: workers have no credentials."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+from db.records import (
+    AttemptStart,
+    EpochRecord,
+    Lease,
+    PlannedTrial,
+    ThresholdPoint,
+    TrialFailure,
+    TrialReport,
+    TrialSuccess,
+)
+from db.states import FailureKind
+from db.store.store import Store
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.driver.stages.early_scans import ScansAhead
+from orchestrator.events.events import Progress
+from workers.jobs.trial_job import TrialResult
+from workers.spec import StageSpec, TrialSpec
+
+START_AFTER_SECONDS = 1.0
+"""A trial that has not reported so long after its start is recorded as running; a shorter one with its first report."""
+
+KEPT_BY_TUNE = frozenset({"done", "training_iteration", "val_accuracy", "sparsity"})
+"""What stays of a report: Tune keeps the last one of every trial, and the curves of thousands are more than a driver needs."""
+
+
+class Recorder(tune.Callback):
+    """Tune's callback into the store; it also tells ``ahead`` which scans may begin.
+
+    What arrives together is one transaction: a trial that ends with its first report costs one, its start included, and so
+    does whatever a pack reports at once, because its worker waits for it. A worker that dies is started again by Tune under
+    the same trial; its records are upserts, so nothing is counted twice. An error in here (a lost lease, a database that
+    went away) ends the sweep: it is kept in ``error`` for the driver.
+    """
+
+    def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress, time_limit_seconds: float | None,
+                 ahead: ScansAhead | None = None, recorded: Collection[int] = ()) -> None:
+        """Nothing is recorded yet.
+
+        Args:
+            store: where to.
+            lease: the right to it.
+            stage: what the trials share.
+            progress: who is told.
+            time_limit_seconds: of an attempt at a trial, or at a pack of them.
+            ahead: the scans that may begin.
+            recorded: trials that have ended before. A pack that holds one is trained whole, and its row stays what it is.
+        """
+        self._ahead = ahead
+        self._store, self._lease, self._stage, self._progress = store, lease, stage, progress
+        self._limit = time_limit_seconds
+        self._started: dict[int, float] = {}
+        self._attempts: dict[int, int] = {}
+        self._unrecorded: dict[int, str] = {}  # starts, by number: Ray's id of the attempt
+        self._recorded = set(recorded)
+        self._hosts: dict[int, str] = {}
+        self._training: set[str] = set()  # Tune's ids of the trials on workers that have neither ended nor stopped
+        self.error: Exception | None = None
+
+    @property
+    def run_name(self) -> str:
+        """The run that is recorded."""
+        return self._lease.run_name
+
+    @property
+    def training(self) -> frozenset[str]:
+        """Tune's ids of the trials, or packs, that are on a worker and have neither ended nor stopped."""
+        return frozenset(self._training)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its callbacks into a folder that is removed with the sweep, and no one reads them."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._training.add(trial.trial_id)
+        self._guarded(lambda: self._start(trial))
+
+    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any],
+                        **info: Any) -> None:
+        if result.get("done") or result.get("stopped"):
+            self._training.discard(trial.trial_id)
+        self._guarded(lambda: self._result(trial, result))
+        for name in result.keys() - KEPT_BY_TUNE:
+            del result[name]
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Several times a second: record the starts of trials that do not report at once."""
+        now = time.monotonic()
+        waited = [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]
+        self._guarded(lambda: self._record_starts(waited))
+        if self._ahead is not None:
+            self._guarded(self._ahead.begin)
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
+        self._training.discard(trial.trial_id)
+        self._guarded(lambda: self._record_starts(self._open(trial)))
+        again = {**trial.config, "attempt": trial.config.get("attempt", 1) + 1}
+        if self._ran_out_of_time(trial):
+            trial.set_config({**again, "timed_out": True})
+        else:
+            trial.set_config(again)
+            self._guarded(lambda: self._moves(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._training.discard(trial.trial_id)
+        self._guarded(lambda: self._lost(trial))
+
+    def _open(self, trial: Trial) -> list[int]:
+        """The numbers of a pack whose results are not recorded yet."""
+        return [point["number"] for point in trial.config["points"] if point["number"] not in self._recorded]
+
+    def _start(self, trial: Trial) -> None:
+        for point in trial.config["points"]:
+            number = int(point["number"])
+            if number in self._recorded:
+                continue
+            if trial.config.get("sampled"):
+                spec = TrialSpec(self._stage, number, tuple(point["alpha"]), point["learning_rate"], point["seed"])
+                planned = PlannedTrial(number, spec.key(), spec.alpha, spec.learning_rate, spec.seed)
+                self._store.add_trials(self._lease, self._stage.task, [planned])
+            if number not in self._started:
+                self._progress.trial_started(number, GridPoint(tuple(point["alpha"]), point["learning_rate"]))
+            self._started[number] = time.monotonic()
+            self._attempts[number] = self._attempts.get(number, 0) + 1
+            again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
+            self._unrecorded[number] = f"{trial.trial_id}{again}"
+
+    def _record_starts(self, numbers: Sequence[int]) -> None:
+        self._write({number: TrialReport((), None, start) for number in numbers
+                     if (start := self._unrecorded_start(number)) is not None})
+
+    def _write(self, reports: Mapping[int, TrialReport]) -> None:
+        """What arrived of several trials in one transaction, and of one in those that say what it is."""
+        task = self._stage.task
+        if len(reports) > 1:
+            self._store.trials_reported(self._lease, task, reports)
+            return
+        for number, report in reports.items():
+            if report.outcome is not None:
+                self._store.trial_reported(self._lease, task, number, report)
+                continue
+            start = report.start
+            if start is not None:
+                self._store.trial_started(self._lease, task, number, start.ray_trial_id, "", "", start.seconds_ago)
+            if report.epochs:
+                self._store.trial_epochs(self._lease, task, number, report.epochs)
+
+    def _unrecorded_start(self, number: int) -> AttemptStart | None:
+        """The start of the attempt if it waits to be recorded; it waits no more."""
+        ray_trial_id = self._unrecorded.pop(number, None)
+        return None if ray_trial_id is None else AttemptStart(ray_trial_id, time.monotonic() - self._started[number])
+
+    def _moves(self, trial: Trial) -> None:
+        numbers = self._open(trial)
+        hosts = {self._hosts.pop(number, "") for number in numbers} - {""}
+        host = hosts.pop() if hosts else ""
+        text = f"{self._named(trial)}: its worker{f' on {host}' if host else ''} died, and it is trained again"
+        self._store.event(self._lease, "trial", text, self._facts(trial) | {"host": host})
+
+    def _result(self, trial: Trial, result: dict[str, Any]) -> None:
+        members = [member for member in result["members"] if member["number"] not in self._recorded]
+        for news in result.get("news", ()):
+            text = f"{self._named(trial)} {news}"
+            self._store.event(self._lease, "trial", text, self._facts(trial))
+            self._progress.notice(f"  {text}")
+        self._hosts |= dict.fromkeys(self._open(trial), result["host"])
+        reports = {member["number"]: self._report(**member) for member in members}
+        self._write({number: report for number, report in reports.items() if report.epochs or report.outcome})
+        self._recorded.update(number for number, report in reports.items() if report.outcome)
+        for member in members:
+            self._show(reports[member["number"]], **member)
+        if result.get("done"):
+            self._pack_ended()
+
+    def _report(self, number: int, epochs: list[dict[str, Any]], result: TrialResult | None = None,
+                failure: dict[str, str] | None = None) -> TrialReport:
+        """What there is to write of one trial."""
+        records = tuple(EpochRecord(**epoch) for epoch in epochs)
+        outcome: TrialSuccess | TrialFailure | None = None
+        if failure is not None:
+            outcome = TrialFailure(FailureKind(failure["kind"]), failure["reason"])
+        elif result is not None:
+            curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in result.curve)
+            outcome = TrialSuccess(
+                result.val_correct, result.val_total, result.best_epoch, result.epochs_run, result.train_seconds,
+                result.total_seconds, result.artifact.digest, result.artifact.bytes_written, self._hosts[number], result.device,
+                curve, result.hidden_total)
+        return TrialReport(records, outcome, self._unrecorded_start(number) if records or outcome else None)
+
+    def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: Any) -> None:
+        """Tell of what has been written of one trial."""
+        if report.epochs:
+            last = report.epochs[-1]
+            self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+        if isinstance(report.outcome, TrialFailure):
+            self._progress.trial_failed(number, report.outcome.reason)
+        elif result is not None:
+            if self._ahead is not None:
+                self._ahead.trained(number, result.val_correct, result.artifact.digest)
+            self._progress.trial_finished(number, result.val_correct / result.val_total, result.total_seconds)
+
+    def _named(self, trial: Trial) -> str:
+        """The subject of a sentence about a trial, or about a pack of them."""
+        numbers = [point["number"] for point in trial.config["points"]]
+        of_pack = f"the pack of trials {numbers[0]} to {numbers[-1]}"
+        return f"task {self._stage.task}, {f'trial {numbers[0]}' if len(numbers) == 1 else of_pack}"
+
+    def _facts(self, trial: Trial) -> dict[str, Any]:
+        points = trial.config["points"]
+        several = {"numbers": [point["number"] for point in points]} if len(points) > 1 else {}
+        return {"task": self._stage.task, "number": points[0]["number"], **several}
+
+    def _pack_ended(self) -> None:
+        if self._ahead is not None:
+            self._ahead.ended()
+
+    def _lost(self, trial: Trial) -> None:
+        numbers = self._open(trial)
+        failure = (TrialFailure(FailureKind.TIMED_OUT, f"longer than {self._limit:g} s") if self._ran_out_of_time(trial) else
+                   TrialFailure(FailureKind.LOST, "its worker died, and so did the workers of its retries"))
+        self._write({number: TrialReport((), failure, self._unrecorded_start(number)) for number in numbers})
+        self._recorded.update(numbers)
+        for number in numbers:
+            self._progress.trial_failed(number, failure.reason)
+        if numbers:
+            self._pack_ended()
+
+    def _ran_out_of_time(self, trial: Trial) -> bool:
+        began = [self._started[number] for number in self._open(trial) if number in self._started]
+        return self._limit is not None and bool(began) and time.monotonic() - began[0] >= self._limit
+
+    def _guarded(self, record: Callable[[], None]) -> None:
+        if self.error is not None:
+            return
+        try:
+            record()
+        except Exception as error:
+            self.error = error

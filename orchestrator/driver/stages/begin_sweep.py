@@ -1,0 +1,114 @@
+"""PENDING → SWEEPING: look at the task and at what is free, and plan the trials."""
+
+from collections.abc import Mapping, Sequence
+
+from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.errors import ConfigError
+from clnp_core.words import plural
+from db.records import PlannedTrial, StageFacts
+from db.rows import StageRow
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.driver import plan
+from orchestrator.driver.stages.context import RunContext
+from workers.data.loader import check_alike
+from workers.jobs import trial_job
+from workers.jobs.baseline_job import prepare_all
+from workers.spec import StageSpec, TrialSpec, in_packs
+
+
+def begin(run: RunContext, stage: StageRow) -> None:
+    """Plan a stage on top of the commit before it; a single head without a free last-hidden neuron ends the run instead."""
+    config, task = run.config, stage.task
+    hidden, base_digest, full = config.network.widths, None, False
+    if not config.method.divides_the_network:
+        if config.method.goes_on and task > 1:
+            base_digest = run.reads.commits(run.name, task - 1)[0].digest
+    elif task > 1:
+        previous = run.reads.stages(run.name)[task - 2]
+        assert previous.architecture is not None, "a committed stage has an architecture"
+        hidden = Architecture.from_json(previous.architecture).hidden
+        base_digest = run.reads.commits(run.name, task - 1)[0].digest
+        free = {row.layer: row.free_neurons for row in run.reads.capacity(run.name) if row.task == task - 1}
+        full = 0 in free.values()
+        wider = plan.widths_before_next(config, hidden, free)
+        if wider != hidden:
+            _say_widened(run, task, hidden, wider, free)
+            hidden = wider
+        elif config.network.head.kind is HeadKind.SINGLE and free[len(hidden)] == 0:
+            _deplete(run, task)
+            return
+        elif full:
+            _say_full(run, task, free)
+    facts = facts_of(run, task)
+    _refuse_unfit(run, task, facts)
+    network = plan.architecture(config, facts.input_shape, facts.classes, hidden)
+    spec = plan.stage_spec(config, task, network, base_digest)
+    run.store.begin_sweep(
+        run.lease, task,
+        StageFacts(facts.train_total, facts.val_total, facts.test_total, facts.input_shape, facts.classes,
+                   facts.split_digest, facts.task_fingerprint, facts.environment),
+        network.to_json(), base_digest,
+        [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed)
+         for pack in planned(run, spec) for trial in pack])
+
+
+def facts_of(run: RunContext, task: int) -> trial_job.TaskFacts:
+    """What the driver must know of a task; of joint training, of all tasks together."""
+    config = run.config
+    run.step("loading all tasks" if config.method.learns_at_once else f"loading task {task}", task)
+    prepare = prepare_all if config.method.learns_at_once else trial_job.prepare
+    facts: trial_job.TaskFacts = run.job(prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
+    return facts
+
+
+def _refuse_unfit(run: RunContext, task: int, facts: trial_job.TaskFacts) -> None:
+    """A run that could never be completed, or a task that does not fit the network, before anything is trained on it."""
+    name, wanted = run.config.benchmark.name, run.config.benchmark.tasks
+    if facts.tasks is not None and wanted > facts.tasks:
+        raise ConfigError(f"benchmark {name!r} has {plural(facts.tasks, 'task')}, the config asks for {wanted}",
+                          f"launch a new run with benchmark.tasks of at most {facts.tasks}")
+    if task == plan.first_task(run.config):
+        return
+    first = run.reads.stages(run.name)[0]
+    assert first.input_shape is not None and first.classes is not None, "a committed stage knows its data"
+    check_alike(name, task, (facts.input_shape, facts.classes), (first.input_shape, first.classes))
+
+
+def _say_widened(run: RunContext, task: int, hidden: Sequence[int], wider: Sequence[int], free: Mapping[int, int]) -> None:
+    layers = ", ".join(f"layer {layer} from {before} to {after} neurons, {free[layer]} of them free so far"
+                       for layer, (before, after) in enumerate(zip(hidden, wider, strict=True), start=1) if after != before)
+    text = f"before task {task} the network is widened: {layers}"
+    run.store.event(run.lease, "widen", text, {"task": task, "from": list(hidden), "to": list(wider),
+                                               "free": list(free.values())})
+    run.progress.notice(f"  {text}")
+
+
+def _deplete(run: RunContext, task: int) -> None:
+    text = (f"task {task} cannot be learnt: no neuron of the last hidden layer is free, and a single head "
+            "can read no other")
+    run.store.deplete_stage(run.lease, task, text)
+    run.progress.notice(f"{text}\nthe run ends here with {task - 1} tasks committed; a new run with "
+                        "capacity.on_depletion: widen, wider layers or a larger margin goes further")
+
+
+def _say_full(run: RunContext, task: int, free: dict[int, int]) -> None:
+    layers = ", ".join(str(layer) for layer, count in free.items() if count == 0)
+    text = f"hidden layer {layers} is full before task {task}: only what is still free can learn, and the new head"
+    run.store.event(run.lease, "depleted layer", text, {"task": task, "free": list(free.values())})
+    run.progress.notice(f"  {text}")
+
+
+def planned(run: RunContext, spec: StageSpec) -> list[tuple[TrialSpec, ...]]:
+    """The trials of a stage as they train, pack by pack; none where a sampler invents them."""
+    size = run.config.resources.trials_per_pack
+    points = plan.points(run.config, spec.task, kept_choice(run, spec.task))
+    return in_packs(plan.trial_specs(spec, run.config.seed, points, size), size)
+
+
+def kept_choice(run: RunContext, task: int) -> GridPoint | None:
+    """What the selection of the last swept task chose, for a task that is not swept itself."""
+    last = run.config.sweep.last_swept_task
+    if last is None or task <= last:
+        return None
+    trial = run.reads.trial(run.name, last, run.reads.selections(run.name, last)[0].chosen)
+    return GridPoint(trial.alpha, trial.learning_rate)

@@ -1,0 +1,103 @@
+"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it all in one transaction."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from clnp_core.selection import required_correct
+from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTuningRound
+from db.rows import StageRow
+from orchestrator.driver import plan
+from orchestrator.driver.stages.context import RunContext
+from orchestrator.driver.stages.minimum_accuracy import require_accuracy
+from orchestrator.driver.stages.restore_trials import restore_trials
+from orchestrator.render.chance_text import chance_text, tasks_at_chance
+from orchestrator.stages.tidying import tidy
+from workers.jobs.baseline_job import build_whole_commit
+from workers.jobs.commit_job import BuiltCommit, TunedRound, build_commit
+from workers.storage.artifacts import ArtifactStore
+from workers.training.stop_request import StoppedError
+
+
+def commit(run: RunContext, stage: StageRow) -> None:
+    """Build the commit on a worker, which refuses one that would forget, and record it.
+
+    Raises:
+        ForgettingError: the published network would change an earlier task.
+        StoppedError: the driver was asked to stop first.
+        RunFailedError: its accuracy is below ``selection.minimum_accuracy``.
+    """
+    task, built = stage.task, build(run, stage)
+    earlier = {row.task for row in run.reads.commits(run.name)}
+    learnt = [cell for cell in built.evaluations if cell.task not in earlier]
+    for cell in learnt:
+        require_accuracy(run, task, cell.val_correct, cell.val_total, "the network to publish" if len(learnt) == 1 else
+                         f"the network to publish, on task {cell.task},")
+    ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may have taken longer than what `clnp gc` waits
+    run.store.record_commit(run.lease, task, CommitRecord(
+        built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
+        tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),
+        tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest, cell.val_correct,
+                               cell.val_total)
+              for cell in built.evaluations),
+        _verification(run, built), built.seconds, built.val_correct, built.val_total,
+        None if built.rounds is None else tuple(FineTuningRound(**dataclasses.asdict(round)) for round in built.rounds)))
+    for tuned in built.rounds or ():
+        run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
+    own = next(cell for cell in built.evaluations if cell.task == task)
+    run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
+                           [100 * layer.used / layer.total for layer in built.capacity if built.proof is not None],
+                           built.artifact.digest)
+    for found in tasks_at_chance(run.reads.accuracy_matrix(run.name), run.reads.stages(run.name)):
+        if found.task not in earlier:
+            run.store.event(run.lease, "commit", chance_text(found), {"task": found.task})
+            run.progress.notice(f"  {chance_text(found)}")
+    tidy(run, stage)
+
+
+def build(run: RunContext, stage: StageRow) -> BuiltCommit:
+    """The commit that follows from the recorded selection, published and proven; nothing is recorded.
+
+    Raises:
+        ForgettingError: the published network would change an earlier task.
+        StoppedError: the driver was asked to stop first.
+    """
+    task = stage.task
+    selection = run.reads.selections(run.name, task)[0]
+    chosen = next(row for row in run.reads.trials(run.name, task) if row.number == selection.chosen)
+    restore_trials(run, stage, [chosen])
+    splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
+    earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
+    if not run.config.method.divides_the_network:
+        whole: BuiltCommit = run.job(build_whole_commit, run.spec(stage), chosen.artifact_digest, run.storage, earlier, splits)
+        return whole
+    required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
+    tuning = plan.fine_tuning(run.config, task, required)
+    submit = run.submit if tuning is None else run.training
+    job = submit(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage, earlier, splits,
+                 tuning, run.config.resources.checkpoint_every_seconds)
+    try:
+        built: BuiltCommit = run.fetch(job)
+    except StoppedError as stopped:
+        _tell(run, task, stopped.news)
+        raise
+    _tell(run, task, built.news)
+    return built
+
+
+def _tell(run: RunContext, task: int, news: Sequence[str]) -> None:
+    """What happened to the checkpoints of a fine-tuning."""
+    for what in news:
+        run.store.event(run.lease, "commit", f"task {task}: {what}", {"task": task})
+        run.progress.notice(f"  task {task}: {what}")
+
+
+def _verification(run: RunContext, built: BuiltCommit) -> dict[str, Any]:
+    """The proof of zero forgetting; of a method that has none, its name."""
+    return {"method": run.config.method.value} if built.proof is None else dataclasses.asdict(built.proof)
+
+
+def _tuned_text(tuned: TunedRound, val_total: int) -> str:
+    kept = f"epoch {tuned.best_epoch} of {tuned.epochs_run}" if tuned.best_epoch else "the pruned weights, no epoch was better"
+    return (f"fine-tuning, round {tuned.round}: validation {100 * tuned.pruned_val_correct / val_total:.2f} % pruned, "
+            f"{100 * tuned.val_correct / val_total:.2f} % after {kept}; {tuned.seconds:.0f} s")

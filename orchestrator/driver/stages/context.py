@@ -1,0 +1,93 @@
+"""What every transition of a run is given: where to write, where to read, what to run on, and whom to tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from clnp_core.architecture import Architecture
+from db.reads.reads import Reads
+from db.records import Lease
+from db.rows import StageRow
+from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.driver import plan
+from orchestrator.driver.cluster import Cluster
+from orchestrator.driver.grace import Grace
+from orchestrator.driver.lease import Keeper
+from orchestrator.driver.stages.early_scans import ScansAhead
+from orchestrator.events.events import Progress, tell_step
+from workers.capture import Place
+from workers.ray.remote_jobs import Submitted, fetch, submit
+from workers.spec import BenchmarkSpec, StageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` holds, by
+    task, the scans that began before their sweep had ended; ``steps`` holds the last step that was told."""
+
+    store: Store
+    reads: Reads
+    keeper: Keeper
+    grace: Grace
+    config: Config
+    storage: str
+    cluster: Cluster
+    progress: Progress
+    ahead: dict[int, ScansAhead] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+
+    @property
+    def lease(self) -> Lease:
+        """The right to write the run's results."""
+        return self.keeper.lease
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.keeper.lease.run_name
+
+    def spec(self, stage: StageRow) -> StageSpec:
+        """What the trials of a stage share, rebuilt from its row: the same before and after a crash."""
+        assert stage.architecture is not None, "a stage that has begun has an architecture"
+        return plan.stage_spec(self.config, stage.task, Architecture.from_json(stage.architecture), stage.base_digest)
+
+    def step(self, text: str, task: int) -> None:
+        """Tell of what takes a while before it begins, and record it; the same one after another only once."""
+        if self.steps[-1:] != [text]:
+            self.steps[:] = [text]
+            tell_step(self.progress, self.store, self.lease, text, task)
+
+    def job(self, job: Callable[..., Any], *arguments: object) -> Any:
+        """Run one of :mod:`workers.jobs.trial_job` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
+        return self.fetch(self.submit(job, *arguments))
+
+    def submit(self, job: Callable[..., Any], *arguments: object, stop_key: str | None = None) -> Submitted:
+        """Start a job on a worker with the resources of a trial."""
+        resources = self.config.resources
+        return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
+                      time_limit_seconds=resources.job_time_limit_seconds,
+                      place=Place(self.storage, self.name, _task_of(arguments)), stop_key=stop_key)
+
+    def training(self, job: Callable[..., Any], *arguments: object) -> Submitted:
+        """As :meth:`submit`, of a job that trains: it writes a checkpoint when the driver stops."""
+        return self.submit(job, *arguments, stop_key=self.grace.key)
+
+    def fetch(self, job: Submitted) -> Any:
+        """The result of a job. Once the driver is asked to stop, one that trains is waited for until it has stopped.
+
+        Raises:
+            workers.training.stop_request.StoppedError: the driver was asked to stop first.
+            ClnpError: what the job raised.
+        """
+        return fetch(job, self.keeper.should_stop, self.grace.is_over)
+
+
+def _task_of(arguments: tuple[object, ...]) -> int | None:
+    """The task that a job is about, which decides where its output is kept: it is told the stage, or a benchmark and a task."""
+    match arguments:
+        case (StageSpec(task=task), *_):
+            return task
+        case (BenchmarkSpec(), int(task), *_):
+            return task
+    return None

@@ -1,0 +1,71 @@
+"""Scans that need not wait for the end of a sweep: when fewer trials are left than fit side by side, the free places begin.
+
+The margin counts from the best trial, which is known only in the end. So a scan begins against the best so far; where that is
+still the best in the end, the scan is what it would have been, and elsewhere it is made again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import ray
+
+from clnp_core.selection import required_correct
+from workers.ray.remote_jobs import Submitted
+
+
+@dataclass(slots=True)
+class ScansAhead:
+    """The scans of one sweep that have begun early.
+
+    Attributes:
+        scan: starts the scan of an artifact, given the lowest count within the margin.
+        places: how many trials, or packs of them, fit side by side.
+        unfinished: those of the sweep that have not ended.
+        val_total: validation samples.
+        margin_points: m.
+    """
+
+    scan: Callable[[str, int], Submitted]
+    places: int
+    unfinished: int
+    val_total: int
+    margin_points: Decimal
+    _trained: dict[int, tuple[int, str]] = field(default_factory=dict)  # by number: correct samples and artifact
+    _begun: dict[int, tuple[int, Submitted]] = field(default_factory=dict)  # by number: the required count and the scan
+
+    def trained(self, number: int, val_correct: int, digest: str) -> None:
+        """A trial has a result, from now or from before."""
+        self._trained[number] = val_correct, digest
+
+    def ended(self) -> None:
+        """A trial of the sweep, or a pack of them, has ended, with a result or without."""
+        self.unfinished -= 1
+
+    def begin(self) -> None:
+        """Begin as many scans as there are free places, the trials with the best accuracy first."""
+        if self.unfinished >= self.places or not self._trained:
+            return
+        required = self._required()
+        waiting = [number for number, (correct, _) in sorted(self._trained.items(), key=lambda item: (-item[1][0], item[0]))
+                   if correct >= required and self._begun.get(number, (None,))[0] != required]
+        if not waiting:
+            return
+        running = [scan.reference for _, scan in self._begun.values()]
+        busy = len(ray.wait(running, num_returns=len(running), timeout=0)[1]) if running else 0
+        for number in waiting[:max(0, self.places - self.unfinished - busy)]:
+            self._drop(number)
+            self._begun[number] = required, self.scan(self._trained[number][1], required)
+
+    def take(self, required: int) -> dict[int, Submitted]:
+        """The scans that began against this count, by the number of their trial. All others end."""
+        for number in [number for number, (count, _) in self._begun.items() if count != required]:
+            self._drop(number)
+        return {number: scan for number, (_, scan) in self._begun.items()}
+
+    def _required(self) -> int:
+        return required_correct(max(correct for correct, _ in self._trained.values()), self.val_total, self.margin_points)
+
+    def _drop(self, number: int) -> None:
+        if number in self._begun:
+            ray.cancel(self._begun.pop(number)[1].reference, force=True)

@@ -1,0 +1,55 @@
+"""Trained networks that the database knows and the store has not any more: trained again, to the same bits."""
+
+from collections.abc import Sequence
+
+from db.rows import StageRow, TrialRow
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.driver import plan
+from orchestrator.driver.stages.begin_sweep import planned
+from orchestrator.driver.stages.context import RunContext
+from workers.jobs import pack_job, trial_job
+from workers.spec import TrialSpec
+from workers.training.stop_request import StoppedError
+
+
+def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> bool:
+    """Train again, side by side, what was finished and whose stored network is not there or damaged, and say so.
+
+    Returns:
+        Whether there was anything.
+    """
+    lost = run.job(trial_job.lost_artifacts, tuple(row.artifact_digest or "" for row in rows), run.storage)
+    gone = [row for row in rows if row.artifact_digest in lost]
+    if not gone:
+        return False
+    numbers = ", ".join(str(row.number) for row in gone)
+    run.progress.notice(f"  task {stage.task}: stored networks are not there any more and are trained again: trial {numbers}")
+    digests = {row.number: row.artifact_digest or "" for row in gone}
+    again = []
+    for pack in _packs(run, stage):
+        own = {trial.number: digests[trial.number] for trial in pack if trial.number in digests}
+        if own:
+            again.append((own, run.training(pack_job.restore_pack, pack, own, run.storage,
+                                            run.config.resources.checkpoint_every_seconds)))
+    stopped = False
+    for own, job in again:
+        try:
+            run.fetch(job)
+        except StoppedError:
+            stopped = True  # and the others are waited for as well
+            continue
+        run.store.artifacts_restored(run.lease, list(own.values()))
+    if stopped:
+        raise StoppedError
+    run.store.event(run.lease, "restored", f"task {stage.task}: stored networks were not there any more and have been trained "
+                    f"again to the same bits: trial {numbers}", {"task": stage.task, "trials": [row.number for row in gone]})
+    return True
+
+
+def _packs(run: RunContext, stage: StageRow) -> list[tuple[TrialSpec, ...]]:
+    """The trials of the stage as they were trained: what a plan has, or what a sampler has drawn so far."""
+    config, spec, task = run.config, run.spec(stage), stage.task
+    if plan.sampled(config, task):
+        return [(plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),)
+                for row in run.reads.trials(run.name, task)]
+    return planned(run, spec)

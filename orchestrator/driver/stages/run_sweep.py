@@ -1,0 +1,138 @@
+"""SWEEPING → SELECTING: train the trials that have no result yet."""
+
+import errno
+import os
+
+from clnp_core.errors import ArtifactError, DataError, RunFailedError
+from db.records import TrialFailure
+from db.rows import StageRow, TrialRow
+from db.states import FailureKind, TrialState
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.driver import plan
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.stages.begin_sweep import facts_of, planned
+from orchestrator.driver.stages.context import RunContext
+from orchestrator.driver.stages.early_scans import ScansAhead
+from orchestrator.driver.tuner import SampledTrial, run_grid, run_sampler
+from orchestrator.render.format import plural
+from orchestrator.sparsity import sparsity_within_margin
+from orchestrator.stages.reusing import take_over
+from workers.jobs import trial_job
+from workers.ray.remote_jobs import Submitted
+from workers.spec import StageSpec
+from workers.training.stop_request import StoppedError
+
+NO_SPACE = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
+"""How the system says that a disk is full, in the reason of a trial that failed."""
+
+
+def sweep(run: RunContext, stage: StageRow) -> None:
+    """Run what the plan has and the database has not, and end the sweep if every trial has ended.
+
+    Raises:
+        StoppedError: the driver was asked to stop; what has ended is recorded.
+        RunFailedError: no trial has a result, or one that a lost machine owes is missing.
+        ArtifactError: the same, because the disk of the artifact store is full.
+    """
+    config, task = run.config, stage.task
+    spec = run.spec(stage)
+    facts = facts_of(run, task)
+    if facts.split_digest != stage.split_digest:
+        raise DataError(f"the data of task {task} is not what it was when its sweep began",
+                        "bring the old data or the old benchmark code back, or launch a new run")
+    run.store.release_trials(run.lease, task)
+    taken_over = take_over(run, task) if config.sweep.reuse_trials and not plan.sampled(config, task) else ""
+    rows = run.reads.trials(run.name, task)
+    done = {row.number for row in rows if row.state.has_ended}
+    missing = [pack for pack in planned(run, spec) if any(trial.number not in done for trial in pack)]
+    to_draw = plan.trial_count(config, task) - len(done) if plan.sampled(config, task) else 0
+    run.progress.stage_started(task, plan.trial_count(config, task), len(done))
+    if taken_over:
+        run.progress.notice(f"  {taken_over}")
+    recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds,
+                        _ahead(run, spec, rows, facts.val_total, len(missing) + to_draw), done)
+    workers = min(run.cluster.parallel_trials, len(missing) + to_draw)
+    if workers:
+        run.step(f"starting {plural(workers, 'worker')}", task)
+    if plan.sampled(config, task):
+        _sample(run, spec, rows, recorder)
+    elif missing:
+        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.grace, done)
+    _end_sweep(run, task)
+
+
+def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: int, unfinished: int) -> ScansAhead | None:
+    """Scans may begin before the sweep has ended; what a trade-off weighs follows from all of its trials.
+    Methods that prune nothing scan nothing."""
+    if run.config.selection.weight_points is not None or not run.config.method.divides_the_network:
+        return None
+
+    def scan(digest: str, required: int) -> Submitted:
+        return run.submit(trial_job.scan, spec, digest, run.storage, required, run.config.selection.threshold)
+
+    ahead = ScansAhead(scan, run.cluster.parallel_trials, unfinished, val_total, run.config.selection.margin_points)
+    for row in rows:
+        if row.state is TrialState.FINISHED and row.artifact_digest is not None:
+            ahead.trained(row.number, row.val_correct or 0, row.artifact_digest)
+    run.ahead[spec.task] = ahead
+    return ahead
+
+
+def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Recorder) -> None:
+    """Points that were drawn and not finished run first, as they are; then the sampler draws the rest."""
+    config, task = run.config, spec.task
+    open_rows = [row for row in rows if not row.state.has_ended]
+    if open_rows:
+        missing = [[plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))]
+                   for row in open_rows]
+        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.grace)
+    drawn = len(rows)
+    if drawn < plan.trial_count(config, task) and not run.keeper.should_stop():
+        finished = [row for row in run.reads.trials(run.name, task) if row.state is TrialState.FINISHED]
+        recorded = [SampledTrial(row.alpha[0], row.learning_rate, row.val_accuracy or 0.0, _sparsity(run, row))
+                    for row in finished]
+        run_sampler(config, spec, recorded, drawn, run.storage, run.cluster, recorder, run.grace)
+
+
+def _sparsity(run: RunContext, row: TrialRow) -> float:
+    """The sampler's second objective of a recorded trial, from its curve (see ``workers.jobs.trial_job.TrialResult``)."""
+    curve = run.reads.threshold_curve(run.name, row.task, row.number)
+    return sparsity_within_margin(row, curve, run.config.selection.margin_points)
+
+
+def _end_sweep(run: RunContext, task: int) -> None:
+    if run.keeper.should_stop():
+        run.store.release_trials(run.lease, task)
+        raise StoppedError
+    rows = run.reads.trials(run.name, task)
+    limit = run.config.resources.sweep_time_limit_seconds
+    for row in rows:
+        if row.state.has_ended:
+            continue
+        if limit is None:
+            raise RunFailedError(f"task {task}: Ray ended the sweep without a result for trial {row.number}",
+                                 "resume the run to try again")
+        run.store.trial_failed(run.lease, task, row.number,
+                               TrialFailure(FailureKind.TIMED_OUT, f"the sweep took longer than {limit:g} s"))
+    rows = run.reads.trials(run.name, task)
+    if limit is None and len(rows) < plan.trial_count(run.config, task):
+        raise RunFailedError(f"task {task}: Ray ended the sweep after {len(rows)} of "
+                             f"{plan.trial_count(run.config, task)} trials", "resume the run to go on")
+    _refuse_unfit(run, task, rows)
+    run.store.end_sweep(run.lease, task)
+
+
+def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
+    """A selection needs a result, and every result that a lost machine owes."""
+    blocking = [row for row in rows if row.failure_kind and not row.failure_kind.excluded_from_selection]
+    finished = [row for row in rows if row.state is TrialState.FINISHED]
+    if finished and not blocking:
+        return
+    failed = blocking or [row for row in rows if row.state is TrialState.FAILED]
+    first = f"; the first, trial {failed[0].number}: {failed[0].failure_reason}" if failed else ""
+    many = "every trial" if not finished else f"{len(failed)} of {len(rows)} trials"
+    if failed and any(sign in (failed[0].failure_reason or "") for sign in NO_SPACE):
+        raise ArtifactError(f"task {task}: {many} failed{first}",
+                            f"free some space (`clnp gc`), then `clnp resume {run.name}` trains what failed again")
+    raise RunFailedError(f"task {task}: {many} failed{first}",
+                         f"mend the cause, then `clnp resume {run.name}` trains what failed again")

@@ -1,0 +1,194 @@
+"""The only ``ray.tune.Tuner``: a grid, or points that an Optuna sampler draws, on warm workers.
+
+Ray keeps nothing that matters. Its experiment folder is scratch and is removed; what is resumed is read from the database. It
+lies on the driver's own disk, also where trials run on several machines: Tune needs a storage path that all of them share only
+for checkpoints, of which there are none. Nobody but the driver writes there; workers have session folders of their own.
+"""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from ray import tune
+from ray.tune.execution import class_cache
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from orchestrator.config.choices import SamplerKind
+from orchestrator.config.config import Config
+from orchestrator.config.sweep_section import LogRange
+from orchestrator.driver.cluster import REACHES_A_BUCKET, Cluster
+from orchestrator.driver.grace import Grace
+from orchestrator.driver.plan import sampled_point, trial_seed
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.scratch import scratch
+from workers.ray.trainable import Pack, StageWork
+from workers.spec import StageSpec, TrialSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SampledTrial:
+    """A recorded point of an earlier attempt at the same sweep: its α (of every layer), rate, and objectives."""
+
+    alpha: float
+    learning_rate: float
+    val_accuracy: float
+    sparsity: float
+
+
+def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
+             recorder: Recorder, grace: Grace | None, done: Collection[int] = (),
+             trainable: type[tune.Trainable] = Pack) -> None:
+    """Train the grid points of a stage that have no result yet.
+
+    Args:
+        config: the run's.
+        stage: what the trials share.
+        packs: the trials to run, in the order of their numbers; a pack is run whole.
+        storage: root of the artifact store.
+        cluster: the connected one.
+        recorder: writes every report into the database.
+        grace: whether the driver should stop, asked between reports; running trials write a checkpoint first, and the rest is
+            left for a resume. None for a sweep that nobody stops.
+        done: trials that have ended before; they only keep their packs company.
+        trainable: what a worker runs for a pack; a measurement of the driver puts one there that does not train.
+    """
+    _fit(config, stage, storage, cluster, recorder, grace, _PlannedSearch(packs, done), len(packs),
+         config.resources.max_concurrent_trials, trainable)
+
+
+def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
+                cluster: Cluster, recorder: Recorder, grace: Grace | None) -> None:
+    """Let the config's sampler draw the points of a stage that are still missing.
+
+    A sampler learns from the order in which trials end, so a resumed sweep draws other points than an uninterrupted one
+    would have; grids do not have that weakness. ``recorded`` tells it what it drew before.
+    """
+    search = _NumberedSearch(config, stage.task, recorded, next_number)
+    left = (config.sweep.samples or 0) - next_number
+    _fit(config, stage, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, Pack)
+
+
+def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,
+         search: Searcher, samples: int, side_by_side: int | None, trained_by: type[tune.Trainable]) -> None:
+    resources = config.resources
+    work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
+                     resources.checkpoint_every_seconds, cluster.nodes > 1, recorder.run_name,
+                     None if grace is None else grace.key)
+    trainable = tune.with_resources(
+        tune.with_parameters(trained_by, work=work),
+        tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
+    # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # Tune would pass a bucket's credentials on as variables of its actors, which Ray logs; the workers have them from us.
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(REACHES_A_BUCKET)
+    with scratch() as folder:
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                num_samples=samples, search_alg=search, max_concurrent_trials=side_by_side, reuse_actors=True,
+                time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
+            run_config=tune.RunConfig(
+                name=folder.name, storage_path=str(folder), verbose=0, callbacks=[recorder], stop=_Stopper(recorder, grace),
+                failure_config=tune.FailureConfig(max_failures=resources.retries),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
+        ).fit()
+    if recorder.error is not None:
+        raise recorder.error
+
+
+def _trial_folder(trial: Any) -> str:
+    return f"trial-{trial.config['points'][0]['number']}-{trial.trial_id}"
+
+
+class _Stopper(tune.Stopper):
+    """Ends a sweep when somebody asked for it, or when recording has failed, after its running trials have written checkpoints
+    or the time for that is over."""
+
+    def __init__(self, recorder: Recorder, grace: Grace | None) -> None:
+        self._recorder, self._grace = recorder, grace
+        self._awaited: frozenset[str] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as in :class:`orchestrator.driver.recorder.Recorder`."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        failed = self._recorder.error is not None
+        if not failed and (self._grace is None or not self._grace.asked()):
+            return False
+        if self._grace is None or self._grace.is_over():  # asks the workers, the first time
+            return True
+        if self._awaited is None:  # a trial that begins later has nothing to lose
+            self._awaited = self._recorder.training
+        return not self._awaited & self._recorder.training
+
+
+class _PlannedSearch(Searcher):
+    """The packs of a plan, one after another. Tune's own grid copies the whole of it for every trial that it makes."""
+
+    def __init__(self, packs: Sequence[Sequence[TrialSpec]], done: Collection[int]) -> None:
+        super().__init__()
+        self._packs, self._done = iter(packs), frozenset(done)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        pack = next(self._packs, None)
+        if pack is None:
+            return None
+        return {"points": [{"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
+                            "seed": trial.seed} for trial in pack],
+                "wanted": [trial.number for trial in pack if trial.number not in self._done]}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: no point depends on a result."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing, as in :class:`orchestrator.driver.recorder.Recorder`."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""
+
+
+class _NumberedSearch(OptunaSearch):
+    """OptunaSearch whose points carry their trial number and seed, and that starts from recorded trials.
+
+    TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin, side by side.
+    """
+
+    def __init__(self, config: Config, task: int, recorded: Sequence[SampledTrial], next_number: int) -> None:
+        self._config, self._task, self._next = config, task, next_number
+        alpha, rate = config.sweep.alpha, config.sweep.learning_rate
+        assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config refuses samplers without ranges"
+        space: dict[str, optuna.distributions.BaseDistribution] = {
+            "alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
+            "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}
+        two_objectives = config.sweep.sampler is SamplerKind.NSGA2
+        seed = trial_seed(config.seed, task, next_number) % 2**32
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler: optuna.samplers.BaseSampler = (optuna.samplers.NSGAIISampler(seed=seed) if two_objectives
+                                                else optuna.samplers.TPESampler(seed=seed))
+        storage = optuna.storages.InMemoryStorage()
+        directions = [optuna.study.StudyDirection.MAXIMIZE] * (2 if two_objectives else 1)
+        study = optuna.create_study(storage=storage, study_name="sweep", directions=directions)
+        for trial in recorded:
+            values = [trial.val_accuracy, trial.sparsity][:len(directions)]
+            study.add_trial(optuna.trial.create_trial(
+                params={"alpha": trial.alpha, "learning_rate": trial.learning_rate}, distributions=space, values=values))
+        super().__init__(space, metric=["val_accuracy", "sparsity"] if two_objectives else "val_accuracy",
+                         mode=["max", "max"] if two_objectives else "max", sampler=sampler, storage=storage,
+                         study_name="sweep")
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        drawn = super().suggest(trial_id)
+        if drawn is None:
+            return None
+        point = sampled_point(self._config, drawn["alpha"], drawn["learning_rate"])
+        number, self._next = self._next, self._next + 1
+        return {"points": [{"number": number, "alpha": list(point.alpha), "learning_rate": point.learning_rate,
+                            "seed": trial_seed(self._config.seed, self._task, number)}], "wanted": [number], "sampled": True}

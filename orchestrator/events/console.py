@@ -1,0 +1,89 @@
+"""The steps of a run as plain lines, for a pipe, a log, or a terminal that can do no more."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TextIO
+
+from orchestrator.console import phrases
+from orchestrator.events.stats import Running, Tally
+from orchestrator.render.output import printable
+
+
+class Tone(Enum):
+    """What a line tells: something as usual, that something is achieved, that something went wrong."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    BAD = "bad"
+
+
+TALK_AFTER_SECONDS = 20.0
+"""Trials longer than this also tell how far they are, about four times."""
+
+
+@dataclass
+class ConsoleProgress(Tally):
+    """Lines on a stream: one for every trial that ended, and for every step of a task."""
+
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        super().step(run, text, task)
+        self.say(phrases.step_line(text, within=task is not None and task == self.task))
+
+    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
+        super().run_started(run, trials_by_task, parallel, done, pack)
+        self.say(phrases.run_line(run, self.tasks, self.parallel, sum(self.left), pack))
+
+    def stage_started(self, task: int, trials: int, finished: int) -> None:
+        super().stage_started(task, trials, finished)
+        self.say(phrases.stage_line(task, len(self.tasks), trials, finished))
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
+        super().trial_epoch(number, epoch, epochs, accuracy)
+        running = self.running.get(number)
+        if running is None or self.clock() - running.began <= TALK_AFTER_SECONDS or epoch % max(1, epochs // 4):
+            return
+        self.say(f"  task {self.task}, trial {number}, {phrases.point_words(running.point)}: epoch {epoch} of {epochs}, "
+                 f"{accuracy:.2%} on validation")
+
+    def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
+        running = self.running.get(number)
+        super().trial_finished(number, accuracy, seconds)
+        self._trial_ended(number, running, f"{accuracy:.2%} in {seconds:.1f} s")
+
+    def trial_failed(self, number: int, reason: str) -> None:
+        running = self.running.get(number)
+        super().trial_failed(number, reason)
+        self._trial_ended(number, running, f"failed, {reason.splitlines()[0]}", Tone.BAD)
+
+    def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
+        super().selecting(picked, best_accuracy)
+        self.say(phrases.selecting_line(picked, best_accuracy))
+
+    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float], digest: str) -> None:
+        super().committed(task, chosen, test_accuracy, used_percent, digest)
+        self.say(phrases.commit_line(task, chosen, test_accuracy, used_percent), Tone.GOOD)
+
+    def notice(self, text: str) -> None:
+        self.say(text)
+
+    def stopping(self, reason: str) -> None:
+        """Straight to the file: a signal may come in the middle of a print, which does not bear a second one."""
+        with contextlib.suppress(OSError, ValueError):  # a stream without a file, or one that is closed
+            os.write(self.stream.fileno(), printable(f"{phrases.stopping_line(reason)}\n").encode())
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """A line; what its tone is, lines do not show."""
+        print(printable(text), file=self.stream, flush=True)
+
+    def _trial_ended(self, number: int, running: Running | None, what: str, tone: Tone = Tone.PLAIN) -> None:
+        point = f", {phrases.point_words(running.point)}" if running else ""
+        seconds = self.seconds_left()
+        left = "" if seconds is None else f", about {phrases.duration(seconds)} left"
+        best = "" if self.best_trial is None else f"; best {self.best:.2%}"
+        self.say(f"  {self.ended_here}/{self.trials_here}  trial {number}{point}: {what}{best}{left}", tone)

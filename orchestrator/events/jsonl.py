@@ -1,0 +1,90 @@
+"""The steps of a run as lines of JSON, one object each, for programs that follow a driver.
+
+Every line has ``at`` (UTC, ISO 8601), ``run``, ``task``, ``trial`` (null where there is none) and ``event``; docs/cli.md lists
+the events with their numbers. Accuracies are fractions.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from db.states import RunState
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.events.events import Progress
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class JsonProgress(Progress):
+    """Lines of JSON on a stream. Each is one write, so that a signal's handler never writes into the middle of another."""
+
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    now: Callable[[], datetime] = _now
+    run: str | None = None
+    _task: int | None = None
+
+    def step(self, run: str | None, text: str, task: int | None = None) -> None:
+        self.run, self._task = run, task or self._task
+        self._say("step", text=text)
+
+    def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
+        self.run = run
+        self._say("run started", trials_by_task=list(trials_by_task), ended_by_task=list(done), side_by_side=parallel,
+                  trials_per_pack=pack)
+
+    def stage_started(self, task: int, trials: int, finished: int) -> None:
+        self._task = task
+        self._say("task started", trials=trials, trials_ended=finished)
+
+    def trial_started(self, number: int, point: GridPoint) -> None:
+        self._say("trial started", number, alpha=list(point.alpha), learning_rate=point.learning_rate)
+
+    def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
+        self._say("epoch", number, epoch=epoch, epochs=epochs, val_accuracy=accuracy)
+
+    def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
+        self._say("trial finished", number, val_accuracy=accuracy, total_seconds=seconds)
+
+    def trial_failed(self, number: int, reason: str) -> None:
+        self._say("trial failed", number, reason=reason)
+
+    def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
+        self._say("selecting", picked=list(picked), best_val_accuracy=best_accuracy)
+
+    def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float], digest: str) -> None:
+        self._task = task
+        self._say("committed", chosen, test_accuracy=test_accuracy, used_percent=list(used_percent), commit_digest=digest)
+
+    def notice(self, text: str) -> None:
+        self._say("notice", text=text.strip())
+
+    def stopping(self, reason: str) -> None:
+        self._say("stopping", reason=reason)
+
+    def failed(self, run: str, state: RunState, reason: str) -> None:
+        self.run = run
+        self._say("failed", state=state.value, reason=reason)
+
+    def ended(self, run: str, state: RunState, reason: str) -> None:
+        self.run = run
+        self._say("ended", state=state.value, reason=reason)
+
+    def _say(self, event: str, trial: int | None = None, **numbers: Any) -> None:
+        document = {"at": self.now().isoformat(timespec="milliseconds"), "run": self.run, "task": self._task, "trial": trial,
+                    "event": event, **numbers}
+        line = json.dumps(document) + "\n"
+        try:
+            descriptor = self.stream.fileno()
+        except (OSError, ValueError):  # a stream without a file, or one that is closed
+            with contextlib.suppress(ValueError):
+                self.stream.write(line)
+            return
+        os.write(descriptor, line.encode())

@@ -1,0 +1,109 @@
+"""The folder of an export: there whole, or not at all, and never in the place of something else."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clnp_core.errors import ConfigError
+from orchestrator.export.formats import ModelFormat
+from workers.storage.files import is_bucket, open_files
+
+CARD, CARD_TEXT = "model_card.json", "model_card.md"
+FILES = (*(form.file for form in ModelFormat), CARD, CARD_TEXT)
+"""What an export consists of."""
+
+Write = Callable[[str, bytes], Path]
+"""Puts a file of that name and content on disk, safe from a power loss, and says where it is for now."""
+
+
+def checked(output: str | Path, run: str, task: int) -> Path:
+    """The folder that is meant, if an export of that task may stand there.
+
+    Raises:
+        ConfigError: it is no folder, holds something else, or lies in a folder that is not there.
+    """
+    if is_bucket(output):
+        raise ConfigError(f"{output} is a bucket", "name a folder with --output, and copy it from there")
+    target = Path(output).expanduser().resolve()
+    other = "name another folder with --output; nothing was written"
+    if not target.parent.is_dir():
+        raise ConfigError(f"{target} cannot be made: there is no folder {target.parent}", "make it first, or correct --output")
+    if not target.exists():
+        return target
+    if not target.is_dir():
+        raise ConfigError(f"{target} is a file, and an export is a folder", other)
+    try:
+        names = sorted(entry.name for entry in target.iterdir())
+    except OSError as error:
+        raise ConfigError(f"{target} cannot be read: {error.strerror or error}", other) from error
+    strange = [name for name in names if name not in FILES]
+    if strange:
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise ConfigError(f"{target} holds files that are no export: {', '.join(strange[:3])}{more}", other)
+    if names and _whose(target / CARD) != (run, task):
+        raise ConfigError(f"{target} holds the export of something else than task {task} of run {run!r}", other)
+    return target
+
+
+@contextmanager
+def whole(target: Path, run: str, task: int) -> Iterator[Write]:
+    """Fill a folder that nobody sees before the block has ended without an error; until then what stood there stays.
+
+    Args:
+        target: as :func:`checked` gave it; it is looked at once more in the end.
+        run: as there.
+        task: as there.
+
+    Raises:
+        ConfigError: the system refuses, or something else has come to stand there.
+    """
+    building = target.with_name(f".{target.name}.exporting-{secrets.token_hex(4)}")
+    try:
+        try:
+            building.mkdir()
+            files = open_files(building)
+
+            def write(name: str, content: bytes) -> Path:
+                files.write(name, content)
+                return building / name
+
+            yield write
+            _put(building, checked(target, run, task))
+        except OSError as error:
+            raise ConfigError(f"{target} cannot be written: {error.strerror or error}",
+                              "mend that, or name another folder with --output; nothing was written") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _put(building: Path, target: Path) -> None:
+    """Give the folder its name. One that is there is moved aside first: the system exchanges no folders that hold something."""
+    if target.is_dir() and any(target.iterdir()):
+        aside = building.with_name(building.name.replace(".exporting-", ".replaced-"))
+        target.rename(aside)
+        try:
+            building.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        building.rename(target)
+    handle = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _whose(card: Path) -> tuple[str, int] | None:
+    """The run and the task that a card speaks of; None where it is no card."""
+    try:
+        about = json.loads(card.read_text(encoding="utf-8"))["task"]
+        return str(about["run"]), int(about["task"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

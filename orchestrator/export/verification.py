@@ -1,0 +1,145 @@
+"""Whether an exported file computes what the committed network does, on every sample of the task's own data.
+
+Files and networks multiply in other orders, so logits agree up to rounding. A prediction may flip only where the network's own
+two largest logits are as near to each other as that; such samples are counted and named, anything beyond is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clnp_core.errors import ForgettingError
+from clnp_core.evaluation import count_correct
+from clnp_core.network import Network
+from orchestrator.export.formats import Call
+
+LOGIT_TOLERANCE = 1e-4
+"""How far a logit may be off, as a share of the largest one of the split. What is measured is about a millionth; a kernel that
+computes convolutions by another algorithm may reach some hundred-thousandths. A wrong weight shows in the second digit."""
+
+BATCH = 256
+"""Samples in a batch of the exported model; before these one sample alone, after them what is left."""
+
+NAMED_AT_MOST = 20
+"""Flipped samples that are named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One file against one commit, on one split.
+
+    Attributes:
+        file: the exported file.
+        after_task: the task whose commit it is held against.
+        split: ``test`` or ``validation``.
+        samples: compared.
+        correct: predictions of the file that are the label.
+        flipped: predictions that differ, all of them of undecided samples.
+        flipped_samples: which, counted from 0; the first of many.
+        undecided: samples whose two largest logits in the network are within twice the tolerance.
+        largest_logit: of the network, by its absolute value.
+        largest_difference: of any two logits.
+        relative_difference: the same as a share of the largest logit.
+        tolerance: what the largest difference may be.
+    """
+
+    file: str
+    after_task: int
+    split: str
+    samples: int
+    correct: int
+    flipped: int
+    flipped_samples: tuple[int, ...]
+    undecided: int
+    largest_logit: float
+    largest_difference: float
+    relative_difference: float
+    tolerance: float
+
+
+def require_same_bits(small: Network, own: Network, task: int, after_task: int) -> None:
+    """A later commit holds the sub-network of a task as the task's own commit published it.
+
+    Args:
+        small: the sub-network in the later commit.
+        own: the one in the task's own.
+        task: whose sub-network it is.
+        after_task: the later commit's task.
+
+    Raises:
+        ForgettingError: it holds another one.
+    """
+    later, before = small.to_tensors(), own.to_tensors()
+    changed = sorted(name for name in later.keys() | before.keys()
+                     if name not in later or name not in before or not _equal_bits(later[name], before[name]))
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise ForgettingError(f"the commit of task {after_task} holds another sub-network of task {task} than the task's own: "
+                              f"{', '.join(changed[:3])}{more}",
+                              "nothing was written; `clnp verify` says what else that commit changes")
+
+
+def logits_of(call: Call, inputs: Tensor) -> Tensor:
+    """Logits of all samples, float32 [samples, classes], in batches of three sizes: 1, :data:`BATCH`, and the rest."""
+    return torch.cat([call(inputs[:1]), *(call(batch) for batch in inputs[1:].split(BATCH))])
+
+
+def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Tensor, labels: Tensor) -> Comparison:
+    """Hold a file's logits against the network's.
+
+    Args:
+        file: its name.
+        after_task: the commit's task.
+        split: the split's name.
+        actual: the file's logits, float32 [samples, classes].
+        expected: the canonical ones of the network, of the same shape.
+        labels: int64 [samples].
+
+    Raises:
+        ForgettingError: some logit is off by more than the tolerance, or is not a number.
+    """
+    largest = float(expected.abs().max())
+    tolerance = LOGIT_TOLERANCE * largest
+    difference = float((actual - expected).abs().max())
+    if not difference <= tolerance:  # also where one is NaN
+        raise ForgettingError(
+            f"{file} would compute something else than the commit of task {after_task}: logits of {split} samples differ by "
+            f"{difference:.3g}, of at most {tolerance:.3g}",
+            "nothing was written; torch, or what it exports with, is broken here: install the versions of constraints.txt")
+    flipped = (actual.argmax(dim=1) != expected.argmax(dim=1)).nonzero().flatten().tolist()
+    return Comparison(file, after_task, split, len(labels), count_correct(actual, labels), len(flipped),
+                      tuple(flipped[:NAMED_AT_MOST]), _undecided(expected, tolerance), largest, difference,
+                      difference / largest if largest else 0.0, tolerance)
+
+
+def sentence(comparisons: Sequence[Comparison]) -> str:
+    """The result in words, of at least one comparison."""
+    files = " and ".join(dict.fromkeys(each.file for each in comparisons))
+    first = [each for each in comparisons if each.file == comparisons[0].file and each.after_task == comparisons[0].after_task]
+    samples = sum(each.samples for each in first)
+    commits = sorted({each.after_task for each in comparisons})
+    networks = (f"the network committed after task {commits[0]}" if len(commits) == 1 else
+                f"the networks committed after tasks {' and '.join(map(str, commits))}")
+    worst = max(each.relative_difference for each in comparisons)
+    flipped = max(sum(each.flipped for each in comparisons if (each.file, each.after_task) == key)
+                  for key in {(each.file, each.after_task) for each in comparisons})
+    equal = "all predictions are equal" if not flipped else (
+        f"{flipped} prediction{'s' if flipped > 1 else ''} differ{'' if flipped > 1 else 's'}, of samples whose two largest "
+        "logits are as near as rounding")
+    return (f"{files} held against {networks} on {samples:,} validation and test samples: {equal}, logits differ by "
+            f"{worst:.1e} of the largest at most (allowed are {LOGIT_TOLERANCE:.0e})")
+
+
+def _equal_bits(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape:
+        return False
+    return torch.equal(*(each.contiguous().view(torch.int32) if each.is_floating_point() else each for each in (one, other)))
+
+
+def _undecided(logits: Tensor, tolerance: float) -> int:
+    if logits.shape[1] < 2:
+        return 0
+    best, second = logits.topk(2, dim=1).values.unbind(dim=1)
+    return int((best - second <= 2 * tolerance).sum())

@@ -1,0 +1,174 @@
+"""Recording a group and driving its runs, or those of them that are not over."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from db.engine import open_database
+from db.reads.reads import Reads
+from db.rows import RunRow
+from db.states import RunState
+from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.configuration.seeds import run_ending
+from orchestrator.driver.launch import free_name, new_run
+from orchestrator.groups.runner import SideBySide
+from orchestrator.groups.telling import Telling
+from orchestrator.render.format import plural, ranges
+from orchestrator.runs.location import Place
+from orchestrator.runs.operations import ENDED
+from orchestrator.runs.store_registry import register
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEnding:
+    """How the drivers of a group ended: the exit code of each by its run's name. Runs that were over before have none."""
+
+    group: str
+    exit_codes: Mapping[str, int]
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of them: the highest, which is that of Ctrl-C where it stopped a run."""
+        return max(self.exit_codes.values(), default=0)
+
+
+def launch_group(place: Place, config: Config, name: str | None, telling: Telling, options: Sequence[str] = ()) -> GroupEnding:
+    """Record a run for each seed of a config, all before the first is driven, and drive them side by side.
+
+    Args:
+        place: the database and the artifact store.
+        config: with ``seeds``.
+        name: of the group, which must be free, as must be those of its runs; None takes the config's, with a number behind it
+            if that is taken.
+        telling: who hears of the steps.
+        options: of ``clnp resume``, for every driver.
+
+    Raises:
+        ConfigError, RunFailedError, DatabaseError, StateError: nothing was recorded.
+    """
+    seeds = config.seeds or ()
+    engine = open_database(place.url, create=True)
+    try:
+        with _cluster(config, place, telling) as (address, where):
+            group = name if name is not None else free_name(Reads(engine), config.name, list(map(run_ending, seeds)))
+            configs = config.of_each_seed(group)
+            register(place.storage, engine)
+            Store(engine).create_group(group, [new_run(each.name, each) for each in configs])
+            telling.notice(f"group {group}: {plural(len(seeds), 'run')}, {_seeds(seeds)}, side by side on {where}")
+            runs = SideBySide(place, address, telling, options)
+            return GroupEnding(group, runs.drive([each.name for each in configs]))
+    finally:
+        engine.dispose()
+
+
+def record_group(place: Place, config: Config) -> None:
+    """Record a group of the config's name with a run for each seed; :func:`resume_group` drives them.
+
+    Args:
+        place: the database, which is made if it is not there, and the artifact store.
+        config: with ``seeds``.
+
+    Raises:
+        ConfigError, DatabaseError, StateError: nothing was recorded.
+    """
+    with _writing(place) as store:
+        store.create_group(config.name, [new_run(each.name, each) for each in config.of_each_seed(config.name)])
+
+
+def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
+    """Record more runs of a group; :func:`resume_group` drives them.
+
+    Args:
+        place: the database and the artifact store.
+        group: its name.
+        configs: one for each new run, named and with its seed.
+
+    Raises:
+        NotFoundError, StateError: as :meth:`db.store.store.Store.extend_group`; nothing was recorded.
+    """
+    with _writing(place) as store:
+        store.extend_group(group, [new_run(each.name, each) for each in configs])
+
+
+def resume_group(place: Place, group: str, telling: Telling, options: Sequence[str] = (),
+                 without: Collection[str] = ()) -> GroupEnding:
+    """Go on with every run of a group that is not over, side by side.
+
+    Args:
+        place: the database and the artifact store.
+        group: its name.
+        telling: who hears of the steps.
+        options: of ``clnp resume``, for every driver.
+        without: names of runs that are left as they are.
+
+    Raises:
+        NotFoundError: no such group.
+        ConfigError, RunFailedError, DatabaseError: nothing was driven.
+    """
+    with place.reads() as reads:
+        rows = [row for row in reads.group(group) if row.name not in without]
+    left = [row for row in rows if row.state not in ENDED]
+    _tell_what_is_over(group, rows, telling)
+    if not left:
+        return GroupEnding(group, {})
+    with _cluster(Config.from_resolved(left[0].config), place, telling) as (address, where):
+        telling.notice(f"group {group}: going on with {len(left)} of {plural(len(rows), 'run')}, "
+                       f"{_seeds([row.seed for row in left])}, side by side on {where}")
+        return GroupEnding(group, SideBySide(place, address, telling, options).drive([row.name for row in left]))
+
+
+def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: int,
+               options: Sequence[str] = ()) -> dict[str, int]:
+    """Drive recorded runs of several groups on one cluster.
+
+    Args:
+        place: the database and the artifact store.
+        rows: the runs, in the order in which they begin; at least one.
+        telling: who hears of the steps.
+        at_once: so many at the same time at most.
+        options: of ``clnp resume``, for every driver.
+
+    Returns:
+        The exit code of every run's driver.
+
+    Raises:
+        ConfigError, RunFailedError, DatabaseError: nothing was driven.
+    """
+    with _cluster(Config.from_resolved(rows[0].config), place, telling) as (address, where):
+        telling.notice(f"{plural(len(rows), 'run')}, {at_once} at once, on {where}")
+        return SideBySide(place, address, telling, options).drive([row.name for row in rows], at_once)
+
+
+@contextmanager
+def _writing(place: Place) -> Iterator[Store]:
+    """The database, made if it is not there, and known to the artifact store."""
+    engine = open_database(place.url, create=True)
+    try:
+        register(place.storage, engine)
+        yield Store(engine)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _cluster(config: Config, place: Place, telling: Telling) -> Iterator[tuple[str, str]]:
+    """The cluster that all drivers share, for as long as they are at work: its address, and what to call it."""
+    from orchestrator.driver.cluster import connect
+
+    with connect(config, place.storage, telling.step) as cluster:
+        yield os.environ.get("RAY_ADDRESS") or cluster.head, cluster.address
+
+
+def _tell_what_is_over(group: str, rows: Sequence[RunRow], telling: Telling) -> None:
+    if rows and all(row.state is RunState.COMPLETED for row in rows):
+        telling.notice(f"group {group} is complete: there is nothing left to do")
+        return
+    for row in rows:
+        if row.state in ENDED and row.state is not RunState.COMPLETED:
+            telling.notice(f"run {row.name} is {row.state.value} and cannot go on; `clnp show {row.name}` says why")
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {ranges(seeds)}"

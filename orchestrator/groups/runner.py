@@ -1,0 +1,167 @@
+"""Runs driven side by side: a driver process for each, all on one cluster, until every one of them has ended."""
+
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from clnp_core.errors import DatabaseError, RunFailedError
+from orchestrator.groups.telling import Telling
+from orchestrator.jobs.python_process import python_module
+from orchestrator.jobs.start import driver_environment
+from orchestrator.render.format import plural
+from orchestrator.runs.location import Place
+
+PROGRAM = python_module("orchestrator.cli")
+STOPPED = 130
+"""The exit code of a driver that was stopped by a signal."""
+
+READER_SECONDS = 5.0
+"""How long what a driver wrote is still read once the driver itself has ended."""
+
+
+class Driver:
+    """The process that drives one run. It leads a session of its own, so that Ctrl-C reaches it through us alone."""
+
+    def __init__(self, run: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.run = run
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="backslashreplace",
+                                        start_new_session=True)
+
+    def stop(self) -> None:
+        """Ask it to stop cleanly; the second time it interrupts what it does."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def lines(self) -> Iterator[str]:
+        """What it writes on standard error, until it ends."""
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            for line in stream:
+                yield line.rstrip("\n")
+
+
+class SideBySide:
+    """The drivers of a group.
+
+    Args:
+        place: the database and the artifact store of the runs.
+        address: of the cluster that they share, as in ``RAY_ADDRESS``.
+        telling: who hears what they write.
+        options: of ``clnp resume``, for every driver.
+        program: what to start in place of ``clnp``, for tests.
+    """
+
+    def __init__(self, place: Place, address: str, telling: Telling, options: Sequence[str] = (),
+                 program: Sequence[str] = PROGRAM) -> None:
+        self._place, self._telling = place, telling
+        self._command = (*program, "resume", "--progress", telling.how, *options)
+        self._environment = {**driver_environment(place), "PYTHONIOENCODING": "utf-8", "RAY_ADDRESS": address}
+        self._drivers: list[Driver] = []
+        self._codes: dict[str, int] = {}
+        self._ending = threading.Lock()
+        self._stopping = threading.Event()
+        self._telling_fails = False
+
+    def drive(self, runs: Sequence[str], at_once: int | None = None) -> dict[str, int]:
+        """Drive recorded runs until all have ended. One that fails ends no other; Ctrl-C, SIGTERM and SIGHUP stop all.
+
+        Args:
+            runs: their names, in the order in which they begin.
+            at_once: so many at the same time at most; None for all.
+
+        Returns:
+            The exit code of every run's driver.
+        """
+        threads: list[threading.Thread] = []
+        room = threading.Semaphore(at_once or max(1, len(runs)))
+        with self._signals():
+            try:
+                for run in runs:
+                    room.acquire()
+                    if self._stopping.is_set():
+                        self._codes[run] = STOPPED
+                        room.release()
+                        continue
+                    driver = Driver(run, (*self._command, run), self._environment)
+                    self._drivers.append(driver)
+                    if self._stopping.is_set():  # a signal that came while it was started
+                        driver.stop()
+                    threads.append(threading.Thread(target=self._follow, args=(driver, len(runs), room), name=f"clnp-{run}"))
+                    threads[-1].start()
+            except BaseException:
+                self.stop()
+                raise
+            finally:
+                for thread in threads:
+                    thread.join()
+        return {run: self._codes[run] for run in runs}
+
+    def stop(self) -> None:
+        """Ask all drivers to stop cleanly. A signal's handler may call it."""
+        self._stopping.set()
+        for driver in self._drivers:
+            driver.stop()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Only the main thread of a process may listen to signals."""
+        def asked(number: int, frame: FrameType | None) -> None:
+            self.stop()
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        listens = threading.current_thread() is threading.main_thread()
+        before = {number: signal.signal(number, asked) for number in numbers} if listens else {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _follow(self, driver: Driver, runs: int, room: threading.Semaphore) -> None:
+        """On a thread of its own: pass on what a driver writes, take down how it ends, and make room for the next."""
+        try:
+            self._until_it_ends(driver, runs)
+        finally:
+            room.release()
+
+    def _until_it_ends(self, driver: Driver, runs: int) -> None:
+        reader = threading.Thread(target=self._read, args=(driver,), daemon=True)  # what it started may hold the pipe open
+        reader.start()
+        code = driver.process.wait()
+        reader.join(READER_SECONDS)
+        if self._stopping.is_set() and (code < 0 or code == signal.SIGTERM):
+            code = STOPPED  # before it listened to signals, or while Ray did
+        elif code < 0:
+            self._tell(driver.run, f"error: its driver was ended from outside: {signal.strsignal(-code)}")
+            self._tell(driver.run, f"hint: what is recorded is safe; `clnp resume {driver.run}` goes on")
+            code = RunFailedError.exit_code
+        with self._ending:
+            self._codes[driver.run] = code
+            left = runs - len(self._codes)
+            self._tell(None, f"run {driver.run} {self._state(driver.run)}" + (f"; {plural(left, 'run')} left" if left else ""))
+
+    def _state(self, run: str) -> str:
+        with suppress(DatabaseError), self._place.reads() as reads:
+            return f"is {reads.run_state(run).value}"
+        return "has ended"
+
+    def _read(self, driver: Driver) -> None:
+        for line in driver.lines():
+            self._tell(driver.run, line)
+
+    def _tell(self, run: str | None, text: str) -> None:
+        """Where nobody listens any more, as behind a pipe that was closed, all drivers are asked to stop."""
+        if self._telling_fails:
+            return
+        try:
+            if run is None:
+                self._telling.notice(text)
+            else:
+                self._telling.line(run, text)
+        except (OSError, ValueError):
+            self._telling_fails = True
+            self.stop()

@@ -1,0 +1,78 @@
+"""A configuration read in a process of its own.
+
+A long-lived program (the service) must not import the modules of a user's own network: it would keep what they were when it
+first met them. A process of its own imports them anew, and whatever they do ends with it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clnp_core.errors import ClnpError, ConfigError
+from orchestrator.config.config import Config
+from orchestrator.config.yaml_loader import assignment_path, override, parse
+from orchestrator.jobs.python_process import importing_ours, python_module
+from orchestrator.runs.location import SECRETS
+
+LONGEST_SECONDS = 120.0
+
+
+def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The configuration that is meant, every default filled in and the user's own network written out.
+
+    Args:
+        config: sections of keys, or the text of a YAML file.
+        name: of the run, instead of the config's.
+        overrides: ``a.b=value`` assignments, the value in YAML.
+
+    Raises:
+        ConfigError: with a line for every problem there is.
+    """
+    asked = json.dumps({"config": config, "name": name, "overrides": list(overrides)})
+    environment = importing_ours({key: value for key, value in os.environ.items() if key not in SECRETS})
+    try:
+        child = subprocess.run(python_module("orchestrator.jobs.config_subprocess"), input=asked, env=environment, text=True,
+                               encoding="utf-8", errors="backslashreplace", capture_output=True, timeout=LONGEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"reading the config takes longer than {LONGEST_SECONDS:g} s",
+                          "a network of your own must be built faster than that") from None
+    try:
+        answer = json.loads(child.stdout)
+    except ValueError:
+        last = (child.stderr.strip().splitlines() or ["no word"])[-1]
+        raise ConfigError(f"reading the config ended with exit code {child.returncode}: {last}",
+                          "if it has a network of your own, its module ended the process") from None
+    if "error" in answer:
+        raise ConfigError(*answer["error"])
+    return Config.from_resolved(answer["resolved"])
+
+
+def resolved(config: Any, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
+    """What a run of this config records; see :func:`read_apart`."""
+    values = parse(config, "the config") if isinstance(config, str) else config
+    if not isinstance(values, Mapping):
+        raise ConfigError("the config is empty" if values is None else "the config holds no sections of keys",
+                          "start from a copy of experiments/permuted-digits.yaml")
+    changed = override(values, overrides)
+    if name is not None:
+        changed["name"] = name
+    return Config.parse(changed, overridden=[assignment_path(item) for item in overrides]).resolved()
+
+
+def main() -> None:
+    """The process: what is asked comes in, one JSON document goes out. What a user's module prints goes to standard error."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        asked = json.load(sys.stdin)
+        try:
+            answer: dict[str, Any] = {"resolved": resolved(asked["config"], asked["name"], asked["overrides"])}
+        except ClnpError as error:
+            answer = {"error": [error.message, error.hint]}
+        json.dump(answer, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Figures by name, and how one of them displays itself: in a notebook as a drawing with tooltips that needs no internet."""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clnp_core.errors import ConfigError
+from db.reads.reads import Reads
+from orchestrator.render.output import write_whole
+from orchestrator.runs.location import Place
+
+if TYPE_CHECKING:
+    from orchestrator.figures.chart import Chart
+
+_PAGE = """<!doctype html>
+<meta charset="utf-8">
+<style>body { margin: 0; } #figure { width: 100%; }</style>
+<div id="figure"></div>
+<script type="module">
+const draw = async () => {
+  let theme = LIGHT_THEME;
+  try {  // a figure has no colours of its own behind it: it takes the theme that the notebook's text is readable in
+    const [red, green, blue] = getComputedStyle(frameElement.parentElement).color.match(/[0-9.]+/g).map(Number);
+    theme = {...(red + green + blue > 382 ? DARK_THEME : LIGHT_THEME), background: null};
+  } catch { }
+  const actions = {export: true, source: false, compiled: false, editor: false};
+  await vegaEmbed("#figure", SPECIFICATION, {config: theme, renderer: "svg", actions});
+  const height = Math.max(document.getElementById("figure").scrollHeight, 150);  // with room for the menu of its corner
+  try { frameElement.style.height = `${height + 8}px`; } catch { }
+};
+const packed = Uint8Array.from(atob("PACKED_SCRIPT"), letter => letter.charCodeAt(0));
+const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+const script = document.createElement("script");
+script.type = "module";
+window.drawFigure = draw;
+script.textContent = await new Response(unpacked).text() + "\\nwindow.drawFigure();";
+document.head.append(script);
+</script>
+"""
+"""A page that loads nothing. Its script is packed, because a notebook keeps one for every figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure, drawn from what was recorded at that moment. A notebook displays it.
+
+    Attributes:
+        name: of the figure.
+        chart: the Altair chart, to be changed or combined with others; shown by itself it asks the internet for its script.
+    """
+
+    name: str
+    chart: "Chart"
+
+    def specification(self) -> dict[str, Any]:
+        """The Vega-Lite specification, its data in it."""
+        from orchestrator.figures.chart import specification
+
+        return specification(self.chart)
+
+    def html(self) -> str:
+        """A whole page that shows the figure and loads nothing."""
+        from orchestrator.figures.looks import DARK, LIGHT
+
+        parts = {"LIGHT_THEME": _json(LIGHT), "DARK_THEME": _json(DARK), "SPECIFICATION": _json(self.specification()),
+                 "PACKED_SCRIPT": _packed_script()}
+        return re.sub("|".join(parts), lambda found: parts[found[0]], _PAGE)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the figure into a file; its ending says how: .svg, .png, .pdf, .html or .json (Vega-Lite).
+
+        Raises:
+            ConfigError: another ending, or the file cannot be written.
+        """
+        from orchestrator.figures import chart
+
+        path = Path(path)
+        contents: dict[str, Callable[[], bytes]] = {
+            ".svg": lambda: chart.svg(self.chart).encode(), ".png": lambda: chart.png(self.chart),
+            ".pdf": lambda: chart.pdf(self.chart), ".html": lambda: self.html().encode(),
+            ".json": lambda: json.dumps(self.specification(), indent=1).encode()}
+        if path.suffix.lower() not in contents:
+            raise ConfigError(f"a figure cannot be saved as {path.name}", f"end the name in {', '.join(contents)}")
+        try:
+            write_whole(path, contents[path.suffix.lower()]())
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror or error}",
+                              "name another file; its folder must exist") from error
+        return path
+
+    def __repr__(self) -> str:
+        return f"Figure {self.name!r}: a notebook displays it, .save(\"{self.name}.svg\") writes a file"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """A frame of its own, so that no other script of the notebook gets in its way; a picture where there are no frames."""
+        from orchestrator.figures.chart import png
+
+        frame = (f'<iframe srcdoc="{escape(self.html())}" style="width: 100%; height: 420px; border: 0" '
+                 f'title="{escape(self.name)}"></iframe>')
+        return {"text/html": frame, "image/png": base64.b64encode(png(self.chart)).decode("ascii"), "text/plain": repr(self)}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Figures:
+    """The figures of something, by name. Each is drawn when it is asked for.
+
+    Attributes:
+        of: what they are of, in words.
+        names: of all of them, also of those for which nothing is recorded yet.
+    """
+
+    of: str
+    names: Sequence[str]
+    place: Place
+    draw: "Callable[[Reads, str], Chart]"
+
+    def __getitem__(self, name: str) -> Figure:
+        """Raises :class:`~clnp_core.errors.NotFoundError` for an unknown name, or where nothing is recorded yet to show."""
+        with self.place.reads() as reads:
+            return Figure(name, self.draw(reads, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Figures of {self.of[:1].lower() + self.of[1:]}: {', '.join(self.names)}"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.names)
+
+
+def _json(value: object) -> str:
+    """A value as it may stand in a script of a page."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+@cache
+def _packed_script() -> str:
+    """Vega, Vega-Lite and vega-embed for a page, compressed to a third."""
+    from orchestrator.figures.chart import javascript
+
+    return base64.b64encode(gzip.compress(javascript().encode(), mtime=0)).decode("ascii")

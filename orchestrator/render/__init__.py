@@ -1,0 +1,1 @@
+"""Rows and runs as text: formatted values, tables, matrices, JSON, CSV and Parquet."""

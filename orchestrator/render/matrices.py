@@ -1,0 +1,144 @@
+"""What a run achieved, as text, from rows that were recorded: pure functions, nothing is computed anew.
+
+Accuracies are told in percent with two decimals. All numbers come from the database, the claim about forgetting from
+the proof that every commit carries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.rows import AccuracyRow, CapacityRow, CommitRow
+from orchestrator.render.table import GAP, Column, number, render
+
+TASK_INCREMENTAL = ("Every sample was tested with the head or mask of its own task: the network is told which task a sample "
+                    "belongs to.")
+"""What kind of accuracy this is; a report that does not say so would claim too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgettingClaim:
+    """What the recorded proofs say, and about what they are silent.
+
+    Attributes:
+        verified: every commit's proof covers every earlier task.
+        commits: how many commits there are.
+        samples_compared: test samples whose logits were compared, over all commits and earlier tasks.
+        unverified: a line for every commit whose proof is missing or incomplete.
+        sentence: all of this in words.
+    """
+
+    verified: bool
+    commits: int
+    samples_compared: int
+    unverified: tuple[str, ...]
+    sentence: str
+
+
+def percent(fraction: float) -> str:
+    """``0.98421`` → ``98.42``."""
+    return f"{100 * fraction:.2f}"
+
+
+def accuracy_matrix(cells: Sequence[AccuracyRow], width: int | None = None) -> str:
+    """Test accuracy in percent: a row per commit (after which task), a column per task, and the mean of each row.
+
+    Args:
+        cells: of one run, in any order.
+        width: characters of a line; tasks that do not fit stand in a further block below.
+    """
+    shown = {(cell.after_task, cell.on_task): percent(cell.test_accuracy) for cell in cells}
+    rows = sorted({cell.after_task for cell in cells})
+    tasks = sorted({cell.on_task for cell in cells})
+    means = {row: percent(_mean([cell.test_accuracy for cell in cells if cell.after_task == row])) for row in rows}
+    widest = max(map(len, (*shown.values(), *map(str, tasks))), default=0)
+    gap = GAP if width is None or _line_length(len(tasks), widest, GAP) <= width else " "
+    fit = len(tasks)
+    while width is not None and fit > 1 and _line_length(fit, widest, gap) > width:
+        fit -= 1
+    blocks = []
+    for start in range(0, len(tasks), max(1, fit)):
+        block = tasks[start:start + fit]
+        mean = [number("mean")] if start == 0 else []
+        blocks.append(render([number("after"), *(number(str(task)) for task in block), *mean],
+                             [[str(row), *(shown.get((row, task), "") for task in block), *([means[row]] if mean else [])]
+                              for row in rows if start == 0 or any((row, task) in shown for task in block)], gap=gap))
+    return "\n\n".join(blocks)
+
+
+def _line_length(tasks: int, widest: int, gap: str) -> int:
+    """Characters of a row with so many tasks and their mean."""
+    return len("after") + tasks * (len(gap) + widest) + len(gap) + len("100.00")
+
+
+def capacity_table(rows: Sequence[CapacityRow], width: int | None = None) -> str:
+    """Neurons of every hidden layer after every commit: how many are used, of these new and reused, and free."""
+    columns: list[Column] = [number(title) for title in (
+        "task", "layer", "neurons", "used", "used %", "new", "reused", "free")]
+    return render(columns, [
+        [f"{row.task}", f"{row.layer}", f"{row.total_neurons:,}", f"{row.used_neurons:,}", percent(row.used_fraction),
+         f"{row.new_neurons:,}", f"{row.reused_neurons:,}", f"{row.free_neurons:,}"] for row in rows], width)
+
+
+def forgetting_claim(commits: Sequence[CommitRow]) -> ForgettingClaim:
+    """What may be said about forgetting, from nothing but the proofs that the commits carry.
+
+    Args:
+        commits: all of one run, by task.
+    """
+    gaps = [gap for commit in commits if (gap := _gap(commit, [c.task for c in commits if c.task < commit.task]))]
+    proven = [commit for commit in commits if commit.verification]
+    samples = sum(int(commit.verification.get("samples_compared", 0)) for commit in proven)
+    methods = {str(commit.verification["method"]) for commit in commits if "method" in (commit.verification or {})}
+    if methods:
+        return ForgettingClaim(False, len(commits), 0, (), _unprotected(*methods))
+    if not commits:
+        sentence = "No task is committed yet."
+    elif gaps:
+        sentence = f"Zero forgetting is NOT verified for this run: {'; '.join(gaps)}."
+    elif len(commits) == 1:
+        sentence = "One task is committed: there is no earlier one that it could forget."
+    else:
+        sentence = _sentence(commits, samples)
+    return ForgettingClaim(bool(commits) and not gaps, len(commits), samples, tuple(gaps), sentence)
+
+
+def _gap(commit: CommitRow, earlier: Sequence[int]) -> str | None:
+    """Which earlier tasks a commit's proof leaves out; None when it covers them all."""
+    proof = commit.verification
+    if not proof or proof.get("task") != commit.task:
+        return f"the commit of task {commit.task} carries no proof"
+    compared = set(proof.get("tasks_compared") or ())
+    missing = [task for task in earlier if task not in compared]
+    if missing:
+        return f"the proof of task {commit.task} leaves out task {', '.join(map(str, missing))}"
+    if earlier and not proof.get("samples_compared"):
+        return f"the proof of task {commit.task} compared no test samples"
+    return None
+
+
+def _unprotected(method: str) -> str:
+    """Of a method without proofs."""
+    if method == "scratch":
+        return "Every task has a network of its own: method scratch cannot forget, and shares nothing."
+    if method == "joint":
+        return "All tasks were learnt at once, with all data at hand: method joint is a reference, and no continual learning."
+    return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: what a task has lost is the "
+            "fall in its column of the accuracy matrix.")
+
+
+def _sentence(commits: Sequence[CommitRow], samples: int) -> str:
+    widened = [commit.task for commit in commits if commit.verification.get("widened")]
+    same = [commit.task for commit in commits if commit.task not in widened]
+    counted = f"({samples:,} test samples compared)"
+    if not widened:
+        each = f"each of the {len(commits)} commits" if len(commits) > 2 else "both commits"
+        return (f"Zero forgetting verified: after {each} the published networks gave bit-identical logits for "
+                f"every earlier task {counted}.")
+    wider = ", ".join(map(str, widened))
+    other = "; all other comparisons gave bit-identical logits" if len(same) > 1 else ""
+    return (f"Zero forgetting verified {counted}: the networks of task {wider} are wider than earlier ones, whose "
+            f"extracted sub-networks are bit-identical in them, with logits within 1e-5 of the largest{other}.")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,154 @@
+"""A run as a whole, read from the database: how far it is, what it achieved, and how to go on."""
+
+from typing import TYPE_CHECKING, Any
+
+from clnp_core.architecture import Architecture
+from db.states import RunState, StageState
+from orchestrator.cli.options import recorded_config
+from orchestrator.render.chance_text import chance_sentences, tasks_at_chance
+from orchestrator.render.format import (
+    NOTHING,
+    architecture_text,
+    device_text,
+    divides_the_network,
+    percent_or_nothing,
+    plural,
+    points_text,
+    time_text,
+    training_text,
+)
+from orchestrator.render.matrices import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
+from orchestrator.render.output import paragraph, terminal_width
+from orchestrator.render.table import Column, number, one_line, prose, render
+from workers.environment import GIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from db.reads.reads import Reads
+    from db.rows import RunRow, StageRow
+
+
+def run_document(reads: "Reads", run: "RunRow") -> dict[str, Any]:
+    """Everything about a run but its trials, for ``--json``."""
+    commits = reads.commits(run.name)
+    return {"run": run, "stages": reads.stages(run.name), "selections": reads.selections(run.name), "commits": commits,
+            "accuracy_matrix": reads.accuracy_matrix(run.name), "capacity": reads.capacity(run.name),
+            "zero_forgetting": forgetting_claim(commits),
+            "at_chance": tasks_at_chance(reads.accuracy_matrix(run.name), reads.stages(run.name))}
+
+
+def results_text(reads: "Reads", run: "RunRow") -> str:
+    """What a launch ends with: the accuracy matrix, capacity, what is proven about forgetting, and how to go on."""
+    return "\n\n".join([standing(run), *_achieved(reads, run), *ways_on(run, reads.stages(run.name))])
+
+
+def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
+    cells, width = reads.accuracy_matrix(run.name), terminal_width()
+    parts = []
+    if cells:
+        parts += ["Test accuracy in %, after each task (rows) on each task (columns):\n\n" + accuracy_matrix(cells, width),
+                  "Neurons after each task:\n\n" + capacity_table(reads.capacity(run.name), width)]
+    claim = forgetting_claim(reads.commits(run.name)).sentence
+    said = chance_sentences(cells, reads.stages(run.name))
+    return [*parts, paragraph("\n".join([*said, claim, TASK_INCREMENTAL] if cells else [claim]))]
+
+
+def overview_text(reads: "Reads", run: "RunRow") -> str:
+    """The whole of `clnp show RUN`: what it is, its tasks, its results."""
+    stages = reads.stages(run.name)
+    known = next((stage.architecture for stage in reversed(stages) if stage.architecture), None)
+    hidden = recorded_config(run)["network"].get("hidden", [])
+    network = (architecture_text(Architecture.from_json(known)) if known else
+               f"hidden layers of {' and '.join(map(str, hidden))} neurons")
+    commit = run.package_versions.get(GIT)
+    facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}" + (f", commit {commit}" if commit else "")),
+             *origin_facts(run),
+             ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
+             *([("pruning", f"margin {points_text(run.margin_points)}")] if divides_the_network(run.method) else []),
+             ("device", device_text(run.environment))]
+    return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run, stages), *_achieved(reads, run),
+                        *ways_on(run, stages)])
+
+
+def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
+    """The run that this one goes on from, if it is a fork."""
+    if run.forked_after_task is None:
+        return []
+    source = f"run {run.forked_from}" if run.forked_from else "a run that has been removed"
+    return [("forked", f"from task {run.forked_after_task} of {source}" if run.forked_after_task else
+             f"from {source}, to start over")]
+
+
+def _training(run: "RunRow") -> str:
+    """How its trials trained; a run of an older version may have been recorded with keys that this one does not know."""
+    try:
+        return training_text(run.config["training"])
+    except (KeyError, TypeError):
+        return "recorded by another version of clnp; `--json` shows the config as it is"
+
+
+def standing(run: "RunRow") -> str:
+    """One line: the run's state, and how many tasks it has committed."""
+    return f"Run {run.name} is {run.state.value}: {run.tasks_committed} of {plural(run.tasks, 'task')} committed."
+
+
+def task_table(reads: "Reads", run: "RunRow", stages: "Sequence[StageRow]") -> str:
+    """One line per task: where it stands, its trials, what was chosen, what came of it."""
+    selections = {selection.task: selection for selection in reads.selections(run.name)}
+    tested = {cell.on_task: cell for cell in reads.accuracy_matrix(run.name) if cell.after_task == cell.on_task}
+    used: dict[int, list[str]] = {}
+    for row in reads.capacity(run.name):
+        used.setdefault(row.task, []).append(f"{100 * row.used_fraction:.0f}")
+    rows = []
+    for stage in stages:
+        selection, cell = selections.get(stage.task), tested.get(stage.task)
+        rows.append([
+            str(stage.task), stage.state.value, _trials(stage, run.driver_lives),
+            percent_or_nothing(selection.best_val_correct, selection.val_total) if selection else NOTHING,
+            str(selection.chosen) if selection else NOTHING,
+            percent_or_nothing(selection.pruned_val_correct, selection.val_total) if selection else NOTHING,
+            percent(cell.test_accuracy) if cell else NOTHING, " / ".join(used.get(stage.task, [NOTHING]))])
+    columns = [number("task"), Column("state"), prose("trials"), number("best val %"), number("chosen"), number("pruned val %"),
+               number("test %"), number("used %")]
+    return render(columns, rows, terminal_width())
+
+
+def facts_text(facts: list[tuple[str, str]]) -> str:
+    """Name and value, aligned, one a line."""
+    longest = max(len(name) for name, _ in facts)
+    return "\n".join(f"{name.ljust(longest)}  {one_line(value)}" for name, value in facts)
+
+
+def _trials(stage: "StageRow", driven: bool) -> str:
+    """``6``, ``4 of 6, 2 running``, ``6, 1 failed``. What a driver that is gone left running is not."""
+    ended = stage.trials_finished + stage.trials_failed
+    if not stage.trials_total:
+        return NOTHING
+    done = str(ended) if ended == stage.trials_total else f"{ended} of {stage.trials_total}"
+    running = f", {stage.trials_running} running" if driven and stage.trials_running else ""
+    return done + running + (f", {stage.trials_failed} failed" if stage.trials_failed else "")
+
+
+def ways_on(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
+    """Why a run is not complete, and the command that goes on with it."""
+    stage = next((stage for stage in stages if stage.state is not StageState.COMMITTED), None)
+    if stage is None:
+        return []
+    if run.state is RunState.DEPLETED:
+        return [f"It ends here: {one_line(stage.reason or '')}.\n"
+                f"`clnp fork {run.name} --task K --set A.B=C` goes on from one of its commits under other settings."]
+    if run.state is RunState.FAILED:
+        first, _, hint = (stage.reason or "").partition("\n")
+        return ["\n".join([f"Task {stage.task} failed: {one_line(first)}", *([one_line(hint)] if hint else []),
+                           f"`clnp resume {run.name}` goes on with it."])]
+    if run.waits_for_a_driver:
+        ended = stage.trials_finished + stage.trials_failed
+        where = (f"Task {stage.task} is {stage.state.value}"
+                 + (f", {ended} of {plural(stage.trials_total, 'trial')} recorded" if stage.trials_total else ""))
+        gone = (f"Its driver, process {run.owner.pid} on {run.owner.host}, is gone. "
+                if run.lost_its_driver and run.owner is not None else "")
+        return [f"{gone}{where}. `clnp resume {run.name}` goes on with it."]
+    return []
+
+

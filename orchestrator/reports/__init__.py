@@ -1,0 +1,1 @@
+"""Reports of runs, comparisons of runs and groups, and the tables of papers."""

@@ -1,0 +1,138 @@
+"""Several methods side by side: each a run, or a group of runs that differ in their seed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clnp_core.analysis.metrics import Counts
+from clnp_core.analysis.significance import PermutationTest, claim, paired_permutation_test, together, unpaired_permutation_test
+from clnp_core.analysis.statistics import Summary, require_level, summarise
+from clnp_core.errors import ConfigError
+from db.reads.reads import Reads
+from db.rows import RunRow
+from orchestrator.reports.measure import SCRATCH, Measured, counts_when_learnt, measure
+from orchestrator.reports.same_tasks import require_same_tasks
+
+QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
+    "average_accuracy_percent": lambda run: None if run.metrics is None else 100 * run.metrics.average_accuracy,
+    "val_accuracy_percent": lambda run: _percent(run.val_accuracy),
+    "learning_accuracy_percent": lambda run: _percent(run.metrics.learning_accuracy) if run.metrics else None,
+    "backward_transfer_points": lambda run: run.metrics.backward_transfer_points if run.metrics else None,
+    "forgetting_points": lambda run: run.metrics.forgetting_points if run.metrics else None,
+    "forward_transfer_points": lambda run: run.metrics.forward_transfer_points if run.metrics else None,
+    "graceful_loss_points": lambda run: run.graceful_loss_points,
+    "used_percent": lambda run: None if run.used_percent is None else sum(run.used_percent) / len(run.used_percent),
+    "parameters": lambda run: run.parameters,
+    "cpu_seconds": lambda run: run.cost.cpu_seconds,
+    "gpu_seconds": lambda run: run.cost.gpu_seconds,
+}
+"""What is averaged over seeds, by name with its unit. ``used_percent`` is the mean over hidden layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One method of a comparison.
+
+    Attributes:
+        name: of the run or the group.
+        method: how its runs learn.
+        runs: all of them, by seed.
+        summaries: by the names of :data:`QUANTITIES` over the completed runs; seeds of the others are in ``missing``.
+    """
+
+    name: str
+    method: str
+    runs: tuple[Measured, ...]
+    summaries: dict[str, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Methods side by side, and what may be said of the first one against each of the others, in words.
+
+    Attributes:
+        sides: in the order in which they were named.
+        claims: a sentence for each of the others, and one for all of them.
+        after_task: everything is as it was after this task; None for whole sequences.
+    """
+
+    sides: tuple[Side, ...]
+    claims: tuple[str, ...]
+    after_task: int | None
+
+
+def compare(reads: Reads, names: Sequence[str], level: float = 0.05, after_task: int | None = None) -> Comparison:
+    """Hold runs or groups against each other.
+
+    Args:
+        reads: of the database.
+        names: of runs or groups, the one that is of interest first.
+        level: below which p must be for a difference to be claimed.
+        after_task: hold them against each other as they were after this task, those that are still under way or have ended
+            early among them; None for completed runs as they are.
+
+    Raises:
+        NotFoundError: a name is neither.
+        ConfigError: a run is named twice, they have other tasks or fewer than ``after_task``, or the level is not between 0
+            and 1.
+    """
+    require_level(level)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"{twice} is named twice", "name each run or group once")
+    runs = {name: _runs_of(reads, name) for name in names}
+    for name, of_name in runs.items():
+        group = next((other for other in names if other != name and set(of_name) & set(runs[other])), None)
+        if group is not None:
+            raise ConfigError(f"{name} and {group} have runs in common", "compare what differs")
+    references = _references(reads, [run for of_name in runs.values() for run in of_name])
+    sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed), after_task)
+                               for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
+    require_same_tasks(reads, [run for side in sides for run in side.runs])
+    tests = {other.name: _test(sides[0], other) for other in sides[1:]}
+    said = [claim(test, sides[0].name, name, level) if isinstance(test, PermutationTest) else test
+            for name, test in tests.items()]
+    of_all = together({name: test for name, test in tests.items() if isinstance(test, PermutationTest)}, level)
+    return Comparison(sides, tuple(dict.fromkeys(said if of_all is None else [*said, of_all])), after_task)
+
+
+def _runs_of(reads: Reads, name: str) -> list[str]:
+    grouped = [row.name for row in reads.runs(name)]
+    return grouped or [reads.run(name).name]
+
+
+def _by_seed(reads: Reads, runs: Sequence[str]) -> list[RunRow]:
+    return sorted((reads.run(run) for run in runs), key=lambda row: row.seed)
+
+
+def _references(reads: Reads, runs: Sequence[str]) -> dict[int, dict[int, Counts]]:
+    """By seed, the runs from scratch among those that are compared."""
+    rows = [reads.run(run) for run in runs]
+    return {row.seed: counts_when_learnt(reads, row.name) for row in rows if row.method == SCRATCH}
+
+
+def _side(name: str, runs: Sequence[Measured]) -> Side:
+    methods = dict.fromkeys(run.method for run in runs)
+    if len(methods) > 1:
+        raise ConfigError(f"group {name} holds runs of several methods: {', '.join(methods)}", "name its runs one by one")
+    seeds = [run.seed for run in runs]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"group {name} holds two runs with one seed", "name its runs one by one")
+    summaries = {quantity: summarise({run.seed: of(run) if run.counts else None for run in runs})
+                 for quantity, of in QUANTITIES.items()}
+    return Side(name, runs[0].method, tuple(runs), summaries)
+
+
+def _test(first: Side, second: Side) -> PermutationTest | str:
+    """The test of their average accuracies; why there is none, where there is none."""
+    values = [{run.seed: 100 * run.exact_accuracy if run.counts and run.exact_accuracy is not None else None
+               for run in side.runs} for side in (first, second)]
+    known = [{seed for seed, value in of_side.items() if value is not None} for of_side in values]
+    for side, seeds in zip((first, second), known, strict=True):
+        if not seeds:
+            return f"{side.name} has no run that counts, so nothing can be said of it."
+    paired = bool(known[0] & known[1])
+    return (paired_permutation_test if paired else unpaired_permutation_test)(*values)
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction

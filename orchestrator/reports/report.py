@@ -1,0 +1,115 @@
+"""Making a report: gather, draw, write."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from db.rows import AccuracyRow, CapacityRow, SelectionRow
+from orchestrator.render.serialize import Frame, csv_text, of_rows, of_trials
+from orchestrator.reports import latex
+from orchestrator.reports.report_charts import Figure, figures_of
+from orchestrator.reports.report_data import Gathered, gather
+from orchestrator.reports.report_dir import WrittenFile, check_folder, write_folder
+
+if TYPE_CHECKING:
+    from db.reads.reads import Reads
+
+PAGE = "report.html"
+
+
+class ReportFormat(StrEnum):
+    """What a report is made of."""
+
+    HTML = "html"
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+    CSV = "csv"
+    LATEX = "latex"
+
+
+IMAGES = (ReportFormat.PNG, ReportFormat.SVG, ReportFormat.PDF)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that was written."""
+
+    run: str
+    folder: Path
+    files: Sequence[WrittenFile]
+
+
+def write_report(reads: "Reads", run: str, folder: Path, formats: Collection[ReportFormat] = tuple(ReportFormat),
+                 tell: Callable[[int, int], None] = lambda _done, _all: None) -> Report:
+    """Write the report of a run; an unfinished run gets one of what there is.
+
+    Args:
+        reads: of the database.
+        run: the run's name.
+        folder: to write it to. Of an earlier report of the same run, files are replaced.
+        formats: what to write.
+        tell: hears how many figures are drawn, and how many there are.
+
+    Raises:
+        NotFoundError: no such run.
+        ConfigError: the folder cannot be written, or holds what no report made.
+    """
+    gathered = gather(reads, run)
+    figures = figures_of(gathered)
+    check_folder(folder, run, tuple(_paths(gathered, figures, formats)))  # before minutes are spent on drawing
+    for done, figure in enumerate(figures):
+        tell(done, len(figures))
+        for form in _images_of(figure, formats):
+            figure.image(form)
+    tell(len(figures), len(figures))
+    return Report(run, folder, write_folder(folder, run, dict(_files(gathered, figures, formats))))
+
+
+def _images_of(figure: Figure, formats: Collection[ReportFormat]) -> list[str]:
+    page = [still_form(figure)] if ReportFormat.HTML in formats else []
+    return [*page, *(form.value for form in IMAGES if form in formats)]
+
+
+def still_form(figure: Figure) -> str:
+    """The image that stands in the page where nothing interactive can: on paper, and without scripts."""
+    return "png" if figure.crowded else "svg"
+
+
+def _paths(gathered: Gathered, figures: Sequence[Figure], formats: Collection[ReportFormat]) -> Iterator[str]:
+    if ReportFormat.HTML in formats:
+        yield PAGE
+    yield from (f"figures/{figure.name}.{form.value}" for figure in figures for form in IMAGES if form in formats)
+    if ReportFormat.CSV in formats:
+        yield from (f"tables/{name}.csv" for name in _frames(gathered))
+    if ReportFormat.LATEX in formats:
+        yield from (f"tables/{name}.tex" for name in LATEX)
+
+
+def _files(gathered: Gathered, figures: Sequence[Figure], formats: Collection[ReportFormat]) -> Iterator[tuple[str, bytes]]:
+    if ReportFormat.HTML in formats:
+        from orchestrator.reports.html import page
+
+        yield PAGE, page(gathered, [(figure, still_form(figure)) for figure in figures]).encode()
+    for figure in figures:
+        for form in IMAGES:
+            if form in formats:
+                yield f"figures/{figure.name}.{form.value}", figure.image(form.value)
+    if ReportFormat.CSV in formats:
+        for name, frame in _frames(gathered).items():
+            yield f"tables/{name}.csv", csv_text(frame).encode()
+    if ReportFormat.LATEX in formats:
+        for name, make in LATEX.items():
+            yield f"tables/{name}.tex", make(gathered).encode()
+
+
+LATEX: dict[str, Callable[[Gathered], str]] = {
+    "accuracy": latex.accuracy_latex, "capacity": latex.capacity_latex, "selections": latex.selections_latex,
+    "trials": latex.trials_latex}
+
+
+def _frames(gathered: Gathered) -> dict[str, Frame]:
+    return {"accuracy": of_rows(AccuracyRow, gathered.cells), "capacity": of_rows(CapacityRow, gathered.capacity),
+            "selections": of_rows(SelectionRow, gathered.selections), "trials": of_trials(gathered.trials)}

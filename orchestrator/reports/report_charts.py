@@ -1,0 +1,96 @@
+"""The figures of a report, and their images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from clnp_core.selection import required_correct
+from db.rows import SelectionRow
+from orchestrator.figures.accuracy_chart import accuracy_figure
+from orchestrator.figures.capacity_chart import capacity_figure
+from orchestrator.figures.curve_charts import learning_figure, threshold_figure
+from orchestrator.figures.registry import ACCURACY, CAPACITY, CURVE, LEARNING, TRIALS
+from orchestrator.figures.trial_chart import MANY, trials_figure
+from orchestrator.render.format import divides_the_network
+from orchestrator.reports.report_data import Gathered, TaskPart
+
+if TYPE_CHECKING:
+    from orchestrator.figures.chart import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a report.
+
+    Attributes:
+        name: of its files, without an ending.
+        task: that it is about; None is the run.
+        kind: its name in :mod:`orchestrator.figures.registry`.
+        caption: what it shows.
+        chart: itself.
+        crowded: it has so many marks that an image of points is smaller than one of lines.
+    """
+
+    name: str
+    task: int | None
+    kind: str
+    caption: str
+    chart: "Chart"
+    crowded: bool = False
+    _images: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    def image(self, form: str) -> bytes:
+        """The figure on white as ``png``, ``svg`` or ``pdf``; made once."""
+        from orchestrator.figures import chart
+
+        if form not in self._images:
+            self._images[form] = (chart.svg(self.chart).encode() if form == "svg" else
+                                  chart.png(self.chart) if form == "png" else chart.pdf(self.chart))
+        return self._images[form]
+
+
+def figures_of(gathered: Gathered) -> list[Figure]:
+    """Every figure for which something is recorded: those of the run, then task by task."""
+    return [*_of_run(gathered), *(figure for task in gathered.tasks for figure in _of_task(task))]
+
+
+def _of_run(gathered: Gathered) -> Iterator[Figure]:
+    if gathered.cells:
+        yield Figure(ACCURACY, None, ACCURACY, "Test accuracy of the network committed after each task (rows), on the test "
+                     "data of every task up to it (columns).", accuracy_figure(gathered.cells))
+    if gathered.capacity and divides_the_network(gathered.run.method):
+        yield Figure(CAPACITY, None, CAPACITY, "Neurons of every hidden layer after each task: used by earlier tasks and "
+                     "reused by this one, used by earlier ones only, new, and free.", capacity_figure(gathered.capacity))
+
+
+def _of_task(part: TaskPart) -> Iterator[Figure]:
+    task, chosen = part.stage.task, part.chosen
+    if part.points and part.prunes:
+        yield Figure(f"task-{task}-{TRIALS}", task, TRIALS, _trials_caption(part), trials_figure(part.points, part.selection),
+                     crowded=len(part.points) > MANY)
+    if chosen is None or part.selection is None:
+        return
+    if part.curve and part.prunes:
+        yield Figure(f"task-{task}-{CURVE}", task, CURVE, f"Validation accuracy and free neurons of trial {chosen.number}, the "
+                     "chosen one, against the threshold that every layer would be pruned at. Dashed: its θ*. Dotted: the least "
+                     "accuracy within the margin.",
+                     threshold_figure(part.curve, part.selection.thresholds, least_accuracy(part.selection)))
+    if part.epochs:
+        yield Figure(f"task-{task}-{LEARNING}", task, LEARNING, f"How trial {chosen.number} learnt. The circle is the epoch "
+                     "whose weights were kept; accuracies are those before pruning.",
+                     learning_figure(part.epochs, chosen.best_epoch))
+
+
+def _trials_caption(part: TaskPart) -> str:
+    approximate = any(not point.exact for point in part.points)
+    told = ("Every trial that has a result, pruned. " if part.selection is None else
+            "Every trial that has a result, pruned; the band is the margin. ")
+    return told + ("A trial that the selection did not prune stands at the sparsest point of its recorded curve that is within "
+                   "the margin of its own accuracy." if approximate else "")
+
+
+def least_accuracy(selection: SelectionRow) -> float:
+    """The least validation accuracy within the margin, a fraction."""
+    return required_correct(selection.best_val_correct, selection.val_total,
+                            Decimal(selection.margin_points)) / selection.val_total

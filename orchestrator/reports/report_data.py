@@ -1,0 +1,121 @@
+"""Everything that a report tells, read from the database once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from clnp_core.selection import Verdict
+from db.rows import (
+    AccuracyRow,
+    CapacityRow,
+    CommitRow,
+    EpochRow,
+    RunRow,
+    SelectionRow,
+    StageRow,
+    ThresholdRow,
+    TrialRow,
+)
+from db.sparsities import pruned_within_margin
+from orchestrator.figures.trial_chart import TrialPoint, trial_points
+from orchestrator.render.chance_text import chance_sentences
+from orchestrator.render.format import divides_the_network
+from orchestrator.render.matrices import ForgettingClaim, forgetting_claim
+
+if TYPE_CHECKING:
+    from db.reads.reads import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPart:
+    """What is recorded of one task.
+
+    Attributes:
+        stage: where it stands.
+        selection: None while there is none.
+        commit: None while there is none.
+        trials: the best first, see :func:`best_first`.
+        points: the trials that have a result, pruned.
+        curve: the threshold curve of the chosen trial; empty while none is chosen.
+        epochs: of the chosen trial.
+        prunes: whether the method does, so that there is a margin.
+    """
+
+    stage: StageRow
+    selection: SelectionRow | None
+    commit: CommitRow | None
+    trials: Sequence[TrialRow]
+    points: Sequence[TrialPoint]
+    curve: Sequence[ThresholdRow]
+    epochs: Sequence[EpochRow]
+    prunes: bool = True
+
+    @property
+    def chosen(self) -> TrialRow | None:
+        """The chosen trial."""
+        return next((trial for trial in self.trials if self.selection and trial.number == self.selection.chosen), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A whole run, as it was recorded at the moment ``read_at``."""
+
+    run: RunRow
+    tasks: Sequence[TaskPart]
+    cells: Sequence[AccuracyRow]
+    capacity: Sequence[CapacityRow]
+    claim: ForgettingClaim
+    at_chance: Sequence[str]
+    read_at: datetime
+
+    @property
+    def selections(self) -> list[SelectionRow]:
+        """Those that there are, by task."""
+        return [task.selection for task in self.tasks if task.selection]
+
+    @property
+    def commits(self) -> list[CommitRow]:
+        """Those that there are, by task."""
+        return [task.commit for task in self.tasks if task.commit]
+
+    @property
+    def trials(self) -> list[TrialRow]:
+        """All of them, by task and number."""
+        return sorted((trial for task in self.tasks for trial in task.trials), key=lambda trial: (trial.task, trial.number))
+
+
+def gather(reads: "Reads", name: str) -> Gathered:
+    """Read a run.
+
+    Raises:
+        NotFoundError: no such run.
+        DatabaseError: the database cannot be read.
+    """
+    run, read_at = reads.run(name), datetime.now(UTC)
+    commits = reads.commits(name)
+    selections = {selection.task: selection for selection in reads.selections(name)}
+    by_task = {commit.task: commit for commit in commits}
+    tasks = [_task(reads, run, stage, selections.get(stage.task), by_task.get(stage.task)) for stage in reads.stages(name)]
+    cells = reads.accuracy_matrix(name)
+    return Gathered(run, tasks, cells, reads.capacity(name), forgetting_claim(commits),
+                    chance_sentences(cells, [task.stage for task in tasks]), read_at)
+
+
+def _task(reads: "Reads", run: RunRow, stage: StageRow, selection: SelectionRow | None, commit: CommitRow | None) -> TaskPart:
+    if not stage.trials_total:
+        return TaskPart(stage, selection, commit, (), (), (), (), divides_the_network(run.method))
+    trials = reads.trials(run.name, stage.task)
+    margin = selection.margin_points if selection else run.margin_points
+    points = trial_points(trials, pruned_within_margin(reads, run.name, stage.task, margin))
+    curve = reads.threshold_curve(run.name, stage.task, selection.chosen) if selection else []
+    epochs = reads.trial_history(run.name, stage.task, selection.chosen) if selection else []
+    return TaskPart(stage, selection, commit, best_first(trials), points, curve, epochs, divides_the_network(run.method))
+
+
+def best_first(trials: Sequence[TrialRow]) -> list[TrialRow]:
+    """The chosen trial, those within the margin by the neurons they leave free, the others by accuracy, then those without a
+    result; ties by number."""
+    return sorted(trials, key=lambda trial: (
+        trial.verdict is not Verdict.CHOSEN, trial.free_neurons is None, -(trial.free_neurons or 0),
+        -(trial.pruned_val_correct or 0), -(trial.val_correct or -1), trial.number))

@@ -1,0 +1,156 @@
+"""The runs of a table: launched, resumed, or left as they are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clnp_core.errors import ConfigError, NotFoundError, StateError
+from db.engine import open_database
+from db.reads.reads import Reads
+from db.rows import RunRow
+from db.states import FailureKind, RunState
+from orchestrator.config.config import Config
+from orchestrator.groups.groups import drive_runs, extend_group, record_group, resume_group
+from orchestrator.groups.runner import STOPPED
+from orchestrator.groups.telling import Telling
+from orchestrator.render.format import ranges
+from orchestrator.reports.paper_tables import WITHOUT_EFFECT
+from orchestrator.runs.location import Place
+from orchestrator.runs.operations import ENDED
+
+
+def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int | None = None,
+         options: Sequence[str] = ()) -> dict[str, int]:
+    """See to it that every run of a table is over. All that is missing is recorded before the first run is driven. A run that
+    diverged is over.
+
+    Args:
+        place: the database and the artifact store.
+        configs: one for each row, with ``seeds``; its name is that of the row's group.
+        telling: who hears of the steps.
+        at_once: so many runs at the same time, of all rows; None drives row after row, the seeds of a row side by side.
+        options: of ``clnp resume``, for every driver.
+
+    Returns:
+        The exit codes of the drivers that ran now, by run. After a stop the rows that had not begun have none.
+
+    Raises:
+        ConfigError: a group is there already, and was launched with another config; nothing was recorded.
+        StateError: another run has the name of one that is missing; nothing was recorded.
+        ClnpError: as :func:`orchestrator.groups.groups.resume_group`.
+    """
+    open_database(place.url, create=True).dispose()
+    there = recorded(place, configs)
+    require_free_names(place, configs, there)
+    missing = {config.name: _missing(config, there[config.name]) for config in configs}
+    for config in configs:
+        if not there[config.name]:
+            record_group(place, config)
+        elif missing[config.name]:
+            extend_group(place, config.name, missing[config.name])
+    rows = [row for config in configs for row in _group(place, config.name)]
+    with place.reads() as reads:
+        diverged = [row.name for row in rows if row.state is RunState.FAILED and _diverged(reads, row.name)]
+    for run in diverged:
+        telling.notice(f"run {run} diverged, and is left so; `clnp resume {run}` trains it again")
+    if at_once is not None:
+        left = [row for row in rows if row.state not in ENDED and row.name not in diverged]
+        return drive_runs(place, left, telling, at_once, options) if left else {}
+    codes: dict[str, int] = {}
+    for config in configs:
+        telling.notice(f"row {config.name}")
+        codes |= resume_group(place, config.name, telling, options, diverged).exit_codes
+        if STOPPED in codes.values():
+            break
+    return codes
+
+
+def require_free_names(place: Place, configs: Sequence[Config], there: Mapping[str, Sequence[RunRow]]) -> None:
+    """Of what is to be recorded no group and no run may have a name that is taken.
+
+    Args:
+        place: the database.
+        configs: one for each row, each named like its group.
+        there: what is recorded of them (:func:`recorded`).
+
+    Raises:
+        StateError: a name is taken.
+    """
+    with place.reads() as reads:
+        rows = reads.runs()
+    taken = {row.name for row in rows} | {row.group for row in rows}
+    for config in configs:
+        new = [own.name for own in _missing(config, there[config.name])]
+        for name in new if there[config.name] else (config.name, *new):
+            if name in taken:
+                raise StateError(f"there is a run {name!r} already, which is none of this table",
+                                 "name the table's runs otherwise with --prefix; `clnp ls` lists what is there")
+
+
+def recorded(place: Place, configs: Sequence[Config]) -> dict[str, Sequence[RunRow]]:
+    """The runs that are there, by group; none where a group has not been launched.
+
+    Raises:
+        ConfigError: a run has other settings than its row, which is told with the keys that differ.
+        DatabaseError: the database cannot be read.
+    """
+    there = {config.name: _group(place, config.name) for config in configs}
+    for config in configs:
+        for row in there[config.name]:
+            _require_same(config, row)
+    return there
+
+
+def seeds_apart(configs: Sequence[Config], there: Mapping[str, Sequence[RunRow]]) -> list[str]:
+    """A sentence for every group that has other seeds than its config asks for; none for one that has no runs at all."""
+    said = []
+    for config in configs:
+        seeds, wanted = {row.seed for row in there[config.name]}, set(config.seeds or ())
+        more, fewer = ranges(sorted(seeds - wanted)), ranges(sorted(wanted - seeds))
+        if seeds and more:
+            said.append(f"Group {config.name} has more seeds than were asked for, which count too: {more}.")
+        if seeds and fewer:
+            said.append(f"Group {config.name} has no run yet of these seeds: {fewer}.")
+    return said
+
+
+def _group(place: Place, name: str) -> Sequence[RunRow]:
+    try:
+        with place.reads() as reads:
+            return reads.group(name)
+    except NotFoundError:
+        return ()
+
+
+def _diverged(reads: Reads, run: str) -> bool:
+    """Whether a run has failed because every trial of a task diverged: the same seed would do so again."""
+    by_task: dict[int, set[FailureKind | None]] = {}
+    for trial in reads.trials(run):
+        by_task.setdefault(trial.task, set()).add(trial.failure_kind)
+    return {FailureKind.DIVERGED} in by_task.values()
+
+
+def _missing(config: Config, there: Sequence[RunRow]) -> list[Config]:
+    """The runs that a group lacks."""
+    seeds = {row.seed for row in there}
+    return [own for own in config.of_each_seed(config.name) if own.seed not in seeds]
+
+
+def _require_same(config: Config, row: RunRow) -> None:
+    """Of one seed all that decides a result must be the same; resources and storage may differ."""
+    [wanted] = config.model_copy(update={"seeds": (row.seed,)}).of_each_seed(config.name)
+    has, wants = (_leaves({key: value for key, value in document.items() if key not in WITHOUT_EFFECT})
+                  for document in (Config.from_resolved(row.config).resolved(), wanted.resolved()))
+    differing = sorted(key for key in has.keys() | wants.keys() if has.get(key) != wants.get(key))
+    if differing:
+        told = "; ".join(f"{key} {has.get(key)} there, {wants.get(key)} here" for key in differing[:3])
+        raise ConfigError(f"run {row.name} is there, and was launched with other settings: {told}"
+                          + (f"; and {len(differing) - 3} more" if len(differing) > 3 else ""),
+                          "ask for the same, or for runs of another name with --prefix")
+
+
+def _leaves(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Every value of nested sections under its whole key."""
+    found: dict[str, Any] = {}
+    for key, value in document.items():
+        found |= _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return found

@@ -1,0 +1,176 @@
+"""What trials and jobs printed (:mod:`workers.capture`), found again in the artifact store, and removed with their run."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from clnp_core.errors import ArtifactError, NotFoundError
+from db.reads.reads import Reads
+from db.rows import TrialRow
+from workers.capture import FOLDER, HEADING, SUFFIX, file_of, folder_of
+from workers.storage.files import Files, Stored, full_root, is_bucket, is_part, open_files
+from workers.storage.local import FolderFiles
+
+_HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
+
+SHORT_BYTES = 1_000
+"""A heading alone is shorter; what is longer need not be read to know that something was printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutput:
+    """What a job between trials printed: its file's name, ``scan-1a2b…`` for instance, and the size."""
+
+    name: str
+    size_bytes: int
+
+
+def read_output(storage: str, run: str, task: int, ray_trial_id: str | None) -> str:
+    """What the process of a trial printed, attempt by attempt, each behind a heading.
+
+    Args:
+        storage: root of the artifact store.
+        run: its name.
+        task: counted from 1.
+        ray_trial_id: as recorded for the trial; None for one that has not begun.
+
+    Raises:
+        NotFoundError: nothing is kept, and why.
+        ArtifactError: the store cannot be read.
+    """
+    if not ray_trial_id:
+        raise NotFoundError("the trial has not begun, so it has printed nothing",
+                            f"`clnp status {run}` shows how far its task is")
+    files, name = open_files(storage), file_of(run, task, ray_trial_id.partition(".")[0])
+    try:
+        return _read(files, name)
+    except FileNotFoundError:
+        raise NotFoundError("nothing is kept of what the trial printed",
+                            "it printed nothing, or CLNP_STORAGE is not where its run is stored, or it was trained by an older "
+                            "version; in a bucket it arrives when the attempt ends") from None
+
+
+def output_of_trial(reads: Reads, storage: str, run: str, task: int, number: int) -> str:
+    """What a trial printed, in all of its attempts that are found.
+
+    Raises:
+        NotFoundError: no such run, task or trial; or nothing is kept, and why.
+        ArtifactError: the store cannot be read.
+    """
+    return output_of(reads.trial(run, task, number), storage)
+
+
+def output_of(row: TrialRow, storage: str) -> str:
+    """As :func:`output_of_trial`, for a trial's row.
+
+    Attempts under another driver have another id of Ray's; in a folder they are looked for, by their headings.
+    """
+    if row.reused_from is not None:
+        source, task, number = row.reused_from.rsplit("/", 2)
+        raise NotFoundError(f"trial {row.number} of task {row.task} was not trained in run {row.run!r}: its result was "
+                            "taken over",
+                            f"`clnp logs {source} --task {task} --trial {number}` shows what it printed")
+    missing, last = None, ""
+    try:
+        last = read_output(storage, row.run, row.task, row.ray_trial_id)
+    except NotFoundError as error:
+        missing = error
+    before = []
+    if row.attempts > _attempts_in(last) and not is_bucket(storage):
+        before = [text for text in _of_other_drivers(row, storage) if text != last]
+    if missing is not None and not before:
+        raise missing
+    return "".join([*before, last])
+
+
+def job_outputs(storage: str, run: str, task: int | None) -> list[JobOutput]:
+    """What is kept of the jobs between the trials of a task, or of those that belong to no task, if they printed anything.
+
+    Raises:
+        ArtifactError: the store cannot be read.
+    """
+    folder = folder_of(run, task)
+    with _worded(storage):
+        files = open_files(storage)
+        names = [(file.name.removeprefix(f"{folder}/").removesuffix(SUFFIX), file.size_bytes)
+                 for file in files.list(folder) if not _has_only_begun(files, file)]
+    return [JobOutput(name, size) for name, size in names if "/" not in name and "-" in name]
+
+
+def read_job_output(storage: str, run: str, task: int | None, name: str) -> str:
+    """What one of :func:`job_outputs` printed; nothing where it has been removed since.
+
+    Raises:
+        ArtifactError: the store cannot be read.
+    """
+    try:
+        return _read(open_files(storage), file_of(run, task, name))
+    except FileNotFoundError:
+        return ""
+
+
+def _has_only_begun(files: Files, file: Stored) -> bool:
+    """Whether there is nothing but the heading: the job's process was ended right after its result, before it tidied up."""
+    return file.size_bytes < SHORT_BYTES and all(line.startswith(HEADING) for line in _read(files, file.name).splitlines())
+
+
+def remove_output(storage: str, run: str) -> int:
+    """Remove what the trials and jobs of a run printed; returns the bytes freed. What cannot be removed is left to
+    ``clnp gc``. A run whose name cannot be a folder's, because somebody has written it into the database, has no output."""
+    freed = 0
+    if not is_part(run):
+        return freed
+    with contextlib.suppress(OSError, ArtifactError):
+        files = open_files(storage)
+        for file in list(files.list(folder_of(run))):
+            freed += files.remove(file.name)
+    drop_empty_folders(storage, [run])
+    return freed
+
+
+def stored_output(files: Files) -> list[tuple[str, Stored]]:
+    """Every file of output that lies there, with the name of its run."""
+    return [(file.name.split("/")[1], file) for file in files.list(FOLDER) if file.name.count("/") > 1]
+
+
+def drop_empty_folders(storage: str, runs: Sequence[str]) -> None:
+    """Folders of these runs that hold no output any more; a bucket has none."""
+    if is_bucket(storage):
+        return
+    files = FolderFiles(full_root(storage))
+    for run in filter(is_part, runs):
+        files.remove_empty(folder_of(run))
+
+
+def _read(files: Files, name: str) -> str:
+    with _worded(files.shown(name)):
+        return files.read(name).decode("utf-8", errors="replace")
+
+
+@contextmanager
+def _worded(where: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ArtifactError(f"{where} cannot be read: {error.strerror or error}",
+                            "mend its permissions, or check CLNP_STORAGE") from error
+
+
+def _attempts_in(text: str) -> int:
+    return len(_HEADING.findall(text))
+
+
+def _of_other_drivers(row: TrialRow, storage: str) -> list[str]:
+    """The files of a trial's task in which it is named, oldest first."""
+    files, found = open_files(storage), []
+    with contextlib.suppress(FileNotFoundError):
+        for file in list(files.list(folder_of(row.run, row.task))):
+            text = _read(files, file.name)
+            headings = _HEADING.finditer(text)
+            if any(str(row.number) in heading[1].split(",") for heading in headings):
+                found.append((text.partition("\n")[0], text))  # a heading begins with its time
+    return [text for _, text in sorted(found)]

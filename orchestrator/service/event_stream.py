@@ -1,0 +1,269 @@
+"""Events as they happen: one look at the database a second for every run that somebody listens to, shared by all who do."""
+
+import asyncio
+import dataclasses
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter
+
+from clnp_core.errors import DatabaseError, NotFoundError
+from db.reads.pages import RunningTrial, RunStanding
+from db.rows import EventRow
+from orchestrator.service.database import Database
+from orchestrator.service.dependencies import BASE, RunName, service_of
+from orchestrator.service.errors import responses
+from orchestrator.service.schemas import RunSummary
+
+LOOK_SECONDS, IDLE_SECONDS = 1.0, 3.0
+"""Between two looks at a run that a driver is at work on, and at one that rests."""
+
+ALIVE_SECONDS = 15.0
+"""A stream is never silent for longer, so that nobody in between takes it for dead."""
+
+EVENTS_AT_ONCE = 500
+MOST_WAITING = 2_000
+"""Messages that wait for a listener who does not read. His stream ends then, and he may come back for the rest."""
+
+LOOKS_AT_A_TIME = 2
+"""Threads that look at the database for all streams together: other requests have theirs."""
+
+EVENT = TypeAdapter(EventRow)
+SUMMARY = TypeAdapter(RunSummary)
+RUNNING_TRIALS = TypeAdapter(list[RunningTrial])
+
+router = APIRouter(prefix=BASE, tags=["runs"], responses=responses(404, 422, 500, 503))
+
+
+@router.get("/runs/{run}/events/stream", summary="What happens to it, as it happens",
+            response_class=StreamingResponse,
+            responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}},
+                             "description": "`event: event` has an EventRow as its data and its id as `id`; `event: progress` "
+                                            "a RunSummary, first at once and then whenever it has changed; `event: epochs` a "
+                                            "list of RunningTrials, those whose last epoch has changed"}})
+async def stream(
+        run: RunName, request: Request,
+        after_id: Annotated[int | None, Query(ge=0, le=2**63 - 1,
+                                              description="go on behind this event; without it, from now on")] = None,
+        last_event_id: Annotated[str | None, Header(max_length=100,
+                                                    description="the same, as a browser says it when it comes back")] = None,
+) -> StreamingResponse:
+    """Events of a run and how far it is, without an end. A comment every 15 s keeps the connection alive."""
+    streams = service_of(request).streams
+    await streams.look(run)  # a run that is not there is a 404, and not an empty stream
+    position = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else after_id
+    return StreamingResponse(streams.follow(run, position), media_type="text/event-stream",
+                             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it is sent. ``event_id`` is None for what is no event of the run."""
+
+    content: bytes
+    event_id: int | None = None
+
+    @classmethod
+    def of_event(cls, event: EventRow) -> "Message":
+        """A line of what happened."""
+        return cls(b"id: %d\nevent: event\ndata: %b\n\n" % (event.id, EVENT.dump_json(event)), event.id)
+
+
+KEEP_ALIVE = Message(b": alive\n\n")
+BEGIN = Message(b"retry: 2000\n\n")
+
+
+class Listener:
+    """Messages that wait to be sent to one caller. Belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Message] = deque()
+        self._news = asyncio.Event()
+        self.ended = False
+
+    def put(self, messages: list[Message]) -> None:
+        """Hand over messages; one who does not read is let go."""
+        if len(self._waiting) + len(messages) > MOST_WAITING:
+            self.end()
+        if not messages or self.ended:
+            return
+        self._waiting.extend(messages)
+        self._news.set()
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self._waiting.clear()
+        self.ended = True
+        self._news.set()
+
+    async def next(self) -> list[Message]:
+        """What has come in; empty once it has ended; :data:`KEEP_ALIVE` after a while of nothing."""
+        if not self._waiting and not self.ended:
+            try:
+                await asyncio.wait_for(self._news.wait(), ALIVE_SECONDS)
+            except TimeoutError:
+                return [KEEP_ALIVE]
+        self._news.clear()
+        messages, self._waiting = list(self._waiting), deque()
+        return messages
+
+
+class Channel:
+    """All listeners of one run, and the task that looks at the database for them."""
+
+    def __init__(self) -> None:
+        self.listeners: set[Listener] = set()
+        self.task: asyncio.Task[None] | None = None
+
+    def send(self, messages: list[Message]) -> None:
+        """To everybody."""
+        for listener in self.listeners:
+            listener.put(messages)
+
+    def end(self) -> None:
+        """For everybody."""
+        for listener in self.listeners:
+            listener.end()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a run finds: how far it is, the trials that are being trained, and events."""
+
+    standing: RunStanding
+    running: list[RunningTrial]
+    events: list[EventRow]
+
+
+class Streams:
+    """The streams of a service. Only its event loop may touch them.
+
+    Nothing is lost and nothing sent twice: ids of a run's events grow in the order in which they can be seen, since whoever
+    records one holds the run's row.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._channels: dict[str, Channel] = {}
+        self._closed = False
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    @property
+    def listeners(self) -> int:
+        """How many streams are open."""
+        return sum(len(channel.listeners) for channel in self._channels.values())
+
+    def close(self) -> None:
+        """End all streams, and those that are still to come."""
+        self._closed = True
+        for channel in self._channels.values():
+            channel.end()
+
+    async def look(self, run: str, after_id: int | None = None) -> "Look":
+        """A run as it stands, its running trials, and its events behind one; without that, only its last one.
+
+        Raises:
+            NotFoundError, DatabaseError: as :class:`~db.reads.reads.Reads`.
+        """
+        def read() -> Look:
+            pages = self._database.pages
+            standing = pages.standing(run)
+            trains = standing.run.driver_lives and any(stage.trials_running for stage in standing.stages)
+            running = pages.running_trials(run) if trains else []
+            if after_id is not None:
+                return Look(standing, running, pages.events(run, after_id, EVENTS_AT_ONCE))
+            last = pages.last_event(run)
+            return Look(standing, running, [] if last is None else [last])
+
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(LOOKS_AT_A_TIME)
+        return await run_sync(read, limiter=self._limiter)
+
+    async def follow(self, run: str, position: int | None) -> AsyncIterator[bytes]:
+        """The messages of one listener.
+
+        Args:
+            run: its name.
+            position: id of the last event that he has seen; None: he wants to hear what happens from now on.
+        """
+        if self._closed:
+            return
+        listener = Listener()
+        channel = self._join(run, listener)
+        try:
+            first = await self.look(run)
+            newest = first.events[0].id if first.events else 0
+            position = newest if position is None else min(position, newest)
+            yield b"".join(each.content for each in (BEGIN, _progress(first.standing), *_epochs(first.running)))
+            while position < newest and not listener.ended:
+                missed = (await self.look(run, position)).events
+                yield b"".join(Message.of_event(event).content for event in missed)
+                position = missed[-1].id if missed else newest
+            while messages := await listener.next():
+                fresh = [each for each in messages if each.event_id is None or each.event_id > position]
+                position = max([position, *(each.event_id for each in fresh if each.event_id is not None)])
+                if fresh:
+                    yield b"".join(each.content for each in fresh)
+        except (NotFoundError, DatabaseError):
+            return  # what was sent is whole; whoever comes back is told why
+        finally:
+            self._leave(run, channel, listener)
+
+    def _join(self, run: str, listener: Listener) -> Channel:
+        channel = self._channels.get(run)
+        if channel is None:
+            channel = self._channels[run] = Channel()
+            channel.task = asyncio.create_task(self._watch(run, channel), name=f"clnp-stream-{run}")
+        channel.listeners.add(listener)
+        return channel
+
+    def _leave(self, run: str, channel: Channel, listener: Listener) -> None:
+        channel.listeners.discard(listener)
+        if channel.listeners:
+            return
+        if self._channels.get(run) is channel:
+            del self._channels[run]
+        if channel.task is not None:
+            channel.task.cancel()
+
+    async def _watch(self, run: str, channel: Channel) -> None:
+        """Look again and again, and tell everybody what is new, until nobody listens or the run is removed."""
+        position: int | None = None
+        shown: RunSummary | None = None
+        told: list[RunningTrial] = []
+        while True:
+            pause = IDLE_SECONDS
+            try:
+                look = await self.look(run, position)
+            except NotFoundError:
+                channel.end()
+                return
+            except DatabaseError:
+                pass  # it may come back, and nothing is lost then
+            else:
+                # The first look only learns where the events end: every listener asks for what is before himself.
+                fresh = [] if position is None else list(map(Message.of_event, look.events))
+                position = look.events[-1].id if look.events else position or 0
+                summary = dataclasses.replace(RunSummary.of(look.standing), heartbeat_at=None)
+                if shown is not None:
+                    fresh += [_progress(look.standing)] if summary != shown else []
+                    fresh += _epochs([trial for trial in look.running if trial not in told])
+                shown, told = summary, look.running
+                channel.send(fresh)
+                pause = (0.0 if len(look.events) == EVENTS_AT_ONCE else
+                         LOOK_SECONDS if look.standing.run.driver_lives else IDLE_SECONDS)
+            await asyncio.sleep(pause)
+
+
+def _progress(standing: RunStanding) -> Message:
+    return Message(b"event: progress\ndata: %b\n\n" % SUMMARY.dump_json(RunSummary.of(standing)))
+
+
+def _epochs(trials: list[RunningTrial]) -> list[Message]:
+    """The last epochs of trials, unless there is nothing to say."""
+    return [Message(b"event: epochs\ndata: %b\n\n" % RUNNING_TRIALS.dump_json(trials))] if trials else []

@@ -1,0 +1,29 @@
+"""Routes that answer what another margin would have chosen, from the records alone."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from orchestrator.service.dependencies import BASE, LARGEST, Reading, RunName
+from orchestrator.service.errors import responses
+from orchestrator.what_if.what_if import MarginPoint, WhatIf, ask, margin_curve, margin_points, thinned
+
+MOST_POINTS = 200
+"""Of the curve of one task: more than a figure can show."""
+
+router = APIRouter(prefix=BASE + "/runs/{run}/what-if", tags=["what if"], responses=responses(404, 409, 422, 500, 503))
+OneTask = Annotated[int | None, Query(ge=1, le=LARGEST, description="only this task, with a verdict for every trial")]
+Margins = Annotated[list[str], Query(min_length=1, max_length=20, description="in percentage points; may be repeated")]
+
+
+@router.get("", summary="What another margin would have chosen")
+def what_if(pages: Reading, run: RunName, margin: Margins, task: OneTask = None) -> WhatIf:
+    """For every task that is selected, on the base that is recorded. No weights are read and nothing is trained; `exact` says
+    whether the selection would find just this."""
+    return ask(pages, run, [margin_points(text) for text in margin], task)
+
+
+@router.get("/curve", summary="Accuracy against free capacity over all margins")
+def curve(pages: Reading, run: RunName, task: OneTask = None) -> list[MarginPoint]:
+    """A point wherever the choice becomes another one, at most about 200 of each task."""
+    return list(thinned(margin_curve(pages, run, task), MOST_POINTS))

@@ -1,0 +1,30 @@
+"""All that the routes of one service share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.jobs.ray_jobs import RayJobs
+from orchestrator.jobs.start import Starter
+from orchestrator.service.database import Database
+from orchestrator.service.event_stream import Streams
+from orchestrator.service.prometheus import Metrics
+from orchestrator.service.routes.figure_routes import Figures
+from orchestrator.service.settings import Settings
+
+
+@dataclass(slots=True)
+class Service:
+    """A service: how it is set up, its database, and what lives as long as it does."""
+
+    settings: Settings
+    database: Database
+    figures: Figures = field(default_factory=Figures)
+    starter: Starter = field(init=False)
+    streams: Streams = field(init=False)
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        dashboard = self.settings.ray_dashboard
+        self.starter = Starter(self.settings.place, Path.cwd() / ".clnp" / "jobs", RayJobs(dashboard) if dashboard else None)
+        self.streams = Streams(self.database)
+        self.metrics = Metrics(lambda: self.database.pages, lambda: self.streams.listeners)

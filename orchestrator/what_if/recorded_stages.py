@@ -1,0 +1,109 @@
+"""The selected stages of a run as :mod:`orchestrator.what_if.margins` needs them, read from the database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from clnp_core.errors import NotFoundError, StateError
+from clnp_core.selection import FailedTrial, PrunedTrial, SelectionRule, ThresholdMode, TrainedTrial, required_correct
+from db.reads.curves import EndedTrial, ended_trials
+from db.reads.reads import Reads
+from db.rows import RunRow, SelectionRow
+from db.states import TrialState
+from orchestrator.what_if.margins import StageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedStage:
+    """A stage that was selected.
+
+    Attributes:
+        task: counted from 1.
+        selection: what was recorded.
+        record: the numbers that any margin would choose from.
+        learnt_under: the run whose config it was learnt with: of a task that a fork took over, the run that it comes from, if
+            that is still there.
+        artifacts: by number the digest of each trained network, whether or not its bytes are kept.
+    """
+
+    task: int
+    selection: SelectionRow
+    record: StageRecord
+    learnt_under: RunRow
+    artifacts: Mapping[int, str]
+
+
+def selected_stages(reads: Reads, run: str, task: int | None = None) -> list[SelectedStage]:
+    """The tasks of a run that are selected, or one of them.
+
+    Raises:
+        NotFoundError: no such run or task.
+        StateError: nothing is selected yet.
+    """
+    row, selections = reads.run(run), reads.selections(run, task)
+    if row.method != "clnp":
+        raise StateError(f"run {run!r} was made with method {row.method}, which prunes nothing, so no margin plays a part",
+                         "another margin is judged for runs of method clnp")
+    if not selections:
+        what = f"run {run!r} has no selection yet" if task is None else f"task {task} of run {run!r} is not selected yet"
+        raise StateError(what, f"another margin is judged where one has been: `clnp status {run}` shows how far the run is")
+    used: dict[int, int] = {}
+    for layer in reads.capacity(run):
+        used[layer.task] = used.get(layer.task, 0) + layer.used_neurons
+    return [_stage(reads, row, selection, used.get(selection.task - 1, 0)) for selection in selections]
+
+
+def _stage(reads: Reads, run: RunRow, selection: SelectionRow, used_before: int) -> SelectedStage:
+    task, learnt = selection.task, _learnt_under(reads, run, selection.task)
+    ended, margin = ended_trials(reads, run.name, task), Decimal(selection.margin_points)
+    finished = [trial for trial in ended if trial.state is TrialState.FINISHED]
+    picked = set(selection.picked)
+    found = {trial.number: pruned for trial in finished if trial.number in picked and (pruned := _found(trial)) is not None}
+    record = StageRecord(
+        tuple(TrainedTrial(trial.number, trial.val_correct or 0) for trial in finished),
+        tuple(FailedTrial(trial.number, trial.failure_reason or "") for trial in ended if trial.state is TrialState.FAILED),
+        found, selection.val_total, selection.hidden_total, len(selection.thresholds), _mode(learnt, found), selection.rule,
+        _weight(learnt, selection), margin, required_correct(selection.best_val_correct, selection.val_total, margin),
+        selection.hidden_total - used_before, learnt.tasks - task + 1)
+    return SelectedStage(task, selection, record, learnt,
+                         {trial.number: trial.artifact_digest for trial in finished if trial.artifact_digest is not None})
+
+
+def _learnt_under(reads: Reads, run: RunRow, task: int) -> RunRow:
+    """The run that learnt a task, or the last on the way to it that is still there."""
+    while run.forked_from is not None and task <= (run.forked_after_task or 0):
+        try:
+            run = reads.run(run.forked_from)
+        except NotFoundError:
+            break
+    return run
+
+
+def _found(trial: EndedTrial) -> PrunedTrial | None:
+    if trial.thresholds is None or trial.pruned_val_correct is None or trial.free_neurons is None:
+        return None
+    return PrunedTrial(trial.number, trial.thresholds, trial.pruned_val_correct, trial.free_neurons)
+
+
+def _mode(run: RunRow, found: Mapping[int, PrunedTrial]) -> ThresholdMode:
+    """As the config says; or as what was found says, where another config took the stage over."""
+    if any(len(set(pruned.thresholds)) > 1 for pruned in found.values()):
+        return ThresholdMode.PER_LAYER
+    return ThresholdMode(selection_section(run).get("threshold", ThresholdMode.SHARED))
+
+
+def _weight(run: RunRow, selection: SelectionRow) -> Decimal | None:
+    """The price that is recorded; None where the margin is the price."""
+    recorded = selection.capacity_weight_points
+    if selection.rule is SelectionRule.SPARSEST or recorded is None:
+        return None
+    follows = selection_section(run).get("capacity_weight_points") is None and recorded == selection.margin_points
+    return None if follows else Decimal(recorded)
+
+
+def selection_section(run: RunRow) -> Mapping[str, Any]:
+    """How the recorded config of a run selects; an older one may lack keys. It is not read as a config, which takes a quarter
+    of a second and imports a network of the user's own."""
+    section = run.config.get("selection")
+    return section if isinstance(section, Mapping) else {}

@@ -1,0 +1,131 @@
+"""Connections: what this machine cannot offer, and an existing cluster that gets code and the user's module shipped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.driver.cluster import connect
+from tests.orchestrator.runs import Laboratory, small
+
+ROOT = Path(__file__).resolve().parents[3]
+
+OWN_BENCHMARK = '''import os
+import torch
+from workers.data.loader import Samples, TaskData
+
+class Own:
+    tasks = 2
+    def __init__(self, seed): self.seed = seed
+    def task(self, number):
+        generator = torch.Generator().manual_seed(self.seed + number)
+        def part(size):
+            inputs = torch.rand(size, 6, generator=generator)
+            return Samples(inputs, (inputs[:, number] > 0.5).to(torch.int64))
+        return TaskData(part(200), part(100), part(100), 2)
+'''
+
+
+@pytest.fixture
+def cluster_elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A Ray head of its own, started in another folder without this project on its path; yields the driver's settings."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
+    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-shared-token-for-this-test", "RAY_USAGE_STATS_ENABLED": "0"}
+    ray = Path(sys.executable).parent / "ray"
+    with (tmp_path / "head.log").open("w") as log:
+        head = subprocess.Popen([ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=2",
+                                 "--include-dashboard=false"],
+                                cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert head.poll() is None, (tmp_path / "head.log").read_text()
+            time.sleep(0.2)
+        yield environment | {"RAY_ADDRESS": f"127.0.0.1:{port}"}
+    finally:
+        _kill_session(head.pid)
+        head.wait(timeout=60)
+
+
+def _kill_session(leader: int) -> None:
+    """Ray's processes have groups of their own, but stay in the session of the one that started them."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[3]) == leader:
+            os.kill(int(folder.name), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_the_cluster_of_ray_address_gets_code_and_the_users_module(tmp_path: Path,
+                                                                   cluster_elsewhere: dict[str, str]) -> None:
+    (tmp_path / "my_lab.py").write_text(OWN_BENCHMARK)
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nbenchmark: {name: 'my_lab:Own', tasks: 2}\nnetwork: {hidden: [8, 6]}\ntraining: {epochs: 2}\n"
+        "sweep: {alpha: [1e-4], learning_rate: [0.01, 0.02]}\nselection: {margin_points: 5}\n")
+    laboratory = Laboratory(tmp_path)
+    environment = cluster_elsewhere | {"CLNP_DB_URL": laboratory.url, "CLNP_STORAGE": laboratory.storage,
+                                       "PYTHONPATH": str(ROOT)}
+    driver = subprocess.run([sys.executable, "-m", "orchestrator.cli", "launch", "own.yaml"], cwd=tmp_path,
+                            env=environment, capture_output=True, text=True, timeout=300)
+    assert driver.returncode == 0, driver.stderr
+    assert len(laboratory.digests("own")) == 2
+
+
+def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.runs import small\n"
+               "from clnp_core.errors import ClnpError\n"
+               "try:\n    connect(small()).__enter__()\n"
+               "except ClnpError as error:\n    print(type(error).__name__, error.message.split(':')[0], '|', error.hint)")
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(ROOT)})
+    assert answer.stdout.strip() == (
+        "RunFailedError cannot reach the Ray cluster at 127.0.0.1 | "
+        "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine"), answer.stderr
+
+
+def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path)
+    program = ("from clnp_core.errors import RunFailedError\nfrom orchestrator import api\n"
+               "from tests.orchestrator.runs import small\n"
+               f"try:\n    api.launch(small(), url={laboratory.url!r}, storage={laboratory.storage!r})\n"
+               "except RunFailedError as error:\n    print('refused')")
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(ROOT)})
+    assert answer.stdout.strip() == "refused", answer.stderr
+    assert laboratory.read(lambda reads: reads.runs()) == []
+
+
+@pytest.mark.usefixtures("ray_with_logical_gpus")
+@pytest.mark.parametrize(("resources", "parallel"), [
+    ({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 0.5}, 4), ({"cpus_per_trial": 0.25, "gpus_per_trial": 0.5}, 4),
+    ({"cpus_per_trial": 0.1, "gpus_per_trial": 1}, 2), ({"cpus_per_trial": 0.1, "max_concurrent_trials": 3}, 3)])
+def test_how_many_trials_fit(resources: dict[str, float], parallel: int) -> None:
+    with connect(small(resources={"max_concurrent_trials": None} | resources)) as cluster:
+        assert cluster.parallel_trials == parallel
+
+
+def test_what_this_machine_can_never_offer_is_refused() -> None:
+    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.runs import small\n"
+               "from clnp_core.errors import ConfigError\n"
+               "try:\n    connect(small(resources={'gpus_per_trial': 64})).__enter__()\n"
+               "except ConfigError as error:\n    print(error)")
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert answer.stdout.startswith("a trial asks for 1 CPUs and 64 GPUs, this machine has"), answer.stderr
+    assert "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS" in answer.stdout

@@ -1,0 +1,36 @@
+"""Bars are made of what the rows count, and a widened layer grows."""
+
+from orchestrator.figures.capacity_chart import EARLIER, FREE, NEW, REUSED, Part, capacity_figure, parts
+from orchestrator.figures.chart import svg
+from tests.orchestrator.figures.rows import capacity, checked, data_of
+
+ROWS = [capacity(1, 1, 100, 20, 20, 0), capacity(1, 2, 50, 10, 10, 0),
+        capacity(2, 1, 100, 45, 25, 15), capacity(2, 2, 80, 80, 70, 10)]
+
+
+def test_parts_lie_on_each_other_from_reused_to_free_and_none_is_empty() -> None:
+    assert [part for part in parts(ROWS) if (part.task, part.layer) == (2, 1)] == [
+        Part(2, 1, REUSED, 15, 100, 0.0, 0.15), Part(2, 1, EARLIER, 5, 100, 0.15, 0.2), Part(2, 1, NEW, 25, 100, 0.2, 0.45),
+        Part(2, 1, FREE, 55, 100, 0.45, 1.0)]
+    assert [(part.kind, part.neurons) for part in parts(ROWS) if (part.task, part.layer) == (1, 1)] == [(NEW, 20), (FREE, 80)]
+
+
+def test_a_layer_that_is_widened_grows_to_its_full_height() -> None:
+    heights = {task: max(part.high for part in parts(ROWS) if (part.task, part.layer) == (task, 2)) for task in (1, 2)}
+    assert heights == {1: 50 / 80, 2: 1.0}
+    assert sum(part.neurons for part in parts(ROWS) if (part.task, part.layer) == (2, 2)) == 80
+
+
+def test_a_panel_per_layer_the_first_on_top_in_one_view() -> None:
+    made = checked(capacity_figure(ROWS))
+    bars, names = made["layer"]
+    assert [row["name"] for row in data_of(names)] == ["layer 1: 100 neurons", "layer 2: 80 neurons, from 50"]
+    floors = {layer: min(row["low"] for row in data_of(bars) if row["layer"] == layer) for layer in (1, 2)}
+    assert floors[1] > 1 and floors[2] == 0
+    told = next(row for row in data_of(bars) if (row["task"], row["layer"], row["kind"]) == (2, 1, NEW))
+    assert (told["count"], told["percent"]) == ("25 of 100", 25.0)
+
+
+def test_every_panel_has_an_axis_from_0_to_100() -> None:
+    drawn = svg(capacity_figure([capacity(1, layer, 10, 5, 5, 0) for layer in range(1, 8)]))
+    assert [drawn.count(f">{value}</text>") for value in (0, 50, 100)] == [7, 7, 7]

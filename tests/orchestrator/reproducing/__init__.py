@@ -1,1 +1,0 @@
-"""Tests of tables that are made from one command."""

@@ -1,0 +1,170 @@
+"""The commit of a task, in one process: pruned, fine-tuned, published, re-read and proven."""
+
+import dataclasses
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+import torch
+
+from clnp_core.architecture import DIVIDED_HEADS, HeadKind
+from clnp_core.errors import DataError, ForgettingError
+from clnp_core.network import FREE, Network
+from clnp_core.selection import ThresholdMode, required_correct
+from tests.workers.training.test_loop import finish
+from workers.data.loader import load_task
+from workers.jobs import trial_job
+from workers.jobs.commit_job import BuiltCommit, build_commit, verify_commit
+from workers.spec import FineTuningSpec, StageSpec, TrialSpec
+from workers.storage.artifacts import ArtifactStore, get_network, put_network
+
+Trials = Callable[..., TrialSpec]
+
+TUNING = FineTuningSpec(rounds=1, epochs=8, learning_rate=0.003, alpha=(1e-5, 1e-5, 1e-5), seed=5, required=0,
+                        mode=ThresholdMode.SHARED)
+
+
+def splits(stage: StageSpec) -> dict[int, str]:
+    """What a driver has recorded of the data of every task so far."""
+    return {task: load_task(stage.benchmark, task).split_digest() for task in range(1, stage.task + 1)}
+
+
+def commit(trial: TrialSpec, storage: str, earlier: list[tuple[int, str]],
+           margin: Decimal = Decimal(3), tuning: FineTuningSpec | None = None) -> BuiltCommit:
+    """Train, scan and commit one trial; fine-tuning within the margin of that trial."""
+    _, result = finish(trial_job.run_trial(trial, storage, margin))
+    required = required_correct(result.val_correct, result.val_total, margin)
+    found = trial_job.scan(trial.stage, result.artifact.digest, storage, required, ThresholdMode.PER_LAYER)
+    return build_commit(trial.stage, result.artifact.digest, found.thresholds, storage, earlier,
+                        splits(trial.stage), tuning and dataclasses.replace(tuning, required=required))
+
+
+@pytest.mark.parametrize("head", DIVIDED_HEADS)
+def test_a_sequence_of_commits_forgets_nothing(trial: Trials, storage: str, head: HeadKind) -> None:
+    earlier: list[tuple[int, str]] = []
+    first_logits: dict[int, str] = {}
+    for task in (1, 2, 3):
+        base = earlier[-1][1] if earlier else None
+        built = commit(trial(task=task, base=base, head=head, hidden=(80, 80), epochs=6), storage, list(earlier),
+                       margin=Decimal(8))
+        earlier.append((task, built.artifact.digest))
+        assert built.proof.tasks_compared == tuple(range(1, task))
+        assert [cell.task for cell in built.evaluations] == list(range(1, task + 1))
+        for cell in built.evaluations:
+            assert first_logits.setdefault(cell.task, cell.logits_digest) == cell.logits_digest
+        for layer in built.capacity:
+            assert layer.used + layer.free == layer.total
+            assert layer.reused <= layer.used - layer.new
+
+
+def test_a_commit_stands_on_its_parent(trial: Trials, storage: str) -> None:
+    first = commit(trial(hidden=(40, 30)), storage, [])
+    second = commit(trial(hidden=(40, 30), task=2, base=first.artifact.digest), storage, [(1, first.artifact.digest)])
+    _, contents = get_network(ArtifactStore(storage), second.artifact.digest)
+    assert contents.metadata["parent"] == first.artifact.digest
+
+
+def test_a_published_commit_that_forgets_is_refused(trial: Trials, storage: str) -> None:
+    """One last bit of one frozen weight, in an otherwise perfect artifact with a correct digest of its own."""
+    first = commit(trial(hidden=(40, 30)), storage, [])
+    spec = trial(hidden=(40, 30), task=2, base=first.artifact.digest)
+    second = commit(spec, storage, [(1, first.artifact.digest)])
+    store = ArtifactStore(storage)
+    network, _ = get_network(store, second.artifact.digest)
+    frozen = int(torch.nonzero(network.activated_by[0] == 1).flatten()[0])
+    weight = network.hidden[0].weight.clone()
+    weight.view(torch.int32)[frozen, 20] ^= 1
+    rows = dataclasses.replace(network.hidden[0], weight=weight)
+    forged = put_network(store, dataclasses.replace(network, hidden=(rows, *network.hidden[1:])), "commit", task=2)
+    with pytest.raises(ForgettingError, match="1 weights frozen by task 1 in hidden layer 1 changed"):
+        verify_commit(spec.stage, forged.digest, storage, [(1, first.artifact.digest)], splits(spec.stage))
+
+
+def test_other_data_than_what_was_recorded_is_refused(trial: Trials, storage: str) -> None:
+    built = commit(trial(), storage, [])
+    with pytest.raises(DataError, match="the data of task 1 of 'permuted-digits' is not what it was"):
+        verify_commit(trial().stage, built.artifact.digest, storage, [], {1: "ab" * 32})
+
+
+def test_a_widened_stage_keeps_the_old_network(trial: Trials, storage: str) -> None:
+    first = commit(trial(hidden=(30, 20)), storage, [])
+    second = commit(trial(hidden=(30, 28), task=2, base=first.artifact.digest), storage, [(1, first.artifact.digest)])
+    assert second.proof.widened
+    assert second.capacity[1].total == 28
+    network, _ = get_network(ArtifactStore(storage), second.artifact.digest)
+    assert int((network.activated_by[1][20:] == 1).sum()) == 0
+    assert int((network.activated_by[1] != FREE).sum()) == second.capacity[1].used
+
+
+def network_of(built: BuiltCommit, storage: str) -> Network:
+    return get_network(ArtifactStore(storage), built.artifact.digest)[0]
+
+
+class TestFineTuning:
+    """Paper §2.2 and §3.2: after a deep cut, what survived trains on; nothing else moves."""
+
+    def test_without_it_the_commit_is_what_the_scan_promised(self, trial: Trials, storage: str) -> None:
+        built = commit(trial(epochs=6), storage, [])
+        _, result = finish(trial_job.run_trial(trial(epochs=6), storage, Decimal(3)))
+        assert built.rounds is None and built.val_total == 359
+        assert built.val_correct >= required_correct(result.val_correct, 359, Decimal(3))
+
+    @pytest.mark.parametrize("head", DIVIDED_HEADS)
+    def test_it_mends_a_deep_cut_and_adds_no_neuron(self, trial: Trials, storage: str, head: HeadKind) -> None:
+        spec = trial(hidden=(60, 50), head=head, epochs=6)
+        cut = commit(spec, storage, [], margin=Decimal(15))
+        built = commit(spec, storage, [], margin=Decimal(15), tuning=TUNING)
+        assert built.rounds is not None and len(built.rounds) == 1
+        tuned = built.rounds[0]
+        assert tuned.pruned_val_correct == cut.val_correct
+        assert tuned.val_correct == built.val_correct > cut.val_correct
+        assert 1 <= tuned.best_epoch <= tuned.epochs_run == 8
+        assert [layer.used for layer in built.capacity] == [layer.used for layer in cut.capacity]
+        before, after = network_of(cut, storage), network_of(built, storage)
+        for rows, old, owner, was in zip(after.hidden, before.hidden, after.activated_by, before.activated_by, strict=True):
+            assert torch.equal(owner, was)
+            assert not rows.weight[owner == FREE].any() and not rows.bias[owner == FREE].any()
+            assert not torch.equal(rows.weight[owner == 1], old.weight[owner == 1])
+        assert not after.hidden[1].weight[:, after.activated_by[0] == FREE].any()
+
+    def test_earlier_tasks_do_not_move(self, trial: Trials, storage: str) -> None:
+        """The proof inside the commit compares them; here once more, by hand."""
+        first = commit(trial(hidden=(60, 50)), storage, [], tuning=TUNING)
+        second = commit(trial(hidden=(60, 50), task=2, base=first.artifact.digest), storage, [(1, first.artifact.digest)],
+                        margin=Decimal(10), tuning=TUNING)
+        assert second.proof.tasks_compared == (1,)
+        old, new = network_of(first, storage), network_of(second, storage)
+        assert any(bool((owner == 2).any()) for owner in new.activated_by)
+        for layer, owner in enumerate(old.activated_by):
+            assert torch.equal(new.hidden[layer].weight[owner == 1], old.hidden[layer].weight[owner == 1])
+
+    def test_a_rate_that_mends_nothing_keeps_the_pruned_weights(self, trial: Trials, storage: str) -> None:
+        spec = trial(hidden=(60, 50), epochs=6)
+        cut = commit(spec, storage, [], margin=Decimal(5))
+        built = commit(spec, storage, [], margin=Decimal(5), tuning=dataclasses.replace(TUNING, learning_rate=1e-12))
+        assert built.rounds is not None and built.rounds[0].best_epoch == 0
+        assert built.val_correct == cut.val_correct and built.artifact.digest == cut.artifact.digest
+
+    def test_more_rounds_prune_more_and_stay_within_the_margin_before_they_train(self, trial: Trials, storage: str) -> None:
+        spec, margin = trial(hidden=(60, 50), epochs=6), Decimal(8)
+        _, result = finish(trial_job.run_trial(spec, storage, margin))
+        required = required_correct(result.val_correct, result.val_total, margin)
+        built = commit(spec, storage, [], margin=margin, tuning=dataclasses.replace(TUNING, rounds=3))
+        assert built.rounds is not None and 2 <= len(built.rounds) <= 3
+        assert [done.round for done in built.rounds] == list(range(1, len(built.rounds) + 1))
+        free = [done.free_neurons for done in built.rounds]
+        assert free == sorted(set(free))
+        assert all(done.pruned_val_correct >= required and done.val_correct >= done.pruned_val_correct
+                   for done in built.rounds)
+        assert sum(layer.free for layer in built.capacity) == free[-1]
+
+    def test_the_same_commit_twice_is_one_artifact(self, trial: Trials, storage: str) -> None:
+        tuning = dataclasses.replace(TUNING, rounds=2)
+        digests = {commit(trial(), storage, [], margin=Decimal(8), tuning=tuning).artifact.digest for _ in range(2)}
+        other = commit(trial(), storage, [], margin=Decimal(8), tuning=dataclasses.replace(tuning, seed=6))
+        assert len(digests) == 1 and other.artifact.digest not in digests
+
+    def test_with_nothing_left_there_is_nothing_to_tune(self, trial: Trials, storage: str) -> None:
+        built = commit(trial(), storage, [], margin=Decimal(100), tuning=TUNING)
+        assert built.rounds == ()
+        assert [layer.used for layer in built.capacity] == [0, 0]

@@ -1,0 +1,1 @@
+"""Data sets, and the tasks that benchmarks make from them."""

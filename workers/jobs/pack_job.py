@@ -1,0 +1,111 @@
+"""The job of a sweep: a pack of trials, of which most are packs of one, from the plan to stored networks. No Ray in it."""
+
+import time
+from collections.abc import Collection, Generator, Mapping, Sequence
+from decimal import Decimal
+
+import torch
+
+from clnp_core.errors import ArtifactError
+from workers.epochs import Epoch
+from workers.jobs.baseline_job import run_whole_trial
+from workers.jobs.inputs import base_of, task_on, this_device
+from workers.jobs.trial_job import TrialResult, measured, run_trial
+from workers.spec import TrialSpec, pack_key
+from workers.storage.artifacts import ArtifactStore
+from workers.training.loop import DivergedError
+from workers.training.packs.pack_loop import train_pack
+from workers.training.resume import NEVER, Checkpoint
+
+Told = Epoch | TrialResult | DivergedError
+
+
+def checkpoint_of(pack: Sequence[TrialSpec], storage: str, every_seconds: float | None) -> Checkpoint:
+    """Where a pack that is interrupted goes on from."""
+    return Checkpoint(storage, pack_key([trial.key() for trial in pack]), pack[0].stage.threads, every_seconds)
+
+
+def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
+             checkpoint: Checkpoint = NEVER,
+             wanted: Collection[int] | None = None) -> Generator[tuple[int, Told], None, None]:
+    """Train the grid points of a pack, measure activity and curve of each, store the networks.
+
+    A pack of one is the plain loop (:func:`workers.jobs.trial_job.run_trial`). Seconds are a member's share of the pack's.
+
+    Args:
+        pack: all of its trials, in its order.
+        storage: root of the artifact store.
+        margin_points: as in :func:`workers.jobs.trial_job.run_trial`.
+        checkpoint: of the pack.
+        wanted: numbers of the trials that are told of and stored; None for all. The others only keep them company.
+
+    Yields:
+        With the number of its trial: every epoch, and in the end the result, or how it diverged.
+
+    Raises:
+        DepletedError, DataError, ArtifactError: of the pack as a whole.
+    """
+    if len(pack) == 1:
+        yield from _alone(pack[0], storage, margin_points, checkpoint)
+        return
+    began, stage = time.perf_counter(), pack[0].stage
+    torch.set_num_threads(stage.threads)
+    device = this_device()
+    data = task_on(stage, device)
+    steps, wanted = train_pack(pack, base_of(stage, storage).to(device), data, checkpoint), wanted or [t.number for t in pack]
+    while True:
+        try:
+            number, epoch = next(steps)
+        except StopIteration as ended:
+            outcomes = ended.value
+            break
+        if number in wanted:
+            yield number, epoch
+    share = (checkpoint.seconds_before + time.perf_counter() - began) / len(pack)
+    for trial in pack:
+        if trial.number not in wanted:
+            continue
+        outcome = outcomes[trial.number]
+        if isinstance(outcome, DivergedError):
+            yield trial.number, outcome
+        else:
+            yield trial.number, measured(trial, outcome, data, storage, margin_points, time.perf_counter() - share)
+    checkpoint.remove()
+
+
+def _alone(trial: TrialSpec, storage: str, margin_points: Decimal,
+           checkpoint: Checkpoint) -> Generator[tuple[int, Told], None, None]:
+    steps = (run_trial(trial, storage, margin_points, checkpoint) if trial.stage.method is None
+             else run_whole_trial(trial, storage, checkpoint))
+    while True:
+        try:
+            yield trial.number, next(steps)
+        except StopIteration as ended:
+            yield trial.number, ended.value
+            return
+        except DivergedError as diverged:
+            yield trial.number, diverged
+            return
+
+
+def restore_pack(pack: Sequence[TrialSpec], digests: Mapping[int, str], storage: str,
+                 checkpoint_every_seconds: float | None = None) -> None:
+    """Train a pack again of which stored networks are missing or damaged; the same keys give the same bits.
+
+    Args:
+        pack: all of its trials.
+        digests: by number the artifact that was recorded for those that are wanted.
+        storage: root of the artifact store.
+        checkpoint_every_seconds: how often a training leaves what an interrupted one goes on from; None for never.
+
+    Raises:
+        ArtifactError: a new network is another one, so the old one is lost.
+    """
+    told = run_pack(pack, storage, Decimal(0), checkpoint_of(pack, storage, checkpoint_every_seconds), digests)
+    found = {number: news.artifact.digest for number, news in told if isinstance(news, TrialResult)}
+    for number, digest in digests.items():
+        if found.get(number) != digest:
+            again = f"gave {found[number][:12]}…" if number in found else "diverged"
+            raise ArtifactError(f"the network of trial {number} is lost: artifact {ArtifactStore(storage).shown(digest)} is "
+                                f"missing or damaged, and training it again {again}",
+                                "restore it from a backup; another environment trains other bits")

@@ -1,0 +1,183 @@
+"""The jobs that a stage gives to a worker. Plain functions from plain data to plain data; no Ray in them.
+
+``prepare`` → facts of the task · ``run_trial`` → a trained trial · ``scan`` → its exact θ* · ``weigh`` → its best trade-off ·
+packs of trials are in :mod:`workers.jobs.pack_job`, the commit in :mod:`workers.jobs.commit_job`.
+"""
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import torch
+
+from clnp_core.activity import mean_activity
+from clnp_core.capacity import free_neurons
+from clnp_core.errors import ArtifactError
+from clnp_core.evaluation import evaluate
+from clnp_core.pruning import prune
+from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
+from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, threshold_curve
+from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
+from workers.data.loader import TaskData, load_task, task_count
+from workers.environment import fingerprint, host_name
+from workers.epochs import Epoch, Trained
+from workers.jobs.inputs import activities_of, base_of, task_on, this_device
+from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
+from workers.storage.artifacts import Artifact, ArtifactStore, get_network, put_network
+from workers.training.loop import train
+from workers.training.resume import NEVER, Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What the driver must know of a task without holding its data; ``tasks`` is how many the benchmark has, or None."""
+
+    train_total: int
+    val_total: int
+    test_total: int
+    input_shape: tuple[int, ...]
+    classes: int
+    split_digest: str
+    task_fingerprint: str
+    environment: dict[str, Any]
+    tasks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trained trial, its network and activities stored as an artifact.
+
+    ``free_within_margin`` is the largest number of free neurons on the curve whose accuracy is within the margin of the
+    trial's own unpruned accuracy: the second objective of samplers that look for accuracy and sparsity.
+    """
+
+    val_correct: int
+    val_total: int
+    best_epoch: int
+    epochs_run: int
+    train_seconds: float
+    total_seconds: float
+    artifact: Artifact
+    curve: tuple[CurvePoint, ...]
+    hidden_total: int
+    free_within_margin: int
+    host: str
+    device: str
+
+
+def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
+    """Load a task (counted from 1) once and report what it is; ``threads`` goes into the environment's fingerprint.
+
+    Raises:
+        DataError: its files are missing or damaged.
+        ConfigError: the benchmark cannot be found or has fewer tasks.
+    """
+    data = load_task(benchmark, task)
+    return TaskFacts(len(data.train), len(data.val), len(data.test), tuple(data.train.inputs.shape[1:]), data.classes,
+                     data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark))
+
+
+def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
+              checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:
+    """Train one grid point, measure activity and curve, store the network; yields every epoch.
+
+    With a checkpoint, an attempt that was interrupted is gone on with, its epochs are yielded again, and its seconds count.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+        DepletedError, DataError, ArtifactError: as their docstrings say.
+    """
+    began = time.perf_counter()
+    stage = trial.stage
+    torch.set_num_threads(stage.threads)
+    device = this_device()
+    data = task_on(stage, device)
+    trained = yield from train(trial, base_of(stage, storage).to(device), data, checkpoint)
+    result = measured(trial, trained, data, storage, margin_points, began - checkpoint.seconds_before)
+    checkpoint.remove()
+    return result
+
+
+def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, margin_points: Decimal,
+             began: float) -> TrialResult:
+    """Activity and curve of a trained trial; its network is stored.
+
+    Args:
+        trial: what was trained.
+        trained: the network, on the device of ``data``.
+        data: the task.
+        storage: root of the artifact store.
+        margin_points: m, for the second objective of samplers.
+        began: ``time.perf_counter()`` from which the trial's seconds count.
+    """
+    stage, device = trial.stage, data.train.inputs.device
+    activities = mean_activity(trained.network, data.train.inputs, stage.evaluation_batch_size)
+    curve = threshold_curve(trained.network, stage.task, activities, data.val.inputs, data.val.labels,
+                            stage.curve_points)
+    artifact = put_network(ArtifactStore(storage), trained.network, "trial",
+                           {f"activity.{layer}": values for layer, values in enumerate(activities, start=1)},
+                           key=trial.key(), task=stage.task, base=stage.base_digest)
+    required = required_correct(trained.val_correct, len(data.val), margin_points)
+    within = [point.free_neurons for point in curve if point.val_correct >= required]
+    return TrialResult(trained.val_correct, len(data.val), trained.best_epoch, trained.epochs_run,
+                       trained.train_seconds, time.perf_counter() - began, artifact, curve,
+                       stage.architecture.hidden_total, max(within, default=0), host_name(), str(device))
+
+
+def scan(stage: StageSpec, artifact_digest: str, storage: str, required: int, mode: ThresholdMode) -> ThresholdResult:
+    """The exact θ* of one picked trial (:func:`clnp_core.threshold.find_thresholds`).
+
+    Raises:
+        ArtifactError: its weights are missing or damaged.
+    """
+    torch.set_num_threads(stage.threads)
+    device = this_device()
+    network, contents = get_network(ArtifactStore(storage), artifact_digest)
+    val = task_on(stage, device).val
+    return find_thresholds(network.to(device), stage.task, activities_of(contents), val.inputs, val.labels, required,
+                           mode, stage.evaluation_batch_size)
+
+
+def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, required: int, mode: ThresholdMode,
+          curve: Sequence[tuple[float, int, int]], judged_by: TradeOff) -> PrunedTrial:
+    """The best trade-off of one picked trial, among the points of its recorded curve and its exact θ*; its count is canonical.
+
+    Args:
+        stage: that the trial belongs to.
+        trial: its number.
+        artifact_digest: its trained network.
+        storage: root of the artifact store.
+        required: the lowest count that is within the margin.
+        mode: of θ*.
+        curve: (shared θ, correct validation samples, free neurons) of every recorded point.
+        judged_by: what the candidates are judged by (:mod:`clnp_core.tradeoff`).
+
+    Raises:
+        ArtifactError: its weights are missing or damaged.
+    """
+    found = scan(stage, artifact_digest, storage, required, mode)
+    exact = PrunedTrial(trial, found.thresholds, found.val_correct, found.free_neurons)
+    network, contents = get_network(ArtifactStore(storage), artifact_digest)
+    device = this_device()
+    network, val, activities = network.to(device), task_on(stage, device).val, activities_of(contents)
+
+    def confirm(candidate: PrunedTrial) -> PrunedTrial:
+        pruned = prune(network, stage.task, activities, candidate.thresholds)
+        correct = evaluate(pruned, val.inputs, val.labels, stage.task, stage.evaluation_batch_size).correct
+        return PrunedTrial(trial, candidate.thresholds, correct, free_neurons(pruned))
+
+    recorded = curve_candidates(trial, len(exact.thresholds), curve)
+    return best_candidate(exact, recorded, judged_by, required, confirm)
+
+
+def lost_artifacts(digests: Sequence[str], storage: str) -> frozenset[str]:
+    """Those of the artifacts that are missing or damaged; every byte of all of them is read."""
+    store, lost = ArtifactStore(storage), set()
+    for digest in digests:
+        try:
+            store.get(digest)
+        except ArtifactError:
+            lost.add(digest)
+    return frozenset(lost)

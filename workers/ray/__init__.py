@@ -1,0 +1,1 @@
+"""The only files of the workers that import Ray."""

@@ -1,0 +1,195 @@
+"""A pack of grid points as a reusable Tune trainable.
+
+An error that the project foresees travels back as a value, not as a Ray traceback, and does not count as a lost machine: Ray
+retries only a process that died.
+"""
+
+import dataclasses
+import faulthandler
+import time
+import traceback
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import ray
+from ray import tune
+
+from clnp_core.errors import ClnpError
+from workers import capture, user_modules
+from workers.environment import host_name
+from workers.epochs import Epoch
+from workers.gpu_memory import too_little
+from workers.jobs import pack_job, trial_job
+from workers.ray.remote_jobs import is_asked_to_stop
+from workers.spec import StageSpec, TrialSpec
+from workers.training.loop import DivergedError
+from workers.training.stop_request import StoppedError, listen
+
+REPORT_EVERY_SECONDS = 1.0
+"""Epochs shorter than this are reported together, so that short trials do not pay for many messages."""
+
+IDLE_SECONDS = 0.1
+"""How long a pack that has stopped takes for a report."""
+
+GRACE_SECONDS = 5.0
+"""How long after its time limit a trial that does not come back to us is ended by force."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageWork:
+    """What every trial of a stage is given.
+
+    Attributes:
+        stage: what the trials share.
+        storage: root of the artifact store, the same folder on every worker.
+        margin_points: m, for the second objective of samplers; it does not change a trial.
+        time_limit_seconds: after which an attempt at a trial ends as timed out.
+        checkpoint_every_seconds: how often a trial leaves what an interrupted one goes on from; None for never.
+        names_nodes: several nodes take part, so a trial says on which one it ran: machines may share a host name.
+        run: the run's name, under which what its trials print is kept; None keeps nothing.
+        stop_key: of :func:`workers.ray.remote_jobs.ask_to_stop`; None for trials that no request reaches.
+    """
+
+    stage: StageSpec
+    storage: str
+    margin_points: Decimal
+    time_limit_seconds: float | None
+    checkpoint_every_seconds: float | None
+    names_nodes: bool = False
+    run: str | None = None
+    stop_key: str | None = None
+
+
+class Pack(tune.Trainable):
+    """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
+
+    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; a second attempt has
+    ``config["attempt"]``, and ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the
+    numbers that are told of. Every result holds ``members``, one dictionary for each point with news: its ``number``, its
+    ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended, ``result``
+    (:class:`workers.jobs.trial_job.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). What it
+    prints until then is kept (:mod:`workers.capture`). It also holds ``news`` of the checkpoint
+    (:meth:`workers.training.resume.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
+
+    A pack that is asked to stop writes a checkpoint. From then on its results hold ``stopped``, and it keeps its place until it
+    is ended, so that no other one begins.
+    """
+
+    _output: capture.Output | None = None
+
+    def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
+        self._work = shared["work"]
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        work, points = self._work, config["points"]
+        self._began = time.monotonic()
+        if self._output is not None:
+            self._output.end()
+        if work.run is not None:
+            self._output = capture.begin_trial(capture.Place(work.storage, work.run, work.stage.task), self.trial_id,
+                                              [point["number"] for point in points], config.get("attempt", 1))
+        self._timed_out = bool(config.get("timed_out", False))
+        if work.time_limit_seconds is not None:
+            # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
+            faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True, file=2)
+        pack = [TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"],
+                          (len(points), place)) for place, point in enumerate(points)]
+        listen(None if work.stop_key is None else partial(is_asked_to_stop, work.stop_key))
+        self._stopped = False
+        self._training = set(config["wanted"])
+        self._checkpoint = pack_job.checkpoint_of(pack, work.storage, work.checkpoint_every_seconds)
+        self._steps = pack_job.run_pack(pack, work.storage, work.margin_points, self._checkpoint, frozenset(config["wanted"]))
+
+    def step(self) -> dict[str, Any]:
+        members: dict[int, dict[str, Any]] = {}
+        began = time.monotonic()
+        if self._stopped:
+            time.sleep(IDLE_SECONDS)
+            return self._report(members)
+        try:
+            while time.monotonic() - began < REPORT_EVERY_SECONDS:
+                if self._out_of_time():
+                    limit = self._work.time_limit_seconds
+                    return self._all_ended(members, "timed out", f"longer than {limit:g} s")
+                number, told = next(self._steps)
+                member = members.setdefault(number, {"number": number, "epochs": []})
+                if isinstance(told, Epoch):
+                    member["epochs"].append(dataclasses.asdict(told))
+                    continue
+                self._training.remove(number)
+                if isinstance(told, DivergedError):
+                    member["failure"] = {"kind": "diverged", "reason": told.message}
+                else:
+                    member["result"] = told
+                if not self._training:
+                    deque(self._steps, maxlen=0)  # what is left to do behind the last result
+                    return self._ended(members)
+        except StoppedError:
+            self._stopped = True
+            faulthandler.cancel_dump_traceback_later()
+        except ClnpError as error:
+            if error.__cause__ is not None:
+                user_modules.print_traceback(error)
+                if self._output is not None and self._output.shown is not None:
+                    error.hint = f"{error.hint}; the traceback is in {self._output.shown}"
+            return self._all_ended(members, "error", str(error))
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            return self._all_ended(members, "error", str(too_little(error) or f"{type(error).__name__}: {error}"))
+        return self._report(members)
+
+    def _report(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        if self._output is not None:
+            self._output.look()
+        report = {"members": [members[number] for number in sorted(members)], "news": self._checkpoint.news(),
+                  "host": self._host(), "stopped": self._stopped, "val_accuracy": 0.0, "sparsity": 0.0}
+        if len(members) == 1:
+            [member] = members.values()
+            result: trial_job.TrialResult | None = member.get("result")
+            if result is not None:
+                report |= {"val_accuracy": result.val_correct / result.val_total,
+                           "sparsity": result.free_within_margin / result.hidden_total}
+            elif "failure" not in member:
+                report["val_accuracy"] = member["epochs"][-1]["val_correct"] / member["epochs"][-1]["val_total"]
+        return report
+
+    def _all_ended(self, members: dict[int, dict[str, Any]], kind: str, reason: str) -> dict[str, Any]:
+        """Whatever has not ended by itself has failed."""
+        for number in sorted(self._training):
+            member = members.setdefault(number, {"number": number, "epochs": []})
+            member["failure"] = {"kind": kind, "reason": reason}
+        return self._ended(members)
+
+    def _ended(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        report = {**self._report(members), "done": True}
+        self.cleanup()
+        return report
+
+    def _host(self) -> str:
+        node = f"/{ray.get_runtime_context().get_node_id()[:8]}" if self._work.names_nodes else ""
+        return f"{host_name()}{node}"
+
+    def _out_of_time(self) -> bool:
+        limit = self._work.time_limit_seconds
+        return self._timed_out or (limit is not None and time.monotonic() - self._began > limit)
+
+    def cleanup(self) -> None:
+        listen(None)
+        faulthandler.cancel_dump_traceback_later()
+        self._steps.close()
+        if self._output is not None:
+            self._output.end()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: the trials themselves store their artifacts, and on the way what interrupted ones go on from."""
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing to load."""

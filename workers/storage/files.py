@@ -1,0 +1,140 @@
+"""Bytes under names, where all machines of a run can reach them: the floor that artifacts and checkpoints stand on.
+
+:func:`open_files` gives the files below a root: a folder that the machines share (:mod:`workers.storage.local`), or a bucket of an
+S3-compatible store (:mod:`workers.storage.s3`). Both keep the same promises, so nobody above asks which one it is.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from clnp_core.errors import ArtifactError, ConfigError
+
+BUCKET = "s3://"
+"""What the root of a bucket begins with; every other root is a folder."""
+
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
+_REMEDY = "somebody has changed the database or the store by hand; nothing outside of the store was touched"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One file: its name below the root with ``/`` between folders, its size, and the age of its last write in seconds."""
+
+    name: str
+    size_bytes: int
+    age_seconds: float
+
+
+class Files(Protocol):
+    """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
+
+    A file is whole under its name or not there. No method reaches a file outside of the root: a name that would lead there
+    raises ``ArtifactError``. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the system refuses, as the
+    beginning of a sentence.
+    """
+
+    @property
+    def root(self) -> str: ...
+
+    @property
+    def remedy(self) -> str: ...
+
+    def shown(self, name: str) -> str:
+        """Where a file lies, for messages."""
+
+    def read(self, name: str) -> bytes:
+        """The whole file; ``FileNotFoundError`` where there is none."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file there, instead of the one that may be there; it survives a power loss from here on."""
+
+    def size(self, name: str) -> int | None:
+        """Its size in bytes; None where there is no such file."""
+
+    def touch(self, name: str) -> None:
+        """Make a file as young and as safe as if it had been written now: nobody takes it for forgotten, and it survives a
+        power loss, whoever wrote it and however far they came."""
+
+    def changed_at(self, name: str) -> float | None:
+        """When it was written or touched last, in seconds since 1970 by the store's clock; None where there is no such file."""
+
+    def remove(self, name: str) -> int:
+        """Delete a file, or a leftover; returns the bytes freed, 0 where there was none."""
+
+    def list(self, folder: str = "") -> Iterator[Stored]:
+        """Every whole file below a folder, in an order that does not change; none where the folder is missing. Names that
+        begin with a dot are left out, as are folders that do."""
+
+    def leftovers(self) -> Iterator[Stored]:
+        """Unfinished files: of writes that are going on, or that were interrupted."""
+
+
+def is_part(text: str) -> bool:
+    """Return whether a text may be one part of a file's name: letters, digits, ``_``, ``.`` and ``-``, the first one of the
+    first three."""
+    return _PART.fullmatch(text) is not None
+
+
+def below(*parts: str) -> str:
+    """Join parts, each a folder or in the end a file, to the name of a file below a root.
+
+    Whatever a database says (names of runs, digests, ids) becomes part of a name here and nowhere else.
+
+    Raises:
+        ArtifactError: a part cannot be one (:func:`is_part`), for instance because it would lead out of its folder.
+    """
+    for part in parts:
+        if not is_part(part):
+            raise ArtifactError(f"{part!r} cannot be part of a file's name in the artifact store", _REMEDY)
+    return "/".join(parts)
+
+
+def inside(name: str) -> str:
+    """Return a name as it is, if it stays below the root that it is taken from. Empty means the root.
+
+    Raises:
+        ArtifactError: it would lead out of the root.
+    """
+    if "\0" in name or (name and not all(part.strip(".") for part in name.rstrip("/").split("/"))):
+        raise ArtifactError(f"{name!r} cannot be a file's name in the artifact store", _REMEDY)
+    return name
+
+
+def is_bucket(root: str | Path) -> bool:
+    """Whether a root names a bucket and no folder."""
+    return isinstance(root, str) and root.startswith(BUCKET)
+
+
+def full_root(root: str | Path) -> str:
+    """A root that means the same in every process: the URL of a bucket as it is, a folder as an absolute path.
+
+    Raises:
+        ConfigError: the URL of something that is neither, or of no bucket.
+    """
+    if is_bucket(root):
+        url = str(root).rstrip("/")
+        if url == BUCKET.rstrip("/"):
+            raise ConfigError(f"{root} names no bucket", "write s3://BUCKET or s3://BUCKET/PREFIX")
+        return url
+    scheme, found, _ = str(root).partition("://")
+    if found and isinstance(root, str):
+        raise ConfigError(f"weights cannot be stored under {scheme}://", "name a folder, or s3://BUCKET/PREFIX")
+    return str(Path(root).expanduser().absolute())
+
+
+def open_files(root: str | Path) -> Files:
+    """The files below a root: a path, or ``s3://BUCKET/PREFIX``. Nothing is made or asked for before it is needed.
+
+    Raises:
+        ConfigError: the URL of something else, or of a bucket without the package that reaches one.
+    """
+    if is_bucket(root):
+        from workers.storage.s3 import BucketFiles
+
+        return BucketFiles(full_root(root))
+    from workers.storage.local import FolderFiles
+
+    return FolderFiles(full_root(root))

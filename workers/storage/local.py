@@ -1,0 +1,168 @@
+"""Files in a folder that all machines of a run share.
+
+A file appears under its name only whole (temporary file, fsync, rename, fsync of the folder), so that neither a killed process
+nor a power loss ever leaves half of one; what an interrupted write leaves behind is listed by :meth:`FolderFiles.leftovers`.
+"""
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from clnp_core.errors import ArtifactError
+from workers.storage.files import Stored, inside
+
+_UNFINISHED = ".writing-"
+
+
+class FolderFiles:
+    """See :class:`workers.storage.files.Files`."""
+
+    remedy = "free some disk space or mend the permissions"
+
+    def __init__(self, root: str) -> None:
+        """Files below ``root``, an absolute path that need not exist yet; reading makes no folder.
+
+        Symbolic links below the root are followed to read and to write. Behind one nothing is listed or removed, because it may
+        lead to files that are not of the store.
+        """
+        self.root = root
+        self._durable: set[Path] = set()
+
+    def shown(self, name: str) -> str:
+        return str(self._path(name))
+
+    def read(self, name: str) -> bytes:
+        return self._path(name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        target = self._path(name)
+        self._make_durable(target.parent)
+        _write_durably(target, content)
+
+    def size(self, name: str) -> int | None:
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def touch(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            os.utime(path)
+        except PermissionError:  # another user's file; a new one in its place is as young
+            self.write(name, self.read(name))
+        else:
+            _sync(path)
+            self._make_durable(path.parent)
+            _sync(path.parent)
+
+    def changed_at(self, name: str) -> float | None:
+        try:
+            return self._path(name).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> int:
+        path, size = self._path(name), self.size(name)
+        if self._is_behind_link(path.parent):
+            raise ArtifactError(f"{path} lies behind a symbolic link, and is not removed",
+                                "remove it yourself, or put a folder in the place of the link")
+        path.unlink(missing_ok=True)
+        return size or 0
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder and the folders in it, as far as they hold nothing; what the system refuses stays."""
+        top = self._path(folder)
+        if self._is_behind_link(top):
+            return
+        with contextlib.suppress(OSError):
+            for each in (*(each for each in top.iterdir() if each.is_dir()), top):
+                with contextlib.suppress(OSError):
+                    each.rmdir()
+
+    def list(self, folder: str = "") -> Iterator[Stored]:
+        yield from self._walk(folder, unfinished=False)
+
+    def leftovers(self) -> Iterator[Stored]:
+        yield from self._walk("", unfinished=True)
+
+    def _path(self, name: str) -> Path:
+        return Path(self.root) / inside(name)
+
+    def _is_behind_link(self, folder: Path) -> bool:
+        """Whether this folder, or one between the root and it, is a symbolic link."""
+        root = Path(self.root)
+        return any(each.is_symlink() for each in (folder, *folder.parents) if each != root and each.is_relative_to(root))
+
+    def _make_durable(self, folder: Path) -> None:
+        """The folder, and those above it, as entries that survive a power loss. One that is there already may be another
+        process's, which has not synced it yet, so this process does so once."""
+        if folder in self._durable and folder.is_dir():
+            return
+        if folder != Path(self.root):
+            self._make_durable(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _sync(folder.parent)
+        else:
+            _make_root(folder)
+        self._durable.add(folder)
+
+    def _walk(self, folder: str, unfinished: bool) -> Iterator[Stored]:
+        now, root = time.time(), Path(self.root)
+        if self._is_behind_link(self._path(folder)):
+            return
+        for parent, folders, names in os.walk(root / folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if name.startswith(_UNFINISHED) if unfinished else not name.startswith("."):
+                    path = Path(parent) / name
+                    try:
+                        found = path.stat()
+                    except FileNotFoundError:  # finished or removed meanwhile
+                        continue
+                    yield Stored(path.relative_to(root).as_posix(), found.st_size, max(0.0, now - found.st_mtime))
+
+
+@cache
+def _umask() -> int:
+    """The process's file mode mask; reading it means setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_durably(target: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's 0600 would hide a shared store from its other users
+            os.fsync(file.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync(target.parent)
+
+
+def _make_root(folder: Path) -> None:
+    """A folder and those above it. Those that are there may be as new, and whoever made them may have died before they were
+    safe; those that cannot be opened are not ours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for above in folder.parents:
+        with contextlib.suppress(PermissionError):
+            _sync(above)
+
+
+def _sync(path: Path) -> None:
+    """A file's content, or a folder's names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

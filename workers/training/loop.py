@@ -1,0 +1,183 @@
+"""One trial, from free rows to a trained network: a loop to be read once, from top to bottom. No Ray in it."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from clnp_core.errors import RunFailedError
+from clnp_core.evaluation import correct_predictions
+from clnp_core.frozen import frozen_activations
+from clnp_core.l1 import l1_penalty
+from clnp_core.layers import laid_out
+from clnp_core.network import Network
+from clnp_core.partition import FreeNetwork
+from workers.data.loader import TaskData
+from workers.epochs import Epoch, Trained
+from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
+from workers.training.cuda_graphs import Dropout, Graphs, Step
+from workers.training.optimizers import optimizer_of, takes_graphs
+from workers.training.precision import autocast, float32_products
+from workers.training.resume import NEVER, Checkpoint
+from workers.training.state import Learner, TrialStanding, begin_epoch
+
+Result = TypeVar("Result")
+
+
+class DivergedError(RunFailedError):
+    """The loss became NaN or infinite: this grid point is out of the selection."""
+
+
+def train(trial: TrialSpec, base: Network, data: TaskData,
+          checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
+    """Train one grid point; yields after every epoch and returns the best epoch's network.
+
+    Everything stays on the device of ``data``.
+
+    Args:
+        trial: what to train and how.
+        base: the committed network, already widened to the trial's architecture, on the device of ``data``.
+        data: the task.
+        checkpoint: where an interrupted attempt left off, whose epochs come again first. It changes no bit of the result.
+
+    Raises:
+        DepletedError: single-head without a free neuron in the last hidden layer.
+        DivergedError: the loss is no longer finite.
+    """
+    generator = torch.Generator().manual_seed(trial.seed)
+    free = FreeNetwork(base, generator)
+    frozen = frozen_activations(base, data.train.inputs)
+    return (yield from fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator,
+                            checkpoint))
+
+
+def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec, seed: int,
+              checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
+    """Go on training what survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
+
+    Only rows that this task activated and its own head columns train; severed entries are not there.
+
+    Args:
+        pruned: with the task on it, on the device of ``data``; some last-hidden neuron or a head of its own must be left.
+        data: the task.
+        stage: of the task.
+        tuning: epochs, learning rate and α.
+        seed: of the batches and of dropout.
+        checkpoint: as in :func:`train`.
+
+    Returns:
+        The best epoch's network; the pruned one, as epoch 0, where none is better.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    training = dataclasses.replace(stage.training, epochs=tuning.epochs, milestones=(), early_stopping_patience=None)
+    generator = torch.Generator().manual_seed(seed)
+    free = FreeNetwork(pruned, generator, reopen=stage.task)
+    frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
+    correct = correct_predictions(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
+    return (yield from fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
+                            checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
+
+
+def result_of(steps: Generator[Epoch, None, Result]) -> Result:
+    """What a training returns, its epochs unheard."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            result: Result = ended.value
+            return result
+
+
+def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
+        learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator, checkpoint: Checkpoint,
+        best: Trained | None = None,
+        attend: Callable[[torch.optim.Optimizer], None] = lambda _: None,
+        improved: Callable[[], None] = lambda: None) -> Generator[Epoch, None, Trained]:
+    """The loop itself. Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2).
+
+    Args:
+        free: what trains.
+        frozen: what its frozen neurons say, once for all (:func:`clnp_core.frozen.frozen_activations`).
+        data: the task.
+        stage: of the task.
+        spec: how it trains.
+        learning_rate: the initial one.
+        alpha: of the L1 term, one per hidden layer and one for the output.
+        generator: of the batches.
+        checkpoint: as in :func:`train`.
+        best: what an epoch must be better than; None takes the first.
+        attend: is given the optimizer, for the hooks of methods that add to a step (:mod:`workers.baselines`).
+        improved: is called after every epoch that is the best so far, before a checkpoint is written.
+
+    Raises:
+        DivergedError: the loss is no longer finite.
+    """
+    device = data.train.inputs.device
+    steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
+    optimizer = optimizer_of(spec, free, learning_rate, alpha, steps)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
+    learner, penalised = Learner(free, generator, best), free.penalised()
+    standing = TrialStanding(learner, optimizer, schedule)
+    attend(optimizer)
+    checkpoint.restore(standing)
+    yield from learner.epochs
+    loss_sum = torch.zeros((), device=device, dtype=torch.float64)
+
+    def plain_step(batch: Tensor, dropout: Dropout) -> None:
+        with float32_products(spec.precision, device):
+            with autocast(spec.precision, device):
+                logits = free(laid_out(data.train.inputs[batch]), [layer[batch] for layer in frozen], dropout)
+                loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+        optimizer.step()  # the gradient of the L1 term is added in the same pass
+        loss_sum.add_(loss.detach() * len(batch))
+
+    step: Step = Graphs(plain_step) if takes_graphs(optimizer) else plain_step
+    for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
+        if learner.waits_in_vain(spec.early_stopping_patience):
+            break
+        underway = begin_epoch(standing, loss_sum, lambda: (torch.randperm(len(data.train), generator=generator),))
+        order = underway.orders[0].to(device)
+        for batch in checkpoint.batches_left(batches(order, spec.batch_size, stage.architecture.has_batch_norm), standing):
+            step(batch, free.draw_dropout(len(batch)))
+        schedule.step()
+
+        train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, alpha)
+        diverged = divergence(train_loss, penalty, epoch)
+        if diverged is not None:
+            checkpoint.remove()  # a training that goes on from it diverges again
+            raise diverged
+        network = free.assemble(stage.task)
+        correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
+        learner.ended(Epoch(epoch, train_loss, penalty, correct, len(data.val), time.perf_counter() - underway.began), network)
+        if learner.best is not None and learner.best.best_epoch == epoch:
+            improved()
+        checkpoint.maybe_save(standing)
+        yield learner.epochs[-1]
+
+    checkpoint.end(standing)
+    return learner.result(time.perf_counter() - standing.began)
+
+
+def divergence(train_loss: float, penalty: float, epoch: int) -> DivergedError | None:
+    """What is wrong with an epoch whose loss or penalty is not finite."""
+    if math.isfinite(train_loss) and math.isfinite(penalty):
+        return None
+    return DivergedError(f"the loss became {train_loss} in epoch {epoch}",
+                         "a lower learning rate or a smaller alpha keeps it finite")
+
+
+def batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:
+    """The samples of an epoch, int64 [samples] or [members, samples], in batches; a last batch of one sample, which has no
+    variance, joins the one before it where BatchNorm needs one."""
+    found = list(torch.split(order, size, dim=-1))
+    if has_batch_norm and len(found) > 1 and found[-1].shape[-1] == 1:
+        found[-2:] = [torch.cat(found[-2:], dim=-1)]
+    return found

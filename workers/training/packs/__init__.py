@@ -1,0 +1,1 @@
+"""Packs: several trials on one base, trained as one batched computation."""

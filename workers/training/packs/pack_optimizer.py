@@ -1,0 +1,108 @@
+"""The optimizer of a pack: one pass over the weights of all members, each with its own rate and its own α.
+
+Every number that changes is a tensor on the device, so that a recorded graph computes with what holds when it is launched.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from workers.packs.kernels import as_kernel
+from workers.spec import TrainingSpec
+from workers.training.optimizers import BETAS, EPSILON, adam_pass
+
+Gradients = Mapping[str, Tensor | None]
+
+
+class PackOptimizer:
+    """SGD, Adam or AdamW as torch has them, with the subgradient of the L1 term (paper §2.2), for P members side by side.
+
+    Attributes:
+        rates: float64 [P], the learning rate of every member.
+        steps: float64, how many there have been.
+        memory: of every weight by name, each part float [P, n].
+    """
+
+    def __init__(self, spec: TrainingSpec, weights: Mapping[str, Tensor], alpha: Mapping[str, Sequence[float]],
+                 rates: Sequence[float]) -> None:
+        """Fresh memory for every weight.
+
+        Args:
+            spec: which optimizer, and its settings.
+            weights: by name float [P, …], contiguous, of one dtype; empty ones are left alone.
+            alpha: by name the L1 coefficient of every member, for the weights that L1 acts on.
+            rates: the initial learning rate of every member.
+        """
+        self._spec, self._is_sgd = spec, spec.optimizer == "sgd"
+        self._weights = {name: weight.detach().flatten(1) for name, weight in weights.items() if weight.numel()}
+        self._like = next(iter(self._weights.values()))
+        self._alpha = {name: self._number(alpha.get(name, [0.0] * len(rates)))[:, None] for name in self._weights}
+        self._penalised = frozenset(name for name, values in alpha.items() if any(values))
+        self.rates, self.steps = self._number(rates, torch.float64), self._number(0.0, torch.float64)
+        parts = ("momentum",) if self._is_sgd else ("mean", "square")
+        self.memory = {name: {part: torch.zeros_like(weight) for part in parts} for name, weight in self._weights.items()}
+        self._means = [self._number(value) for beta in BETAS for value in (beta, 1 - beta)]
+        self._epsilon, self._momentum = self._number(EPSILON), self._number(spec.momentum)
+        self._pass = as_kernel(sgd_pass if self._is_sgd else adam_pass, self._like.device.type)
+
+    def lower(self, factor: float) -> None:
+        """Multiply every rate."""
+        self.rates *= factor
+
+    @torch.no_grad()
+    def step(self, gradients: Gradients) -> None:
+        """One step. A weight that the loss does not depend on has no gradient; the penalty's is then all of it."""
+        self.steps += 1
+        for tensors, numbers in self._arguments(gradients):
+            self._pass(*tensors, *numbers)
+
+    @torch.no_grad()
+    def rehearse(self, gradients: Gradients) -> None:
+        """The work of a step on copies: what has to be compiled is, and nothing else has changed."""
+        for tensors, numbers in self._arguments(gradients):
+            self._pass(*(values.clone() for values in tensors), *numbers)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on beside the weights, by name. The tensors are not copies."""
+        memory = {f"{part}.{name}": values for name, parts in self.memory.items() for part, values in parts.items()}
+        return {"rates": self.rates, "steps": self.steps, **memory}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Become what :meth:`state` told, in place."""
+        for name, values in self.state().items():
+            values.copy_(state[name])
+
+    def _arguments(self, gradients: Gradients) -> Iterator[tuple[list[Tensor], list[Tensor | None]]]:
+        """Of every weight that moves: weight, gradient and memory [P, n], and the numbers of the pass."""
+        for name, weight in self._weights.items():
+            gradient, alpha = gradients[name], self._alpha[name]
+            if gradient is None and name not in self._penalised:
+                continue
+            # Where there is neither a gradient nor a penalty a weight does not decay, as torch has it.
+            decay = self._spec.weight_decay * (torch.ones_like(alpha) if gradient is not None else (alpha > 0).to(alpha.dtype))
+            flat = torch.zeros_like(weight) if gradient is None else gradient.flatten(1)
+            yield [weight, flat, *self.memory[name].values()], [alpha, *(self._of_sgd(decay) if self._is_sgd
+                                                                         else self._of_adam(decay))]
+
+    def _number(self, values: float | Sequence[float], dtype: torch.dtype | None = None) -> Tensor:
+        return torch.tensor(values, dtype=dtype or self._like.dtype, device=self._like.device)
+
+    def _of_sgd(self, decay: Tensor) -> list[Tensor | None]:
+        return [decay, self._momentum, self.rates.to(decay.dtype)[:, None]]
+
+    def _of_adam(self, decay: Tensor) -> list[Tensor | None]:
+        (first, second), decoupled = BETAS, self._spec.optimizer == "adamw"
+        size, unbias = self.rates / (1 - torch.pow(first, self.steps)), (1 - torch.pow(second, self.steps)).rsqrt()
+        shrink = (1 - self.rates[:, None] * decay).to(decay.dtype)
+        return [None if decoupled else decay, shrink if decoupled else None, *self._means, size.to(decay.dtype)[:, None],
+                unbias.to(decay.dtype), self._epsilon]
+
+
+def sgd_pass(weight: Tensor, gradient: Tensor, momentum: Tensor, alpha: Tensor, decay: Tensor, keep: Tensor,
+             rate: Tensor) -> None:
+    """One step of SGD on [P, n] weights, in place; every number is a tensor that broadcasts."""
+    gradient = gradient + weight * decay + torch.sign(weight) * alpha
+    moving = momentum * keep + gradient
+    momentum.copy_(moving)
+    weight.copy_(weight - moving * rate)
