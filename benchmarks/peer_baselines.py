@@ -45,17 +45,17 @@ from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.shared_weights import released
-from workers import vision
 from workers.baselines.ewc import with_task
 from workers.baselines.penalty import Anchor, shared_parameters
 from workers.baselines.si import DAMPING, PathIntegral
 from workers.baselines.whole_network import train_whole
+from workers.data import datasets
 from workers.data.loader import TaskData, load_task
 from workers.methods import Method, MethodSpec
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
 from workers.training.loop import result_of
 
-vision.datasets()  # before Avalanche, which imports torchvision, also beside a torch that it does not match
+datasets.datasets()  # before Avalanche, which imports torchvision, also beside a torch that it does not match
 
 from avalanche.benchmarks import tensors_benchmark  # noqa: E402  after the line above
 from avalanche.training.plugins import (  # noqa: E402  likewise

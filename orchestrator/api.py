@@ -18,16 +18,12 @@ from orchestrator.config.config import Config
 from orchestrator.driver.launch import AnyConfig, Overrides, built, fork_run, launch_run, resume_run
 from orchestrator.events.console import ConsoleProgress
 from orchestrator.events.events import Progress
-from orchestrator.handles.runs import Runs
-from orchestrator.handles.trial import Trial
-from orchestrator.notebook.collections import Group
+from orchestrator.notebook.collections import Group, Runs
 from orchestrator.notebook.commit_handle import Commit
 from orchestrator.notebook.run_handle import Run
-from orchestrator.notebook.stage_handle import Stage
-from orchestrator.removing import remove_run
+from orchestrator.notebook.stage_handle import Stage, Trial
 from orchestrator.runs.location import Place, storage_root
-from orchestrator.runs.operations import request_cancel, request_stop
-from orchestrator.verifying import VerifiedCommit, verify_run
+from orchestrator.runs.operations import VerifiedCommit, remove_run, request_cancel, request_stop, verify_run
 
 __all__ = [
     "Commit", "Config", "ConsoleProgress", "Group", "Progress", "Run", "Runs", "Stage", "Trial", "VerifiedCommit", "fork",
@@ -97,7 +93,7 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
     if loaded.seeds is None:
         return Run(launch_run(place, loaded, name, (), progress), place)
     from orchestrator.groups.groups import launch_group
-    from orchestrator.groups.telling import PlainTelling
+    from orchestrator.groups.runner import PlainTelling
 
     return Group(launch_group(place, loaded, name, PlainTelling(progress or Progress())).group, place)
 

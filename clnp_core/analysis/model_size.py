@@ -1,11 +1,8 @@
-"""How many parameters the tasks learnt so far need: what would have to be stored to go on answering all of them.
-
-A neuron reads only what was active when its own task was committed, so its row is as long as the network was used then, not as
-long as the network is wide. Weights, biases, and scales and shifts of BatchNorm count, whether a weight is 0 or not.
-"""
+"""What a network costs: the parameters that all tasks learnt so far need, and the multiply-adds of one sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from clnp_core.architecture import Architecture, HeadKind
 
@@ -58,3 +55,20 @@ def whole_parameters(architecture: Architecture, tasks: int, networks: int = 1) 
     head = architecture.classes * (architecture.fan_in(architecture.depth) + int(architecture.head_bias))
     heads = tasks if architecture.head is HeadKind.MULTI else networks
     return networks * (architecture.parameter_count() - head) + heads * head
+
+
+def multiply_adds(architecture: Architecture) -> int:
+    """Products that are added up to give the logits of one sample: every weight once for each position that it is used at.
+
+    Biases, BatchNorm, nonlinearities, pooling and the average of a convolutional output are not counted; in a dense layer or a
+    convolution they cost little beside it. One multiply-add is two floating-point operations.
+    """
+    total, sides = 0, architecture.input_shape[1:]
+    for layer in range(architecture.depth + 1):
+        window = architecture.window(layer)
+        positions = 1 if window is None else prod(map(window.positions, sides))
+        rows = architecture.classes if layer == architecture.depth else architecture.hidden[layer]
+        total += rows * architecture.fan_in(layer) * positions
+        if layer < architecture.depth:
+            sides = architecture.maps[layer]
+    return total

@@ -1,25 +1,20 @@
-"""What a selection can choose from, read for a whole stage at once: its trials, and points of their threshold curves.
-
-A stage may have 10,000 trials with 100 points each, so the database leaves out what cannot matter. Errors are those of
-:class:`db.reads.reads.Reads`.
-
-``judged_at`` of several reads is the count that was asked for when the recorded selection looked for every trial's sparsest
-network: a point that claims as much and is no less sparse than what was found then is that network itself or miscounted, and is
-left out. None: the selection looked for something else.
-"""
+"""Reads of whole stages at once: the trials that a selection can choose from, points of their threshold curves, and how
+far each can be pruned within the margin."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from clnp_core.selection import required_correct
 from db.reads.lookup import find_run, find_stage
 from db.reads.reads import Reads
+from db.schema.models import ThresholdCurvePoint, Trial
 from db.schema.models import ThresholdCurvePoint as Point
-from db.schema.models import Trial
 from db.schema.models import TrialJudgement as Judged
 from db.states import TrialState
 
@@ -130,3 +125,45 @@ def _credible(judged_at: int | None) -> tuple[Any, ...]:
     if judged_at is None:
         return ()
     return (or_(Judged.free_neurons.is_(None), Point.val_correct < judged_at, Point.free_neurons < Judged.free_neurons),)
+
+
+SHIFT = 2**31
+"""More than any count of validation samples, so that two counts fit into one number that is compared by the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedPoint:
+    """A trial's network, pruned: correct validation samples, and free neurons over all hidden layers."""
+
+    val_correct: int
+    free_neurons: int
+
+
+def pruned_within_margin(reads: Reads, run: str, task: int, margin_points: str) -> dict[int, PrunedPoint]:
+    """The sparsest point on each trial's recorded curve whose accuracy is within the margin of the trial's own.
+
+    Among points that are equally sparse it is the most accurate one. Trials without a curve are left out. Ten thousand curves
+    cost one statement and as many rows, and the margin is exact: how many samples it allows to lose is counted beforehand.
+
+    Args:
+        reads: of the database.
+        run: the run.
+        task: counted from 1.
+        margin_points: m in percentage points, exact decimal text.
+
+    Returns:
+        The number of a trial → its point.
+
+    Raises:
+        NotFoundError: no such run or task.
+        DatabaseError: the database cannot be read.
+    """
+    with reads._session() as session:
+        stage = find_stage(session, find_run(session, run).id, run, task)
+        allowed = stage.val_total - required_correct(stage.val_total, stage.val_total, Decimal(margin_points)) \
+            if stage.val_total else 0
+        best = func.max(ThresholdCurvePoint.free_neurons * SHIFT + ThresholdCurvePoint.val_correct)
+        query = (select(Trial.number, best).join(ThresholdCurvePoint, ThresholdCurvePoint.trial_id == Trial.id)
+                 .where(Trial.stage_id == stage.id, ThresholdCurvePoint.val_correct >= Trial.val_correct - allowed)
+                 .group_by(Trial.id, Trial.number).order_by(Trial.number))
+        return {number: PrunedPoint(found % SHIFT, found // SHIFT) for number, found in session.execute(query)}

@@ -101,7 +101,7 @@ def torch_and_ray() -> list[Finding]:
 def _torch() -> str:
     import torch
 
-    from workers.vision import datasets
+    from workers.data.datasets import datasets
 
     datasets()
     if not torch.cuda.is_available():

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, command_line, reading
-from orchestrator.comparison.words import cautions, interval, seconds, spread
 from orchestrator.render.format import NOTHING
 from orchestrator.render.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
+from orchestrator.reports.comparison_files import cautions, interval, seconds, spread
 
 if TYPE_CHECKING:
     from orchestrator.reports.compare import Comparison, Side

@@ -14,7 +14,7 @@ from orchestrator.render.table import render
 if TYPE_CHECKING:
     from orchestrator.config.config import Config
     from orchestrator.groups.groups import GroupEnding
-    from orchestrator.groups.telling import Telling
+    from orchestrator.groups.runner import Telling
 
 
 def is_group(settings: Settings, name: str) -> bool:
@@ -98,7 +98,7 @@ def listening(telling: str, hooks: Sequence[str]) -> "Telling":
     """
     from orchestrator.events.console import ConsoleProgress
     from orchestrator.events.webhooks import VARIABLE, hook_of
-    from orchestrator.groups.telling import JsonTelling, PlainTelling
+    from orchestrator.groups.runner import JsonTelling, PlainTelling
 
     for target in (*hooks, os.environ.get(VARIABLE, "").strip()):
         if target:

@@ -16,7 +16,7 @@ from orchestrator.render.table import Column, number, render
 
 if TYPE_CHECKING:
     from orchestrator.reports.paper_tables import Asked, Table
-    from orchestrator.reproducing.planned import PlannedRow
+    from orchestrator.reports.reproduce import PlannedRow
 
 
 LONGEST_SEED = 18
@@ -51,14 +51,12 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     """
     check_storage()
     from orchestrator.cli.group_commands import hook_options, listening
-    from orchestrator.comparison.words import cautions
     from orchestrator.groups.runner import STOPPED
     from orchestrator.reports.compare import compare
-    from orchestrator.reports.comparison_files import FILES, HEADINGS, Line, files, table_rows
+    from orchestrator.reports.comparison_files import FILES, HEADINGS, Line, cautions, files, table_rows
     from orchestrator.reports.paper_tables import asked, find_table, read_table
     from orchestrator.reports.report_dir import check_folder, prepare_folder, write_folder
-    from orchestrator.reports.reproduce import make, recorded, seeds_apart
-    from orchestrator.reproducing.planned import planned
+    from orchestrator.reports.reproduce import make, planned, recorded, seeds_apart
     from orchestrator.runs.location import Place
 
     own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)

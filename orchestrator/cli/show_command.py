@@ -8,7 +8,6 @@ import click
 from clnp_core.architecture import Architecture
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading, task_option
-from orchestrator.cli.tuning import tuning_text
 from orchestrator.render.format import (
     NOTHING,
     alpha_text,
@@ -24,7 +23,7 @@ from orchestrator.render.format import (
 )
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import paragraph, say, say_json, terminal_width
-from orchestrator.render.run_summary import facts_text, overview_text, run_document
+from orchestrator.render.run_summary import facts_text, overview_text, run_document, tuning_text
 from orchestrator.render.table import Column, number, one_line, prose, render
 
 if TYPE_CHECKING:

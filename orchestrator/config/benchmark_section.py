@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from orchestrator.config.errors import nearest, show
 from orchestrator.config.numbers import MAX_COUNT, Count, Integer, Share
 from orchestrator.config.sweep_section import Section
-from orchestrator.configuration.own_code import IMPORT_PATH, json_value
+from orchestrator.config.user_code import IMPORT_PATH, json_value
 from workers.spec import BUILT_IN_BENCHMARKS, ClassOrder
 
 

@@ -21,17 +21,24 @@ from orchestrator.config.choices import Head
 from orchestrator.config.errors import explain, show
 from orchestrator.config.network_section import UNREADABLE, WRITTEN_OUT, Network, alpha_count
 from orchestrator.config.numbers import RECORDED
-from orchestrator.config.sections import Evaluation, Resources
+from orchestrator.config.sections import (
+    SEED_GIVEN,
+    Baseline,
+    Capacity,
+    Evaluation,
+    FineTuning,
+    Resources,
+    Seed,
+    Seeds,
+    Storage,
+    Training,
+    check_seeds,
+    run_ending,
+)
 from orchestrator.config.selection_section import Selection
 from orchestrator.config.sweep_section import GridPoint, LogRange, Section, Sweep, per_layer
 from orchestrator.config.user_code import Reading, with_own_network
 from orchestrator.config.yaml_loader import assignment_path, override, read_mapping
-from orchestrator.configuration.baseline import Baseline
-from orchestrator.configuration.capacity import Capacity
-from orchestrator.configuration.fine_tuning import FineTuning
-from orchestrator.configuration.seeds import SEED_GIVEN, Seed, Seeds, check_seeds, run_ending
-from orchestrator.configuration.storage import Storage
-from orchestrator.configuration.training import Training
 from orchestrator.runs.run_names import is_run_name
 from workers.methods import Method
 from workers.spec import BUILT_IN_BENCHMARKS

@@ -14,7 +14,7 @@ from orchestrator.config.errors import nearest, show
 from orchestrator.config.layer_sections import LayerSection, OutputSection, misplaced
 from orchestrator.config.numbers import Count, Float
 from orchestrator.config.sweep_section import Section
-from orchestrator.configuration.own_code import IMPORT_PATH, json_value
+from orchestrator.config.user_code import IMPORT_PATH, json_value
 
 WRITTEN_OUT, UNREADABLE = "written out", "unreadable"
 """What the validation is told of the user's own network: that its layers stand beside its name, or what is wrong with it."""

@@ -1,14 +1,19 @@
-"""What a trial may use and for how long, and the batch of every evaluation."""
+"""The smaller sections of a config: how a trial trains and what it may use, fine-tuning, a full network, baselines, storage, seeds."""
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
+from orchestrator.config.choices import Normalization, OnDepletion, OptimizerKind, Precision
 from orchestrator.config.errors import show
-from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer
-from orchestrator.config.sweep_section import Section
+from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share, whole
+from orchestrator.config.sweep_section import Alpha, Rate, Section
+from orchestrator.runs.run_names import MAX_NAME
 
 Whole = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[Float, Field(gt=0)]
@@ -79,3 +84,186 @@ class Resources(Section):
     @classmethod
     def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
         return _derived_threads(info.data) if value is None else value
+
+
+NotNegative = Annotated[Float, Field(ge=0)]
+
+
+def _derived_momentum(data: Mapping[str, Any]) -> float:
+    return 0.9 if data.get("optimizer") is OptimizerKind.SGD else 0.0
+
+
+class Training(Section):
+    """How one trial trains."""
+
+    optimizer: OptimizerKind = Field(
+        default=OptimizerKind.ADAM, description="a fresh one for every task")
+    momentum: Annotated[Share, Field(ge=0)] = Field(
+        default_factory=_derived_momentum, json_schema_extra={"default": "0.9 for sgd, else 0.0"},
+        description="momentum of sgd, at least 0 and below 1; null takes the default")
+    weight_decay: NotNegative = Field(default=0.0, description="L2 decay per step, a number of at least 0")
+    batch_size: Count = Field(default=256, description="training samples per step, a whole number of at least 1")
+    epochs: Count = Field(description="passes over the training data, a whole number of at least 1")
+    milestones: tuple[Count, ...] = Field(
+        default=(),
+        description="epochs after which the learning rate is multiplied by gamma, a rising list below epochs")
+    gamma: Annotated[Float, Field(gt=0, le=1)] = Field(
+        default=0.1, description="factor on the learning rate at each milestone, above 0 and at most 1")
+    early_stopping_patience: Count | None = Field(
+        default=None,
+        description="epochs without a better validation accuracy after which a trial ends, at least 1; null for never")
+    precision: Precision = Field(
+        default=Precision.FLOAT32,
+        description="of a step's products: float32, or with weights and optimizer in float32 tf32 (on a GPU) or bfloat16")
+    normalize: Normalization = Field(
+        default=Normalization.UNIT,
+        description="unit scales inputs to 0..1, standard to mean 0 and deviation 1 over the training data")
+
+    @field_validator("momentum", mode="before")
+    @classmethod
+    def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
+        return _derived_momentum(info.data) if value is None else value
+
+    @field_validator("momentum")
+    @classmethod
+    def _only_sgd(cls, momentum: float, info: ValidationInfo) -> float:
+        optimizer = info.data.get("optimizer")
+        if momentum and optimizer is not None and not optimizer.has_momentum:
+            raise ValueError(f"has no meaning with the optimizer {optimizer}\n"
+                             "remove it, or set training.optimizer to sgd")
+        return momentum
+
+    @field_validator("milestones")
+    @classmethod
+    def _rising_below_epochs(cls, milestones: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if any(later <= earlier for earlier, later in pairwise(milestones)):
+            raise PydanticCustomError("rising", "must rise from entry to entry")
+        epochs = info.data.get("epochs")
+        if milestones and epochs is not None and milestones[-1] >= epochs:
+            raise ValueError(f"{milestones[-1]} would never take effect: training ends with epoch {epochs}\n"
+                             "drop it, or raise training.epochs")
+        return milestones
+
+
+class Capacity(Section):
+    """What happens when the network is full."""
+
+    on_depletion: OnDepletion = Field(
+        default=OnDepletion.STOP, description="stop ends the run, widen adds free neurons and goes on")
+    widen_by: Count | None = Field(
+        default=None, validate_default=True,
+        description="neurons added to each depleted layer, a whole number of at least 1")
+    widen_below: Annotated[Share, Field(ge=0)] = Field(
+        default=0.0,
+        description="share of free neurons below which a layer counts as depleted, at least 0 and below 1; 0: none is left")
+
+    @field_validator("widen_by")
+    @classmethod
+    def _with_widen(cls, neurons: int | None, info: ValidationInfo) -> int | None:
+        action = info.data.get("on_depletion")
+        if action is None:
+            return neurons
+        if action.widens and neurons is None:
+            raise ValueError("is missing, and capacity.on_depletion widen needs it")
+        if not action.widens and neurons is not None:
+            raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
+        return neurons
+
+    @field_validator("widen_below")
+    @classmethod
+    def _bounds_widening(cls, share: float, info: ValidationInfo) -> float:
+        action = info.data.get("on_depletion")
+        if share and action is not None and not action.widens:
+            raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
+        return share + 0.0  # -0.0 is 0.0, and must digest like it
+
+
+class FineTuning(Section):
+    """After the selection: train what survived the pruning, and perhaps prune and train again."""
+
+    rounds: Count = Field(
+        default=1,
+        description="rounds of fine-tuning, a whole number of at least 1; from the second on each prunes again first")
+    epochs: Count = Field(default=20, description="passes over the training data in each round, a whole number of at least 1")
+    learning_rate: Rate = Field(default=1e-4, description="the constant learning rate of fine-tuning, a number above 0")
+    alpha: Alpha = Field(
+        default=5e-5,
+        description="L1 strength of fine-tuning, one number of at least 0, or a list with one per hidden layer and one for the "
+                    "output")
+
+
+Held = Annotated[Float, Field(ge=0)]
+
+
+class Baseline(Section):
+    """Settings of the methods that CLNP is held against."""
+
+    strength: Held | None = Field(
+        default=None, description="λ of ewc or c of si: how strongly earlier tasks hold the weights, a number of at least 0")
+    fisher_samples: Count = Field(
+        default=1000, description="training samples over which ewc averages the Fisher information of a task")
+    batch: tuple[Count, ...] | None = Field(
+        default=None, description="of joint: samples of each task in a batch, one number per task; null: in proportion to the "
+                                  "tasks' sizes, training.batch_size in all")
+
+
+ALL, NONE = "all", "none"
+
+
+def _kept(value: Any) -> int | Literal["all"]:
+    """``all``, or how many; ``none`` is 0."""
+    if value == ALL:
+        return "all"
+    if value == NONE:
+        return 0
+    given, value = value, whole(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    raise ValueError(f"must be all, none or a whole number of at least 0, not {show(given)}")
+
+
+class Storage(Section):
+    """What stays of a task's trained networks once it is committed. The chosen one always does."""
+
+    keep_trials: Annotated[int | Literal["all"], PlainValidator(_kept)] = Field(
+        default=10,
+        description="trained networks kept of every committed task besides the chosen one: all, none, or so many of the best")
+
+
+SEED_GIVEN = "seed given"
+"""Under this name the validation's context says whether the config has the key ``seed``, too."""
+
+
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+def _of_text(value: Any) -> Any:
+    """JSON gives seeds as text, so that a config which was read from JSON can be launched again."""
+    return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
+
+
+Seed = Annotated[Integer, Field(ge=0, le=2**63 - 1), BeforeValidator(_of_text)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+
+
+def run_ending(seed: int) -> str:
+    """What a run of a group has behind the group's name."""
+    return f"-seed-{seed}"
+
+
+def check_seeds(seeds: Sequence[int], info: ValidationInfo) -> None:
+    """Refuse a seed that stands twice, or beside the key ``seed``, or in the name of whose run there is no room for it.
+
+    Raises:
+        ValueError: what is wrong, and how to mend it.
+    """
+    if isinstance(info.context, Mapping) and info.context.get(SEED_GIVEN):
+        raise ValueError("stands beside seed\nremove one of the two: seed is of a single run, seeds of a group of runs")
+    twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
+    if twice is not None:
+        raise ValueError(f"holds {twice} twice\ngive every seed once: each is a run of its own")
+    name = info.data.get("name", "")
+    longest = max((f"{name}{run_ending(seed)}" for seed in seeds), key=len)
+    if len(longest) > MAX_NAME:
+        raise ValueError(f"makes names of {len(longest)} characters, and a run's has at most {MAX_NAME}\n"
+                         f"choose a name of at most {MAX_NAME - len(longest) + len(name)}")

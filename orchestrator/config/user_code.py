@@ -1,18 +1,50 @@
-"""The user's own network: called once, where the config is read, and written out layer by layer.
+"""The user's own code in a config: import paths and their arguments, and a network that a function of the user's returns."""
 
-Only the driver's machine needs the module. What a run records is the written-out network, so that neither a resume nor a
-worker depends on a file that has changed since.
-"""
-
+import math
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from clnp_core.errors import ConfigError
 from clnp_core.networks import Chain
+from orchestrator.config.errors import show
 from orchestrator.config.layer_sections import written_out
-from orchestrator.configuration.own_code import IMPORT_PATH, json_value
 from workers import user_modules
+
+IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+"""``module:callable``, both with dots where they need them."""
+
+_MAX_JSON_INT = 2**63 - 1
+
+
+def json_value(value: Any, where: str, depth: int = 1) -> Any:
+    """A copy of a value that JSON can hold, so that it can be recorded and sent to workers unchanged.
+
+    Raises:
+        ValueError: JSON cannot hold it; with what, where and how to mend it.
+    """
+    if depth > 20:
+        raise ValueError(f"{where} is nested too deeply")
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if abs(value) > _MAX_JSON_INT:
+            raise ValueError(f"{where} is beyond 64 bits")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} must be a finite number, not {value}")
+        return value
+    if isinstance(value, list | tuple):
+        return [json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"{where} has the key {show(key)}, which is not text\nput it in quotes")
+        return {key: json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+    raise ValueError(f"{where} is a {type(value).__name__}, which JSON cannot hold")
+
 
 _RETURNS = "it must return a torch.nn.Sequential or a clnp_core.networks.Chain"
 

@@ -9,13 +9,12 @@ from db.rows import StageRow
 from db.states import FailureKind, StageState, TrialState, resumed_in
 from orchestrator.driver import plan
 from orchestrator.driver.stages.begin_sweep import begin
-from orchestrator.driver.stages.commit_network import commit
+from orchestrator.driver.stages.commit_network import commit, tidy
 from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.restore_commits import restore_commits
 from orchestrator.driver.stages.run_sweep import sweep
 from orchestrator.driver.stages.select_trial import choose
 from orchestrator.render.format import ranges
-from orchestrator.stages.tidying import tidy
 from workers.environment import fingerprint
 from workers.training.stop_request import StoppedError
 

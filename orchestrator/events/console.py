@@ -1,4 +1,4 @@
-"""The steps of a run as plain lines, for a pipe, a log, or a terminal that can do no more."""
+"""The steps of a run as plain lines, for a pipe, a log, or a terminal that can show no more."""
 
 import contextlib
 import os
@@ -8,9 +8,75 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TextIO
 
-from orchestrator.console import phrases
+from orchestrator.config.sweep_section import GridPoint
+from orchestrator.events.events import INTERRUPTED
 from orchestrator.events.stats import Running, Tally
 from orchestrator.render.output import printable
+
+
+def step_line(text: str, within: bool = False) -> str:
+    """Something begins that takes a while; ``within`` the sweep of a task that has been told."""
+    return f"{'  ' if within else ''}{text} …"
+
+
+def run_line(run: str, trials_by_task: Sequence[int], parallel: int, left: int, pack: int) -> str:
+    """How much a run is, and how much of it is left."""
+    side_by_side = f"{parallel} side by side" if pack == 1 else f"{counted(parallel, 'pack')} of {pack} side by side"
+    return (f"run {run}: {counted(len(trials_by_task), 'task')}, {counted(sum(trials_by_task), 'trial')}, {left} of them still "
+            f"to run, {side_by_side}")
+
+
+def stage_line(task: int, tasks: int, trials: int, finished: int) -> str:
+    """A sweep begins."""
+    already = f", {finished} already recorded" if finished else ""
+    return f"task {task} of {tasks}: sweeping {counted(trials, 'trial')}{already}"
+
+
+def selecting_line(picked: Sequence[int], best_accuracy: float) -> str:
+    """A sweep has ended."""
+    numbers = ", ".join(str(number) for number in picked)
+    return (f"  best on validation {best_accuracy:.2%}; pruning what is within the margin: "
+            f"{'trial' if len(picked) == 1 else 'trials'} {numbers}")
+
+
+def commit_line(task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> str:
+    """A task is committed; ``used_percent`` is empty where the network is not divided, pruned or proven."""
+    if not used_percent:
+        return f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test"
+    proof = "; all earlier tasks bit-identical" if task > 1 else ""
+    used = " / ".join(f"{percent:.0f} %" for percent in used_percent)
+    return f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test after pruning, neurons used {used}{proof}"
+
+
+def stopping_line(reason: str) -> str:
+    """Somebody asked for a stop."""
+    again = "; once more to interrupt at once" if reason == INTERRUPTED else ""
+    return f"stopping cleanly ({reason}){again}"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def alpha_words(point: GridPoint) -> str:
+    """α, once where all layers share it."""
+    alphas = [f"{alpha:g}" for alpha in point.alpha]
+    return alphas[0] if len(set(alphas)) == 1 else "[" + ", ".join(alphas) + "]"
+
+
+def point_words(point: GridPoint) -> str:
+    """α and learning rate."""
+    return f"α {alpha_words(point)}, rate {point.learning_rate:g}"
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 class Tone(Enum):
@@ -33,22 +99,22 @@ class ConsoleProgress(Tally):
 
     def step(self, run: str | None, text: str, task: int | None = None) -> None:
         super().step(run, text, task)
-        self.say(phrases.step_line(text, within=task is not None and task == self.task))
+        self.say(step_line(text, within=task is not None and task == self.task))
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         super().run_started(run, trials_by_task, parallel, done, pack)
-        self.say(phrases.run_line(run, self.tasks, self.parallel, sum(self.left), pack))
+        self.say(run_line(run, self.tasks, self.parallel, sum(self.left), pack))
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         super().stage_started(task, trials, finished)
-        self.say(phrases.stage_line(task, len(self.tasks), trials, finished))
+        self.say(stage_line(task, len(self.tasks), trials, finished))
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
         super().trial_epoch(number, epoch, epochs, accuracy)
         running = self.running.get(number)
         if running is None or self.clock() - running.began <= TALK_AFTER_SECONDS or epoch % max(1, epochs // 4):
             return
-        self.say(f"  task {self.task}, trial {number}, {phrases.point_words(running.point)}: epoch {epoch} of {epochs}, "
+        self.say(f"  task {self.task}, trial {number}, {point_words(running.point)}: epoch {epoch} of {epochs}, "
                  f"{accuracy:.2%} on validation")
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
@@ -63,11 +129,11 @@ class ConsoleProgress(Tally):
 
     def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
         super().selecting(picked, best_accuracy)
-        self.say(phrases.selecting_line(picked, best_accuracy))
+        self.say(selecting_line(picked, best_accuracy))
 
     def committed(self, task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float], digest: str) -> None:
         super().committed(task, chosen, test_accuracy, used_percent, digest)
-        self.say(phrases.commit_line(task, chosen, test_accuracy, used_percent), Tone.GOOD)
+        self.say(commit_line(task, chosen, test_accuracy, used_percent), Tone.GOOD)
 
     def notice(self, text: str) -> None:
         self.say(text)
@@ -75,15 +141,15 @@ class ConsoleProgress(Tally):
     def stopping(self, reason: str) -> None:
         """Straight to the file: a signal may come in the middle of a print, which does not bear a second one."""
         with contextlib.suppress(OSError, ValueError):  # a stream without a file, or one that is closed
-            os.write(self.stream.fileno(), printable(f"{phrases.stopping_line(reason)}\n").encode())
+            os.write(self.stream.fileno(), printable(f"{stopping_line(reason)}\n").encode())
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A line; what its tone is, lines do not show."""
         print(printable(text), file=self.stream, flush=True)
 
     def _trial_ended(self, number: int, running: Running | None, what: str, tone: Tone = Tone.PLAIN) -> None:
-        point = f", {phrases.point_words(running.point)}" if running else ""
+        point = f", {point_words(running.point)}" if running else ""
         seconds = self.seconds_left()
-        left = "" if seconds is None else f", about {phrases.duration(seconds)} left"
+        left = "" if seconds is None else f", about {duration(seconds)} left"
         best = "" if self.best_trial is None else f"; best {self.best:.2%}"
         self.say(f"  {self.ended_here}/{self.trials_here}  trial {number}{point}: {what}{best}{left}", tone)

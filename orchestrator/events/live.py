@@ -17,7 +17,7 @@ from typing import TextIO
 from rich.console import Console
 
 from orchestrator.config.sweep_section import GridPoint
-from orchestrator.console import phrases
+from orchestrator.events import console
 from orchestrator.events.console import ConsoleProgress, Tone
 from orchestrator.events.live_screen import ASCII, UNICODE, Happened, Screen
 from orchestrator.events.stats import Tally
@@ -60,7 +60,7 @@ class LiveProgress(ConsoleProgress):
         with self._changes:
             if self._shown:  # the title has it, and it means nothing any more when the screen is gone
                 Tally.step(self, run, text, task)
-                self._happened.append(Happened(self.time_of_day(), phrases.step_line(text)))
+                self._happened.append(Happened(self.time_of_day(), console.step_line(text)))
             else:
                 super().step(run, text, task)
 
@@ -126,7 +126,7 @@ class LiveProgress(ConsoleProgress):
 
     def stopping(self, reason: str) -> None:
         """The screen goes at once, and the line stands under what had happened."""
-        self._leave(printable(f"{phrases.stopping_line(reason)}\n"))
+        self._leave(printable(f"{console.stopping_line(reason)}\n"))
 
     def close(self) -> None:
         self._leave("")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from orchestrator.console.phrases import alpha_words, duration
-from orchestrator.events.console import Tone
+from orchestrator.events.console import Tone, alpha_words, duration
 from orchestrator.events.stats import Running, Tally
 
 NARROWEST = 20

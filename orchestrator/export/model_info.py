@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from torch import Tensor
 
-from clnp_core.cost import multiply_adds
+from clnp_core.analysis.model_size import multiply_adds
 from clnp_core.network import Network, neurons_with_weights
 from orchestrator.export.card import (
     VERSION,

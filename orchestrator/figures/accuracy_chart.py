@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from db.rows import AccuracyRow
-from orchestrator.figures.building import chart_of, layered
+from orchestrator.figures.chart import chart_of, layered
 
 if TYPE_CHECKING:
     import altair

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from db.rows import CapacityRow
-from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, FAINT_GREY, ORANGE, SLATE
+from orchestrator.figures.chart import BLUE, FAINT_GREY, ORANGE, SLATE, chart_of, layered
 
 if TYPE_CHECKING:
     import altair

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from db.rows import EpochRow, ThresholdRow
-from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, GREY, ORANGE, PURPLE
+from orchestrator.figures.chart import BLUE, GREY, ORANGE, PURPLE, chart_of, layered
 
 if TYPE_CHECKING:
     import altair

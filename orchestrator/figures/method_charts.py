@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from db.rows import AccuracyRow, CapacityRow
-from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, FAINT, ORANGE, PURPLE, SLATE
+from orchestrator.figures.chart import BLUE, FAINT, ORANGE, PURPLE, SLATE, chart_of, layered
 
 if TYPE_CHECKING:
     import altair

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from clnp_core.errors import NotFoundError
 from clnp_core.selection import required_correct
-from db.sparsities import pruned_within_margin
+from db.reads.curves import pruned_within_margin
 from orchestrator.figures.accuracy_chart import accuracy_figure
 from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.curve_charts import learning_figure, threshold_figure

@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.selection import Verdict, required_correct
+from db.reads.curves import PrunedPoint
 from db.rows import SelectionRow, TrialRow
-from db.sparsities import PrunedPoint
 from db.states import TrialState
-from orchestrator.figures.building import chart_of, layered
-from orchestrator.figures.looks import BLUE, FAINT, GREY, ORANGE, PURPLE
+from orchestrator.figures.chart import BLUE, FAINT, GREY, ORANGE, PURPLE, chart_of, layered
 from orchestrator.render.format import points_text
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from db.rows import RunRow
 from db.states import RunState
 from db.store.store import Store
 from orchestrator.config.config import Config
-from orchestrator.configuration.seeds import run_ending
+from orchestrator.config.sections import run_ending
 from orchestrator.driver.launch import free_name, new_run
-from orchestrator.groups.runner import SideBySide
-from orchestrator.groups.telling import Telling
+from orchestrator.groups.runner import SideBySide, Telling
 from orchestrator.render.format import plural, ranges
 from orchestrator.runs.location import Place
 from orchestrator.runs.operations import ENDED

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from clnp_core.errors import NotFoundError
 from db.rows import CommitRow
 from orchestrator.config.config import Config
-from orchestrator.handles.handle import Described
-from orchestrator.notebook.handle import Shown, facts
+from orchestrator.notebook.handle import Described, Shown, facts
 from orchestrator.render.format import NOTHING, bytes_text, percent_or_nothing
 from orchestrator.render.matrices import percent
 from orchestrator.runs.location import Place

@@ -67,7 +67,7 @@ class Figure:
 
     def html(self) -> str:
         """A whole page that shows the figure and loads nothing."""
-        from orchestrator.figures.looks import DARK, LIGHT
+        from orchestrator.figures.chart import DARK, LIGHT
 
         parts = {"LIGHT_THEME": _json(LIGHT), "DARK_THEME": _json(DARK), "SPECIFICATION": _json(self.specification()),
                  "PACKED_SCRIPT": _packed_script()}

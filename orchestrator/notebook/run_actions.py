@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self, TextIO
 
 from db.rows import EventRow
-from orchestrator.handles.handle import Drawn
+from orchestrator.notebook.handle import Drawn
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.export.export import Export
     from orchestrator.notebook.what_if_handle import OtherMargins
     from orchestrator.reports.report import Report
-    from orchestrator.verifying import VerifiedCommit
+    from orchestrator.runs.operations import VerifiedCommit
 
 
 class RunDeeds(Drawn):
@@ -95,7 +95,7 @@ class RunDeeds(Drawn):
 
     def verify(self) -> "tuple[VerifiedCommit, ...]":
         """Prove zero forgetting once more, from what lies in storage, as :func:`orchestrator.api.verify` says."""
-        from orchestrator.verifying import verify_run
+        from orchestrator.runs.operations import verify_run
 
         return verify_run(self.place, self.name)
 
@@ -166,6 +166,6 @@ class RunDeeds(Drawn):
     def remove(self) -> int:
         """Remove it, and the weights that no other run refers to, as :func:`orchestrator.api.remove` says; returns the bytes
         freed. The handle points to nothing afterwards."""
-        from orchestrator.removing import remove_run
+        from orchestrator.runs.operations import remove_run
 
         return remove_run(self.place, self.name)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from clnp_core.errors import NotFoundError
 from db.states import StageState
-from orchestrator.handles.trial import Trial
 from orchestrator.notebook.commit_handle import Commit
 from orchestrator.notebook.figure_handle import Figures
 from orchestrator.notebook.handle import Shown
 from orchestrator.notebook.run_actions import RunDeeds
 from orchestrator.notebook.run_tables import RunTables
-from orchestrator.notebook.stage_handle import Stage
+from orchestrator.notebook.stage_handle import Stage, Trial
 from orchestrator.render.format import NOTHING, plural, points_text
 from orchestrator.render.matrices import percent
 from orchestrator.render.table import Column, number

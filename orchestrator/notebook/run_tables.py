@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from db.rows import RunRow
 from db.states import RunState
-from orchestrator.handles.handle import Drawn
+from orchestrator.notebook.handle import Drawn
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -1,4 +1,4 @@
-"""A run as a whole, read from the database: how far it is, what it achieved, and how to go on."""
+"""A run as a whole, read from the database: how far it is, what it achieved, and how to continue."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from orchestrator.render.format import (
     percent_or_nothing,
     plural,
     points_text,
+    seconds_text,
+    thresholds_text,
     time_text,
     training_text,
 )
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from db.reads.reads import Reads
-    from db.rows import RunRow, StageRow
-
+    from db.rows import CommitRow, RunRow, StageRow
 
 def run_document(reads: "Reads", run: "RunRow") -> dict[str, Any]:
     """Everything about a run but its trials, for ``--json``."""
@@ -152,3 +153,18 @@ def ways_on(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
     return []
 
 
+def tuning_text(commit: "CommitRow") -> str | None:
+    """The prune + fine-tune rounds of a commit and where they ended; None where the config asked for none."""
+    rounds = commit.fine_tuning
+    if rounds is None:
+        return None
+    if not rounds:
+        return "Fine-tuning had nothing to train: no neuron of the last hidden layer was left after pruning."
+    columns = [number("round"), number("threshold"), number("free"), number("pruned val %"), number("tuned val %"),
+               number("epoch"), number("time")]
+    total = commit.val_total
+    rows = [[str(done.round), thresholds_text(done.thresholds), f"{done.free_neurons:,}",
+             percent_or_nothing(done.pruned_val_correct, total), percent_or_nothing(done.val_correct, total),
+             f"{done.best_epoch} of {done.epochs_run}", seconds_text(done.seconds)] for done in rounds]
+    return (f"Fine-tuning, {plural(len(rounds), 'round')}; epoch 0 stands for the pruned weights:\n\n"
+            f"{render(columns, rows)}")

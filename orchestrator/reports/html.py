@@ -14,7 +14,6 @@ from typing import Any
 from db.rows import TrialRow
 from db.states import RunState
 from orchestrator.cli.show_command import verdict_text, why_text
-from orchestrator.cli.tuning import tuning_text
 from orchestrator.render.format import (
     NOTHING,
     alpha_text,
@@ -32,7 +31,7 @@ from orchestrator.render.format import (
     time_text,
 )
 from orchestrator.render.matrices import TASK_INCREMENTAL, percent
-from orchestrator.render.run_summary import origin_facts, standing, ways_on
+from orchestrator.render.run_summary import origin_facts, standing, tuning_text, ways_on
 from orchestrator.reports.report_charts import Figure
 from orchestrator.reports.report_data import Gathered, TaskPart
 
@@ -52,8 +51,7 @@ def page(gathered: Gathered, figures: Sequence[tuple[Figure, str]]) -> str:
     import jinja2
     import yaml
 
-    from orchestrator.figures.chart import javascript
-    from orchestrator.figures.looks import DARK, LIGHT
+    from orchestrator.figures.chart import DARK, LIGHT, javascript
 
     run = gathered.run
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), autoescape=True, trim_blocks=True,

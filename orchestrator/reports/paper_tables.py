@@ -23,9 +23,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from clnp_core.errors import ConfigError
 from orchestrator.config.config import Config
 from orchestrator.config.errors import explain
+from orchestrator.config.sections import Seeds
 from orchestrator.config.sweep_section import Section
 from orchestrator.config.yaml_loader import override, read_mapping
-from orchestrator.configuration.seeds import Seeds
 
 Shown = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 

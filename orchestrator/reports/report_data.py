@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from clnp_core.selection import Verdict
+from db.reads.curves import pruned_within_margin
 from db.rows import (
     AccuracyRow,
     CapacityRow,
@@ -17,7 +18,6 @@ from db.rows import (
     ThresholdRow,
     TrialRow,
 )
-from db.sparsities import pruned_within_margin
 from orchestrator.figures.trial_chart import TrialPoint, trial_points
 from orchestrator.render.chance_text import chance_sentences
 from orchestrator.render.format import divides_the_network

@@ -1,19 +1,23 @@
-"""The runs of a table: launched, resumed, or left as they are."""
+"""The runs of a paper's table: what would be launched, and launching, resuming or leaving them as they are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from clnp_core.analysis.statistics import SEEDS
 from clnp_core.errors import ConfigError, NotFoundError, StateError
 from db.engine import open_database
 from db.reads.reads import Reads
 from db.rows import RunRow
 from db.states import FailureKind, RunState
+from db.url import is_sqlite, resolve_url
 from orchestrator.config.config import Config
+from orchestrator.driver.plan import overview
 from orchestrator.groups.groups import drive_runs, extend_group, record_group, resume_group
-from orchestrator.groups.runner import STOPPED
-from orchestrator.groups.telling import Telling
+from orchestrator.groups.runner import STOPPED, Telling
 from orchestrator.render.format import ranges
-from orchestrator.reports.paper_tables import WITHOUT_EFFECT
+from orchestrator.reports.paper_tables import WITHOUT_EFFECT, Asked
 from orchestrator.runs.location import Place
 from orchestrator.runs.operations import ENDED
 
@@ -154,3 +158,51 @@ def _leaves(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     for key, value in document.items():
         found |= _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """One row of a table that is asked for.
+
+    Attributes:
+        row, method: its name, and how it learns.
+        over, begun, missing: the seeds that are asked for whose runs have ended, have not, and are not recorded.
+        tasks: of each run.
+        trials: of each run, over all of its tasks.
+    """
+
+    row: str
+    method: str
+    over: tuple[int, ...] = field(metadata={SEEDS: True})
+    begun: tuple[int, ...] = field(metadata={SEEDS: True})
+    missing: tuple[int, ...] = field(metadata={SEEDS: True})
+    tasks: int
+    trials: int
+
+
+def planned(place: Place, wanted: Asked) -> list[PlannedRow]:
+    """What there is of a table, row by row.
+
+    Args:
+        place: the database, which need not be there yet.
+        wanted: the table.
+
+    Raises:
+        ConfigError: a run has other settings than its row.
+        StateError: another run has the name of one that is missing.
+        DatabaseError: the database cannot be read.
+    """
+    address = resolve_url(place.url)
+    is_there = not is_sqlite(address) or Path(str(address.database)).exists()
+    there: Mapping[str, Sequence[RunRow]] = {}
+    if is_there:
+        there = recorded(place, wanted.configs)
+        require_free_names(place, wanted.configs, there)
+    rows = []
+    for row, config in zip(wanted.rows, wanted.configs, strict=True):
+        ended = {run.seed: run.state in ENDED for run in there.get(config.name, ())}
+        over, begun, missing = (tuple(seed for seed in wanted.seeds if ended.get(seed) is state)
+                                for state in (True, False, None))
+        rows.append(PlannedRow(row.name, config.method.value, over, begun, missing, config.benchmark.tasks,
+                               sum(task.trials for task in overview(config))))
+    return rows

@@ -1,13 +1,22 @@
-"""Asking the driver of a run, or those of a group, to stop, wherever they are: for now, or for good."""
+"""What can be asked of a recorded run: to stop, to end for good, to be removed, and to be verified once more."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from clnp_core.errors import StateError
+from clnp_core.architecture import Architecture
+from clnp_core.errors import ForgettingError, NotFoundError, StateError
 from db.engine import open_database
 from db.reads.reads import Reads
 from db.rows import RunRow
 from db.states import RequestKind, RunState
 from db.store.store import Store
+from orchestrator.config.config import Config
+from orchestrator.driver import plan
+from orchestrator.runs.location import Place
+from orchestrator.runs.store_registry import refuse_strangers
+from orchestrator.runs.trial_logs import remove_output
+from workers.environment import fingerprint
+from workers.storage.files import is_part
 
 ENDED = (RunState.COMPLETED, RunState.DEPLETED, RunState.CANCELLED)
 """States of a run in which there is nothing left to cancel."""
@@ -97,3 +106,71 @@ def _request_of_group(group: str, kind: RequestKind, concerns: Callable[[RunRow]
         return asked
     finally:
         engine.dispose()
+
+
+def remove_run(place: Place, run: str) -> int:
+    """Remove a run, and the artifacts that no other run refers to; returns the bytes freed. :func:`orchestrator.api.remove`
+    says the rest."""
+    from workers.storage.artifacts import ArtifactStore
+
+    engine, root = open_database(place.url), place.storage
+    try:
+        artifacts, alone = ArtifactStore(root), True
+        try:
+            refuse_strangers(root, [engine])
+        except StateError:
+            alone = False
+        before = {row.digest: artifacts.changed_at(row.digest) for row in Reads(engine).artifacts()
+                  if row.runs == (run,) and is_part(row.digest)} if alone else {}
+        digests = Store(engine).remove_run(run)
+        if alone:
+            remove_output(root, run)
+        return sum(artifacts.remove(digest, before.get(digest)) for digest in digests if before.get(digest) is not None)
+    finally:
+        engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCommit:
+    """One commit, proven again from storage.
+
+    ``logits_compared`` says whether the logits' digests were also held against the recorded ones, which is possible only in
+    the environment that recorded them.
+    """
+
+    task: int
+    digest: str
+    tasks_compared: tuple[int, ...]
+    samples_compared: int
+    logits_compared: bool
+
+
+def verify_run(place: Place, run: str) -> tuple[VerifiedCommit, ...]:
+    """Prove zero forgetting for every commit of a run. :func:`orchestrator.api.verify` says the rest."""
+    from workers.jobs.commit_job import verify_commit
+
+    with place.reads() as reads:
+        row = reads.run(run)
+        config, stages, commits = Config.from_resolved(row.config), reads.stages(run), reads.commits(run)
+        if not config.method.divides_the_network:
+            raise StateError(f"run {run!r} was made with method {config.method}, which promises nothing about forgetting",
+                             f"`clnp status {run}` shows what it has forgotten; runs of method clnp can be verified")
+        if not commits:
+            raise NotFoundError(f"run {run!r} has no commit yet", f"`clnp resume {run}` goes on with it")
+        same_environment = row.environment == fingerprint(config.resources.threads_per_trial)
+        recorded = {(cell.after_task, cell.on_task): cell.logits_digest for cell in reads.accuracy_matrix(run)}
+    verified = []
+    for commit in commits:
+        stage = stages[commit.task - 1]
+        spec = plan.stage_spec(config, commit.task, Architecture.from_json(stage.architecture or {}), stage.base_digest)
+        earlier = [(old.task, old.digest) for old in commits if old.task < commit.task]
+        splits = {stage.task: stage.split_digest or "" for stage in stages}
+        proof, evaluations = verify_commit(spec, commit.digest, place.storage, earlier, splits)
+        for cell in evaluations if same_environment else ():
+            if cell.logits_digest != recorded[commit.task, cell.task]:
+                raise ForgettingError(
+                    f"after task {commit.task} the logits of task {cell.task} are not what was recorded",
+                    "the artifacts are intact, so the data or the environment differ from the run's")
+        verified.append(VerifiedCommit(commit.task, commit.digest, proof.tasks_compared, proof.samples_compared,
+                                       same_environment))
+    return tuple(verified)

@@ -2,7 +2,7 @@
 
 The mirror is a storage of its own, and nothing here ever reads it back into a run: clnp's database is the truth and only read.
 Every task is a study ``RUN task K`` with two objectives, both maximised: validation accuracy, and sparsity within the margin of
-the trial's own accuracy (:mod:`orchestrator.sparsity`). A trial enters it once, when it has ended, because Optuna lets nobody
+the trial's own accuracy (:mod:`orchestrator.runs.optuna_export`). A trial enters it once, when it has ended, because Optuna lets nobody
 change a trial that is finished. So what becomes known later, the verdicts, stands in the study's attributes.
 """
 
@@ -26,16 +26,27 @@ from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from clnp_core.errors import ConfigError, DatabaseError, StateError
+from clnp_core.selection import required_correct
 from db.engine import new_engine
 from db.errors import translate
 from db.reads.reads import Reads
-from db.rows import RunRow, StageRow, TrialRow
+from db.rows import RunRow, StageRow, ThresholdRow, TrialRow
 from db.states import TrialState
 from db.url import URL_VARIABLE, file_url, is_sqlite, resolve_url, shown
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import LogRange
 from orchestrator.driver import plan
-from orchestrator.sparsity import sparsity_within_margin
+
+
+def sparsity_within_margin(trial: TrialRow, curve: Sequence[ThresholdRow], margin_points: Decimal) -> float:
+    """The largest sparsity, a fraction, on a trial's recorded curve whose accuracy is within the margin of the trial's own.
+
+    It is known as soon as the trial is finished; what the selection later finds in the margin of the best trial is exact, and
+    another number. 0 for a trial without a curve.
+    """
+    required = required_correct(trial.val_correct or 0, trial.val_total or 1, margin_points)
+    return max((point.sparsity for point in curve if point.val_correct >= required), default=0.0)
+
 
 OBJECTIVES = ("validation accuracy", "sparsity within the margin")
 

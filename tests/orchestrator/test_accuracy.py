@@ -8,10 +8,10 @@ from clnp_core.errors import RunFailedError
 from db.reads.reads import Reads
 from db.states import RunState, StageState
 from orchestrator.cli.status_commands import _status_text
-from orchestrator.comparison.words import cautions
 from orchestrator.config.config import Config
 from orchestrator.render.run_summary import overview_text, results_text, run_document
 from orchestrator.reports.compare import compare
+from orchestrator.reports.comparison_files import cautions
 from orchestrator.reports.html import page
 from orchestrator.reports.report_data import gather
 from tests.orchestrator.runs import Heard, Laboratory, small

@@ -21,14 +21,13 @@ from clnp_core.network import SHARED_HEAD, Head, Network, column_mask, empty_net
 from clnp_core.partition import FreeNetwork
 from clnp_core.shared_weights import EVERYBODYS, undivided
 from workers.data.loader import TaskData
-from workers.epochs import Epoch, Trained
 from workers.spec import TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.loop import divergence
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Learner, TrialStanding, begin_epoch
+from workers.training.state import Epoch, Learner, Trained, TrialStanding, begin_epoch
 
 ALL_HEADS = 1
 """Under which task the outputs of all tasks train, one below the other."""

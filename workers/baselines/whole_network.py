@@ -13,11 +13,11 @@ from workers.baselines.ewc import with_task
 from workers.baselines.penalty import Anchor
 from workers.baselines.si import PathIntegral
 from workers.data.loader import TaskData
-from workers.epochs import Epoch, Trained
 from workers.methods import Method
 from workers.spec import TrialSpec, derive_seed
 from workers.training.loop import fit
 from workers.training.resume import NEVER, Checkpoint
+from workers.training.state import Epoch, Trained
 
 
 class TrainedWhole(NamedTuple):

@@ -7,16 +7,34 @@ never touched, only named.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from clnp_core.errors import DataError
-from workers.vision import datasets
+
+_LIBRARIES: list[torch.library.Library] = []  # a library object must live as long as its operators are declared
+
+
+@cache
+def datasets() -> ModuleType:
+    """The module ``torchvision.datasets``."""
+    try:
+        from torchvision import datasets as module
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _LIBRARIES.append(library)
+        from torchvision import datasets as module
+    return cast(ModuleType, module)
 
 
 class Images(NamedTuple):

@@ -13,7 +13,6 @@ from workers.baselines.penalty import Anchor
 from workers.baselines.whole_network import train_whole
 from workers.data.loader import check_alike, load_task
 from workers.environment import host_name
-from workers.epochs import Epoch
 from workers.jobs.commit_job import BuiltCommit, on_task
 from workers.jobs.inputs import base_of, recorded, task_on, this_device
 from workers.jobs.trial_job import TaskFacts, TrialResult, prepare
@@ -21,6 +20,7 @@ from workers.methods import Method, MethodSpec
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec, digest_of
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.resume import NEVER, Checkpoint
+from workers.training.state import Epoch
 
 
 def run_whole_trial(trial: TrialSpec, storage: str, checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:

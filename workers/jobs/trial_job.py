@@ -22,12 +22,12 @@ from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, th
 from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
 from workers.data.loader import TaskData, load_task, task_count
 from workers.environment import fingerprint, host_name
-from workers.epochs import Epoch, Trained
 from workers.jobs.inputs import activities_of, base_of, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
 from workers.storage.artifacts import Artifact, ArtifactStore, get_network, put_network
 from workers.training.loop import train
 from workers.training.resume import NEVER, Checkpoint
+from workers.training.state import Epoch, Trained
 
 
 @dataclass(frozen=True, slots=True)

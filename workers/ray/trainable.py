@@ -19,13 +19,12 @@ from ray import tune
 
 from clnp_core.errors import ClnpError
 from workers import capture, user_modules
-from workers.environment import host_name
-from workers.epochs import Epoch
-from workers.gpu_memory import too_little
+from workers.environment import host_name, too_little
 from workers.jobs import pack_job, trial_job
 from workers.ray.remote_jobs import is_asked_to_stop
 from workers.spec import StageSpec, TrialSpec
 from workers.training.loop import DivergedError
+from workers.training.state import Epoch
 from workers.training.stop_request import StoppedError, listen
 
 REPORT_EVERY_SECONDS = 1.0

@@ -17,13 +17,12 @@ from clnp_core.layers import laid_out
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
 from workers.data.loader import TaskData
-from workers.epochs import Epoch, Trained
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Learner, TrialStanding, begin_epoch
+from workers.training.state import Epoch, Learner, Trained, TrialStanding, begin_epoch
 
 Result = TypeVar("Result")
 

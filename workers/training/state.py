@@ -1,8 +1,4 @@
-"""Where a training stands between two steps: all that the next one depends on, as tensors and plain values, and back.
-
-Weights and running statistics, the optimizer's memory, the rate's schedule and every generator become what they were, and the
-epochs so far are told once more: a training that goes on ends in the bits of one that was never interrupted.
-"""
+"""The state of a training: its epochs so far, and all that the next epoch depends on, as tensors and plain values."""
 
 import dataclasses
 import time
@@ -16,8 +12,31 @@ from torch import Tensor
 from clnp_core.architecture import Architecture
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
-from workers.epochs import Epoch, Trained
 from workers.storage.checkpoints import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch: counted from 1; losses are means over the training samples; accuracy is canonical."""
+
+    epoch: int
+    train_loss: float
+    l1_penalty: float
+    val_correct: int
+    val_total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The network of the best epoch, unpruned: the earliest among those with the highest validation count."""
+
+    network: Network
+    val_correct: int
+    best_epoch: int
+    epochs_run: int
+    train_seconds: float
+
 
 _SCHEDULE = ("last_epoch", "_step_count", "_last_lr")
 """What moves in a schedule; the rest of it is in the training's settings."""

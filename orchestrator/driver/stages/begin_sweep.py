@@ -1,11 +1,11 @@
-"""PENDING → SWEEPING: look at the task and at what is free, and plan the trials."""
+"""PENDING → SWEEPING: look at the task and at the free neurons, plan the trials, and reuse results that other runs recorded."""
 
 from collections.abc import Mapping, Sequence
 
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ConfigError
 from clnp_core.words import plural
-from db.records import PlannedTrial, StageFacts
+from db.records import PlannedTrial, ReusableTrial, StageFacts
 from db.rows import StageRow
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
@@ -14,6 +14,7 @@ from workers.data.loader import check_alike
 from workers.jobs import trial_job
 from workers.jobs.baseline_job import prepare_all
 from workers.spec import StageSpec, TrialSpec, in_packs
+from workers.storage.artifacts import ArtifactStore
 
 
 def begin(run: RunContext, stage: StageRow) -> None:
@@ -112,3 +113,27 @@ def kept_choice(run: RunContext, task: int) -> GridPoint | None:
         return None
     trial = run.reads.trial(run.name, last, run.reads.selections(run.name, last)[0].chosen)
     return GridPoint(trial.alpha, trial.learning_rate)
+
+
+def take_over(run: RunContext, task: int) -> str:
+    """Take over what another run has recorded under the same key, in the same environment. Its weights are in this run's
+    store, or were removed to save space: then they are trained again should the trial be picked.
+
+    Returns:
+        What was taken over, in words; nothing if nothing was.
+    """
+    artifacts = ArtifactStore(run.storage)
+    chosen: dict[int, ReusableTrial] = {}
+    for trial in run.store.reusable_trials(run.lease, task):
+        if trial.number not in chosen and (
+                trial.weights_removed or artifacts.size(trial.artifact_digest) is not None):
+            chosen[trial.number] = trial
+    taken = run.store.reuse_trials(run.lease, task, tuple(chosen.values()))
+    if not taken:
+        return ""
+    runs = sorted({trial.source_run for trial in taken})
+    planned = run.reads.stage(run.name, task).trials_total
+    return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
+            f"trial{'' if planned == 1 else 's'} taken over from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
+            + ("none trained again" if len(taken) == planned or run.config.resources.trials_per_pack == 1 else
+               "and packs that miss a trial are trained whole"))

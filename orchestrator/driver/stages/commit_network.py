@@ -1,22 +1,44 @@
-"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it all in one transaction."""
+"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it in one transaction; then remove weights that are not kept."""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from clnp_core.errors import ArtifactError
 from clnp_core.selection import required_correct
 from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTuningRound
 from db.rows import StageRow
+from db.states import TrialState
 from orchestrator.driver import plan
 from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.minimum_accuracy import require_accuracy
 from orchestrator.driver.stages.restore_trials import restore_trials
 from orchestrator.render.chance_text import chance_text, tasks_at_chance
-from orchestrator.stages.tidying import tidy
 from workers.jobs.baseline_job import build_whole_commit
 from workers.jobs.commit_job import BuiltCommit, TunedRound, build_commit
 from workers.storage.artifacts import ArtifactStore
 from workers.training.stop_request import StoppedError
+
+
+def tidy(run: RunContext, stage: StageRow) -> None:
+    """Remove the weights of a committed task's trials, but for the chosen one and the best that ``storage.keep_trials`` keeps.
+
+    The database says first that they are gone; bytes that a crash leaves behind after that go with the next call.
+    """
+    if run.config.storage.keep_trials == "all":
+        return
+    chosen = run.reads.selections(run.name, stage.task)[0].chosen
+    rows = [row for row in run.reads.trials(run.name, stage.task) if row.state is TrialState.FINISHED]
+    best = sorted(rows, key=lambda row: (-(row.val_correct or 0), row.number))
+    others = [row.number for row in best if row.number != chosen][:run.config.storage.keep_trials]
+    artifacts = ArtifactStore(run.storage)
+    try:
+        before = {digest: artifacts.changed_at(digest) for row in best if (digest := row.artifact_digest) is not None}
+        for digest in run.store.drop_trial_weights(run.lease, stage.task, {chosen, *others}):
+            if before[digest] is not None:
+                artifacts.remove(digest, before[digest])  # another run's worker may have stored the same meanwhile
+    except ArtifactError as error:  # the task is committed all the same, and `clnp gc` takes what is left
+        run.progress.notice(f"  {error.message}; `clnp gc` removes it later")
 
 
 def commit(run: RunContext, stage: StageRow) -> None:

@@ -10,13 +10,12 @@ from db.states import FailureKind, TrialState
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.stages.begin_sweep import facts_of, planned
+from orchestrator.driver.stages.begin_sweep import facts_of, planned, take_over
 from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.early_scans import ScansAhead
 from orchestrator.driver.tuner import SampledTrial, run_grid, run_sampler
 from orchestrator.render.format import plural
-from orchestrator.sparsity import sparsity_within_margin
-from orchestrator.stages.reusing import take_over
+from orchestrator.runs.optuna_export import sparsity_within_margin
 from workers.jobs import trial_job
 from workers.ray.remote_jobs import Submitted
 from workers.spec import StageSpec

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from clnp_core.analysis.model_size import multiply_adds
 from clnp_core.architecture import Architecture, HeadKind
-from clnp_core.cost import multiply_adds
 from clnp_core.networks import cifar_narrow, mlp
 from clnp_core.to_torch import plain_module
 from tests.clnp_core.builders import CONVOLUTIONAL, FULLY_CONVOLUTIONAL, drawn_network

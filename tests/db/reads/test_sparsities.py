@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from clnp_core.errors import NotFoundError
+from db.reads.curves import PrunedPoint, pruned_within_margin
 from db.reads.reads import Reads
 from db.records import ThresholdPoint
-from db.sparsities import PrunedPoint, pruned_within_margin
-from orchestrator.sparsity import sparsity_within_margin
+from orchestrator.runs.optuna_export import sparsity_within_margin
 from tests.db.builders import Driver
 
 CURVES = (

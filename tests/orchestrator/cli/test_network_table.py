@@ -2,7 +2,7 @@
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
 from clnp_core.networks import cifar_narrow, cifar_wide
-from orchestrator.cli.network_table import network_table
+from orchestrator.cli.dry_run import network_table
 
 
 def test_table_2() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.cli.reporting import FORMATS
+from orchestrator.cli.export_commands import FORMATS
 from orchestrator.reports.report import ReportFormat
 from tests.orchestrator.cli.conftest import Outcome, written
 from tests.orchestrator.groups.conftest import place_in, write_group

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from db.engine import open_database
+from db.reads.curves import PrunedPoint
 from db.reads.reads import Reads
-from db.sparsities import PrunedPoint
 from orchestrator.figures.chart import svg
 from orchestrator.figures.trial_chart import CHOSEN, OPEN, OUTSIDE, WITHIN, TrialPoint, trial_points, trials_figure
 from tests.orchestrator.cli.conftest import Recorded

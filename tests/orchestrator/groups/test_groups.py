@@ -12,7 +12,7 @@ from db.states import RunState
 from orchestrator import api
 from orchestrator.driver.launch import free_name
 from orchestrator.groups.groups import GroupEnding, resume_group
-from orchestrator.groups.telling import PlainTelling
+from orchestrator.groups.runner import PlainTelling
 from orchestrator.runs.location import Place
 from tests.orchestrator.cli.conftest import TINY, run, start
 from tests.orchestrator.groups.conftest import place_in, write_group

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.groups.runner import SideBySide
-from orchestrator.groups.telling import PlainTelling
+from orchestrator.groups.runner import PlainTelling, SideBySide
 from orchestrator.runs.location import Place
 from tests.orchestrator.groups.conftest import place_in
 from tests.orchestrator.runs import Heard

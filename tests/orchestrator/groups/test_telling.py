@@ -3,7 +3,7 @@
 import io
 import json
 
-from orchestrator.groups.telling import JsonTelling, PlainTelling
+from orchestrator.groups.runner import JsonTelling, PlainTelling
 from tests.orchestrator.runs import Heard
 
 

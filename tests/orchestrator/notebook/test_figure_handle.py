@@ -8,7 +8,7 @@ import pytest
 
 from clnp_core.errors import ConfigError, NotFoundError
 from orchestrator import api
-from orchestrator.figures.looks import DARK, LIGHT
+from orchestrator.figures.chart import DARK, LIGHT
 from orchestrator.notebook.figure_handle import Figure
 from tests.orchestrator.cli.conftest import written
 

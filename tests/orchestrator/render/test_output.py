@@ -23,7 +23,7 @@ from orchestrator.render.output import (
     say,
     say_json,
 )
-from orchestrator.reproducing.planned import PlannedRow
+from orchestrator.reports.reproduce import PlannedRow
 from tests.orchestrator.cli.conftest import environment
 
 SEED = 8640283839209618424

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from db.records import FineTuningRound
 from db.rows import CommitRow
-from orchestrator.cli.tuning import tuning_text
+from orchestrator.render.run_summary import tuning_text
 
 
 def commit(rounds: tuple[FineTuningRound, ...] | None) -> CommitRow:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from clnp_core.errors import ConfigError, NotFoundError
 from db.reads.reads import Reads
 from orchestrator.cli.compare_command import comparison_text
-from orchestrator.comparison.words import cautions
 from orchestrator.reports.compare import compare
+from orchestrator.reports.comparison_files import cautions
 from orchestrator.reports.measure import measure
 from tests.orchestrator.reports.conftest import learnt
 from workers.spec import digest_of

@@ -15,10 +15,9 @@ from db.states import FailureKind
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.groups.groups import record_group
-from orchestrator.groups.telling import PlainTelling
+from orchestrator.groups.runner import PlainTelling
 from orchestrator.reports.paper_tables import asked, read_table
-from orchestrator.reports.reproduce import make, recorded, seeds_apart
-from orchestrator.reproducing.planned import planned
+from orchestrator.reports.reproduce import make, planned, recorded, seeds_apart
 from orchestrator.runs.location import Place
 from tests.db.builders import Driver
 from tests.orchestrator.groups.conftest import place_in

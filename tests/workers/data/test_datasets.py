@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from clnp_core.errors import DataError
-from workers.data.datasets import CIFAR_10, CIFAR_100, MNIST, Stored, data_folder, digits
-from workers.vision import datasets
+from workers.data.datasets import CIFAR_10, CIFAR_100, MNIST, Stored, data_folder, datasets, digits
 
 SETS = [MNIST, CIFAR_10, CIFAR_100]
 REAL = data_folder()

@@ -13,9 +13,9 @@ from clnp_core.forgetting import structure_faults
 from clnp_core.network import FREE, Network, empty_network
 from clnp_core.pruning import prune
 from workers.data.loader import load_task
-from workers.epochs import Epoch, Trained
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError, train
+from workers.training.state import Epoch, Trained
 
 Result = TypeVar("Result")
 

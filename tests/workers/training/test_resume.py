@@ -22,7 +22,6 @@ from clnp_core.networks import Chain
 from clnp_core.selection import ThresholdMode
 from tests.workers.jobs.test_commit_job import TUNING, commit, splits
 from tests.workers.training.test_loop import finish
-from workers.epochs import Epoch
 from workers.jobs import pack_job, trial_job
 from workers.jobs.commit_job import build_commit
 from workers.methods import Method, MethodSpec
@@ -30,6 +29,7 @@ from workers.spec import BenchmarkSpec, TrialSpec
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
 from workers.training.resume import NEVER, Checkpoint, Interruptible
+from workers.training.state import Epoch
 from workers.training.stop_request import StoppedError
 
 Trials = Callable[..., TrialSpec]

@@ -10,14 +10,13 @@ from clnp_core.evaluation import correct_predictions
 from clnp_core.l1 import l1_penalty
 from clnp_core.network import Network
 from workers.data.loader import TaskData
-from workers.epochs import Epoch, Trained
 from workers.spec import TrialSpec
 from workers.storage.checkpoints import Snapshot
 from workers.training.cuda_graphs import Graphs
 from workers.training.loop import DivergedError, batches, divergence
 from workers.training.packs.pack import Pack
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import EpochUnderway, Learner, begin_epoch, below, epoch_of
+from workers.training.state import Epoch, EpochUnderway, Learner, Trained, begin_epoch, below, epoch_of
 
 Outcome = Trained | DivergedError
 

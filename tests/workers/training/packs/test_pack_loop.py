@@ -13,10 +13,10 @@ from clnp_core.network import Network, empty_network
 from clnp_core.pruning import prune
 from tests.workers.training.test_loop import run, same_bits
 from workers.data.loader import load_task
-from workers.epochs import Epoch, Trained
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError
 from workers.training.packs.pack_loop import Outcome, train_pack
+from workers.training.state import Epoch, Trained
 
 Trials = Callable[..., TrialSpec]
 

@@ -1,1 +1,0 @@
-"""A run as a report: one page that needs nothing else, figures as files, and tables for a paper."""
