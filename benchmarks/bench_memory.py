@@ -44,7 +44,8 @@ def worker(file: str) -> None:
     facts = trial_job.prepare(plan.benchmark_spec(config), 1, config.resources.threads_per_trial)
     spec = plan.stage_spec(config, 1, plan.architecture(config, facts.input_shape, facts.classes), None)
     with tempfile.TemporaryDirectory() as storage:
-        result_of(trial_job.run_trial(plan.trial_specs(spec, config.seed, plan.points(config, 1, None))[0], storage, Decimal(1)))
+        trial = plan.trial_specs(spec, config.seed, plan.points(config, 1, None))[0]
+        result_of(trial_job.run_trial(trial, storage, Decimal(1)))
 
 
 def driver(file: str) -> None:

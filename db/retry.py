@@ -1,7 +1,7 @@
 """Reads and writes that outlast a database which is away for a while: a server that restarts, a network that fails.
 
-Every method of :class:`~db.store.store.Store` is one transaction that changes nothing when it is called again with the same values,
-so a call whose outcome is unknown (the server died before it answered) may simply be made again.
+Every method of :class:`~db.store.store.Store` is one transaction that changes nothing when it is called again with the same
+values, so a call whose outcome is unknown (the server died before it answered) may simply be made again.
 """
 
 import functools

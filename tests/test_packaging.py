@@ -106,6 +106,7 @@ def test_no_requirement_stands_twice(texts: list[str]) -> None:
 
 def test_foreign_folders_are_not_installed() -> None:
     patterns = TOOLS["setuptools"]["packages"]["find"]["include"]
-    wanted = ["clnp_core", "db", "db.schema.migrations.versions", "orchestrator", "orchestrator.cli", "workers", "workers.packs"]
+    wanted = ["clnp", "clnp_core", "db", "db.schema.migrations.versions", "orchestrator", "orchestrator.cli", "workers",
+              "workers.training.packs"]
     foreign = ["db_backup", "dbt", "db2.models", "workers2", "orchestrator-old", "clnp_core_old.x", "tests", "benchmarks"]
     assert [name for name in wanted + foreign if any(fnmatchcase(name, pattern) for pattern in patterns)] == wanted

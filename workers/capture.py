@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from workers.environment import host_name
-from workers.storage.files import below, is_bucket, open_files
+from workers.storage.files import below
+from workers.storage.schemes import is_bucket, open_files
 
 FOLDER = "logs"
 SUFFIX = ".log"

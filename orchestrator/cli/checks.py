@@ -132,13 +132,13 @@ def data() -> Finding:
 
 def storage(root: str) -> Finding:
     """The artifact store's bucket, written to for a moment; or its folder, or the place where it will be made."""
-    from workers.storage.files import is_bucket
+    from workers.storage.schemes import is_bucket
 
     return _bucket(root) if is_bucket(root) else _folder(Path(root))
 
 
 def _bucket(root: str) -> Finding:
-    from workers.storage.files import open_files
+    from workers.storage.schemes import open_files
 
     try:
         files = open_files(root)

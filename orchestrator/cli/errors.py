@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import re
 import tempfile
 import traceback
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ import click
 
 from clnp_core.errors import ClnpError
 from orchestrator.render.output import note
+from orchestrator.render.secrets import without_passwords
 
 INTERNAL = 1
 USAGE = 2
@@ -20,7 +20,6 @@ BROKEN_PIPE = 141
 """What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
 
 DEBUG_VARIABLE = "CLNP_DEBUG"
-ADDRESS_VARIABLES = ("CLNP_DB_URL", "CLNP_STORAGE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +74,6 @@ def of_os(error: OSError) -> Failure:
     where = f": {error.filename}" if error.filename else ""
     return Failure(f"{error.strerror or ' '.join(str(error).split()) or type(error).__name__}{where}",
                    "check the path, its permissions and the space on the disk", INTERNAL)
-
-
-def without_passwords(text: str, arguments: Iterable[str]) -> str:
-    """The text with the passwords of addresses masked.
-
-    Args:
-        text: a message, a hint or a traceback.
-        arguments: of the command line; the environment's addresses are known without being named.
-    """
-    words = [*arguments, *(os.environ.get(name, "") for name in ADDRESS_VARIABLES)]
-    if "password" not in text.lower() and not any(":/" in part for part in (text, *words)):
-        return text
-    try:
-        from db.url import masked  # a fifth of a second, for texts that need it
-    except ImportError:  # a broken installation: then more than the password is hidden
-        return re.sub(r"(:/+)\S*@|(password\s*=\s*)\S+", r"\1\2***", text, flags=re.IGNORECASE)
-    return masked(text, words)
 
 
 def of_anything(error: BaseException, arguments: Iterable[str] = ()) -> Failure:

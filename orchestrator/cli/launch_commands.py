@@ -12,9 +12,10 @@ from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState, resumed_in
 from orchestrator.cli import group_commands
 from orchestrator.cli.errors import INTERRUPTED, Interrupted, UsageProblem
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, recorded_config
+from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading
 from orchestrator.render.format import plural, ranges
 from orchestrator.render.output import Lines, note, results_apart, say, say_json
+from orchestrator.runs.recorded_config import recorded_config
 
 if TYPE_CHECKING:
     from db.rows import StageRow, TrialRow

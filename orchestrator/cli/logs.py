@@ -160,7 +160,7 @@ def _job_outputs(storage: str, run: str, task: int | None, lines: int | None) ->
     """What jobs between the trials printed, with their files: the last lines of each, or all."""
     from orchestrator.runs.trial_logs import job_outputs, read_job_output
     from workers.capture import file_of
-    from workers.storage.files import open_files
+    from workers.storage.schemes import open_files
 
     return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes,
              "output": "\n".join(_last(_lines(read_job_output(storage, run, task, job.name)), lines))}

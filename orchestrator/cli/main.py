@@ -22,19 +22,9 @@ from orchestrator.jobs.own_packages import check_packages
 __checked__ = check_packages()  # before the first of them is imported
 
 from clnp_core.errors import ClnpError
-from orchestrator.cli.errors import (
-    BROKEN_PIPE,
-    INTERNAL,
-    INTERRUPTED,
-    USAGE,
-    Failure,
-    of_anything,
-    of_click,
-    of_clnp,
-    of_os,
-    without_passwords,
-)
+from orchestrator.cli.errors import BROKEN_PIPE, INTERNAL, INTERRUPTED, USAGE, Failure, of_anything, of_click, of_clnp, of_os
 from orchestrator.render.output import note, results, say_json, take_standard_output
+from orchestrator.render.secrets import without_passwords
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

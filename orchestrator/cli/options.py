@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from clnp_core.errors import ConfigError, DatabaseError
+from clnp_core.errors import ConfigError
 from orchestrator.cli.errors import UsageProblem, nearest
 from orchestrator.render.output import results_apart
 from orchestrator.render.serialize import Format
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
-    from db.rows import RunRow
 
 MAX_COUNT = 2**31 - 1
 """The largest task, trial or limit that any database column holds."""
@@ -142,16 +141,3 @@ def check_storage() -> None:
         raise ConfigError("CLNP_STORAGE holds a user name or a password where the bucket's name should stand",
                           "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     raise ConfigError(f"CLNP_STORAGE names the bucket {bucket!r}, and no bucket can be named so", "write s3://BUCKET/PREFIX")
-
-
-def recorded_config(run: "RunRow") -> dict[str, Any]:
-    """The config that is recorded for a run, as it is.
-
-    Raises:
-        DatabaseError: nothing that any version of clnp records.
-    """
-    config: Any = run.config
-    if isinstance(config, dict) and isinstance(config.get("network"), dict):
-        return config
-    raise DatabaseError(f"the database holds what clnp did not write: the config of run {run.name!r} is none",
-                        "restore the database from a backup, or remove the run with `clnp rm`")

@@ -20,6 +20,8 @@ from orchestrator.render.format import (
     rate_text,
     seconds_text,
     thresholds_text,
+    verdict_text,
+    why_text,
 )
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import paragraph, say, say_json, terminal_width
@@ -159,18 +161,6 @@ def trial_table(trials: "Sequence[TrialRow]", width: int | None = None) -> str:
 def _verdict_table(trials: "Sequence[TrialRow]") -> str:
     return render([number("trial"), Column("verdict"), prose("why")],
                   [[str(row.number), verdict_text(row), why_text(row) or NOTHING] for row in trials], terminal_width())
-
-
-def verdict_text(row: "TrialRow") -> str:
-    """The verdict on a trial, or where it stands while there is none."""
-    if row.failure_kind:
-        return f"failed: {row.failure_kind.value}"
-    return row.verdict.value if row.verdict else row.state.value
-
-
-def why_text(row: "TrialRow") -> str:
-    """The reason of a verdict or of a failure."""
-    return row.verdict_reason or row.failure_reason or ""
 
 
 def _trial_facts(row: "TrialRow") -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The smaller sections of a config: how a trial trains and what it may use, fine-tuning, a full network, baselines, storage, seeds."""
+"""The smaller sections of a config: training, resources, capacity, fine-tuning, baselines, storage, seeds."""
 
 import math
 import re

@@ -23,7 +23,7 @@ from orchestrator.driver.local_ray import local_ray
 from orchestrator.driver.scratch import scratch
 from orchestrator.jobs.python_process import ROOT, root_comes_first
 from workers import user_modules
-from workers.storage.files import is_bucket
+from workers.storage.schemes import is_bucket
 
 REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
                     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
@@ -213,7 +213,8 @@ def _offer(config: Config, address: str) -> Cluster:
 def quiet_environment() -> None:
     """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report; and a trial that
     asks for no GPU sees none, so that ``gpus_per_trial`` decides where it computes. A lost head is noticed by us
-    (:mod:`orchestrator.driver.head_watch`) before Ray ends the process, and what we ship goes before what a submitted job brought."""
+    (:mod:`orchestrator.driver.head_watch`) before Ray ends the process, and what we ship goes before what a submitted job
+    brought."""
     defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",

@@ -1,7 +1,7 @@
 """A run as a sequence of transitions. ``drive`` takes one after another until the run has ended or is asked to stop.
 
 Launching and resuming are the same loop: where a stage stands is read from the database, and each transition
-(:mod:`orchestrator.stages`) can be repeated from there. Nothing in this file remembers anything between two transitions.
+(:mod:`orchestrator.driver.stages`) can be repeated from there. Nothing in this file remembers anything between two transitions.
 """
 
 from clnp_core.errors import BusyError, ClnpError, DatabaseError, EnvironmentChangedError

@@ -1,6 +1,7 @@
 """The steps of a run, for whoever wants to hear of them: a terminal, a log, a web hook, a notebook.
 
-A driver tells a :class:`Progress` what it does. :mod:`orchestrator.console` shows it, :mod:`orchestrator.events.webhooks` passes it on.
+A driver tells a :class:`Progress` what it does. :mod:`orchestrator.events.console` shows it,
+:mod:`orchestrator.events.webhooks` passes it on.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clnp_core.errors import ConfigError
 from orchestrator.export.formats import ModelFormat
-from workers.storage.files import is_bucket, open_files
+from workers.storage.schemes import is_bucket, open_files
 
 CARD, CARD_TEXT = "model_card.json", "model_card.md"
 FILES = (*(form.file for form in ModelFormat), CARD, CARD_TEXT)

@@ -23,8 +23,8 @@ def start_run(place: Place, config: AnyConfig, name: str | None, overrides: Over
 
 
 def start_again(place: Place, run: str, retry_failed: bool, accept_environment: bool) -> None:
-    """Start a driver that goes on with a run; returns once it holds the run. :meth:`orchestrator.notebook.run_handle.Run.start` says
-    the rest."""
+    """Start a driver that goes on with a run; returns once it holds the run.
+    :meth:`orchestrator.notebook.run_handle.Run.start` says the rest."""
     starter = _starter(place)
     _await_leaving(place, starter, run)
     _await_driver(place, starter, starter.resume(run, JobKind.PROCESS, retry_failed, accept_environment))

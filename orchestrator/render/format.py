@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
 from clnp_core.words import plural as plural
 from orchestrator.render.matrices import percent
+
+if TYPE_CHECKING:
+    from db.rows import TrialRow
 from workers.methods import Method
 
 NOTHING = "-"
@@ -139,3 +142,15 @@ def device_text(environment: dict[str, Any] | None) -> str:
         return NOTHING
     return ", ".join(f"{environment[key]}" if key == "device" else f"{key} {environment[key]}" for key in sorted(
         environment, key=lambda key: (key != "device", key)))
+
+
+def verdict_text(row: "TrialRow") -> str:
+    """The verdict on a trial, or where it stands while there is none."""
+    if row.failure_kind:
+        return f"failed: {row.failure_kind.value}"
+    return row.verdict.value if row.verdict else row.state.value
+
+
+def why_text(row: "TrialRow") -> str:
+    """The reason of a verdict or of a failure."""
+    return row.verdict_reason or row.failure_reason or ""

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from clnp_core.architecture import Architecture
 from db.states import RunState, StageState
-from orchestrator.cli.options import recorded_config
 from orchestrator.render.chance_text import chance_sentences, tasks_at_chance
 from orchestrator.render.format import (
     NOTHING,
@@ -22,6 +21,7 @@ from orchestrator.render.format import (
 from orchestrator.render.matrices import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
 from orchestrator.render.output import paragraph, terminal_width
 from orchestrator.render.table import Column, number, one_line, prose, render
+from orchestrator.runs.recorded_config import recorded_config
 from workers.environment import GIT
 
 if TYPE_CHECKING:

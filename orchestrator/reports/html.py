@@ -13,7 +13,6 @@ from typing import Any
 
 from db.rows import TrialRow
 from db.states import RunState
-from orchestrator.cli.show_command import verdict_text, why_text
 from orchestrator.render.format import (
     NOTHING,
     alpha_text,
@@ -29,6 +28,8 @@ from orchestrator.render.format import (
     seconds_text,
     thresholds_text,
     time_text,
+    verdict_text,
+    why_text,
 )
 from orchestrator.render.matrices import TASK_INCREMENTAL, percent
 from orchestrator.render.run_summary import origin_facts, standing, tuning_text, ways_on

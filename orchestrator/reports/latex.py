@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from orchestrator.cli.show_command import verdict_text
-from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, thresholds_text
+from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, thresholds_text, verdict_text
 from orchestrator.render.matrices import percent
 from orchestrator.reports.report_data import Gathered
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from db.engine import open_database
 from db.reads.reads import Reads
 from db.url import resolve_url, shown
-from workers.storage.files import full_root
+from workers.storage.schemes import full_root
 
 SECRETS = ("CLNP_TOKEN", "CLNP_DB_URL", "CLNP_HOOK", "PGPASSWORD")
 """Variables of the environment that a worker, and whatever else runs a user's modules apart, has no use for. Drivers write to

@@ -2,7 +2,7 @@
 
 The mirror is a storage of its own, and nothing here ever reads it back into a run: clnp's database is the truth and only read.
 Every task is a study ``RUN task K`` with two objectives, both maximised: validation accuracy, and sparsity within the margin of
-the trial's own accuracy (:mod:`orchestrator.runs.optuna_export`). A trial enters it once, when it has ended, because Optuna lets nobody
+the trial's own accuracy (:func:`sparsity_within_margin`). A trial enters it once, when it has ended, because Optuna lets nobody
 change a trial that is finished. So what becomes known later, the verdicts, stands in the study's attributes.
 """
 

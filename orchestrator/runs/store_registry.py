@@ -12,7 +12,8 @@ from db.engine import open_database
 from db.reads.reads import Reads
 from db.store.store import Store
 from db.url import file_url, is_sqlite, shown
-from workers.storage.files import Files, below, is_part, open_files
+from workers.storage.files import Files, below, is_part
+from workers.storage.schemes import open_files
 
 FOLDER = "databases"
 

@@ -10,8 +10,9 @@ from clnp_core.errors import ArtifactError, NotFoundError
 from db.reads.reads import Reads
 from db.rows import TrialRow
 from workers.capture import FOLDER, HEADING, SUFFIX, file_of, folder_of
-from workers.storage.files import Files, Stored, full_root, is_bucket, is_part, open_files
+from workers.storage.files import Files, Stored, is_part
 from workers.storage.local import FolderFiles
+from workers.storage.schemes import full_root, is_bucket, open_files
 
 _HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
 

@@ -8,11 +8,20 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import PlainTextResponse
 
 from db.url import resolve_url
-from orchestrator.service import errors, event_stream, prometheus, static
+from orchestrator.service import errors, prometheus, static
 from orchestrator.service.auth import Guard
 from orchestrator.service.database import Database
 from orchestrator.service.dependencies import only_known_parameters
-from orchestrator.service.routes import action_routes, figure_routes, job_routes, run_routes, stage_routes, what_if_routes
+from orchestrator.service.routes import (
+    action_routes,
+    figure_routes,
+    job_routes,
+    metrics_routes,
+    run_routes,
+    stage_routes,
+    stream_routes,
+    what_if_routes,
+)
 from orchestrator.service.service_state import Service
 from orchestrator.service.settings import Settings, checked
 from workers.environment import package_versions
@@ -49,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
                   redoc_url=None, redirect_slashes=False, lifespan=living)
     app.state.service = service
     errors.install(app)
-    for routes in (run_routes, event_stream, stage_routes, figure_routes, what_if_routes, action_routes, job_routes):
+    for routes in (run_routes, stream_routes, stage_routes, figure_routes, what_if_routes, action_routes, job_routes):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)], responses=errors.responses(422))
 
     @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Whether it lives")
@@ -57,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         """Says "ok" as long as the service answers at all; it does not ask the database."""
         return "ok\n"
 
-    app.include_router(prometheus.router)
+    app.include_router(metrics_routes.router)
     app.include_router(static.router)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(prometheus.Metered, metrics=service.metrics)

@@ -1,7 +1,7 @@
 """What requests name and how: the parameters that several routes share, checked before a route sees them."""
 
 import difflib
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 from fastapi import params as kinds
@@ -10,9 +10,7 @@ from fastapi.security import HTTPBearer
 
 from clnp_core.errors import ConfigError, NotFoundError
 from db.reads.pages import Pages
-
-if TYPE_CHECKING:
-    from orchestrator.service.service_state import Service
+from orchestrator.service.service_state import Service
 
 BASE = "/api/v1"
 
@@ -30,7 +28,7 @@ bearer = HTTPBearer(auto_error=False, description="the token that the service wa
 """For the document; :mod:`orchestrator.service.auth` asks for it before a body is read."""
 
 
-def service_of(request: Request) -> "Service":
+def service_of(request: Request) -> Service:
     """The service that a request has reached."""
     running: Service = request.app.state.service
     return running

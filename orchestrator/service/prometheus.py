@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
-from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,21 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clnp_core.errors import DatabaseError
 from db.reads.pages import Pages
 from db.states import RunState, TrialState
-from orchestrator.service.dependencies import service_of
-from orchestrator.service.errors import PLAIN_TEXT, responses
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 ELSEWHERE = "other"
 """The route of what no route answers, and the method of what none understands: callers cannot make up labels."""
-
-router = APIRouter(tags=["service"])
-
-
-@router.get("/metrics", summary="Metrics, in the text format of Prometheus", response_class=Response,
-            responses={**responses(500), **PLAIN_TEXT})
-def metrics(request: Request) -> Response:
-    """Requests, latencies and listeners of this service since it was started; runs and trials by state as they are now."""
-    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class Metrics:

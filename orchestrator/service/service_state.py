@@ -7,8 +7,8 @@ from orchestrator.jobs.ray_jobs import RayJobs
 from orchestrator.jobs.start import Starter
 from orchestrator.service.database import Database
 from orchestrator.service.event_stream import Streams
+from orchestrator.service.figure_cache import Figures
 from orchestrator.service.prometheus import Metrics
-from orchestrator.service.routes.figure_routes import Figures
 from orchestrator.service.settings import Settings
 
 

@@ -67,7 +67,7 @@ def test_a_file_is_cut_and_emptied() -> None:
 PROGRAM = """
 import os, sqlite3, threading
 from pathlib import Path
-from workers.storage.files import open_files
+from workers.storage.schemes import open_files
 {sabotage}
 store = open_files("store")
 connection = sqlite3.connect("d.db", check_same_thread=False)

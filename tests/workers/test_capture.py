@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from workers.capture import HEADING, Place, begin_job, begin_trial, file_of
-from workers.storage.files import open_files
+from workers.storage.schemes import open_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELUDE = "import ctypes, faulthandler, logging, os, signal, sys, time, warnings\nfrom workers import output\n" \

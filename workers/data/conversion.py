@@ -68,7 +68,7 @@ def whole_number(value: Any) -> int | None:
 def _plain(where: str, what: str, given: Any, wanted: torch.dtype, exact: frozenset[torch.dtype]) -> Tensor:
     if not isinstance(given, np.ndarray | Tensor):
         raise DataError(f"{where}: {what} are a {type(given).__name__}",
-                        "a split is a workers.data.loader.Samples of two tensors, or of two arrays of NumPy")
+                        "a split is a clnp.Samples of two tensors, or of two arrays of NumPy")
     tensor = strided(where, what, given)
     if tensor.dtype not in exact:
         call = ".float()" if wanted == torch.float32 else ".long()"

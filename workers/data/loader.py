@@ -186,7 +186,7 @@ def _task(key: _Hashable, number: int) -> TaskData:
                       "call its task() by hand with that number, and mend what it says") from error
     if not isinstance(data, TaskData):
         raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
-                        "task() returns a workers.data.loader.TaskData")
+                        "task() returns a clnp.TaskData")
     classes = whole_number(data.classes)
     if classes is None:
         raise DataError(f"{key.spec.name}, task {number}: classes is a {type(data.classes).__name__}, {data.classes!r:.40}",
@@ -203,7 +203,7 @@ def _task(key: _Hashable, number: int) -> TaskData:
 def _plain(where: str, part: object) -> Samples:
     """A split as the plain tensors that a training reads."""
     if not isinstance(part, Samples):
-        raise DataError(f"{where} is a {type(part).__name__}", "each split is a workers.data.loader.Samples of inputs and labels")
+        raise DataError(f"{where} is a {type(part).__name__}", "each split is a clnp.Samples of inputs and labels")
     return Samples(plain_inputs(where, part.inputs), plain_labels(where, part.labels))
 
 

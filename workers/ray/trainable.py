@@ -69,8 +69,8 @@ class Pack(tune.Trainable):
     ``config["attempt"]``, and ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the
     numbers that are told of. Every result holds ``members``, one dictionary for each point with news: its ``number``, its
     ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended, ``result``
-    (:class:`workers.jobs.trial_job.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). What it
-    prints until then is kept (:mod:`workers.capture`). It also holds ``news`` of the checkpoint
+    (:class:`workers.jobs.trial_job.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
+    What it prints until then is kept (:mod:`workers.capture`). It also holds ``news`` of the checkpoint
     (:meth:`workers.training.resume.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
 
     A pack that is asked to stop writes a checkpoint. From then on its results hold ``stopped``, and it keeps its place until it

@@ -1,7 +1,7 @@
 """Weights as safetensors files named by the digest of their bytes.
 
-A file appears under its name only whole (:mod:`workers.storage.files`) and never changes. Every load hashes the bytes again, so a
-flipped bit or a truncated file is an error and not a result.
+A file appears under its name only whole (:mod:`workers.storage.files`) and never changes. Every load hashes the bytes again, so
+a flipped bit or a truncated file is an error and not a result.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ from torch import Tensor
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
 from clnp_core.network import Network
-from workers.storage.files import Stored, below, is_part, open_files
+from workers.storage.files import Stored, below, is_part
+from workers.storage.schemes import open_files
 
 _METADATA_KEY = "clnp"  # one key holding sorted JSON: safetensors does not keep the order of several keys
 _SUFFIX = ".safetensors"

@@ -1,8 +1,8 @@
 """Checkpoints: where an interrupted training goes on from, one file for each training, below the root of the artifacts.
 
 A checkpoint is ``checkpoints/KEY.safetensors``, named by the key of what is trained. It appears only whole
-(:mod:`workers.storage.files`) and holds its own SHA-256, that of the environment's fingerprint that it was written in, and its key:
-what is damaged, of another training or of another environment is never used. It saves time and decides nothing.
+(:mod:`workers.storage.files`) and holds its own SHA-256, that of the environment's fingerprint that it was written in, and
+its key: what is damaged, of another training or of another environment is never used. It saves time and decides nothing.
 """
 
 import hashlib

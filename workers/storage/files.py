@@ -1,16 +1,15 @@
 """Bytes under names, where all machines of a run can reach them: the floor that artifacts and checkpoints stand on.
 
-:func:`open_files` gives the files below a root: a folder that the machines share (:mod:`workers.storage.local`), or a bucket of an
-S3-compatible store (:mod:`workers.storage.s3`). Both keep the same promises, so nobody above asks which one it is.
+:func:`workers.storage.schemes.open_files` gives the files below a root: a folder that the machines share
+(:mod:`workers.storage.local`), or a bucket of an S3-compatible store (:mod:`workers.storage.s3`). Both keep the same promises.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from clnp_core.errors import ArtifactError, ConfigError
+from clnp_core.errors import ArtifactError
 
 BUCKET = "s3://"
 """What the root of a bucket begins with; every other root is a folder."""
@@ -101,40 +100,3 @@ def inside(name: str) -> str:
     if "\0" in name or (name and not all(part.strip(".") for part in name.rstrip("/").split("/"))):
         raise ArtifactError(f"{name!r} cannot be a file's name in the artifact store", _REMEDY)
     return name
-
-
-def is_bucket(root: str | Path) -> bool:
-    """Whether a root names a bucket and no folder."""
-    return isinstance(root, str) and root.startswith(BUCKET)
-
-
-def full_root(root: str | Path) -> str:
-    """A root that means the same in every process: the URL of a bucket as it is, a folder as an absolute path.
-
-    Raises:
-        ConfigError: the URL of something that is neither, or of no bucket.
-    """
-    if is_bucket(root):
-        url = str(root).rstrip("/")
-        if url == BUCKET.rstrip("/"):
-            raise ConfigError(f"{root} names no bucket", "write s3://BUCKET or s3://BUCKET/PREFIX")
-        return url
-    scheme, found, _ = str(root).partition("://")
-    if found and isinstance(root, str):
-        raise ConfigError(f"weights cannot be stored under {scheme}://", "name a folder, or s3://BUCKET/PREFIX")
-    return str(Path(root).expanduser().absolute())
-
-
-def open_files(root: str | Path) -> Files:
-    """The files below a root: a path, or ``s3://BUCKET/PREFIX``. Nothing is made or asked for before it is needed.
-
-    Raises:
-        ConfigError: the URL of something else, or of a bucket without the package that reaches one.
-    """
-    if is_bucket(root):
-        from workers.storage.s3 import BucketFiles
-
-        return BucketFiles(full_root(root))
-    from workers.storage.local import FolderFiles
-
-    return FolderFiles(full_root(root))

@@ -1,4 +1,4 @@
-"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, and record it in one transaction; then remove weights that are not kept."""
+"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, record in one transaction; then remove weights not kept."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from db.url import without_secrets
-from orchestrator.cli.errors import without_passwords
 from orchestrator.jobs.jobs import Job
+from orchestrator.render.secrets import without_passwords
 from orchestrator.service.dependencies import BASE, service_of
 from orchestrator.service.errors import PLAIN_TEXT, responses
 

@@ -20,7 +20,7 @@ from orchestrator.runs.trial_logs import (
 )
 from tests.orchestrator.cli.conftest import written
 from workers.capture import HEADING, file_of
-from workers.storage.files import open_files
+from workers.storage.schemes import open_files
 
 
 def write(root: Path, name: str, attempt: int, text: str, numbers: str = "0", run: str = "demo") -> str:

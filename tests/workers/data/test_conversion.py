@@ -187,7 +187,7 @@ class TestInputs:
         (lambda x: np.zeros(4, [("a", "f4")]), "inputs are an array of", "give numbers that torch knows"),
         (lambda x: np.zeros(4, [("a", "f4")]).view(np.recarray), "inputs are an array of", "give numbers that torch knows"),
         (lambda x: np.zeros((4, 3), "datetime64[s]"), "inputs are an array of datetime64", "give numbers that torch knows"),
-        (lambda x: x.tolist(), "inputs are a list", "a split is a workers.data.loader.Samples of two tensors, or of two arrays"),
+        (lambda x: x.tolist(), "inputs are a list", "a split is a clnp.Samples of two tensors, or of two arrays"),
         (lambda x: x.numpy().tobytes(), "inputs are a bytes", "a split is"),
         (lambda x: None, "inputs are a NoneType", "a split is"),
         (lambda x: np.float32(3), "inputs are a float32", "a split is"),

@@ -10,8 +10,9 @@ import torch
 
 from clnp_core.errors import ArtifactError, ConfigError
 from workers.storage.artifacts import ArtifactStore
-from workers.storage.files import Files, below, full_root, inside, is_part, open_files
+from workers.storage.files import Files, below, inside, is_part
 from workers.storage.local import FolderFiles
+from workers.storage.schemes import full_root, open_files
 
 FOLDER, BUCKET = "folder", "bucket"
 
@@ -29,7 +30,7 @@ def files(root: str) -> Files:
 
 def elsewhere(root: str, program: str) -> str:
     """What a program prints that has the files of ``root`` as ``files``, in another process."""
-    opening = f"from workers.storage.files import open_files\nfiles = open_files({root!r})\n"
+    opening = f"from workers.storage.schemes import open_files\nfiles = open_files({root!r})\n"
     answer = subprocess.run([sys.executable, "-c", opening + program], capture_output=True, text=True, check=True,
                             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     return answer.stdout.strip()
@@ -106,7 +107,7 @@ def test_another_process_sees_a_change_at_once(files: Files, root: str) -> None:
 
 def test_two_writers_of_one_name_leave_one_whole_file(files: Files, root: str) -> None:
     program = "for _ in range(10): files.write('one', b'{letter}' * 200000)"
-    writers = [subprocess.Popen([sys.executable, "-c", "from workers.storage.files import open_files\n"
+    writers = [subprocess.Popen([sys.executable, "-c", "from workers.storage.schemes import open_files\n"
                                  f"files = open_files({root!r})\n{program.format(letter=letter)}"],
                                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) for letter in "ab"]
     while any(writer.poll() is None for writer in writers):

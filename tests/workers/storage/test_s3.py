@@ -11,7 +11,7 @@ import torch
 
 from clnp_core.errors import ArtifactError, ConfigError
 from workers.storage.artifacts import ArtifactStore
-from workers.storage.files import open_files
+from workers.storage.schemes import open_files
 
 
 def test_what_needs_several_parts_arrives_whole(bucket: str) -> None:

@@ -151,9 +151,9 @@ def test_after_its_process_was_killed(trial: Trials, tmp_path: Path, storage: st
     program = f"""
 import os, signal, torch
 from clnp_core.partition import FreeNetwork
-from workers import jobs
+from workers.jobs import trial_job
 from tests.workers.training.test_resume import ALWAYS, MARGIN, HeadKind, images
-from workers.packs import running
+from workers.jobs import pack_job
 from workers.spec import StageSpec, TrialSpec
 torch.set_num_threads(1)
 spec = TrialSpec(StageSpec.from_json({spec.stage.to_json()!r}), 0, {spec.alpha!r}, {spec.learning_rate!r}, {spec.seed!r})
@@ -165,7 +165,7 @@ def deadly(free, samples):
         os.kill(os.getpid(), signal.SIGKILL)
     return draw(free, samples)
 FreeNetwork.draw_dropout = deadly
-for _ in jobs.run_trial(spec, {storage!r}, MARGIN, running.checkpoint_of([spec], {storage!r}, ALWAYS)):
+for _ in trial_job.run_trial(spec, {storage!r}, MARGIN, pack_job.checkpoint_of([spec], {storage!r}, ALWAYS)):
     pass
 """
     killed = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -1,4 +1,4 @@
-"""The trials of a pack, from free rows to trained networks: the loop of :mod:`workers.training.loop` for all of them at once."""
+"""The trials of a pack, from free rows to trained networks: :mod:`workers.training.loop` for all of them at once."""
 
 import time
 from collections.abc import Generator, Sequence

@@ -1,0 +1,86 @@
+"""A database and store that release 0.1.0 wrote still upgrade, read, verify, report and resume under this version.
+
+``0.1.0.tar.gz`` holds a run of every method on two tasks of scikit-learn's digits, one with a head for each task, one in packs,
+and ``underway``, whose driver was killed in the sweep of the second task.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clnp_core.errors import EnvironmentChangedError
+
+ROOT = Path(__file__).parents[2]
+ASSET = Path(__file__).parent / "0.1.0.tar.gz"
+PRUNED = ("clnp", "multi", "packed")
+WHOLE = ("scratch", "sequential", "ewc", "si")
+
+
+def clnp(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("CLNP_")}
+    return subprocess.run([sys.executable, "-m", "orchestrator.cli", *arguments], cwd=folder, text=True, capture_output=True,
+                          env={**environment, "PYTHONPATH": str(ROOT)}, check=False)
+
+
+def answered(folder: Path, *arguments: str) -> Any:
+    """What a command says under ``--json``."""
+    done = clnp(folder, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the release, its database brought to today's schema."""
+    folder = tmp_path_factory.mktemp("release")
+    with tarfile.open(ASSET) as archive:
+        archive.extractall(folder, filter="data")
+    (folder / ".clnp" / "artifacts" / "databases").mkdir(exist_ok=True)
+    done = clnp(folder, "db", "upgrade")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_run_is_listed_with_its_state(release: Path) -> None:
+    states = {run["name"]: run["state"] for run in answered(release, "ls")}
+    assert states == {**dict.fromkeys((*PRUNED, *WHOLE, "joint"), "completed"), "underway": "stopped"}
+
+
+@pytest.mark.parametrize("run", [*PRUNED, *WHOLE, "joint", "underway"])
+def test_a_run_is_shown_with_its_trials(release: Path, run: str) -> None:
+    assert answered(release, "show", run)["run"]["name"] == run
+    assert len(answered(release, "trials", run)) >= 2
+
+
+@pytest.mark.parametrize("run", PRUNED)
+def test_what_was_not_forgotten_is_proven_again(release: Path, run: str) -> None:
+    done = clnp(release, "verify", run)
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_margin_is_answered_from_its_records(release: Path) -> None:
+    assert clnp(release, "what-if", "clnp", "--margin", "5").returncode == 0
+
+
+def test_a_report_is_made(release: Path) -> None:
+    done = clnp(release, "report", "multi", "--output", "report", "--format", "html")
+    assert done.returncode == 0, done.stderr
+    assert (release / "report").is_dir()
+
+
+def test_a_run_under_way_resumes_where_the_change_of_code_is_accepted(release: Path) -> None:
+    refused = clnp(release, "resume", "underway")
+    assert refused.returncode == EnvironmentChangedError.exit_code, refused.stderr
+    before = [trial for trial in answered(release, "trials", "underway") if trial["state"] == "finished"]
+    done = clnp(release, "resume", "underway", "--accept-environment")
+    assert done.returncode == 0, done.stderr
+    assert answered(release, "show", "underway")["run"]["state"] == "completed"
+    after = {(trial["task"], trial["number"]): trial for trial in answered(release, "trials", "underway")}
+    for trial in before:
+        assert after[trial["task"], trial["number"]]["val_correct"] == trial["val_correct"]
