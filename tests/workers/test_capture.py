@@ -13,8 +13,8 @@ from workers.capture import HEADING, Place, begin_job, begin_trial, file_of
 from workers.storage.schemes import open_files
 
 ROOT = Path(__file__).resolve().parents[2]
-PRELUDE = "import ctypes, faulthandler, logging, os, signal, sys, time, warnings\nfrom workers import output\n" \
-          "place = output.Place(sys.argv[1], 'demo', 2)\n"
+PRELUDE = "import ctypes, faulthandler, logging, os, signal, sys, time, warnings\nfrom workers import capture\n" \
+          "place = capture.Place(sys.argv[1], 'demo', 2)\n"
 
 
 def process(root: Path | str, script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -35,7 +35,7 @@ HEADED = f"{HEADING}run=demo task=2 trials=3,4 attempt="
 def test_everything_that_a_process_says_is_kept_and_its_own_streams_are_given_back(tmp_path: Path) -> None:
     done = process(tmp_path, """
 print("before")
-kept = output.begin_trial(place, "abc", [3, 4], 1)
+kept = capture.begin_trial(place, "abc", [3, 4], 1)
 print("from Python, ä")
 print("an error", file=sys.stderr)
 os.write(1, b"past Python\\n")
@@ -55,19 +55,19 @@ print("after on stderr", file=sys.stderr)
 
 def test_a_killed_process_leaves_what_it_said_and_the_next_attempt_goes_on_behind_it(tmp_path: Path) -> None:
     killed = process(tmp_path, """
-output.begin_trial(place, "abc", [3, 4], 1)
+capture.begin_trial(place, "abc", [3, 4], 1)
 ctypes.CDLL(None).printf(b"a line of C\\n")
 print("half a line", end="")
 os.kill(os.getpid(), signal.SIGKILL)
 """)
     assert killed.returncode == -signal.SIGKILL
-    process(tmp_path, "kept = output.begin_trial(place, 'abc', [3, 4], 2)\nprint('again')\nkept.end()")
+    process(tmp_path, "kept = capture.begin_trial(place, 'abc', [3, 4], 2)\nprint('again')\nkept.end()")
     assert kept(tmp_path) == [HEADED + "1", "a line of C", "half a line", HEADED + "2", "again"]
 
 
 def test_a_hung_process_leaves_where_it_hung(tmp_path: Path) -> None:
     ended = process(tmp_path, """
-output.begin_trial(place, "abc", [3, 4], 1)
+capture.begin_trial(place, "abc", [3, 4], 1)
 faulthandler.dump_traceback_later(0.2, exit=True, file=2)
 time.sleep(60)
 """)
@@ -77,9 +77,9 @@ time.sleep(60)
 
 
 def test_who_says_nothing_leaves_no_file_and_no_second_heading(tmp_path: Path) -> None:
-    process(tmp_path, "output.begin_trial(place, 'silent', [0], 1).end()\noutput.begin_trial(place, 'abc', [3, 4], 1)\n"
+    process(tmp_path, "capture.begin_trial(place, 'silent', [0], 1).end()\ncapture.begin_trial(place, 'abc', [3, 4], 1)\n"
                       "print('x')")
-    process(tmp_path, "output.begin_trial(place, 'abc', [3, 4], 2).end()")
+    process(tmp_path, "capture.begin_trial(place, 'abc', [3, 4], 2).end()")
     assert kept(tmp_path) == [HEADED + "1", "x"]
     assert [path.name for path in (tmp_path / "logs/demo/task-2").iterdir()] == ["abc.log"]
 
@@ -89,7 +89,7 @@ def test_a_full_disk_loses_the_output_and_not_the_trial(tmp_path: Path) -> None:
     done = process(tmp_path, """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-kept = output.begin_trial(place, "abc", [3, 4], 1)
+kept = capture.begin_trial(place, "abc", [3, 4], 1)
 for number in range(1000): print("line", number)
 kept.end()
 print("alive")
@@ -101,7 +101,7 @@ print("alive")
 def test_where_nothing_can_be_kept_the_streams_stay_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file where the folder should be")
     done = process(tmp_path, """
-kept = output.begin_trial(place, "abc", [3, 4], 1)
+kept = capture.begin_trial(place, "abc", [3, 4], 1)
 print("to be seen")
 kept.look()
 kept.end()
@@ -111,8 +111,8 @@ kept.end()
 
 def test_what_is_too_long_is_cut_between_two_reports(tmp_path: Path) -> None:
     process(tmp_path, """
-output.MAX_BYTES = 500
-kept = output.begin_trial(place, "abc", [3, 4], 1)
+capture.MAX_BYTES = 500
+kept = capture.begin_trial(place, "abc", [3, 4], 1)
 kept.look()
 for number in range(100): print("line", number)
 kept.look()
@@ -127,7 +127,7 @@ kept.end()
 def test_a_stream_that_the_trial_put_there_itself_stays(tmp_path: Path) -> None:
     done = process(tmp_path, """
 import io
-kept = output.begin_trial(place, "abc", [3, 4], 1)
+kept = capture.begin_trial(place, "abc", [3, 4], 1)
 mine = sys.stdout = io.StringIO()
 kept.end()
 assert sys.stdout is mine
@@ -137,7 +137,7 @@ sys.__stdout__.write("whole")
 
 
 def test_a_job_has_a_file_of_its_own(tmp_path: Path) -> None:
-    process(tmp_path, "kept = output.begin_job(place, 'scan', '0123456789abcdef' * 3)\nprint('x')\nkept.end()")
+    process(tmp_path, "kept = capture.begin_job(place, 'scan', '0123456789abcdef' * 3)\nprint('x')\nkept.end()")
     assert kept(tmp_path, "scan-0123456789abcdef") == [f"{HEADING}run=demo task=2 job=scan attempt=1", "x"]
 
 
@@ -151,12 +151,12 @@ def test_in_a_bucket_it_arrives_at_the_end_that_of_a_killed_attempt_with_the_nex
     for name, value in bucket_server.items():
         monkeypatch.setenv(name, value)
     root = f"s3://clnp/{tmp_path.name}"
-    process(root, "output.begin_trial(place, 'abc', [3, 4], 1)\nprint('first')\nos.kill(os.getpid(), signal.SIGKILL)",
+    process(root, "capture.begin_trial(place, 'abc', [3, 4], 1)\nprint('first')\nos.kill(os.getpid(), signal.SIGKILL)",
             TMPDIR=str(tmp_path))
     assert open_files(root).size(file_of("demo", 2, "abc")) is None
-    process(root, "kept = output.begin_trial(place, 'abc', [3, 4], 2)\nprint('second')\nkept.end()", TMPDIR=str(tmp_path))
+    process(root, "kept = capture.begin_trial(place, 'abc', [3, 4], 2)\nprint('second')\nkept.end()", TMPDIR=str(tmp_path))
     assert kept(root) == [HEADED + "1", "first", HEADED + "2", "second"]
-    process(root, "output.MAX_BYTES = 200\nkept = output.begin_trial(place, 'abc', [3, 4], 3)\nprint('x' * 300)\nkept.end()",
+    process(root, "capture.MAX_BYTES = 200\nkept = capture.begin_trial(place, 'abc', [3, 4], 3)\nprint('x' * 300)\nkept.end()",
             TMPDIR=str(tmp_path))
     lines = kept(root)
     assert f"{HEADING}cut: more than 200 bytes were printed" in lines and lines[0] == HEADED + "1"
