@@ -7,12 +7,14 @@ import click
 from orchestrator.cli.options import Commands, Settings
 
 MODULES = {
-    "launch": "driving", "resume": "driving", "fork": "driving", "stop": "asking", "cancel": "asking", "status": "reading",
-    "ls": "reading", "show": "showing", "logs": "logs", "trials": "reading", "sql": "reading", "mirror": "mirroring",
-    "what-if": "margins", "compare": "comparing", "reproduce": "reproducing", "verify": "keeping",
-    "report": "reporting", "export": "exporting",
-    "doctor": "doctor", "gc": "collecting", "rm": "keeping", "db": "keeping",
-    "serve": "serving"}
+    "launch": "launch_commands", "resume": "launch_commands", "fork": "launch_commands",
+    "stop": "control_commands", "cancel": "control_commands",
+    "status": "status_commands", "ls": "status_commands", "show": "show_command", "logs": "logs",
+    "trials": "status_commands", "sql": "status_commands", "mirror": "optuna_command",
+    "what-if": "what_if_command", "compare": "compare_command", "reproduce": "reproduce_command",
+    "verify": "maintenance_commands", "report": "export_commands", "export": "export_commands",
+    "doctor": "doctor", "gc": "maintenance_commands", "rm": "maintenance_commands", "db": "maintenance_commands",
+    "serve": "serve_command"}
 """Where every command is defined, in the order in which they are listed."""
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
