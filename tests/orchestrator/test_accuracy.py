@@ -14,7 +14,7 @@ from orchestrator.reports.compare import compare
 from orchestrator.reports.comparison_files import cautions
 from orchestrator.reports.html import page
 from orchestrator.reports.report_data import gather
-from tests.orchestrator.runs import Heard, Laboratory, small
+from tests.orchestrator.laboratory import Heard, Laboratory, small
 
 SAID = "was learnt no better than by guessing: "
 

@@ -12,7 +12,7 @@ from clnp_core.errors import ClnpError
 from db.states import RunState
 from orchestrator.config.config import load
 from tests.orchestrator.cli.conftest import Outcome, run
-from tests.orchestrator.runs import Laboratory
+from tests.orchestrator.laboratory import Laboratory
 from workers.data.loader import load_benchmark, load_task
 from workers.spec import BenchmarkSpec
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.orchestrator.cli.conftest import Outcome, run
-from tests.orchestrator.runs import SMALL
+from tests.orchestrator.laboratory import SMALL
 
 TABLE = {
     "title": "Two methods", "config": "small.yaml", "seeds": [1, 2],

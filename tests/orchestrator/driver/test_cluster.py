@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.cluster import connect
-from tests.orchestrator.runs import Laboratory, small
+from tests.orchestrator.laboratory import Laboratory, small
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -88,7 +88,7 @@ def test_the_cluster_of_ray_address_gets_code_and_the_users_module(tmp_path: Pat
 
 
 def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.runs import small\n"
+    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.laboratory import small\n"
                "from clnp_core.errors import ClnpError\n"
                "try:\n    connect(small()).__enter__()\n"
                "except ClnpError as error:\n    print(type(error).__name__, error.message.split(':')[0], '|', error.hint)")
@@ -102,7 +102,7 @@ def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch: pytest.Monk
 def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     program = ("from clnp_core.errors import RunFailedError\nfrom orchestrator import api\n"
-               "from tests.orchestrator.runs import small\n"
+               "from tests.orchestrator.laboratory import small\n"
                f"try:\n    api.launch(small(), url={laboratory.url!r}, storage={laboratory.storage!r})\n"
                "except RunFailedError as error:\n    print('refused')")
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
@@ -121,7 +121,7 @@ def test_how_many_trials_fit(resources: dict[str, float], parallel: int) -> None
 
 
 def test_what_this_machine_can_never_offer_is_refused() -> None:
-    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.runs import small\n"
+    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.laboratory import small\n"
                "from clnp_core.errors import ConfigError\n"
                "try:\n    connect(small(resources={'gpus_per_trial': 64})).__enter__()\n"
                "except ConfigError as error:\n    print(error)")

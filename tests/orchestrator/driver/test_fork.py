@@ -7,7 +7,7 @@ import pytest
 from clnp_core.errors import ConfigError
 from orchestrator.config.config import Config
 from orchestrator.driver.fork import forked_config
-from tests.orchestrator.runs import SMALL, small
+from tests.orchestrator.laboratory import SMALL, small
 
 
 def forked(after_task: int, *overrides: str, source: Config | None = None) -> Config:

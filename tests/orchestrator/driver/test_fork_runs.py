@@ -11,7 +11,7 @@ from clnp_core.errors import ConfigError, EnvironmentChangedError, StateError
 from db.states import RunState
 from orchestrator import api
 from orchestrator.events.events import Progress
-from tests.orchestrator.runs import Heard, Laboratory, small
+from tests.orchestrator.laboratory import Heard, Laboratory, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 

@@ -11,7 +11,7 @@ from db.records import NewRun
 from db.store.store import Store
 from orchestrator.driver.grace import Grace
 from orchestrator.driver.lease import Keeper, hold
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 from workers.ray.remote_jobs import is_asked_to_stop
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")

@@ -8,7 +8,7 @@ import pytest
 from clnp_core.errors import RunFailedError
 from db.states import RunState
 from tests.orchestrator.driver.test_tuner import config
-from tests.orchestrator.runs import Laboratory
+from tests.orchestrator.laboratory import Laboratory
 from workers.ray.remote_jobs import fetch, submit
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")

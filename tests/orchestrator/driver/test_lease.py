@@ -19,7 +19,7 @@ from db.states import RequestKind
 from db.store.store import Store
 from orchestrator.driver import lease as keeping
 from orchestrator.driver.lease import hold
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ LOOK = """
 import json, os, sys
 import psutil
 from orchestrator.driver.cluster import connect, quiet_environment
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 told = {}
 with connect(small()) as cluster:
     import ray
@@ -90,7 +90,7 @@ def test_every_cluster_has_a_token_of_its_own_also_within_one_process(short: Pat
     program = """
 import os
 from orchestrator.driver.cluster import connect
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 for _ in range(2):
     with connect(small()) as cluster:
         import ray
@@ -108,7 +108,7 @@ def test_what_a_killed_driver_left_is_removed_by_the_next_and_what_a_live_one_ha
     program = """
 import sys
 from orchestrator.driver.cluster import connect
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 with connect(small()):
     print("up", flush=True)
     sys.stdin.read()

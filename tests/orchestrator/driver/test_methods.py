@@ -21,7 +21,7 @@ from orchestrator.events.events import Progress
 from orchestrator.events.stats import Tally
 from orchestrator.service.app import create_app
 from orchestrator.service.settings import Settings
-from tests.orchestrator.runs import SMALL, Heard, Laboratory
+from tests.orchestrator.laboratory import SMALL, Heard, Laboratory
 from workers.data.loader import load_task
 from workers.methods import Method
 

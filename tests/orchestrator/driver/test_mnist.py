@@ -6,7 +6,7 @@ import pytest
 
 from db.states import RunState
 from orchestrator.config.config import load
-from tests.orchestrator.runs import Laboratory
+from tests.orchestrator.laboratory import Laboratory
 from workers.data.loader import data_folder
 
 ROOT = Path(__file__).resolve().parents[3]

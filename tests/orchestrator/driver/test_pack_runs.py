@@ -9,7 +9,7 @@ import pytest
 from clnp_core.errors import ConfigError
 from db.states import RunState, TrialState
 from orchestrator.config.config import Config
-from tests.orchestrator.runs import Heard, Laboratory, small
+from tests.orchestrator.laboratory import Heard, Laboratory, small
 
 PACKS = {"max_concurrent_trials": 1, "trials_per_pack": 3}
 

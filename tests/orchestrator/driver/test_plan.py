@@ -6,7 +6,7 @@ from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.networks import mlp
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 
 GRID = {"alpha": [1e-5, [1e-5, 1e-4, 1e-6]], "learning_rate": [0.1, 0.01]}
 

@@ -15,7 +15,7 @@ from orchestrator.driver import plan
 from orchestrator.driver.recorder import START_AFTER_SECONDS, Recorder
 from orchestrator.driver.tuner import _PlannedSearch
 from orchestrator.events.events import Progress
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 from workers.jobs.trial_job import TrialResult
 from workers.spec import StageSpec
 from workers.storage.artifacts import Artifact

@@ -13,7 +13,7 @@ import pytest
 from db.states import RunState, StageState, TrialState
 from orchestrator import api
 from orchestrator.config.config import Config
-from tests.orchestrator.runs import Heard, Laboratory, beat_now, small
+from tests.orchestrator.laboratory import Heard, Laboratory, beat_now, small
 from workers.storage.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")

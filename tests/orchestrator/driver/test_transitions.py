@@ -12,7 +12,7 @@ from clnp_core.selection import Verdict
 from db.owner import this_owner
 from db.states import FailureKind, RunState, StageState, TrialState
 from orchestrator import api
-from tests.orchestrator.runs import Heard, Laboratory, beat_now, small
+from tests.orchestrator.laboratory import Heard, Laboratory, beat_now, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 

@@ -12,7 +12,7 @@ from db.rows import TrialRow
 from db.states import FailureKind, RunState, TrialState
 from orchestrator.config.config import Config
 from orchestrator.runs.trial_logs import output_of
-from tests.orchestrator.runs import Heard, Laboratory, small
+from tests.orchestrator.laboratory import Heard, Laboratory, small
 from workers.capture import HEADING
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")

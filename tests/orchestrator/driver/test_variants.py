@@ -9,7 +9,7 @@ from clnp_core.errors import ConfigError
 from db.states import RunState
 from orchestrator import api
 from orchestrator.config.config import Config
-from tests.orchestrator.runs import Heard, Laboratory
+from tests.orchestrator.laboratory import Heard, Laboratory
 
 SPLIT: dict[str, Any] = {
     "name": "images",

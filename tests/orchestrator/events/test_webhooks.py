@@ -18,7 +18,7 @@ from db.states import RunState
 from orchestrator.events import webhooks
 from orchestrator.events.events import Progress
 from orchestrator.events.webhooks import HookedProgress, hook_of, with_hooks
-from tests.orchestrator.runs import Heard
+from tests.orchestrator.laboratory import Heard
 
 
 @dataclass

@@ -16,7 +16,7 @@ from orchestrator.groups.runner import PlainTelling
 from orchestrator.runs.location import Place
 from tests.orchestrator.cli.conftest import TINY, run, start
 from tests.orchestrator.groups.conftest import place_in, write_group
-from tests.orchestrator.runs import SMALL, Heard
+from tests.orchestrator.laboratory import SMALL, Heard
 
 ONE_TASK = {**SMALL, "name": "pair", "benchmark": {"name": "permuted-digits", "tasks": 1}, "seeds": [0, 7]}
 

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.groups.runner import PlainTelling, SideBySide
 from orchestrator.runs.location import Place
 from tests.orchestrator.groups.conftest import place_in
-from tests.orchestrator.runs import Heard
+from tests.orchestrator.laboratory import Heard
 
 RUNS = ["tiny-seed-0", "tiny-seed-1"]
 

@@ -4,7 +4,7 @@ import io
 import json
 
 from orchestrator.groups.runner import JsonTelling, PlainTelling
-from tests.orchestrator.runs import Heard
+from tests.orchestrator.laboratory import Heard
 
 
 def test_plain_lines_name_their_run() -> None:

@@ -8,7 +8,7 @@ from clnp_core.errors import BusyError, RunFailedError
 from db.states import RunState
 from orchestrator import api
 from tests.orchestrator.cli.conftest import Recorded, recorded, written
-from tests.orchestrator.runs import small
+from tests.orchestrator.laboratory import small
 
 __all__ = ["recorded"]
 

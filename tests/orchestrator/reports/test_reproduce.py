@@ -21,7 +21,7 @@ from orchestrator.reports.reproduce import make, planned, recorded, seeds_apart
 from orchestrator.runs.location import Place
 from tests.db.builders import Driver
 from tests.orchestrator.groups.conftest import place_in
-from tests.orchestrator.runs import SMALL, Heard
+from tests.orchestrator.laboratory import SMALL, Heard
 
 
 def write_failed(place: Place, run: str, kind: FailureKind) -> None:

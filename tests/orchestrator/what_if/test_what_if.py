@@ -22,7 +22,7 @@ from orchestrator.what_if.margins import canonical
 from orchestrator.what_if.rescan import KeptWeights
 from orchestrator.what_if.what_if import MarginPoint, ask, margin_curve, margin_points, thinned
 from tests.db.builders import Driver, commit, new_run
-from tests.orchestrator.runs import Laboratory, small
+from tests.orchestrator.laboratory import Laboratory, small
 
 CURVE = (ThresholdPoint(0.0, 182, 4), ThresholdPoint(0.25, 181, 7), ThresholdPoint(0.5, 170, 12), ThresholdPoint(0.75, 120, 16))
 """Of every trial: 200 validation samples, 20 hidden neurons."""

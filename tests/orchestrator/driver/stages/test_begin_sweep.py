@@ -6,7 +6,7 @@ import pytest
 
 from db.states import RunState
 from orchestrator import api
-from tests.orchestrator.runs import Heard, Laboratory, small
+from tests.orchestrator.laboratory import Heard, Laboratory, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 

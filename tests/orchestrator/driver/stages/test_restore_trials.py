@@ -9,7 +9,7 @@ from sqlalchemy import text
 from clnp_core.errors import ArtifactError
 from db.states import RunState, TrialState
 from orchestrator import api
-from tests.orchestrator.runs import Heard, Laboratory, beat_now, small
+from tests.orchestrator.laboratory import Heard, Laboratory, beat_now, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 

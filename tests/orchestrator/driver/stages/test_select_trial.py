@@ -11,7 +11,7 @@ from clnp_core.tradeoff import TradeOff
 from db.rows import SelectionRow, VerdictRow
 from db.states import RunState
 from orchestrator.cli.show_command import task_text
-from tests.orchestrator.runs import Laboratory, small
+from tests.orchestrator.laboratory import Laboratory, small
 
 pytestmark = [pytest.mark.usefixtures("ray_with_logical_gpus"), pytest.mark.slow]
 
