@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import House, circles, measure
+from tests.house import PACKAGES, House, circles, measure
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = {"orchestrator": 16, "db": 18, "workers": 13}
@@ -44,6 +44,12 @@ def test_nothing_imports_from_the_command_line(house: House) -> None:
 
 def test_a_name_of_a_file_occurs_once(house: House) -> None:
     assert house.names_twice == []
+
+
+def test_no_module_is_hidden_by_a_package() -> None:
+    """Of ``runs.py`` and ``runs/`` beside each other, Python imports the package."""
+    folders = [folder for name in (*PACKAGES, "tests", "benchmarks") for folder in (ROOT / name).rglob("*") if folder.is_dir()]
+    assert [folder for folder in folders if folder.with_suffix(".py").is_file()] == []
 
 
 def test_no_file_is_longer_than_one_concept(house: House) -> None:
