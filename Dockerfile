@@ -13,7 +13,7 @@ WORKDIR /app
 
 # The libraries first: they change seldom, and a layer without the code stays cached when only the code changes.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN mkdir clnp_core workers db orchestrator \
+RUN mkdir clnp clnp_core workers db orchestrator \
     && pip install -c constraints.txt '.[dashboard,export,s3]' \
     && pip uninstall --yes clnp
 
@@ -21,6 +21,7 @@ COPY clnp_core clnp_core
 COPY workers workers
 COPY db db
 COPY orchestrator orchestrator
+COPY clnp clnp
 RUN pip install --no-deps -c constraints.txt .
 COPY experiments experiments
 COPY deploy/drive.sh /usr/local/bin/clnp-drive

@@ -7,8 +7,9 @@
     clnp.runs()                              # all recorded runs; clnp.run("name") returns one of them
     clnp.trials("name")                      # a pandas DataFrame; so are clnp.stages, clnp.commits, clnp.capacity, …
 
-A module of your own that makes tasks imports :class:`Samples` and :class:`TaskData` from here. Names are loaded at their first
-use, so that ``import clnp`` itself loads neither torch nor Ray nor pandas.
+A module of your own that makes tasks imports :class:`Samples`, :class:`TaskData` and :func:`derive_seed` from here. The modules
+``orchestrator.api``, ``db.queries`` and ``workers.tasks`` keep the same names for older programs. Names are loaded at
+their first use, so that ``import clnp`` itself loads neither torch nor Ray nor pandas.
 """
 
 from importlib import import_module
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from db.dataframes import commits as commits
     from db.dataframes import evaluations as evaluations
     from db.dataframes import events as events
+    from db.dataframes import group_accuracy_matrix as group_accuracy_matrix
+    from db.dataframes import group_evaluations as group_evaluations
     from db.dataframes import selections as selections
     from db.dataframes import stages as stages
     from db.dataframes import threshold_curve as threshold_curve
@@ -48,17 +51,22 @@ if TYPE_CHECKING:
     from orchestrator.api import runs as runs
     from orchestrator.api import start as start
     from orchestrator.api import verify as verify
+    from workers.data.datasets import data_folder as data_folder
     from workers.data.samples import Benchmark as Benchmark
     from workers.data.samples import Samples as Samples
     from workers.data.samples import TaskData as TaskData
+    from workers.spec import derive_seed as derive_seed
 
 _HOMES = {
     "orchestrator.api": ("Commit", "Config", "ConsoleProgress", "Group", "Progress", "Run", "Runs", "Stage", "Trial",
                          "VerifiedCommit", "fork", "group", "launch", "remove", "request_cancel", "request_stop", "resume",
                          "run", "runs", "start", "verify"),
-    "db.dataframes": ("accuracy_matrix", "capacity", "commits", "evaluations", "events", "selections", "stages",
+    "db.dataframes": ("accuracy_matrix", "capacity", "commits", "evaluations", "events", "group_accuracy_matrix",
+                      "group_evaluations", "selections", "stages",
                       "threshold_curve", "trial_history", "trials", "verdicts"),
     "workers.data.samples": ("Benchmark", "Samples", "TaskData"),
+    "workers.data.datasets": ("data_folder",),
+    "workers.spec": ("derive_seed",),
     "clnp_core.errors": ("ClnpError",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

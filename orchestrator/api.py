@@ -1,9 +1,9 @@
-"""What Python users import, and what every command of ``clnp`` calls.
+"""The functions behind :mod:`clnp` and the commands: launch, resume, fork, start, remove and verify runs.
 
-    from orchestrator import api
-    run = api.launch("experiments/permuted-digits.yaml", overrides=["selection.margin_points=2"])
+    import clnp
+    run = clnp.launch("experiments/permuted-digits.yaml", overrides=["selection.margin_points=2"])
     run                                     # shows itself; run.trials(), run.figure("accuracy"), run.commit().predict(…)
-    api.runs()                              # what is recorded; api.run("name") gives one of them
+    clnp.runs()                             # all recorded runs; clnp.run("name") returns one of them
 
 Everywhere here ``url`` is the database, None for ``CLNP_DB_URL`` or SQLite in the working folder, and ``storage`` the root of
 the artifact store, None for :func:`storage_root`. docs/tutorial.md shows all of it at work; :mod:`db.dataframes` has the same
@@ -76,7 +76,7 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
         config: the path of a file, its sections as dictionaries, or a configuration that is built already.
         name: of the run or the group; must be free. None takes the config's name, with a number behind it if that is taken.
         overrides: over a file or its sections: ``["a.b=value"]``, the value in YAML, or ``{"a.b": value}``.
-        progress: who wants to hear of the steps, such as ``api.ConsoleProgress()``; None is silent. Of a group it hears lines,
+        progress: who wants to hear of the steps, such as ``clnp.ConsoleProgress()``; None is silent. Of a group it hears lines,
             as notices.
         url, storage: see :mod:`orchestrator.api`.
 

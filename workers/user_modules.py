@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from clnp_core.errors import ClnpError
 
-PACKAGES = ("clnp_core", "workers", "db", "orchestrator")
+PACKAGES = ("clnp", "clnp_core", "workers", "db", "orchestrator")
 """The packages of this project."""
 
 ROOT = Path(__file__).resolve().parents[1]

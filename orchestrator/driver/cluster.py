@@ -254,7 +254,7 @@ def _gives(secrets: Mapping[str, str]) -> Callable[[], None]:
 
 def _stage_code(folder: Path, benchmark: str) -> None:
     """Copy what a worker imports into one folder: Ray ships it and puts it first on the workers' path."""
-    packages = ["clnp_core", "workers"]
+    packages = ["clnp", "clnp_core", "workers"]
     if ":" in benchmark:
         own = benchmark.partition(":")[0].split(".")[0]
         if own in user_modules.PACKAGES:

@@ -30,7 +30,7 @@ Overrides = Sequence[str] | Mapping[str, Any]
 
 
 def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides, progress: Progress | None) -> str:
-    """Record a run and drive it; returns its name. :func:`orchestrator.api.launch` says the rest."""
+    """Record a run and drive it; returns its name. :func:`clnp.launch` says the rest."""
     loaded = built(config, name, overrides)
     engine = open_database(place.url, create=True)
     try:
@@ -49,7 +49,7 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
 
 def fork_run(place: Place, run: str, after_task: int, name: str | None, overrides: Overrides, accept_environment: bool,
              progress: Progress | None) -> str:
-    """Record a run that goes on from a commit of another one, and drive it; returns its name. :func:`orchestrator.api.fork`
+    """Record a run that goes on from a commit of another one, and drive it; returns its name. :func:`clnp.fork`
     says the rest."""
     engine = open_database(place.url)
     try:
@@ -77,7 +77,7 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
 
 
 def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: bool, progress: Progress | None) -> None:
-    """Go on with a run where it stands. :func:`orchestrator.api.resume` says the rest."""
+    """Go on with a run where it stands. :func:`clnp.resume` says the rest."""
     engine = open_database(place.url)
     try:
         reads = Reads(engine)

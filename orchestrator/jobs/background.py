@@ -14,7 +14,7 @@ LEAVING_SECONDS = 20.0
 
 
 def start_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides) -> str:
-    """Record a run and start its driver; returns its name once the driver holds it. :func:`orchestrator.api.start` says the
+    """Record a run and start its driver; returns its name once the driver holds it. :func:`clnp.start` says the
     rest."""
     starter = _starter(place)
     job = starter.launch(built(config, name, overrides), name, JobKind.PROCESS)
@@ -59,4 +59,4 @@ def _await_driver(place: Place, starter: Starter, job: Job) -> None:
     if job.exit_code != 0:
         printed = starter.output(job.id).strip().splitlines()[-2:] or ["it printed nothing"]
         raise RunFailedError(f"the driver of run {job.run!r} ended with exit code {job.exit_code}: {' | '.join(printed)}",
-                             f"the run is recorded: api.run({job.run!r}).start() tries again once that is mended")
+                             f"the run is recorded: clnp.run({job.run!r}).start() tries again once that is mended")

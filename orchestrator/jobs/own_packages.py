@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-PACKAGES = ("clnp_core", "workers", "db")
+PACKAGES = ("clnp", "clnp_core", "workers", "db")
 ROOT = Path(__file__).resolve().parents[2]
 
 

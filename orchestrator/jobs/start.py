@@ -92,7 +92,7 @@ class Starter:
         Args:
             run: its name.
             kind: how the driver is started.
-            retry_failed, accept_environment: as :func:`orchestrator.api.resume`.
+            retry_failed, accept_environment: as :func:`clnp.resume`.
 
         Raises:
             NotFoundError: no such run.

@@ -43,7 +43,7 @@ class Runs(Described, Sequence[Run]):
         if isinstance(which, int):
             return Run(self.names[which], self.place)
         if which not in self.names:
-            raise NotFoundError(f"there is no run {which!r} in this list", "api.run(name) looks into the database")
+            raise NotFoundError(f"there is no run {which!r} in this list", "clnp.run(name) looks into the database")
         return Run(which, self.place)
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ def _mean(accuracies: Sequence[float]) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Group(Described):
-    """A handle on a recorded group. :func:`orchestrator.api.group` gives it, and so does a launch of several seeds. It shows
+    """A handle on a recorded group. :func:`clnp.group` gives it, and so does a launch of several seeds. It shows
     itself as a table of its runs, with what the completed ones achieved."""
 
     name: str
@@ -116,7 +116,7 @@ class Group(Described):
         other one, and raises nothing: ``standing`` tells how each stands.
 
         Args:
-            retry_failed, accept_environment: as in :func:`orchestrator.api.resume`, for every run.
+            retry_failed, accept_environment: as in :func:`clnp.resume`, for every run.
             progress: hears each line of the drivers as a notice; None is silent.
 
         Raises:

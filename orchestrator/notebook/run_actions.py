@@ -51,7 +51,7 @@ class RunDeeds(Drawn):
 
     def resume(self, *, retry_failed: bool = False, accept_environment: bool = False,
                progress: "Progress | None" = None) -> Self:
-        """Go on with it in this process, as :func:`orchestrator.api.resume` says; returns it when its driver ends."""
+        """Go on with it in this process, as :func:`clnp.resume` says; returns it when its driver ends."""
         from orchestrator.driver.launch import resume_run
 
         resume_run(self.place, self.name, retry_failed, accept_environment, progress)
@@ -61,7 +61,7 @@ class RunDeeds(Drawn):
         """Go on with it in the background, by a process of its own; returns it as soon as a driver is at work.
 
         Args:
-            retry_failed, accept_environment: as in :func:`orchestrator.api.resume`.
+            retry_failed, accept_environment: as in :func:`clnp.resume`.
 
         Raises:
             BusyError: another driver holds it.
@@ -94,7 +94,7 @@ class RunDeeds(Drawn):
         request_cancel(self.name, url=self.place.url)
 
     def verify(self) -> "tuple[VerifiedCommit, ...]":
-        """Prove zero forgetting once more, from what lies in storage, as :func:`orchestrator.api.verify` says."""
+        """Prove zero forgetting once more, from what lies in storage, as :func:`clnp.verify` says."""
         from orchestrator.runs.operations import verify_run
 
         return verify_run(self.place, self.name)
@@ -164,7 +164,7 @@ class RunDeeds(Drawn):
             return write_report(reads, self.name, Path(folder or folder_named_after(self.name, "-report")))
 
     def remove(self) -> int:
-        """Remove it, and the weights that no other run refers to, as :func:`orchestrator.api.remove` says; returns the bytes
+        """Remove it, and the weights that no other run refers to, as :func:`clnp.remove` says; returns the bytes
         freed. The handle points to nothing afterwards."""
         from orchestrator.runs.operations import remove_run
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Run(RunTables, RunDeeds):
-    """A handle on a recorded run. :func:`orchestrator.api.run` gives it, and so does what drives one."""
+    """A handle on a recorded run. :func:`clnp.run` gives it, and so does what drives one."""
 
     name: str
     place: Place
@@ -74,7 +74,7 @@ class Run(RunTables, RunDeeds):
 
     def fork(self, after_task: int, *, name: str | None = None, overrides: "Overrides" = (), accept_environment: bool = False,
              progress: "Progress | None" = None) -> "Run":
-        """Go on from one of its commits as a new run, in this process, as :func:`orchestrator.api.fork` says."""
+        """Go on from one of its commits as a new run, in this process, as :func:`clnp.fork` says."""
         from orchestrator.driver.launch import fork_run
 
         forked = fork_run(self.place, self.name, after_task, name, overrides, accept_environment, progress)

@@ -109,7 +109,7 @@ def _request_of_group(group: str, kind: RequestKind, concerns: Callable[[RunRow]
 
 
 def remove_run(place: Place, run: str) -> int:
-    """Remove a run, and the artifacts that no other run refers to; returns the bytes freed. :func:`orchestrator.api.remove`
+    """Remove a run, and the artifacts that no other run refers to; returns the bytes freed. :func:`clnp.remove`
     says the rest."""
     from workers.storage.artifacts import ArtifactStore
 
@@ -146,7 +146,7 @@ class VerifiedCommit:
 
 
 def verify_run(place: Place, run: str) -> tuple[VerifiedCommit, ...]:
-    """Prove zero forgetting for every commit of a run. :func:`orchestrator.api.verify` says the rest."""
+    """Prove zero forgetting for every commit of a run. :func:`clnp.verify` says the rest."""
     from workers.jobs.commit_job import verify_commit
 
     with place.reads() as reads:

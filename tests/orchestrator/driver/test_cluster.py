@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.driver.cluster import connect
+from orchestrator.driver.cluster import _stage_code, connect
 from tests.orchestrator.laboratory import Laboratory, small
 
 ROOT = Path(__file__).resolve().parents[3]
 
 OWN_BENCHMARK = '''import os
 import torch
-from workers.data.loader import Samples, TaskData
+from clnp import Samples, TaskData
 
 class Own:
     tasks = 2
@@ -69,6 +69,18 @@ def _kill_session(leader: int) -> None:
             continue  # it has ended meanwhile
         if int(fields[3]) == leader:
             os.kill(int(folder.name), signal.SIGKILL)
+
+
+def test_what_is_shipped_suffices_for_a_module_that_imports_the_facade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_lab.py").write_text(OWN_BENCHMARK)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    _stage_code(shipped, "own_lab:Own")
+    program = f"import sys; sys.path.insert(0, {str(shipped)!r}); import clnp, own_lab; print(clnp.__file__, own_lab.Own.tasks)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(shipped / "clnp" / "__init__.py"), "2"]
 
 
 @pytest.mark.slow

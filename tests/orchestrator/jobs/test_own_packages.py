@@ -29,7 +29,7 @@ def test_a_file_in_the_way_is_named(package: str, tmp_path: Path) -> None:
     assert json.loads(command.stdout)["error"] == {
         "message": message, "hint": "rename it, or start Python in another folder and without that folder in PYTHONPATH",
         "exit_code": 2}
-    imported = _started(tmp_path, "-c", "from orchestrator import api")
+    imported = _started(tmp_path, "-c", "from orchestrator.api import launch")
     assert imported.returncode == 1 and f"ImportError: {message}" in imported.stderr
 
 
