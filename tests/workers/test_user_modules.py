@@ -15,9 +15,9 @@ from workers import user_modules
 
 PROGRAM = """
 import json, sys
-from workers import user_code
+from workers import user_modules
 before = list(sys.path)
-made = user_code.load("mine:Made.word")
+made = user_modules.load("mine:Made.word")
 print(json.dumps([before, sys.path, made, sys.modules["queue"].__file__, sys.modules["workers"].__file__]))
 """
 
@@ -71,3 +71,11 @@ def test_the_traceback_of_a_users_code_travels_between_processes(capsys: pytest.
     user_modules.print_traceback(arrived)
     printed = capsys.readouterr().err
     assert printed.startswith("Traceback") and printed.endswith("KeyError: 'in my own code'\n") and "DataError" not in printed
+
+
+def test_a_users_module_imports_what_a_task_is_made_of() -> None:
+    """The names of version 0.1, which stay."""
+    from workers import tasks
+    from workers.data import loader, samples
+
+    assert (tasks.Samples, tasks.TaskData, tasks.data_folder) == (samples.Samples, samples.TaskData, loader.data_folder)

@@ -18,7 +18,7 @@ from ray.experimental import internal_kv
 
 from clnp_core.errors import ClnpError, RunFailedError
 from workers import capture, user_modules
-from workers.environment import too_little
+from workers.ray.gpu_memory import too_little
 from workers.training.stop_request import StoppedError, listen
 
 Result = TypeVar("Result")

@@ -19,8 +19,9 @@ from ray import tune
 
 from clnp_core.errors import ClnpError
 from workers import capture, user_modules
-from workers.environment import host_name, too_little
+from workers.environment import host_name
 from workers.jobs import pack_job, trial_job
+from workers.ray.gpu_memory import too_little
 from workers.ray.remote_jobs import is_asked_to_stop
 from workers.spec import StageSpec, TrialSpec
 from workers.training.loop import DivergedError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workers.environment import too_little
+from workers.ray.gpu_memory import too_little
 
 
 @pytest.mark.parametrize("error", [
