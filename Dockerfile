@@ -17,6 +17,7 @@ RUN mkdir clnp clnp_core workers db orchestrator \
     && pip install -c constraints.txt '.[dashboard,export,s3]' \
     && pip uninstall --yes clnp
 
+COPY clnp clnp
 COPY clnp_core clnp_core
 COPY workers workers
 COPY db db

@@ -68,6 +68,7 @@ def test_the_image_gets_all_that_the_build_copies() -> None:
     allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
     copies = re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {source for line in copies for source in line.split()} == set(allowed)
+    assert set(ROOMS) <= set(allowed)
 
 
 def test_no_page_holds_a_placeholder() -> None:
