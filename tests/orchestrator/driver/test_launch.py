@@ -1,4 +1,4 @@
-"""What may be launched, and how its keys are overridden. Whole runs are in test_sequence.py and test_forks.py."""
+"""What may be launched, and how its keys are overridden. Whole runs are in test_transitions.py and test_fork_runs.py."""
 
 from pathlib import Path
 from typing import Any

@@ -1,1 +1,1 @@
-"""Tests of the command line."""
+"""Tests of the events of a driver and of what listens to them."""

@@ -1,4 +1,4 @@
-"""Drivers side by side, played by small programs in place of ``clnp``; real ones are in test_launching.py."""
+"""Drivers side by side, played by small programs in place of ``clnp``; real ones are in test_groups.py."""
 
 import os
 import signal

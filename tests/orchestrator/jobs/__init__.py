@@ -1,1 +1,1 @@
-"""Tests of orchestrator/detached."""
+"""Tests of orchestrator/jobs."""

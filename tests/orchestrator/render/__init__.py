@@ -1,1 +1,1 @@
-"""Tests of how things read."""
+"""Tests of values, tables and runs as text."""

@@ -1,1 +1,1 @@
-"""Tests of what CLNP is held against."""
+"""Tests of the baselines that CLNP is compared with."""
