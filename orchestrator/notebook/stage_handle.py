@@ -12,11 +12,12 @@ from orchestrator.notebook.handle import ROWS, Drawn, Shown, facts
 from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
 from orchestrator.render.table import Column, number, prose
 from orchestrator.runs.location import Place
-from workers.data.loader import load_task
-from workers.data.samples import TaskData
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from workers.data.samples import TaskData
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trial(Drawn):
@@ -164,7 +165,7 @@ class Stage(Drawn):
         return Shown(f"{self._called()} is {stage.state.value}.", columns, rows, stage.trials_total, why)
 
 
-def recorded_data(run: RunRow, stage: StageRow) -> TaskData:
+def recorded_data(run: RunRow, stage: StageRow) -> "TaskData":
     """The data of a task, if it is still what was recorded before the task was learnt; a task that no driver has looked at yet
     has no record to compare with.
 
@@ -172,6 +173,8 @@ def recorded_data(run: RunRow, stage: StageRow) -> TaskData:
         DataError: its files are missing, or it is another now.
         ConfigError: its benchmark cannot be imported.
     """
+    from workers.data.loader import load_task
+
     data = load_task(plan.benchmark_spec(Config.from_resolved(run.config)), stage.task)
     if stage.split_digest is not None and data.split_digest() != stage.split_digest:
         raise DataError(f"the data of task {stage.task} of run {run.name!r} is not what it was when the task was learnt",
