@@ -71,7 +71,35 @@ def test_another_margin_is_answered_from_its_records(release: Path) -> None:
 def test_a_report_is_made(release: Path) -> None:
     done = clnp(release, "report", "multi", "--output", "report", "--format", "html")
     assert done.returncode == 0, done.stderr
-    assert (release / "report").is_dir()
+    assert (release / "report" / "report.html").is_file()
+
+
+def test_runs_of_all_methods_are_compared(release: Path) -> None:
+    compared = answered(release, "compare", *PRUNED[:1], *WHOLE, "joint")
+    assert [side["name"] for side in compared["sides"]] == [*PRUNED[:1], *WHOLE, "joint"]
+
+
+@pytest.mark.parametrize("run", PRUNED)
+def test_a_task_is_exported_as_a_model_that_is_checked_against_the_commit(release: Path, run: str) -> None:
+    done = clnp(release, "export", run, "--task", "2", "--output", f"exported-{run}")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (release / f"exported-{run}").iterdir()} == {"model.onnx", "model.pt2", "model_card.md",
+                                                                              "model_card.json"}
+
+
+def test_nothing_of_its_store_is_taken_for_refuse(release: Path) -> None:
+    done = clnp(release, "gc", "--dry-run", "--older-than-hours", "0")
+    assert (done.returncode, done.stdout) == (0, "nothing to clear up\n"), done.stderr
+
+
+def test_a_commit_is_forked_where_the_change_of_code_is_accepted(release: Path) -> None:
+    assert clnp(release, "fork", "clnp", "--task", "1", "--name", "refused").returncode == EnvironmentChangedError.exit_code
+    done = clnp(release, "fork", "clnp", "--task", "1", "--name", "forked", "--accept-environment")
+    assert done.returncode == 0, done.stderr
+    [recorded, forked] = [answered(release, "show", run) for run in ("clnp", "forked")]
+    assert [forked["run"][key] for key in ("state", "forked_from", "forked_after_task")] == ["completed", "clnp", 1]
+    assert forked["commits"][0]["digest"] == recorded["commits"][0]["digest"]
+    assert clnp(release, "verify", "forked").returncode == 0
 
 
 def test_a_run_under_way_resumes_where_the_change_of_code_is_accepted(release: Path) -> None:
