@@ -6,7 +6,7 @@
 ``url`` is the database; None means ``CLNP_DB_URL``, or SQLite in the working folder. Columns are those of the rows in
 :mod:`db.rows` and keep their names and units; states and verdicts are text. A column has the same dtype whatever its rows
 hold: whole numbers that may be missing are ``Int64``, times are in UTC, text is ``object`` with None where there is none. The
-database is only read. Errors are those of :class:`db.reads.reads.Reads`.
+database is only read. Errors are those of :class:`db.reads.reads.Reads`. pandas is loaded with the first DataFrame.
 """
 
 import types
@@ -16,9 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from db.engine import open_database
 from db.reads.reads import Reads
@@ -39,6 +37,9 @@ from db.rows import (
     columns_by_layer,
 )
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 MOMENTS = "datetime64[us, UTC]"
 
 
@@ -52,8 +53,10 @@ def reading(url: str | None) -> Iterator[Reads]:
         engine.dispose()
 
 
-def frame(row: type[Any], rows: Sequence[Any]) -> pd.DataFrame:
+def frame(row: type[Any], rows: Sequence[Any]) -> "DataFrame":
     """A DataFrame with one column per field of the row class, whose annotation decides its dtype; also without rows."""
+    import pandas as pd
+
     hints = typing.get_type_hints(row)
     return pd.DataFrame({field.name: pd.Series([_plain(getattr(item, field.name)) for item in rows],
                                                dtype=_dtype(hints[field.name])) for field in fields(row)})
@@ -75,21 +78,23 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def runs(group: str | None = None, url: str | None = None) -> pd.DataFrame:
+def runs(group: str | None = None, url: str | None = None) -> "DataFrame":
     """All runs, or those of one group, oldest first."""
     with reading(url) as reads:
         return frame(RunRow, reads.runs(group))
 
 
-def stages(run: str, url: str | None = None) -> pd.DataFrame:
+def stages(run: str, url: str | None = None) -> "DataFrame":
     """The tasks of a run, in order."""
     with reading(url) as reads:
         return frame(StageRow, reads.stages(run))
 
 
-def trials(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+def trials(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
     """The trials of a run, or of one task, with their verdicts, by task and number. Behind ``alpha`` and ``thresholds``, which
     are tuples, stands a column for each layer: ``alpha_1``, …, ``alpha_out`` and ``threshold_1``, …"""
+    import pandas as pd
+
     with reading(url) as reads:
         rows = reads.trials(run, task)
     found = frame(TrialRow, rows)
@@ -100,55 +105,57 @@ def trials(run: str, task: int | None = None, url: str | None = None) -> pd.Data
     return found
 
 
-def trial_history(run: str, task: int, number: int, url: str | None = None) -> pd.DataFrame:
+def trial_history(run: str, task: int, number: int, url: str | None = None) -> "DataFrame":
     """The epochs of a trial's last attempt."""
     with reading(url) as reads:
         return frame(EpochRow, reads.trial_history(run, task, number))
 
 
-def threshold_curve(run: str, task: int, number: int, url: str | None = None) -> pd.DataFrame:
+def threshold_curve(run: str, task: int, number: int, url: str | None = None) -> "DataFrame":
     """Validation accuracy and sparsity of a trained trial against the threshold."""
     with reading(url) as reads:
         return frame(ThresholdRow, reads.threshold_curve(run, task, number))
 
 
-def verdicts(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+def verdicts(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
     """What the selector made of each trial, and why."""
     with reading(url) as reads:
         return frame(VerdictRow, reads.verdicts(run, task))
 
 
-def selections(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+def selections(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
     """The chosen trial of each task."""
     with reading(url) as reads:
         return frame(SelectionRow, reads.selections(run, task))
 
 
-def commits(run: str, task: int | None = None, url: str | None = None) -> pd.DataFrame:
+def commits(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
     """The committed network of each task."""
     with reading(url) as reads:
         return frame(CommitRow, reads.commits(run, task))
 
 
-def capacity(run: str, url: str | None = None) -> pd.DataFrame:
+def capacity(run: str, url: str | None = None) -> "DataFrame":
     """Neurons used, new, reused and free per hidden layer after each task."""
     with reading(url) as reads:
         return frame(CapacityRow, reads.capacity(run))
 
 
-def evaluations(run: str, url: str | None = None) -> pd.DataFrame:
+def evaluations(run: str, url: str | None = None) -> "DataFrame":
     """The accuracy matrix as one row per cell, with exact counts."""
     with reading(url) as reads:
         return frame(AccuracyRow, reads.accuracy_matrix(run))
 
 
-def accuracy_matrix(run: str, url: str | None = None) -> pd.DataFrame:
+def accuracy_matrix(run: str, url: str | None = None) -> "DataFrame":
     """Test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
     return evaluations(run, url).pivot(index="after_task", columns="on_task", values="test_accuracy").astype("float64")
 
 
-def group_evaluations(group: str, url: str | None = None) -> pd.DataFrame:
+def group_evaluations(group: str, url: str | None = None) -> "DataFrame":
     """The accuracy matrices of all runs of a group as one row per cell, with the run, its seed and its state."""
+    import pandas as pd
+
     with reading(url) as reads:
         parts = [(run, frame(AccuracyRow, reads.accuracy_matrix(run.name))) for run in reads.group(group)]
     cells = [part.assign(run=run.name, seed=run.seed, state=run.state.value) for run, part in parts if len(part)]
@@ -156,26 +163,26 @@ def group_evaluations(group: str, url: str | None = None) -> pd.DataFrame:
     return found[["run", "seed", "state", *parts[0][1].columns]]
 
 
-def group_accuracy_matrix(group: str, url: str | None = None) -> pd.DataFrame:
+def group_accuracy_matrix(group: str, url: str | None = None) -> "DataFrame":
     """Test accuracy of all runs of a group, a fraction: one row per run and commit, one column per task (``on_task``). Runs
     that are not complete have fewer rows; ``group_evaluations`` tells their states."""
     cells = group_evaluations(group, url)
     return cells.pivot(index=["run", "after_task"], columns="on_task", values="test_accuracy").astype("float64")
 
 
-def events(run: str, url: str | None = None) -> pd.DataFrame:
+def events(run: str, url: str | None = None) -> "DataFrame":
     """What happened to a run, oldest first."""
     with reading(url) as reads:
         return frame(EventRow, reads.events(run))
 
 
-def requests(run: str, url: str | None = None) -> pd.DataFrame:
+def requests(run: str, url: str | None = None) -> "DataFrame":
     """What was asked of a run's drivers, oldest first."""
     with reading(url) as reads:
         return frame(RequestRow, reads.requests(run))
 
 
-def artifacts(url: str | None = None) -> pd.DataFrame:
+def artifacts(url: str | None = None) -> "DataFrame":
     """Every recorded artifact and the runs that refer to it."""
     with reading(url) as reads:
         return frame(ArtifactRow, reads.artifacts())

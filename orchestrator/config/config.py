@@ -254,12 +254,12 @@ class Config(Section):
         return GridPoint(per_layer(alpha, self.network.alpha_count), later.learning_rate)
 
 
-def _may_be_left_out(model: type[Config], key: Any) -> bool:
+def _may_be_left_out(model: type[Config], key: object) -> bool:
     field = model.model_fields.get(key) if isinstance(key, str) else None
     return field is not None and not field.is_required()
 
 
-def _holds_anchors(key: Any) -> bool:
+def _holds_anchors(key: object) -> bool:
     return isinstance(key, str) and key.startswith("x-")
 
 

@@ -12,7 +12,6 @@ import typing
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -46,12 +45,12 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
             yield from keys(section, f"{prefix}{name}.")
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
     """The models in an annotation such as ``Section | None`` or ``tuple[Section, ...]``, however deep."""
     return (option for option in _types(annotation) if issubclass(option, BaseModel))
 
 
-def _types(annotation: Any) -> Iterator[type]:
+def _types(annotation: object) -> Iterator[type]:
     """The plain types in an annotation, however deep in unions, ``Annotated`` and tuples."""
     origin, options = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType, tuple):
@@ -215,7 +214,7 @@ def _leaf(path: str) -> str:
     return path.rpartition(".")[2]
 
 
-def _enum(given: Any, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
+def _enum(given: object, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
     """The allowed values, the nearest one first if there is a near one."""
     key = known.get(".".join(_names(location)))
     options = _options(key.field.annotation) if key else []
@@ -223,7 +222,7 @@ def _enum(given: Any, location: tuple[str | int, ...], known: dict[str, Key]) ->
     return f"must be one of {', '.join(options)}, not {show(given)}", f"did you mean {near}?" if near else ""
 
 
-def _options(annotation: Any) -> list[str]:
+def _options(annotation: object) -> list[str]:
     return [str(option) for kind in _types(annotation) if issubclass(kind, StrEnum) for option in kind]
 
 
@@ -235,19 +234,19 @@ def _reads_as_number(text: str) -> bool:
     return True
 
 
-def nearest(given: Any, options: Iterable[str]) -> str:
+def nearest(given: object, options: Iterable[str]) -> str:
     """A question that names the nearest option; all options where none is near."""
     near = _near(given, options)
     return f"did you mean {near}?" if near else f"there are {', '.join(options)}"
 
 
-def _near(given: Any, options: Iterable[str], cutoff: float = 0.6) -> str | None:
+def _near(given: object, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     if not isinstance(given, str):
         return None
     return next(iter(difflib.get_close_matches(given.lower(), list(options), n=1, cutoff=cutoff)), None)
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """A value as a config would write it, in at most about 60 printable characters: 2.0 as ``2.0``, and 1e-05 as ``1e-5``."""
     if value is None:
         return "nothing"
@@ -260,7 +259,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, list | tuple):
@@ -275,6 +274,6 @@ def _number(value: float) -> str:
     return re.sub(r"e([+-])0*", lambda found: "e-" if found[1] == "-" else "e", float.__repr__(value))
 
 
-def _limit(limit: Any) -> str:
+def _limit(limit: object) -> str:
     """A bound without a point where it is whole: pydantic turns the 1 of a model into 1.0."""
     return show(int(limit) if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e15 else limit)

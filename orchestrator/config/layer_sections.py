@@ -74,7 +74,7 @@ class PoolSection(Section):
 
     @field_validator("stride", mode="before")
     @classmethod
-    def _null_is_derived(cls, stride: Any, info: ValidationInfo) -> Any:
+    def _null_is_derived(cls, stride: object, info: ValidationInfo) -> object:
         return _pool_stride(info.data) if stride is None and "kernel" in info.data else stride
 
     @field_validator("padding")
@@ -126,7 +126,7 @@ class LayerSection(Section):
 
     @field_validator("kind", mode="before")
     @classmethod
-    def _is_a_layer(cls, kind: Any) -> Any:
+    def _is_a_layer(cls, kind: object) -> object:
         if isinstance(kind, str) and kind in _KINDS_OF_GRAPHS:
             raise ValueError(f"{show(kind)}: {_NO_CHAIN}")
         if isinstance(kind, str) and kind in _KINDS_THAT_ARE_KEYS:
@@ -138,20 +138,20 @@ class LayerSection(Section):
 
     @field_validator("stride", "padding", mode="before")
     @classmethod
-    def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
+    def _null_is_derived(cls, value: object, info: ValidationInfo) -> object:
         if value is not None or "kind" not in info.data:
             return value
         return _stride(info.data) if info.field_name == "stride" else _padding(info.data)
 
     @field_validator("kernel", "stride", "padding", "pool")
     @classmethod
-    def _for_convolutions(cls, value: Any, info: ValidationInfo) -> Any:
+    def _for_convolutions(cls, value: object, info: ValidationInfo) -> object:
         kind = info.data.get("kind")
         if kind is LayerKind.DENSE and value is not None:
             raise ValueError("has no meaning in a dense layer, which has no map\nremove it, or set kind to conv")
         if kind is LayerKind.CONV and value is None and info.field_name == "kernel":
             raise ValueError("is missing, and a convolution needs it")
-        if info.field_name == "padding" and value is not None:
+        if info.field_name == "padding" and isinstance(value, int):
             _sensible_padding(value, info.data.get("kernel"))
         return value
 

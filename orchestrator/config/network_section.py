@@ -143,7 +143,7 @@ class Network(Section):
 
     @field_validator("head_bias", mode="before")
     @classmethod
-    def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
+    def _null_is_derived(cls, value: object, info: ValidationInfo) -> object:
         return _derived_bias(info.data) if value is None else value
 
     @field_validator("head_bias")

@@ -4,7 +4,7 @@ import math
 import numbers
 import struct
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -22,14 +22,14 @@ _LARGEST, _SMALLEST = struct.unpack("<ff", bytes.fromhex("ffff7f7f") + bytes.fro
 """The largest finite number of float32, and its smallest positive one of full precision."""
 
 
-def whole(value: Any) -> Any:
+def whole(value: object) -> object:
     """The same number as an ``int`` where it is whole and nothing is lost: ``2.0`` and ``1e1`` are whole numbers, and so are
     those of NumPy. Anything else as it is, for the validation to judge."""
     number = real(value)
     return int(number) if isinstance(number, float) and number.is_integer() and abs(number) <= _MOST_EXACT else number
 
 
-def real(value: Any) -> Any:
+def real(value: object) -> object:
     """A number of NumPy as one of Python. Anything else as it is, for the validation to judge."""
     if isinstance(value, bool):
         return value

@@ -82,7 +82,7 @@ class Resources(Section):
 
     @field_validator("threads_per_trial", mode="before")
     @classmethod
-    def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
+    def _null_is_derived(cls, value: object, info: ValidationInfo) -> object:
         return _derived_threads(info.data) if value is None else value
 
 
@@ -121,7 +121,7 @@ class Training(Section):
 
     @field_validator("momentum", mode="before")
     @classmethod
-    def _null_is_derived(cls, value: Any, info: ValidationInfo) -> Any:
+    def _null_is_derived(cls, value: object, info: ValidationInfo) -> object:
         return _derived_momentum(info.data) if value is None else value
 
     @field_validator("momentum")
@@ -210,7 +210,7 @@ class Baseline(Section):
 ALL, NONE = "all", "none"
 
 
-def _kept(value: Any) -> int | Literal["all"]:
+def _kept(value: object) -> int | Literal["all"]:
     """``all``, or how many; ``none`` is 0."""
     if value == ALL:
         return "all"
@@ -237,7 +237,7 @@ SEED_GIVEN = "seed given"
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
-def _of_text(value: Any) -> Any:
+def _of_text(value: object) -> object:
     """JSON gives seeds as text, so that a config which was read from JSON can be launched again."""
     return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
 

@@ -57,11 +57,11 @@ def _one_per_layer(values: tuple[float, ...], info: ValidationInfo) -> tuple[flo
     return values
 
 
-def _list_or_number(value: Any) -> str:
+def _list_or_number(value: object) -> str:
     return LIST if isinstance(value, list | tuple) else NUMBER
 
 
-def _list_or_range(value: Any) -> str:
+def _list_or_range(value: object) -> str:
     return RANGE if isinstance(value, dict | LogRange) else LIST
 
 

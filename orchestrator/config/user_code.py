@@ -18,7 +18,7 @@ IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Z
 _MAX_JSON_INT = 2**63 - 1
 
 
-def json_value(value: Any, where: str, depth: int = 1) -> Any:
+def json_value(value: object, where: str, depth: int = 1) -> object:
     """A copy of a value that JSON can hold, so that it can be recorded and sent to workers unchanged.
 
     Raises:
@@ -77,7 +77,7 @@ def with_own_network(values: Mapping[Any, Any]) -> Reading:
     return Reading({**values, "network": {**network, **own}}, is_written_out=True)
 
 
-def _are_arguments(params: Any) -> bool:
+def _are_arguments(params: object) -> bool:
     try:
         return isinstance(params, dict) and isinstance(json_value(params, ""), dict)
     except ValueError:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, overload
 
 from clnp_core.errors import NotFoundError
+from db import dataframes
 from orchestrator.groups.summary import COLUMNS, Standing
 from orchestrator.notebook.handle import ROWS, Described, Shown
 from orchestrator.notebook.run_handle import Run
@@ -51,9 +52,7 @@ class Runs(Described, Sequence[Run]):
 
     def frame(self) -> "DataFrame":
         """One row per run of the database as it is now, with everything that is recorded of it."""
-        from db.dataframes import runs
-
-        found = runs(url=self.place.url)
+        found = dataframes.runs(url=self.place.url)
         return found[found["name"].isin(self.names)]
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -100,15 +99,11 @@ class Group(Described):
 
     def evaluations(self) -> "DataFrame":
         """The accuracy matrices of all its runs, a row per cell, with the run, its seed and its state."""
-        from db.dataframes import group_evaluations
-
-        return group_evaluations(self.name, self.place.url)
+        return dataframes.group_evaluations(self.name, self.place.url)
 
     def accuracy_matrix(self) -> "DataFrame":
         """Test accuracy of all its runs, a fraction: a row per run and commit, a column per task."""
-        from db.dataframes import group_accuracy_matrix
-
-        return group_accuracy_matrix(self.name, self.place.url)
+        return dataframes.group_accuracy_matrix(self.name, self.place.url)
 
     def resume(self, *, retry_failed: bool = False, accept_environment: bool = False,
                progress: "Progress | None" = None) -> Self:

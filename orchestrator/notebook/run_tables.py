@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from db import dataframes
 from db.rows import RunRow
 from db.states import RunState
 from orchestrator.notebook.handle import Drawn
@@ -87,9 +88,7 @@ class RunTables(Drawn):
 
     def stages(self) -> "DataFrame":
         """One row per task: its state, its data, its trials by state."""
-        from db.dataframes import stages
-
-        return stages(self.name, self.place.url)
+        return dataframes.stages(self.name, self.place.url)
 
     def trials(self, task: int | None = None) -> "DataFrame":
         """One row per trial, of all tasks or of one, with its verdict and the reason of it.
@@ -97,42 +96,28 @@ class RunTables(Drawn):
         Raises:
             NotFoundError: there is no such task.
         """
-        from db.dataframes import trials
-
-        return trials(self.name, task, self.place.url)
+        return dataframes.trials(self.name, task, self.place.url)
 
     def selections(self) -> "DataFrame":
         """One row per task that has chosen: which trial, and why."""
-        from db.dataframes import selections
-
-        return selections(self.name, None, self.place.url)
+        return dataframes.selections(self.name, None, self.place.url)
 
     def commits(self) -> "DataFrame":
         """One row per committed task: digest, proof, validation count."""
-        from db.dataframes import commits
-
-        return commits(self.name, None, self.place.url)
+        return dataframes.commits(self.name, None, self.place.url)
 
     def capacity(self) -> "DataFrame":
         """One row per commit and hidden layer: neurons used, new, reused, free."""
-        from db.dataframes import capacity
-
-        return capacity(self.name, self.place.url)
+        return dataframes.capacity(self.name, self.place.url)
 
     def accuracy_matrix(self) -> "DataFrame":
         """Test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
-        from db.dataframes import accuracy_matrix
-
-        return accuracy_matrix(self.name, self.place.url)
+        return dataframes.accuracy_matrix(self.name, self.place.url)
 
     def evaluations(self) -> "DataFrame":
         """The same as one row per cell, with exact counts."""
-        from db.dataframes import evaluations
-
-        return evaluations(self.name, self.place.url)
+        return dataframes.evaluations(self.name, self.place.url)
 
     def events(self) -> "DataFrame":
         """What happened, oldest first."""
-        from db.dataframes import events
-
-        return events(self.name, self.place.url)
+        return dataframes.events(self.name, self.place.url)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clnp_core.errors import DataError
+from db import dataframes
 from db.rows import RunRow, SelectionRow, StageRow, TrialRow
 from orchestrator.config.config import Config
 from orchestrator.driver import plan
@@ -36,15 +37,11 @@ class Trial(Drawn):
 
     def epochs(self) -> "DataFrame":
         """One row per epoch of its last attempt: losses, validation accuracy (a fraction), seconds."""
-        from db.dataframes import trial_history
-
-        return trial_history(self.run, self.task, self.number, self.place.url)
+        return dataframes.trial_history(self.run, self.task, self.number, self.place.url)
 
     def threshold_curve(self) -> "DataFrame":
         """One row per threshold: validation accuracy and sparsity (fractions) once pruned there. Empty before it has ended."""
-        from db.dataframes import threshold_curve
-
-        return threshold_curve(self.run, self.task, self.number, self.place.url)
+        return dataframes.threshold_curve(self.run, self.task, self.number, self.place.url)
 
     def output(self) -> str:
         """What its process printed, attempt by attempt.
@@ -112,9 +109,7 @@ class Stage(Drawn):
 
     def trials(self) -> "DataFrame":
         """One row per trial, with its verdict and the reason of it."""
-        from db.dataframes import trials
-
-        return trials(self.run, self.task, self.place.url)
+        return dataframes.trials(self.run, self.task, self.place.url)
 
     def trial(self, number: int) -> Trial:
         """One trial of the task.

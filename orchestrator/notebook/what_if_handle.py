@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from db import dataframes
 from orchestrator.notebook.handle import Shown
 from orchestrator.render.format import points_text
 from orchestrator.render.matrices import percent
@@ -24,9 +25,7 @@ class OtherMargins:
 
     def frame(self) -> "DataFrame":
         """One row per margin and task."""
-        from db.dataframes import frame
-
-        return _with_numbers(frame(TaskAnswer, self.what_if.answers).drop(columns="verdicts"))
+        return _with_numbers(dataframes.frame(TaskAnswer, self.what_if.answers).drop(columns="verdicts"))
 
     def __repr__(self) -> str:
         return self._show().text()
@@ -54,10 +53,8 @@ def other_margins(place: Place, run: str, margins: Sequence[float | str | Decima
 
 def all_margins(place: Place, run: str, task: int | None) -> "DataFrame":
     """A row wherever the choice becomes another one."""
-    from db.dataframes import frame
-
     with place.reads() as reads:
-        return _with_numbers(frame(MarginPoint, margin_curve(reads, run, task)))
+        return _with_numbers(dataframes.frame(MarginPoint, margin_curve(reads, run, task)))
 
 
 def _text(margin: float | str | Decimal) -> str:
