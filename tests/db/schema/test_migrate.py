@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from clnp_core.selection import SelectionRule, Verdict
 from db.engine import exclusive, new_engine, open_database, upgrade
 from db.reads.reads import Reads
-from db.schema.migrate import configuration, upgrade_to, write_revision
+from db.schema.migrate import configuration, upgrade_to
+from db.schema.new_revision import write_revision
 from db.schema.types import REVISIONS, VERSION_TABLE, Base
 from db.store.store import Store
 from db.url import resolve_url
