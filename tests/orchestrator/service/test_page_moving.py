@@ -52,6 +52,8 @@ def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserCo
         page.get_by_label("Token", exact=True).fill(TOKEN)
         page.get_by_role("button", name="Use this token").click()
         page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("dialog")).to_contain_text("writes a checkpoint")
+        expect(page.get_by_role("dialog")).to_contain_text("A resume continues from there")
         page.get_by_role("button", name="Keep it running").click()
         assert run.store.open_requests(run.lease.run_id) == ()
         page.get_by_role("button", name="Stop").click()

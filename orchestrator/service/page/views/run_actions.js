@@ -53,8 +53,9 @@ function button(text, press, danger = false) {
 /** @param {string} run @param {Ask} ask */
 async function stop(run, ask) {
   const answer = await openDialog({ title: `Stop ${run}?`, dismiss: "Keep it running",
-    body: [el("p", {}, "The driver ends cleanly within seconds. Trials that are under way are trained again when the run is resumed; "
-      + "whatever is recorded stays.")], actions: [{ value: "stop", text: "Stop the run", primary: true }] });
+    body: [el("p", {}, "Whatever is training writes a checkpoint within seconds, and the driver ends. A resume continues from there; "
+      + "without checkpoints (resources.checkpoint_every_seconds is null) it starts those trials again. What is recorded stays.")],
+    actions: [{ value: "stop", text: "Stop the run", primary: true }] });
   if (answer === "stop") await ask("stop", {}, "Asked the run to stop.");
 }
 
