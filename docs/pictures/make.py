@@ -40,6 +40,8 @@ def shoot(browser: Browser, address: str, name: str, size: tuple[int, int], figu
     page.locator("main h1").first.wait_for()
     if figures:
         page.locator(".figure-stage > div:not(.figure-next) :is(svg, canvas)").nth(figures - 1).wait_for()
+    else:
+        page.locator("tbody tr").first.wait_for()
     page.evaluate("document.getElementById('foot').hidden = true")  # names the database of whoever takes the picture
     page.wait_for_timeout(500)
     page.screenshot(path=HERE / f"{name}.png")

@@ -31,7 +31,7 @@ def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float |
     positive = sorted(point.threshold for point in curve if point.threshold > 0)
     bend = positive[len(positive) // 4] if positive else 1.0
     x = alt.X("threshold:Q", title="threshold θ", scale=alt.Scale(type="symlog", constant=bend, zero=True, nice=False),
-              axis=alt.Axis(format="~g", values=_ticks(positive), labelOverlap=True, labelFlush=True))
+              axis=alt.Axis(format="~g", values=_ticks(positive), labelOverlap=True, labelFlush=False))
     y = alt.Y("percent:Q", title="%", scale=alt.Scale(domain=[0, 100]))
     tooltip = [alt.Tooltip("what:N", title="line"), alt.Tooltip("threshold:Q", title="θ", format=".4g"),
                alt.Tooltip("percent:Q", title="%", format=".2f"), alt.Tooltip("free:Q", title="free neurons", format=",")]
@@ -85,7 +85,7 @@ def learning_figure(epochs: Sequence[EpochRow], best_epoch: int | None = None) -
     color = alt.Color("what:N", title=None, scale=alt.Scale(domain=domain, range=[BLUE, ORANGE, PURPLE]),
                       legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 2 : 3")))
     x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(nice=False, domain=[epochs[0].epoch, max(epochs[-1].epoch, 2)]),
-              axis=alt.Axis(tickMinStep=1, format="d"))
+              axis=alt.Axis(tickMinStep=1, format="d", labelFlush=False))
 
     def tooltip(value: str, form: str) -> list[alt.Tooltip]:
         return [alt.Tooltip("epoch:Q"), alt.Tooltip("what:N", title="line"), alt.Tooltip("value:Q", title=value, format=form)]

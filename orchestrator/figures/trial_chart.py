@@ -1,5 +1,6 @@
 """The trials of one task: accuracy against the neurons that pruning leaves free, and which of them was chosen."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +29,9 @@ MOST_NAMED = 120
 """Trials up to which a mark has its trial's number beside it, where there is room; of more, only the chosen one has."""
 
 HEIGHT = 300
+NARROW = 420
+"""Pixels of a figure below which its words are short."""
+
 WIDTHS = (300, 600, 900)
 """Pixels of a figure for which it is decided which numbers have room."""
 
@@ -127,10 +131,8 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
                  alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),
                  alt.Tooltip("free:Q", title="free neurons %", format=".2f"), alt.Tooltip("alpha:N", title="α"),
                  alt.Tooltip("rate:N", title="learning rate"), alt.Tooltip("how:N", title="pruned")])
-    middle = sum(across) / 2
-    right = sum(value["free"] > middle for value in values) <= len(values) / 2
-    return layered([*(_band(margin, selection, right) if selection else []), marks, _numbers(values, across, up)], HEIGHT,
-                   usermeta={"embedOptions": {"renderer": "canvas"}})
+    band = _band(margin, selection, _words_place(values, margin, across, up)) if selection else []
+    return layered([*band, marks, _numbers(values, across, up)], HEIGHT, usermeta={"embedOptions": {"renderer": "canvas"}})
 
 
 def _x(across: tuple[float, float]) -> "altair.X":
@@ -199,16 +201,48 @@ def _margin(selection: SelectionRow) -> dict[str, float]:
     return {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
 
 
-def _band(margin: Mapping[str, float], selection: SelectionRow, right: bool) -> "list[altair.Chart]":
-    """The accuracies within the margin, and what they are below them, at the right or the left end."""
+@dataclass(frozen=True, slots=True)
+class _WordsPlace:
+    """Where the band says what it is: above it or below it, at the right or the left end."""
+
+    above: bool
+    right: bool
+
+
+def _words_place(values: Sequence[Mapping[str, Any]], margin: Mapping[str, float], across: tuple[float, float],
+                 up: tuple[float, float]) -> _WordsPlace:
+    """Return the place where the band's words cover the fewest marks and numbers of trials, summed over :data:`WIDTHS`."""
+    def covered(place: _WordsPlace) -> float:
+        edge = (up[1] - margin["best" if place.above else "least"]) / (up[1] - up[0]) * HEIGHT
+        top = edge - 13 if place.above else edge + 3
+        if top < 0 or top + 10 > HEIGHT:
+            return math.inf
+        count = 0
+        for width in WIDTHS:
+            long = 40 if width < NARROW else 220
+            left = width - 4 - long if place.right else 4
+            for value in values:
+                x = (value["free"] - across[0]) / (across[1] - across[0]) * width
+                y = (up[1] - value["accuracy"]) / (up[1] - up[0]) * HEIGHT
+                count += _overlap((left, top, left + long, top + 10), (x - 7, y - 7, x + 24, y + 7))
+        return count
+
+    return min((_WordsPlace(above, right) for above in (True, False) for right in (True, False)), key=covered)
+
+
+def _band(margin: Mapping[str, float], selection: SelectionRow, place: _WordsPlace) -> "list[altair.Chart]":
+    """The accuracies within the margin, and the words that say so."""
     import altair as alt
 
     words = f"within {points_text(selection.margin_points)} of the best"
-    band = chart_of([{**margin, "words": words}]).encode(y="least:Q")
+    band = chart_of([{**margin, "words": words}])
     return [
         band.mark_rect(color=BLUE, opacity=FAINT).encode(
-            y2="best:Q", tooltip=[alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
-                                  alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")]),
-        band.mark_text(color=BLUE, fontSize=10, align="right" if right else "left", baseline="top", dy=3,
-                       x=alt.expr("width - 4") if right else 4,
-                       text=alt.expr("width < 420 ? 'margin' : datum.words"))]
+            y="least:Q", y2="best:Q", tooltip=[
+                alt.Tooltip("least:Q", title="least accuracy within the margin, %", format=".2f"),
+                alt.Tooltip("best:Q", title="best trial, unpruned, %", format=".2f")]),
+        band.mark_text(color=BLUE, fontSize=10, align="right" if place.right else "left",
+                       baseline="bottom" if place.above else "top", dy=-3 if place.above else 3,
+                       x=alt.expr("width - 4") if place.right else 4,
+                       text=alt.expr(f"width < {NARROW} ? 'margin' : datum.words")).encode(
+            y="best:Q" if place.above else "least:Q")]

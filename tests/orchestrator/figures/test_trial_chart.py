@@ -53,6 +53,17 @@ def test_the_chosen_one_is_drawn_last_and_the_margin_is_a_band() -> None:
     assert marks["encoding"]["y"]["scale"]["domain"][0] < 94 and marks["encoding"]["y"]["scale"]["domain"][1] > 95
 
 
+@pytest.mark.parametrize(("sparsities", "accuracy", "edge", "align"), [
+    ((0.2, 0.8), 0.94, "best", "right"), ((0.79, 0.8, 0.2), 0.95, "least", "right"), ((0.79, 0.8, 0.5), 0.94, "best", "right")])
+def test_the_words_of_the_band_cover_no_trial(sparsities: tuple[float, ...], accuracy: float, edge: str, align: str) -> None:
+    """Trials lie on the lower edge of the band more often than not: pruning goes as far as the margin allows."""
+    points = [point(number, "worse tie", True, sparsity=sparsity, val_accuracy=accuracy)
+              for number, sparsity in enumerate(sparsities)]
+    words = checked(trials_figure([*points, point(9, val_accuracy=0.9, sparsity=0.1)], selection()))["layer"][1]
+    assert words["encoding"]["y"]["field"] == edge
+    assert words["mark"]["align"] == align
+
+
 def test_before_the_selection_there_is_no_band_and_one_group() -> None:
     made = checked(trials_figure([point(0, "finished"), point(1, "finished", sparsity=1.0, val_accuracy=1.0)]))
     assert len(made["layer"]) == 2  # marks, and their numbers

@@ -39,7 +39,7 @@ function show(run, { box, signal }) {
   accuracy.box.append(drawn[0].element);
   capacity.box.append(drawn[1].element);
   const log = new EventLog(run, events.box, signal);
-  const actions = runActions(run, signal, () => nudge()), driver = el("div", {});
+  const actions = runActions(run, signal, () => nudge()), driver = el("div", { class: "run-driver" });
   const asking = whatIf({ run, task: null, signal });
   asking.hidden = capacity.element.hidden = true; // until it is known that the method divides the network
   rest.append(actions.element, driver, sequence.element, el("div", { class: "two" }, accuracy.element, capacity.element),

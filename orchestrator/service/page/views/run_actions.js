@@ -15,7 +15,7 @@ import { token, tokenChanges } from "../token.js";
  */
 export function runActions(run, signal, changed) {
   const buttons = el("div", { class: "actions" }), open = el("div", { class: "requests" }), wrong = el("div", {});
-  const element = el("div", {}, buttons, open, wrong);
+  const element = el("div", { class: "run-actions" }, buttons, open, wrong);
   let state = "", driven = false;
   const ask = async (/** @type {string} */ what, /** @type {Record<string, any>} */ body, /** @type {string} */ said) => {
     wrong.replaceChildren();
