@@ -39,6 +39,7 @@ class SweepWrites(Writer):
                     record_event(session, lease.run_id, "environment", f"task {task} goes on in another environment",
                                  {"task": task, "before": stage.environment, "after": environment})
                 return
+            stage_in(session, lease, task, caller, StageState.PENDING, StageState.FAILED)
             open_task = session.scalars(select(Stage.task).where(
                 Stage.run_id == lease.run_id, Stage.task < task, Stage.state != StageState.COMMITTED)
                 .order_by(Stage.task)).first()

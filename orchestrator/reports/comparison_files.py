@@ -19,6 +19,7 @@ from workers.environment import GIT
 if TYPE_CHECKING:
     from clnp_core.analysis.statistics import Summary
 
+
 def cautions(found: "Comparison") -> list[str]:
     """What a reader of the numbers must know: which runs are not averaged, and in what the environments of runs differ."""
     return [*_not_to_the_end(found), *_left_out(found), *_at_chance(found), *_made_otherwise(found)]

@@ -100,7 +100,7 @@ def test_it_reads_back_as_the_chain_that_it_was_made_of(architecture: Architectu
     """Kernels, strides, paddings, poolings and their order: what `network.name` makes of a Sequential is the network again."""
     network = drawn_network(with_activation(architecture, Activation.LEAKY_RELU), 1, seed=2)
     layers = tuple(dataclasses.replace(layer, dropout=0.0) for layer in network.architecture.layers)
-    assert read_chain(plain_module(network, 1)) == Chain(layers, architecture.output)
+    assert read_chain(plain_module(network, 1).requires_grad_(True)) == Chain(layers, architecture.output)
 
 
 @pytest.mark.parametrize("head", DIVIDED_HEADS)

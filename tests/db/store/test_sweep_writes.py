@@ -65,7 +65,7 @@ class TestBeginSweep:
         with pytest.raises(StateError) as caught:
             driver.begin()
         assert caught.value.message == (
-            "begin_sweep: task 1 of run 'demo' is selecting, expected pending or failed to become sweeping")
+            "begin_sweep: task 1 of run 'demo' is selecting, expected pending or failed")
 
     def test_of_a_task_that_is_not_there(self, driver: Driver) -> None:
         with pytest.raises(NotFoundError) as caught:
