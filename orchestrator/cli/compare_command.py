@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, command_line, reading
+from orchestrator.cli.options import MAX_COUNT, RenamedOptions, Settings, as_json_option, command_line, reading
 from orchestrator.render.format import NOTHING
 from orchestrator.render.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from orchestrator.reports.measure import Measured
 
 
-@click.command()
+@click.command(cls=RenamedOptions, renamed={"--level": "--significance-level"})
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
-              help="What p must be below for a difference to be claimed.")
+@click.option("--significance-level", "level", metavar="P", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              default=0.05, show_default=True, help="Report a difference as significant where its p-value is below P.")
 @click.option("--after-task", metavar="K", type=click.IntRange(1, MAX_COUNT),
-              help="As they were after task K, runs that are still under way among them.")
+              help="Compare the runs as they were after task K; includes runs that have not ended.")
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path),
-              help="Write the table, figures over seeds and the records of every run there.")
+              help="Write the table, figures over seeds and the records of every run to FOLDER.")
 @as_json_option
 @click.pass_obj
 def compare(settings: Settings, names: tuple[str, ...], level: float, after_task: int | None, output: Path | None,
             as_json: bool) -> None:
-    """Hold runs, or groups of several seeds, against each other.
+    """Compare runs, or groups of several seeds.
 
     The first is compared with each of the others: means over seeds, and exact permutation tests. A run that is not completed
-    is named and never averaged in.
+    is named and left out of the means.
     """
-    from orchestrator.reports.compare import compare as held_against
+    from orchestrator.reports.compare import compare as compare_runs
 
     with reading(settings) as reads:
-        found = held_against(reads, names, level, after_task)
+        found = compare_runs(reads, names, level, after_task)
         if output is not None:
             from orchestrator.reports.comparison_files import Line, files
             from orchestrator.reports.report_dir import write_folder

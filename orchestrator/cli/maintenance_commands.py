@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.options import Commands, Settings, as_json_option, check_storage, reading
+from orchestrator.cli.options import Commands, RenamedOptions, Settings, as_json_option, check_storage, reading
 from orchestrator.render.format import bytes_text, plural, ranges
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, prose, render
@@ -65,7 +65,7 @@ def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
     if as_json:
         say_json({"run": run, "removed": True, "bytes_freed": freed})
     else:
-        shared = "; other databases use the same artifact store: `clnp gc --also URL` frees the rest" if freed < own else ""
+        shared = "; other databases use the same artifact store: `clnp gc --other-db URL` frees the rest" if freed < own else ""
         say(f"removed {what}; {bytes_text(freed)} freed{shared}")
 
 
@@ -146,14 +146,15 @@ class Hours(click.FloatRange):
         return hours
 
 
-@click.command()
-@click.option("--dry-run", is_flag=True, help="Only show what would be cleared up.")
+@click.command(cls=RenamedOptions, renamed={"--also": "--other-db"})
+@click.option("--dry-run", is_flag=True, help="Show what would be removed; remove nothing.")
 @click.option("--older-than-hours", "hours", metavar="H", type=Hours(min=0), default=1.0, show_default=True,
-              help="Leave files alone that are younger.")
-@click.option("--also", metavar="URL", multiple=True, help="Another database that uses the same artifact store.")
+              help="Keep files that are younger.")
+@click.option("--other-db", "other_databases", metavar="URL", multiple=True,
+              help="Another database that uses the same artifact store; may be repeated.")
 @as_json_option
 @click.pass_obj
-def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], as_json: bool) -> None:
+def gc(settings: Settings, dry_run: bool, hours: float, other_databases: tuple[str, ...], as_json: bool) -> None:
     """Clear up what crashes left behind.
 
     Trials that are recorded as running while nobody drives their run become pending again. Files that no run refers to
@@ -163,8 +164,8 @@ def gc(settings: Settings, dry_run: bool, hours: float, also: tuple[str, ...], a
     from orchestrator.api import storage_root
     from orchestrator.runs.gc import collect
 
-    found = collect(dry_run=dry_run, older_than_seconds=hours * SECONDS_PER_HOUR, also=also, url=settings.url,
-                    storage=storage_root())
+    found = collect(dry_run=dry_run, older_than_seconds=hours * SECONDS_PER_HOUR, also=other_databases,
+                    url=settings.url, storage=storage_root())
     freed = sum(file.size_bytes for file in found.files)
     if as_json:
         say_json({"dry_run": dry_run, "bytes": freed, "artifacts": found.artifacts,

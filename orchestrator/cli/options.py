@@ -4,7 +4,7 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import click
 
 from clnp_core.errors import ConfigError
 from orchestrator.cli.errors import UsageProblem, nearest
-from orchestrator.render.output import results_apart
+from orchestrator.render.output import note, results_apart
 from orchestrator.render.serialize import Format
 
 if TYPE_CHECKING:
@@ -54,6 +54,29 @@ class Commands(click.Group):
                                f"did you mean `{ctx.command_path} {near}`?" if near else
                                f"the commands are {', '.join(known)}")
         return super().resolve_command(ctx, args)
+
+
+class RenamedOptions(click.Command):
+    """A command that still takes old names of its options, with a warning on standard error. Help does not list them.
+
+    Args:
+        renamed: new names by old ones.
+    """
+
+    def __init__(self, *arguments: Any, renamed: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.renamed = renamed
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        current: list[str] = []
+        for word in args[:end]:
+            old, equals, value = word.partition("=")
+            new = self.renamed.get(old, old)
+            if new != old:
+                note(f"warning: {old} is now called {new}; the old name will be removed")
+            current.append(f"{new}{equals}{value}")
+        return super().parse_args(ctx, current + args[end:])
 
 
 def _remember_verbose(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

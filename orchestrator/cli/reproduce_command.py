@@ -10,7 +10,7 @@ import click
 from clnp_core.errors import ConfigError
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.launch_commands import telling_options
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
+from orchestrator.cli.options import MAX_COUNT, RenamedOptions, Settings, as_json_option, check_storage, command_line, reading
 from orchestrator.render.output import Lines, note, plain, results_apart, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
 
@@ -23,31 +23,31 @@ LONGEST_SEED = 18
 """Digits of a seed at most."""
 
 
-@click.command()
+@click.command(cls=RenamedOptions, renamed={"--at-once": "--max-concurrent-runs", "--only-write": "--no-launch"})
 @click.argument("table", metavar="TABLE")
-@click.option("--seeds", metavar="N,N…", help="Seeds in place of the table's.")
-@click.option("--rows", metavar="NAME,NAME…", help="Only these rows, the first of them held against the others.")
+@click.option("--seeds", metavar="N,N…", help="Seeds to use instead of the table's.")
+@click.option("--rows", metavar="NAME,NAME…", help="Only these rows; the first is compared with the others.")
 @click.option("--tasks", metavar="N", type=click.IntRange(1, MAX_COUNT), help="Fewer tasks.")
-@click.option("--width", metavar="F", type=click.FloatRange(0, 100, min_open=True), help="A factor for every hidden width.")
-@click.option("--at-once", metavar="N", type=click.IntRange(1, MAX_COUNT),
-              help="N runs at the same time, of all rows. [default: row after row, all seeds of a row]")
+@click.option("--width", metavar="F", type=click.FloatRange(0, 100, min_open=True), help="Multiply every hidden width by F.")
+@click.option("--max-concurrent-runs", metavar="N", type=click.IntRange(1, MAX_COUNT),
+              help="Run N runs at the same time, of all rows. [default: row after row, all seeds of a row]")
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True, help="Override a key of the config, in all rows.")
-@click.option("--prefix", metavar="NAME", help="Of the names of its groups. [default: the table's name]")
+@click.option("--prefix", metavar="NAME", help="Prefix of the names of its groups. [default: the table's name]")
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="[default: results/PREFIX]")
-@click.option("--dry-run", is_flag=True, help="Show which runs there are and which are missing; write and start nothing.")
-@click.option("--only-write", is_flag=True, help="Start nothing; write what the runs have reached so far.")
+@click.option("--dry-run", is_flag=True, help="Show which runs are recorded and which are missing; write and start nothing.")
+@click.option("--no-launch", is_flag=True, help="Launch nothing; write the table from what is recorded.")
 @click.option("--after-task", metavar="K", type=click.IntRange(1, MAX_COUNT),
-              help="With --only-write: as the runs were after task K, those that are still under way among them.")
+              help="With --no-launch: the runs as they were after task K; includes runs that have not ended.")
 @telling_options
 @as_json_option
 @click.pass_obj
 def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
-              at_once: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
-              only_write: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
-    """Make TABLE of the paper: launch what is missing, write it.
+              max_concurrent_runs: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
+              no_launch: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
+    """Reproduce TABLE of the paper: launch what is missing, then write the table.
 
-    The paper's numbers stand beside ours. TABLE is a name from experiments/tables, or a YAML file. What is recorded is not run
-    again, so the command may be interrupted and repeated.
+    The table shows the paper's numbers next to the new ones. TABLE is a name from experiments/tables, or a YAML file. Recorded
+    runs are not run again, so the command may be interrupted and repeated.
     """
     check_storage()
     from orchestrator.cli.group_commands import hook_options, listening
@@ -64,10 +64,10 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
         raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
     if prefix is not None and not prefix.strip():
         raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
-    if dry_run and only_write:
-        raise UsageProblem("--dry-run writes nothing, and --only-write does", "give one of the two")
-    if after_task is not None and not only_write:
-        raise UsageProblem("--after-task is of what has been run", "give --only-write too; --tasks K makes shorter sequences")
+    if dry_run and no_launch:
+        raise UsageProblem("--dry-run writes nothing, and --no-launch does", "use one of the two")
+    if after_task is not None and not no_launch:
+        raise UsageProblem("--after-task needs --no-launch", "add --no-launch; --tasks K launches shorter sequences")
     path = find_table(table)
     wanted = asked(_with_rows(read_table(path), path, rows), path, _seeds(seeds), tasks, width, overrides, prefix)
     worst, place = 0, Place.of(settings.url)
@@ -76,21 +76,21 @@ def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | Non
     if dry_run:
         _say_plan(planned(place, wanted), wanted, as_json)
         return 0
-    if not only_write:
+    if not no_launch:
         planned(place, wanted)  # refuses settings and names before a folder is made
         prepare_folder(folder, wanted.name, FILES)
         told = listening(telling, hooks)
         with results_apart(Lines(told.notice)):
-            codes = make(place, wanted.configs, told, at_once, hook_options(hooks))
+            codes = make(place, wanted.configs, told, max_concurrent_runs, hook_options(hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
-            note("stopped; the same command goes on")
+            note("stopped; repeat the command to continue")
             return worst
     there = recorded(place, wanted.configs)
     names = [config.name for config in wanted.configs if there[config.name]]
     if not names:
-        raise ConfigError(f"no run of table {wanted.name} is recorded here", "leave --only-write out to launch them, or name "
-                          "their database with --db")
+        raise ConfigError(f"no run of table {wanted.name} is recorded here", "omit --no-launch to launch them, or name their "
+                          "database with --db")
     notes = [*wanted.notes, *seeds_apart(wanted.configs, there)]
     lines = [Line(row.name, row.paper.accuracy, row.paper.used, wanted.seeds)
              for row, config in sorted(zip(wanted.rows, wanted.configs, strict=True), key=lambda pair: not there[pair[1].name])]

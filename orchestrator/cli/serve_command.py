@@ -2,7 +2,7 @@
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option, check_storage
+from orchestrator.cli.options import RenamedOptions, Settings, as_json_option, check_storage
 from orchestrator.render.output import say, say_json
 
 PORT = 8300
@@ -10,25 +10,25 @@ KINDS = {"process": "process", "ray": "ray-job"}
 """What --jobs takes, and what the service calls it."""
 
 
-@click.command()
+@click.command(cls=RenamedOptions, renamed={"--closed": "--require-token"})
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True,
-              help="What to listen on; every other than the loopback address needs CLNP_TOKEN.")
+              help="The address to listen on; any but the loopback address requires CLNP_TOKEN.")
 @click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=PORT, show_default=True,
               help="The port; 0 takes a free one.")
 @click.option("--name", "names", metavar="NAME", multiple=True,
-              help="Another host name that browsers know it by, as behind a proxy; may be repeated.")
-@click.option("--closed", is_flag=True, help="Reading needs the token, too, also on the loopback address.")
+              help="Another host name of the service, such as that of a proxy; may be repeated.")
+@click.option("--require-token", is_flag=True, help="Require the token for reading as well, on the loopback address too.")
 @click.option("--jobs", metavar="KIND", type=click.Choice(list(KINDS)), default="process", show_default=True,
-              help="Where drivers run: process, on this machine; ray, on the head of a cluster.")
+              help="Where drivers run: process, on this machine; ray, as jobs on the head of a cluster.")
 @click.option("--ray-dashboard", metavar="URL", envvar="RAY_API_SERVER_ADDRESS",
-              help="The cluster that takes them, such as http://10.0.0.1:8265.")
+              help="The dashboard of that cluster, such as http://10.0.0.1:8265.")
 @as_json_option
 @click.pass_obj
-def serve(settings: Settings, host: str, port: int, names: tuple[str, ...], closed: bool, jobs: str, ray_dashboard: str | None,
-          as_json: bool) -> None:
+def serve(settings: Settings, host: str, port: int, names: tuple[str, ...], require_token: bool, jobs: str,
+          ray_dashboard: str | None, as_json: bool) -> None:
     """Serve runs over HTTP, and a page to watch them.
 
-    Prints the address, and goes on until Ctrl-C. With CLNP_TOKEN in the environment, whoever has that token can also launch,
+    Print the address and serve until Ctrl-C. With CLNP_TOKEN in the environment, clients that send the token can also launch,
     stop, cancel and resume runs.
     """
     check_storage()
@@ -38,7 +38,7 @@ def serve(settings: Settings, host: str, port: int, names: tuple[str, ...], clos
     from orchestrator.service.app import create_app
     from orchestrator.service.server import listen, run
 
-    app = create_app(service.Settings(Place.of(settings.url), host, service.token_of_environment(), names, closed,
+    app = create_app(service.Settings(Place.of(settings.url), host, service.token_of_environment(), names, require_token,
                                       JobKind(KINDS[jobs]), ray_dashboard))
     with listen(host, port) as (socket, address):
         database = app.state.service.database.shown

@@ -78,7 +78,7 @@ def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
             others.append((entry or {}).get("address") or f"a database with the id {name}")
     if others:
         raise StateError(f"the artifact store is also used by {', '.join(sorted(others))}",
-                         "name each with --also URL, so that nothing is taken that only it refers to")
+                         "name each with --other-db URL, so that nothing is removed that only it refers to")
 
 
 def _holds_anything(storage: str) -> bool:

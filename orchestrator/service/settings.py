@@ -74,7 +74,7 @@ def checked(settings: Settings) -> Settings:
                           f"set {TOKEN_VARIABLE} to a secret (`openssl rand -hex 32` makes one), or listen on 127.0.0.1 "
                           "and use `ssh -L`")
     elif settings.closed:
-        raise ConfigError(f"--closed asks for a token, and {TOKEN_VARIABLE} is not set",
+        raise ConfigError(f"--require-token needs a token, and {TOKEN_VARIABLE} is not set",
                           "set it to a secret; `openssl rand -hex 32` makes one")
     if settings.jobs is JobKind.RAY_JOB and settings.ray_dashboard is None:
         raise ConfigError("runs are to be driven as Ray jobs, and no cluster is named",

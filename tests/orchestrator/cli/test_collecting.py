@@ -96,8 +96,8 @@ def test_a_copied_database_guards_its_weights(copy: Path, clnp: Clnp, tmp_path: 
     assert "other databases use the same artifact store" in removed.out
     assert clnp("gc", folder=copy).error == (
         9, f"the artifact store is also used by {other}",
-        "name each with --also URL, so that nothing is taken that only it refers to")
-    assert clnp("gc", "--also", other, folder=copy).out == "nothing to clear up\n"
+        "name each with --other-db URL, so that nothing is removed that only it refers to")
+    assert clnp("gc", "--other-db", other, folder=copy).out == "nothing to clear up\n"
     assert all(file.exists() for file in files)
     assert clnp("--db", other, "verify", "tiny", folder=copy).code == 0
 

@@ -118,7 +118,7 @@ ADDRESS = "postgresql://ada:S3cretpw@127.0.0.1:1/db"
 @pytest.mark.parametrize("arguments", [
     ["db", "upgrade", ADDRESS], ["ls", ADDRESS], ["status", ADDRESS], [ADDRESS], [f"--{ADDRESS}"], ["launch", ADDRESS],
     ["trials", "x", "--task", ADDRESS], ["--db", ADDRESS, "ls"], ["--db", ADDRESS + "?sslpassword=S3cretpw", "ls"],
-    ["gc", "--also", ADDRESS], ["--db", "postgresql:///ada:S3cretpw@h/db", "ls"],
+    ["gc", "--other-db", ADDRESS], ["--db", "postgresql:///ada:S3cretpw@h/db", "ls"],
     ["status", "postgresql://ada:S3cretpw with 'blanks'@h"]])
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_no_error_tells_a_password(clnp: Clnp, tmp_path: Path, arguments: list[str], form: list[str]) -> None:

@@ -52,7 +52,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert again.code == 0 and "sweeping" not in again.err
     assert (results / "table.csv").read_bytes() == before
     assert [side["name"] for side in json.loads(again.out)["sides"]] == ["two-clnp", "two-plain"]
-    more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--at-once", "1")
+    more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--max-concurrent-runs", "1")
     assert more.code == 0, more.err
     assert "Group two-clnp has more seeds than were asked for, which count too: 2." in more.out
     assert "2 runs, 1 at once, on this machine" in more.err
@@ -78,12 +78,12 @@ def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcom
     (("two.yaml", "--seeds", "9" * 5000), "9' is no list of distinct whole numbers"),
     (("two.yaml", "--output", "/proc/here"), "/proc/here cannot be written"),
     (("two.yaml", "--seeds", "1,1"), "--seeds '1,1' is no list of distinct whole numbers"),
-    (("two.yaml", "--only-write"), "there is no database"),
+    (("two.yaml", "--no-launch"), "there is no database"),
     (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] has no meaning for a table"),
     (("two.yaml", "--width", "nan"), "--width nan is no factor"),
     (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
-    (("two.yaml", "--dry-run", "--only-write"), "--dry-run writes nothing, and --only-write does"),
-    (("two.yaml", "--after-task", "1"), "--after-task is of what has been run"),
+    (("two.yaml", "--dry-run", "--no-launch"), "--dry-run writes nothing, and --no-launch does"),
+    (("two.yaml", "--after-task", "1"), "--after-task needs --no-launch"),
     (("two.yaml", "--prefix", ""), "--prefix '' names nothing"),
 ])
 def test_what_is_asked_wrongly_starts_nothing(folder: Path, clnp: Callable[..., Outcome], arguments: tuple[str, ...],

@@ -36,7 +36,7 @@ def test_on_the_loopback_address_everybody_may_read(wanted: Settings) -> None:
     ({"token": "short"}, "CLNP_TOKEN has 5 characters, too few for a secret"),
     ({"token": "a token with blanks in it"}, "CLNP_TOKEN holds characters that no Authorization header can carry"),
     ({"token": "0123456789abcdefé"}, "CLNP_TOKEN holds characters that no Authorization header can carry"),
-    ({"closed": True}, "--closed asks for a token, and CLNP_TOKEN is not set"),
+    ({"closed": True}, "--require-token needs a token, and CLNP_TOKEN is not set"),
     ({"jobs": JobKind.RAY_JOB}, "runs are to be driven as Ray jobs, and no cluster is named"),
     ({"ray_dashboard": "foo"}, "'foo' is no address of a Ray dashboard"),
     ({"ray_dashboard": "10.0.0.1:8265"}, "'10.0.0.1:8265' is no address of a Ray dashboard"),
