@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.driver.cluster import _stage_code, connect
+from clnp_core.errors import ConfigError
+from orchestrator.driver.cluster import SHIPPED, _stage_code, connect
 from tests.orchestrator.laboratory import Laboratory, small
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -130,6 +131,17 @@ def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> Non
 def test_how_many_trials_fit(resources: dict[str, float], parallel: int) -> None:
     with connect(small(resources={"max_concurrent_trials": None} | resources)) as cluster:
         assert cluster.parallel_trials == parallel
+
+
+@pytest.mark.usefixtures("ray_with_logical_gpus")
+@pytest.mark.parametrize("package", SHIPPED)
+def test_a_file_that_workers_of_a_connected_cluster_would_import_in_our_place_is_named(
+        package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / f"{package}.py").write_text("raise SystemError\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"/{package}.py would be imported by the workers in place of clnp's own"), \
+            connect(small()):
+        pass
 
 
 def test_what_this_machine_can_never_offer_is_refused() -> None:
