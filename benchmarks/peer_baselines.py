@@ -16,7 +16,7 @@ gradient of a batch, which is smaller: by the batch size where the samples' grad
 SI. Ours: c Σ Ω (θ − θ*)². Avalanche: si_lambda/2 Σ Ω (θ − θ*)², so si_lambda = 2 c. Ours adds max(ω, 0) / (Δ² + 0.1) for every
 task; Avalanche adds ω / (Δ² + eps) (0.1 here, 1e-7 by itself), caps the sum at 0.001 and lets it be negative; the paper's own
 program takes max(·, 0) of the sum. Its ω integrates the gradient of the loss with the penalty, ours and the paper's without.
-On a CPU it remembers the weights as views of themselves: nothing has ever moved, Ω = 0, and it holds nothing. Rows "mended"
+On a CPU it remembers the weights as views of themselves: nothing has ever moved, Ω = 0, and it holds nothing. Rows "fixed"
 let it copy them, as it does by itself on a GPU.
 """
 
@@ -98,14 +98,14 @@ def ours(method: Method, strength: float | None) -> Run:
     return run
 
 
-def theirs(*plugins: Callable[[], Any], mended: bool = False) -> Run:
+def theirs(*plugins: Callable[[], Any], fixed: bool = False) -> Run:
     """A method of Avalanche on the same network."""
     def run(tasks: list[TaskData], epochs: int, seed: int) -> list[float]:
         torch.manual_seed(seed)  # of its batches
         free = FreeNetwork(empty_network(ARCHITECTURE), torch.Generator().manual_seed(derive_seed(seed, 1)))
         model, best = as_modules(free), BestEpoch(tasks)
         strategy = naive(model, epochs, [best, *(plugin() for plugin in plugins)])
-        with copied_weights() if mended else nullcontext():
+        with copied_weights() if fixed else nullcontext():
             for experience in stream(tasks):
                 strategy.optimizer = torch.optim.Adam(model.parameters(), RATE)
                 strategy.train(experience)
@@ -301,8 +301,8 @@ def rows() -> Iterator[tuple[str, str, str, Run]]:
         yield "SI", "ours", f"c = {c:g}", ours(Method.SI, c)
     yield "SI", "Avalanche, as it is", "si_lambda = 20", theirs(partial(SynapticIntelligencePlugin, 20.0, DAMPING))
     for c in (1.0, 10.0, 100.0):
-        yield "SI", "Avalanche, mended", f"si_lambda = {2 * c:g}", theirs(partial(SynapticIntelligencePlugin, 2 * c, DAMPING),
-                                                                         mended=True)
+        yield "SI", "Avalanche, fixed", f"si_lambda = {2 * c:g}", theirs(partial(SynapticIntelligencePlugin, 2 * c, DAMPING),
+                                                                         fixed=True)
 
 
 def shown(values: list[float]) -> str:

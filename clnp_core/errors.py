@@ -1,4 +1,4 @@
-"""One tree of errors: what went wrong, where, and how to mend it.
+"""One tree of errors: what went wrong, where, and how to fix it.
 
     ClnpError                      exit code
     ├── ConfigError                 2   the configuration or the command line is wrong
@@ -20,7 +20,7 @@ from typing import ClassVar
 
 
 class ClnpError(Exception):
-    """An error with one line of what is wrong (``message``) and one of how to mend it (``hint``)."""
+    """An error with one line of what is wrong (``message``) and one of how to fix it (``hint``)."""
 
     exit_code: ClassVar[int] = 1
 

@@ -130,7 +130,7 @@ def pick(trained: Sequence[TrainedTrial], total: int, margin_points: Decimal) ->
     """
     if not trained:
         raise StateError("no trial of this stage ended with a result, so there is nothing to select from",
-                         "look at the trials' failures, mend the cause, then `clnp resume RUN --retry-failed`")
+                         "look at the trials' failures, fix the cause, then `clnp resume RUN --retry-failed`")
     best = max(trial.val_correct for trial in trained)
     required = required_correct(best, total, margin_points)
     picked = tuple(sorted(trial.number for trial in trained if trial.val_correct >= required))

@@ -63,7 +63,7 @@ def upgrade(url: str | URL | None = None) -> tuple[str | None, str]:
         The revision before (None: it was empty) and after.
 
     Raises:
-        DatabaseError: as :func:`open_database`, except that an older schema is what this mends.
+        DatabaseError: as :func:`open_database`, except that an older schema is what this fixes.
     """
     address = resolve_url(url)
     if is_sqlite(address):

@@ -1,4 +1,4 @@
-"""What a database driver raised, said in one line with one line of how to mend it."""
+"""What a database driver raised, said in one line with one line of how to fix it."""
 
 import json
 import sqlite3
@@ -54,7 +54,7 @@ LOCKED = "locked"
 
 REFUSED = ("the database {url} refused: {reason}", "see its log; if clnp itself is at fault, please report it")
 FOREIGN = ("the database {url} holds what clnp did not write: {reason}",
-           "restore it from a backup, or mend that value with the database's own shell")
+           "restore it from a backup, or fix that value with the database's own shell")
 LONGEST_VALUE = 60
 """Characters of a foreign value that an error repeats."""
 

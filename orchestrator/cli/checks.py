@@ -39,7 +39,7 @@ class Level(StrEnum):
 
     @property
     def is_problem(self) -> bool:
-        """Something will not work until it is mended."""
+        """Something will not work until it is fixed."""
         return self is Level.PROBLEM
 
 
@@ -156,7 +156,7 @@ def _folder(root: Path) -> Finding:
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return problem("storage", ArtifactError(f"{existing} cannot be written to",
-                                                "mend its permissions, or name another folder in CLNP_STORAGE"))
+                                                "fix its permissions, or name another folder in CLNP_STORAGE"))
     free = bytes_text(shutil.disk_usage(existing).free)
     if existing != root:
         return Finding(Level.NOTE, "storage", f"{root} is made by the first launch; {free} free")

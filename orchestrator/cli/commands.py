@@ -49,7 +49,7 @@ class AllCommands(Commands):
 def cli(context: click.Context, url: str | None) -> None:
     """Continual learning by neural pruning: sweep, prune, freeze, never forget.
 
-    `clnp COMMAND -h` explains a command. Errors are two lines, what is wrong and how to mend it; exit codes are
+    `clnp COMMAND -h` explains a command. Errors are two lines, what is wrong and how to fix it; exit codes are
     listed in docs/cli.md.
     """
     context.obj = Settings(url)

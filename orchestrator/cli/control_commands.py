@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def stop(settings: Settings, run: str, as_json: bool) -> None:
     """Ask the driver of RUN to stop cleanly.
 
-    It may run on any machine, and obeys within seconds; `clnp resume RUN` goes on later. RUN may be a group: all its drivers
-    are asked then.
+    The driver may run on any machine and stops within seconds; `clnp resume RUN` continues later. RUN may be a group: all its
+    drivers are asked to stop.
     """
     from orchestrator import api
     from orchestrator.cli import group_commands
@@ -41,8 +41,8 @@ def stop(settings: Settings, run: str, as_json: bool) -> None:
 def cancel(settings: Settings, run: str, as_json: bool) -> None:
     """End RUN for good.
 
-    Its driver stops within seconds, and no resume takes it up again. What is recorded stays: `clnp fork RUN --task K` goes
-    on from one of its commits, `clnp rm RUN` removes it. RUN may be a group: all its runs end then.
+    Its driver stops within seconds, and the run cannot be resumed. What is recorded stays: `clnp fork RUN --task K`
+    continues from one of its commits, `clnp rm RUN` removes it. RUN may be a group: all its runs end then.
     """
     from orchestrator import api
     from orchestrator.cli import group_commands

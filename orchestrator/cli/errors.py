@@ -1,4 +1,4 @@
-"""Every error of the command line in two lines, what is wrong and how to mend it, with its exit code; or as JSON."""
+"""Every error of the command line in two lines, what is wrong and how to fix it, with its exit code; or as JSON."""
 
 import difflib
 import os

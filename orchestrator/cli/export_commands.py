@@ -27,12 +27,12 @@ ALL = "all"
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--task", metavar="K", type=click.IntRange(1, MAX_COUNT), required=True,
-              help="The task that the model is to serve.")
-@click.option("--output", metavar="FOLDER", help="The folder to make. [default: RUN-task-K here]")
+              help="The task that the model serves.")
+@click.option("--output", metavar="FOLDER", help="The folder to create. [default: RUN-task-K here]")
 @click.option("--format", "form", type=click.Choice(["onnx", "torch", ALL]), default=ALL, show_default=True,
               help="Which models to write.")
 @click.option("--from-commit", metavar="J", type=click.IntRange(1, MAX_COUNT),
-              help="Take the network after task J, the same or a later one. [default: K]")
+              help="Export the network after task J, K or later. [default: K]")
 @as_json_option
 @click.pass_obj
 def export(settings: Settings, run: str, task: int, output: str | None, form: str, from_commit: int | None,
@@ -96,7 +96,7 @@ TOLD_EVERY = 20
 @click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path),
               help="The folder to write to. [default: RUN-report here]")
 @click.option("--format", "forms", type=click.Choice(FORMATS), multiple=True,
-              help="Write only this; may be repeated. [default: all]")
+              help="Write only this part; may be repeated. [default: all]")
 @as_json_option
 @click.pass_obj
 def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, ...], as_json: bool) -> None:

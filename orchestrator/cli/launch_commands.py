@@ -29,7 +29,7 @@ TELLINGS = ("auto", "live", "plain", "json")
 
 @dataclass
 class Ending:
-    """What the driver told about how it ended, which the run's row alone does not say."""
+    """What the driver reported about how it ended, which the run's row alone does not say."""
 
     run: str = ""
     stop_reason: str = ""
@@ -38,9 +38,9 @@ class Ending:
 def telling_options(command: AnyFunction) -> AnyFunction:
     """``--progress`` and ``--hook``, of every command that drives a run."""
     hook = click.option("--hook", "hooks", metavar="TARGET", multiple=True,
-                        help="A web hook's URL, or a command: told of every commit and of the end. May be repeated.")
+                        help="A web hook's URL or a command, called for every commit and at the end; may be repeated.")
     progress = click.option("--progress", "telling", type=click.Choice(TELLINGS), default="auto", show_default=True,
-                            help="How to tell of the run's steps on standard error.")
+                            help="How to report the run's steps on standard error.")
     return progress(hook(command))
 
 
@@ -86,18 +86,18 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--retry-failed", is_flag=True, help="Also train trials again that failed and were left out.")
+@click.option("--retry-failed", is_flag=True, help="Train failed trials again, too.")
 @click.option("--accept-environment", is_flag=True,
-              help="Go on although device, torch or code have changed since; that is recorded.")
+              help="Continue although device, torch or code have changed; that is recorded.")
 @telling_options
 @as_json_option
 @click.pass_obj
 def resume(settings: Settings, run: str, retry_failed: bool, accept_environment: bool, telling: str, hooks: tuple[str, ...],
            as_json: bool) -> int:
-    """Go on with RUN where it stands.
+    """Continue RUN from its recorded state.
 
     Finished trials are never trained again. Progress goes to standard error, the results to standard output. RUN may be a
-    group: all its runs that are not over go on, side by side.
+    group: all its runs that have not ended continue, side by side.
     """
     check_storage()
     if group_commands.is_group(settings, run):
@@ -117,20 +117,20 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--task", metavar="K", type=click.IntRange(0, MAX_COUNT), required=True,
-              help="The last task that is taken over; 0 starts over.")
+              help="The last task to reuse; 0 starts over.")
 @click.option("--name", metavar="N", help="Name of the new run. [default: RUN-fork, numbered if it is taken]")
 @click.option("--set", "overrides", metavar="A.B=C", multiple=True,
               help="Override a key of RUN's config for the later tasks, the value in YAML; may be repeated.")
 @click.option("--accept-environment", is_flag=True,
-              help="Go on although device, torch or code have changed since; that is recorded.")
+              help="Continue although device, torch or code have changed; that is recorded.")
 @telling_options
 @as_json_option
 @click.pass_obj
 def fork(settings: Settings, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
          telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
-    """Go on from task K of RUN as a new run, under other settings.
+    """Continue from task K of RUN as a new run, with other settings.
 
-    RUN itself is left as it is. What was trained already for the same trials is taken over and not trained again.
+    RUN itself is not changed. Recorded trials with the same settings are reused and not trained again.
     """
     check_storage()
     from orchestrator import api
@@ -171,7 +171,7 @@ def _told_how_to_go_on(ending: Ending, progress: "Progress") -> Iterator[None]:
     except ClnpError as error:
         if ending.run and not isinstance(error, BusyError | StateError) and "clnp resume" not in error.hint:
             progress.notice(
-                f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is mended:")
+                f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is fixed:")
         raise
 
 

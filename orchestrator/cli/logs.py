@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Line = TypeVar("Line")
 
 LINES_OF_JOB = 100
-"""So many lines of what a job printed are shown unless --lines says otherwise: the last ones."""
+"""Default of --lines for what a job printed."""
 
 FOLLOW_SECONDS = 1.0
 """Between two looks at what is followed."""
@@ -30,12 +30,12 @@ FOLLOW_SECONDS = 1.0
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@task_option("Only what happened to one task.")
+@task_option("Show only what happened to one task.")
 @click.option("--trial", metavar="N", type=click.IntRange(0, MAX_COUNT),
-              help="One trial of that task: its attempts, its epochs, and what its process printed.")
-@click.option("--follow", is_flag=True, help="Go on with what is new, until no driver is at work on RUN.")
+              help="Show one trial of that task: its attempts, its epochs, and what its process printed.")
+@click.option("--follow", is_flag=True, help="Print what is new as it comes, until no driver is at work on RUN.")
 @click.option("--lines", metavar="N", type=click.IntRange(0, MAX_COUNT),
-              help="At most so many lines of what happened, or of what was printed: the last ones.")
+              help="Show the last N lines of what happened, or of what was printed.")
 @as_json_option
 @click.pass_obj
 def logs(settings: Settings, run: str, task: int | None, trial: int | None, follow: bool, lines: int | None,

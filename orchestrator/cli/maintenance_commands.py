@@ -42,7 +42,7 @@ def verify(settings: Settings, run: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json_option
 @click.pass_obj
 def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
@@ -155,9 +155,9 @@ class Hours(click.FloatRange):
 @as_json_option
 @click.pass_obj
 def gc(settings: Settings, dry_run: bool, hours: float, other_databases: tuple[str, ...], as_json: bool) -> None:
-    """Clear up what crashes left behind.
+    """Remove what crashes left behind.
 
-    Trials that are recorded as running while nobody drives their run become pending again. Files that no run refers to
+    Trials that are recorded as running while no driver holds their run become pending again. Files that no run refers to
     are removed; a committed network never is.
     """
     check_storage()

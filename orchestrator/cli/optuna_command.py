@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--to", metavar="URL", help="The Optuna storage. [default: .clnp/optuna.db here]")
-@click.option("--follow", is_flag=True, help="Go on every few seconds, until no driver is at work on RUN.")
+@click.option("--follow", is_flag=True, help="Repeat every few seconds, until no driver is at work on RUN.")
 @as_json_option
 @click.pass_obj
 def mirror(settings: Settings, run: str, to: str | None, follow: bool, as_json: bool) -> None:
     """Copy RUN's trials into an Optuna storage.
 
-    Every task becomes a study that optuna-dashboard shows. What is there already is not copied again; the run itself is
-    only read.
+    Every task becomes a study that optuna-dashboard shows. Trials that the storage already holds are not copied again; the
+    run itself is only read.
     """
     from db.url import shown
     from orchestrator.runs.optuna_export import open_mirror

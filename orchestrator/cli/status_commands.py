@@ -84,10 +84,10 @@ def ls(settings: Settings, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@task_option("Only the trials of one task.")
+@task_option("Show only the trials of one task.")
 @format_options
-@click.option("--limit", metavar="N", type=click.IntRange(0, MAX_COUNT), help="At most so many trials.")
-@click.option("--offset", metavar="N", type=click.IntRange(0, MAX_COUNT), default=0, help="Leave out so many trials first.")
+@click.option("--limit", metavar="N", type=click.IntRange(0, MAX_COUNT), help="Show at most N trials.")
+@click.option("--offset", metavar="N", type=click.IntRange(0, MAX_COUNT), default=0, help="Skip the first N trials.")
 @as_json_option
 @click.pass_obj
 def trials(settings: Settings, run: str, task: int | None, form: Format, output: Path | None, limit: int | None, offset: int,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.what_if.what_if import MarginPoint, TaskAnswer, WhatIf
 
 CURVE_LINES = 25
-"""Points of a task's curve that a person is shown; the other formats have them all."""
+"""Points of a task's curve in the table; the other formats have all of them."""
 
 
 @click.command("what-if")
@@ -30,16 +30,16 @@ CURVE_LINES = 25
 @click.option("--margin", "margins", metavar="M", multiple=True,
               help="A margin in percentage points; may be repeated.")
 @task_option("Only this task, with a verdict for every trial.")
-@click.option("--exact", is_flag=True, help="Scan the weights that are kept, where the records are not exact; needs the data.")
-@click.option("--curve", is_flag=True, help="Instead of one margin: accuracy against free neurons over all of them.")
+@click.option("--exact", is_flag=True, help="Scan the kept weights where the records are not exact; needs the data.")
+@click.option("--curve", is_flag=True, help="Show accuracy against free neurons over all margins.")
 @format_options
 @as_json_option
 @click.pass_obj
 def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | None, exact: bool, curve: bool, form: Format,
             output: Path | None, as_json: bool) -> None:
-    """Tell what another margin would have chosen in RUN.
+    """Show what another margin would have chosen in RUN.
 
-    Nothing is trained. The answer comes from what is recorded: exact, or marked as what the recorded threshold curves tell.
+    Nothing is trained. The answer comes from the records; where it is a bound from the threshold curves, it says so.
     """
     from orchestrator.what_if.what_if import ask, margin_curve, margin_points
 
@@ -47,7 +47,7 @@ def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | No
         raise UsageProblem("`clnp what-if` takes either --margin or --curve",
                            f"for example `clnp what-if {run} --margin 0.5`, or `clnp what-if {run} --curve`")
     if curve and exact:
-        raise UsageProblem("--curve is from the records alone, so it knows no --exact",
+        raise UsageProblem("--curve reads the records alone and cannot be combined with --exact",
                            f"for example `clnp what-if {run} --margin 0.5 --exact`")
     if not curve and (output is not None or form is not Format.TABLE):
         raise UsageProblem("--format and --output are about a --curve", "use --json for the answer about one margin")

@@ -4,7 +4,7 @@
     config.grid()        # the trials of a swept task, in the order of their numbers
     config.resolved()    # JSON-able, for the database; Config.from_resolved() is its inverse
 
-A wrong configuration ends in one ConfigError that lists all its problems, each with its path and how to mend it.
+A wrong configuration ends in one ConfigError that lists all its problems, each with its path and how to fix it.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """From what pydantic found wrong to lines that a person can act on.
 
-Every line reads ``path: what is wrong; how to mend it``. All problems of a config stand in one :class:`ConfigError`.
+Every line reads ``path: what is wrong; how to fix it``. All problems of a config stand in one :class:`ConfigError`.
 """
 
 import difflib
@@ -80,8 +80,8 @@ def explain(error: ValidationError, model: type[BaseModel], source: str, overrid
             continue
         location = _location(problem)
         origin = "--set " if any(location[:len(path)] == path for path in overridden) else ""
-        what, mending = _describe(problem, location, known)
-        lines.append(f"  {origin}{_path(location)}: {what}" + (f"; {mending}" if mending else ""))
+        what, fixing = _describe(problem, location, known)
+        lines.append(f"  {origin}{_path(location)}: {what}" + (f"; {fixing}" if fixing else ""))
     lines = list(dict.fromkeys(lines))
     count = "one problem" if len(lines) == 1 else f"{len(lines)} problems"
     return ConfigError("\n".join([f"{source} has {count}:", *lines]), hint)
@@ -114,7 +114,7 @@ def _path(location: Sequence[str | int]) -> str:
 
 
 def _describe(problem: ErrorDetails, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
-    """What is wrong, and how to mend it."""
+    """What is wrong, and how to fix it."""
     kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
     expectation = _expectation(location, known)
     if kind == "value_error":

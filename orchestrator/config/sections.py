@@ -255,7 +255,7 @@ def check_seeds(seeds: Sequence[int], info: ValidationInfo) -> None:
     """Refuse a seed that stands twice, or beside the key ``seed``, or in the name of whose run there is no room for it.
 
     Raises:
-        ValueError: what is wrong, and how to mend it.
+        ValueError: what is wrong, and how to fix it.
     """
     if isinstance(info.context, Mapping) and info.context.get(SEED_GIVEN):
         raise ValueError("stands beside seed\nremove one of the two: seed is of a single run, seeds of a group of runs")

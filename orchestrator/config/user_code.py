@@ -22,7 +22,7 @@ def json_value(value: object, where: str, depth: int = 1) -> object:
     """A copy of a value that JSON can hold, so that it can be recorded and sent to workers unchanged.
 
     Raises:
-        ValueError: JSON cannot hold it; with what, where and how to mend it.
+        ValueError: JSON cannot hold it; with what, where and how to fix it.
     """
     if depth > 20:
         raise ValueError(f"{where} is nested too deeply")
@@ -118,7 +118,7 @@ def _made(name: str, params: Mapping[str, Any]) -> Any:
     except BaseException as error:  # a module may also end the process
         raise user_modules.with_traceback(
             ConfigError(f"{name} cannot be imported: {user_modules.summary(error)}",
-                        f"mend {module} until python -c 'import {module}' passes"), error) from None
+                        f"fix {module} until python -c 'import {module}' passes"), error) from None
     if not callable(factory):
         raise ConfigError(f"{name} is a {type(factory).__name__}, which cannot be called", _RETURNS)
     try:
@@ -128,7 +128,7 @@ def _made(name: str, params: Mapping[str, Any]) -> Any:
     except BaseException as error:
         raise user_modules.with_traceback(
             ConfigError(f"{name} failed: {user_modules.summary(error)}",
-                        user_modules.name_taken(name, error) or "call it by hand with network.params, and mend what it says"),
+                        user_modules.name_taken(name, error) or "call it by hand with network.params, and fix what it says"),
             error) from None
 
 

@@ -75,7 +75,7 @@ def whole(target: Path, run: str, task: int) -> Iterator[Write]:
             _put(building, checked(target, run, task))
         except OSError as error:
             raise ConfigError(f"{target} cannot be written: {error.strerror or error}",
-                              "mend that, or name another folder with --output; nothing was written") from error
+                              "fix that, or name another folder with --output; nothing was written") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

@@ -59,4 +59,4 @@ def _await_driver(place: Place, starter: Starter, job: Job) -> None:
     if job.exit_code != 0:
         printed = starter.output(job.id).strip().splitlines()[-2:] or ["it printed nothing"]
         raise RunFailedError(f"the driver of run {job.run!r} ended with exit code {job.exit_code}: {' | '.join(printed)}",
-                             f"the run is recorded: clnp.run({job.run!r}).start() tries again once that is mended")
+                             f"the run is recorded: clnp.run({job.run!r}).start() tries again once that is fixed")

@@ -78,7 +78,7 @@ def checked(inputs: object, shape: tuple[int, ...]) -> Tensor:
         shape: of a sample, as the network reads it.
 
     Raises:
-        DataError: what is wrong with them, and how to mend it.
+        DataError: what is wrong with them, and how to fix it.
     """
     if isinstance(inputs, np.ndarray):
         if inputs.dtype.kind not in "fiub":

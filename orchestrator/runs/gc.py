@@ -155,7 +155,7 @@ def _remove(files: Files, garbage: Sequence[Stored], older_than_seconds: float) 
                 files.remove(file.name)
         except OSError as error:
             raise ArtifactError(f"{files.shown(file.name)} cannot be removed: {error.strerror or error}",
-                                "mend its permissions, then run `clnp gc` again") from error
+                                "fix its permissions, then run `clnp gc` again") from error
 
 
 def _release(store: Store, zombies: Sequence[Zombie]) -> None:

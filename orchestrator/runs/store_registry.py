@@ -39,7 +39,7 @@ def register(storage: str, engine: Engine) -> str:
             files.write(_name(identity), json.dumps(now).encode())
     except OSError as error:
         raise ArtifactError(f"the artifact store {storage} cannot be written to: {error.strerror or error}",
-                            "mend its permissions or free some space, or name another one in CLNP_STORAGE") from error
+                            "fix its permissions or free some space, or name another one in CLNP_STORAGE") from error
     return identity
 
 

@@ -158,7 +158,7 @@ def _worded(where: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise ArtifactError(f"{where} cannot be read: {error.strerror or error}",
-                            "mend its permissions, or check CLNP_STORAGE") from error
+                            "fix its permissions, or check CLNP_STORAGE") from error
 
 
 def _attempts_in(text: str) -> int:

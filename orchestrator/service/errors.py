@@ -36,10 +36,10 @@ log = logging.getLogger("clnp.service")
 
 
 class Problem(BaseModel):
-    """What is wrong, how to mend it, and the exit code that the command line has for it."""
+    """What is wrong, how to fix it, and the exit code that the command line has for it."""
 
     message: str = Field(description="what is wrong; further lines are its details")
-    hint: str = Field(description="how to mend it")
+    hint: str = Field(description="how to fix it")
     exit_code: int = Field(description="of `clnp` for the same error, see docs/cli.md")
 
 
@@ -76,7 +76,7 @@ class RefusedError(Exception):
 
     Args:
         status: of HTTP.
-        message, hint: what is wrong, and how to mend it.
+        message, hint: what is wrong, and how to fix it.
         headers: of the answer.
         exit_code: what the command line would call it.
     """

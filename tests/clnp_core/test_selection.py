@@ -160,7 +160,7 @@ def test_nothing_to_select_from() -> None:
     with pytest.raises(StateError) as refused:
         select([], [FailedTrial(0, "no memory")], {}, 100, Decimal(1))
     assert refused.value.message == "no trial of this stage ended with a result, so there is nothing to select from"
-    assert refused.value.hint == ("look at the trials' failures, mend the cause, then `clnp resume RUN --retry-failed`")
+    assert refused.value.hint == ("look at the trials' failures, fix the cause, then `clnp resume RUN --retry-failed`")
 
 
 def test_a_picked_trial_must_have_been_pruned() -> None:

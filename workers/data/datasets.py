@@ -127,7 +127,7 @@ def _load(stored: Stored, root: Path) -> DataSet:
         train, test = (_images(loader(str(root), train=train, download=False), stored) for train in (True, False))
     except OSError as error:
         raise DataError(f"{stored.name} in {root / stored.folder} cannot be read: {error}",
-                        "mend the permissions of its files, or name another folder in CLNP_DATA") from error
+                        "fix the permissions of its files, or name another folder in CLNP_DATA") from error
     except Exception as error:  # torchvision meets a damaged file with whatever the first senseless byte leads to
         damaged = [file.name for file, md5 in _files(stored, root) if not _sound(file, md5)]
         what = f"{damaged[0]} is not the original file" if damaged else f"{type(error).__name__}: {error}"

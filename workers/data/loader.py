@@ -49,7 +49,7 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
         raise
     except BaseException as error:  # a module may also end the process
         raise _failed(spec, "cannot be imported", error,
-                      "import its module by hand with `python -c`, and mend what it says") from error
+                      "import its module by hand with `python -c`, and fix what it says") from error
     try:
         with _torch_as_it_was():
             return cast(Benchmark, factory(seed=spec.seed, **spec.params))
@@ -57,7 +57,7 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
         raise
     except BaseException as error:
         raise _failed(spec, "failed to load", error,
-                      "call it by hand with the same seed and params, and mend what it says") from error
+                      "call it by hand with the same seed and params, and fix what it says") from error
 
 
 def _failed(spec: BenchmarkSpec, what: str, error: BaseException, hint: str) -> DataError:
@@ -140,7 +140,7 @@ def _benchmark(key: _Hashable) -> Benchmark:
         raise
     except BaseException as error:
         raise _failed(key.spec, "failed at its member tasks", error,
-                      "read that member by hand, and mend what it says") from error
+                      "read that member by hand, and fix what it says") from error
     if (tasks is not None and whole_number(tasks) is None) or not callable(getattr(benchmark, "task", None)):
         raise DataError(f"benchmark {key.spec.name!r} is no sequence of tasks: its member tasks is {tasks!r}",
                         "it needs tasks, a whole number or None, and a method task(number)")
@@ -183,7 +183,7 @@ def _task(key: _Hashable, number: int) -> TaskData:
         raise
     except BaseException as error:
         raise _failed(key.spec, f"failed at task {number}", error,
-                      "call its task() by hand with that number, and mend what it says") from error
+                      "call its task() by hand with that number, and fix what it says") from error
     if not isinstance(data, TaskData):
         raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
                         "task() returns a clnp.TaskData")

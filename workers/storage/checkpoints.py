@@ -85,7 +85,7 @@ class Checkpoints:
             return None
         except OSError as error:
             raise ArtifactError(f"checkpoint {shown} cannot be read: {error.strerror or error}",
-                                "mend the disk or the permissions") from error
+                                "fix the disk or the permissions") from error
         if not _is_whole(content):
             raise ArtifactError(f"checkpoint {shown} is damaged", "what was read has not been used")
         header = json.loads(content[8:8 + _header_length(content)])

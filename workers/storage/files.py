@@ -31,7 +31,7 @@ class Files(Protocol):
     """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
 
     A file is whole under its name or not there. No method reaches a file outside of the root: a name that would lead there
-    raises ``ArtifactError``. Attributes: ``root``, where they lie, and ``remedy``, how to mend what the system refuses, as the
+    raises ``ArtifactError``. Attributes: ``root``, where they lie, and ``remedy``, how to fix what the system refuses, as the
     beginning of a sentence.
     """
 

@@ -21,7 +21,7 @@ _UNFINISHED = ".writing-"
 class FolderFiles:
     """See :class:`workers.storage.files.Files`."""
 
-    remedy = "free some disk space or mend the permissions"
+    remedy = "free some disk space or fix the permissions"
 
     def __init__(self, root: str) -> None:
         """Files below ``root``, an absolute path that need not exist yet; reading makes no folder.

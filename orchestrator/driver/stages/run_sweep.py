@@ -134,4 +134,4 @@ def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
         raise ArtifactError(f"task {task}: {many} failed{first}",
                             f"free some space (`clnp gc`), then `clnp resume {run.name}` trains what failed again")
     raise RunFailedError(f"task {task}: {many} failed{first}",
-                         f"mend the cause, then `clnp resume {run.name}` trains what failed again")
+                         f"fix the cause, then `clnp resume {run.name}` trains what failed again")

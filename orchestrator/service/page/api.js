@@ -1,4 +1,4 @@
-/** Requests to the service: an answer as plain values, or an {@link ApiError} with what is wrong and how to mend it. */
+/** Requests to the service: an answer as plain values, or an {@link ApiError} with what is wrong and how to fix it. */
 
 import { connection } from "./connection.js";
 import { parseExactly } from "./exact_json.js";

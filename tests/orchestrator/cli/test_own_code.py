@@ -80,7 +80,7 @@ def test_an_end_of_the_process_is_told_in_its_own_words(lab: Path, form: tuple[s
     command = ("launch", "own.yaml", "--dry-run", "--set", "benchmark.params={fails: 1}", *form)
     ended = run(lab, *command)
     message = "benchmark 'mine:Make' failed at task 1: SystemExit: licence of the \\x1b[31mdata\\x1b[0m not accepted"
-    hint = "call its task() by hand with that number, and mend what it says; -v shows the traceback"
+    hint = "call its task() by hand with that number, and fix what it says; -v shows the traceback"
     assert ended.code == 3 and "\x1b" not in ended.err and "Traceback" not in ended.err
     if form:
         assert ended.document["error"] == {"message": message.encode().decode("unicode_escape"), "hint": hint, "exit_code": 3}

@@ -99,7 +99,7 @@ def test_a_curve_in_every_format(on_tiny: Callable[..., Outcome], tmp_path: Path
     (["--margin", "nan"], 2, "the margin 'nan' is no number from 0 to 100"),
     ([], 2, "`clnp what-if` takes either --margin or --curve"),
     (["--margin", "1", "--curve"], 2, "`clnp what-if` takes either --margin or --curve"),
-    (["--curve", "--exact"], 2, "--curve is from the records alone, so it knows no --exact"),
+    (["--curve", "--exact"], 2, "--curve reads the records alone and cannot be combined with --exact"),
     (["--margin", "1", "--format", "csv"], 2, "--format and --output are about a --curve"),
     (["--margin", "1", "--task", "9"], 4, "run 'tiny' has no task 9")])
 def test_what_it_refuses(on_tiny: Callable[..., Outcome], arguments: list[str], code: int, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The text of every error: where, what, and how to mend it."""
+"""The text of every error: where, what, and how to fix it."""
 
 from decimal import Decimal
 from typing import Any

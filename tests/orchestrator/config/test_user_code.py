@@ -121,7 +121,7 @@ def test_a_file_may_not_write_out_what_it_imports() -> None:
                 "in the folder that holds the module, or install it"),
     ("number", f"network.name: {MODULE}:number is a int, which cannot be called; it must return a torch.nn.Sequential or a "
                "clnp_core.networks.Chain"),
-    ("failing", f"network.name: {MODULE}:failing failed: RuntimeError: no luck; call it by hand with network.params, and mend "
+    ("failing", f"network.name: {MODULE}:failing failed: RuntimeError: no luck; call it by hand with network.params, and fix "
                 "what it says"),
     ("text", f"network.name: {MODULE}:text returned a str; it must return a torch.nn.Sequential or a clnp_core.networks.Chain"),
     ("layerless", f"network.name: {MODULE}:layerless returned a Chain that cannot be written out: 'str' object has no "
@@ -145,7 +145,7 @@ def test_modules_that_are_not_there_or_broken(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no_nets_anywhere:make cannot be imported: No module named 'no_nets_anywhere'; "):
         Config.parse(config)
     config["network"]["name"] = "broken_nets_of_a_test:make"
-    with pytest.raises(ConfigError, match=r"broken_nets_of_a_test:make cannot be imported: SyntaxError: .*; mend broken_nets"):
+    with pytest.raises(ConfigError, match=r"broken_nets_of_a_test:make cannot be imported: SyntaxError: .*; fix broken_nets"):
         Config.parse(config)
 
 

@@ -107,7 +107,7 @@ class TestWhole:
             write("model.onnx", b"small")
             write("model.pt2", bytes(1000))
         assert caught.value.message == f"{target} cannot be written: File too large"
-        assert caught.value.hint == "mend that, or name another folder with --output; nothing was written"
+        assert caught.value.hint == "fix that, or name another folder with --output; nothing was written"
         assert names(tmp_path) == ["earlier"] and (target / "model.onnx").read_bytes() == b"old"
 
     def test_somebody_else_fills_the_folder_meanwhile(self, tmp_path: Path) -> None:

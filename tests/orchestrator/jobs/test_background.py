@@ -31,7 +31,7 @@ def test_a_driver_that_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         demo.start()
     assert caught.value.message == ("the driver of run 'demo' ended with exit code 2: error: CLNP_STORAGE names the bucket 'no "
                                     "bucket', and no bucket can be named so | hint: write s3://BUCKET/PREFIX")
-    assert caught.value.hint == "the run is recorded: clnp.run('demo').start() tries again once that is mended"
+    assert caught.value.hint == "the run is recorded: clnp.run('demo').start() tries again once that is fixed"
 
 
 def test_one_that_is_driven_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ class PackStanding:
     Attributes:
         pack: its weights, its optimizer.
         learners: its members, in their order.
-        diverged: by place what went wrong, and how to mend it.
+        diverged: by place what went wrong, and how to fix it.
         began, epoch: as in :class:`workers.training.state.TrialStanding`.
     """
 

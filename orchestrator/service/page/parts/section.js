@@ -30,7 +30,7 @@ export function loading(what = "Loading…") {
 }
 
 /**
- * What went wrong and how to mend it.
+ * What went wrong and how to fix it.
  *
  * @param {unknown} error @param {() => void} [again] offers to try again
  * @returns {HTMLElement}
