@@ -131,7 +131,8 @@ def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None =
                  alt.Tooltip("unpruned:Q", title="accuracy before %", format=".2f"),
                  alt.Tooltip("free:Q", title="free neurons %", format=".2f"), alt.Tooltip("alpha:N", title="α"),
                  alt.Tooltip("rate:N", title="learning rate"), alt.Tooltip("how:N", title="pruned")])
-    band = _band(margin, selection, _words_place(values, margin, across, up)) if selection else []
+    places = [(value["free"], value["accuracy"]) for value in values]
+    band = _band(margin, selection, _words_place(places, margin, across, up)) if selection else []
     return layered([*band, marks, _numbers(values, across, up)], HEIGHT, usermeta={"embedOptions": {"renderer": "canvas"}})
 
 
@@ -209,9 +210,15 @@ class _WordsPlace:
     right: bool
 
 
-def _words_place(values: Sequence[Mapping[str, Any]], margin: Mapping[str, float], across: tuple[float, float],
+def _words_place(marks: Sequence[tuple[float, float]], margin: Mapping[str, float], across: tuple[float, float],
                  up: tuple[float, float]) -> _WordsPlace:
-    """Return the place where the band's words cover the fewest marks and numbers of trials, summed over :data:`WIDTHS`."""
+    """Return the place where the band's words cover the fewest marks and numbers of trials, summed over :data:`WIDTHS`.
+
+    Args:
+        marks: free neurons and accuracy of every trial, in percent.
+        margin: from :func:`_margin`.
+        across, up: what the axes span.
+    """
     def covered(place: _WordsPlace) -> float:
         edge = (up[1] - margin["best" if place.above else "least"]) / (up[1] - up[0]) * HEIGHT
         top = edge - 13 if place.above else edge + 3
@@ -221,9 +228,9 @@ def _words_place(values: Sequence[Mapping[str, Any]], margin: Mapping[str, float
         for width in WIDTHS:
             long = 40 if width < NARROW else 220
             left = width - 4 - long if place.right else 4
-            for value in values:
-                x = (value["free"] - across[0]) / (across[1] - across[0]) * width
-                y = (up[1] - value["accuracy"]) / (up[1] - up[0]) * HEIGHT
+            for free, accuracy in marks:
+                x = (free - across[0]) / (across[1] - across[0]) * width
+                y = (up[1] - accuracy) / (up[1] - up[0]) * HEIGHT
                 count += _overlap((left, top, left + long, top + 10), (x - 7, y - 7, x + 24, y + 7))
         return count
 

@@ -45,7 +45,7 @@ def note(text: str) -> None:
     print(printable(text), file=sys.stderr, flush=True)
 
 
-def say_json(document: Any) -> None:
+def say_json(document: object) -> None:
     """The one document of a command under ``--json``."""
     print(json_text(document), file=results())
 
@@ -127,7 +127,7 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else text.translate(_CONTROLS | _DIRECTIONS)
 
 
-def json_text(document: Any) -> str:
+def json_text(document: object) -> str:
     """JSON in ASCII, so that no terminal or pipe can spoil it."""
     return json.dumps(plain(document), indent=2, allow_nan=False)
 
