@@ -31,7 +31,7 @@ __all__ = [
 
 
 def run(name: str, *, url: str | None = None, storage: str | None = None) -> Run:
-    """A recorded run, by its name.
+    """Return a recorded run by its name.
 
     Raises:
         NotFoundError: no such run.
@@ -44,7 +44,7 @@ def run(name: str, *, url: str | None = None, storage: str | None = None) -> Run
 
 
 def runs(group: str | None = None, *, url: str | None = None, storage: str | None = None) -> Runs:
-    """All recorded runs, or those of one group, oldest first.
+    """Return all recorded runs, or those of one group, oldest first.
 
     Raises:
         DatabaseError: there is no database, or it cannot be read.
@@ -55,7 +55,7 @@ def runs(group: str | None = None, *, url: str | None = None, storage: str | Non
 
 
 def group(name: str, *, url: str | None = None, storage: str | None = None) -> Group:
-    """A recorded group of runs, by its name.
+    """Return a recorded group of runs by its name.
 
     Raises:
         NotFoundError: no such group.
@@ -76,8 +76,8 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
         config: the path of a file, its sections as dictionaries, or a configuration that is built already.
         name: of the run or the group; must be free. None takes the config's name, with a number behind it if that is taken.
         overrides: over a file or its sections: ``["a.b=value"]``, the value in YAML, or ``{"a.b": value}``.
-        progress: who wants to hear of the steps, such as ``clnp.ConsoleProgress()``; None is silent. Of a group it hears lines,
-            as notices.
+        progress: what the steps are reported to, such as ``clnp.ConsoleProgress()``; None is silent. Of a group it receives
+            lines, as notices.
         url, storage: see :mod:`orchestrator.api`.
 
     Returns:
@@ -100,7 +100,7 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
 
 def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), url: str | None = None,
           storage: str | None = None) -> Run:
-    """Record a run and drive it in the background, by a process of its own that goes on when this one ends. What it prints is
+    """Record a run and drive it in the background, by a process of its own that continues when this one ends. What it prints is
     kept in ``.clnp/jobs`` of the working folder.
 
     Args:
@@ -111,7 +111,7 @@ def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = 
 
     Raises:
         ConfigError, DatabaseError, StateError: nothing was started.
-        RunFailedError: the driver ended at once; with what it said.
+        RunFailedError: the driver ended at once; with its error message.
     """
     from orchestrator.jobs.background import start_run
 
@@ -121,17 +121,17 @@ def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = 
 
 def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overrides = (), accept_environment: bool = False,
          progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> Run:
-    """Record a new run that goes on from a commit of another one, and drive it like :func:`launch`.
+    """Record a new run that continues from a commit of another one, and drive it like :func:`launch`.
 
     Its tasks up to ``after_task`` are those of ``run``; the later ones are learnt under that run's config with the
-    overrides. Recorded trials with the same key are taken over (``sweep.reuse_trials``) unless an override says otherwise.
+    overrides. Recorded trials with the same key are reused (``sweep.reuse_trials``) unless an override says otherwise.
 
     Args:
-        run: the run to go on from, whatever it is doing: commits never change.
-        after_task: the last task that is taken over; 0 takes over none.
+        run: the run to continue from, in any state: commits never change.
+        after_task: the last task that is reused; 0 reuses none.
         name: of the new run; must be free. None takes ``RUN-fork``, with a number behind it if that is taken.
         overrides: over the config of ``run``, as in :func:`launch`.
-        accept_environment: go on although device, torch or code are not what they were at that commit; that is recorded.
+        accept_environment: continue although device, torch or code are not what they were at that commit; that is recorded.
         progress: as in :func:`launch`.
         url, storage: see :mod:`orchestrator.api`.
 
@@ -140,7 +140,7 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
 
     Raises:
         NotFoundError: no such run.
-        ConfigError: an override is wrong, or would make the tasks that are taken over untrue.
+        ConfigError: an override is wrong, or contradicts how the reused tasks were learnt.
         StateError: the task is not committed, no task would be left, or the name is taken.
         EnvironmentChangedError: and nothing was recorded.
         RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the new run can be resumed.
@@ -151,13 +151,13 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
 
 def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = False,
            progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> Run:
-    """Go on with a run where it stands: finished trials are never trained again. A completed run has nothing left to do, but
-    commits that the store has lost are built again.
+    """Continue a run from its recorded state: finished trials are never trained again. A completed run has nothing left to do,
+    but commits that the store has lost are built again.
 
     Args:
         run: its name.
         retry_failed: also train trials again that failed and that the selection could do without.
-        accept_environment: go on although device, torch or code have changed; that is recorded.
+        accept_environment: continue although device, torch or code have changed; that is recorded.
         progress: as in :func:`launch`.
         url, storage: see :mod:`orchestrator.api`.
 
@@ -190,7 +190,7 @@ def remove(run: str, *, url: str | None = None, storage: str | None = None) -> i
 
 
 def verify(run: str, *, url: str | None = None, storage: str | None = None) -> tuple[VerifiedCommit, ...]:
-    """Prove zero forgetting once more, for every commit of a run, from what lies in storage. Needs the data, not Ray.
+    """Prove zero forgetting again for every commit of a run, from the stored weights. Needs the data, not Ray.
 
     Raises:
         NotFoundError: no such run, or no commit yet.

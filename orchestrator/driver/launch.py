@@ -49,7 +49,7 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
 
 def fork_run(place: Place, run: str, after_task: int, name: str | None, overrides: Overrides, accept_environment: bool,
              progress: Progress | None) -> str:
-    """Record a run that goes on from a commit of another one, and drive it; returns its name. :func:`clnp.fork`
+    """Record a run that continues from a commit of another one, and drive it; returns its name. :func:`clnp.fork`
     says the rest."""
     engine = open_database(place.url)
     try:
@@ -77,7 +77,7 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
 
 
 def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: bool, progress: Progress | None) -> None:
-    """Go on with a run where it stands. :func:`clnp.resume` says the rest."""
+    """Continue a run from its recorded state. :func:`clnp.resume` says the rest."""
     engine = open_database(place.url)
     try:
         reads = Reads(engine)

@@ -37,7 +37,7 @@ class Runs(Described, Sequence[Run]):
 
         Raises:
             NotFoundError: none has that name.
-            IndexError: there are not so many.
+            IndexError: the list is shorter.
         """
         if isinstance(which, slice):
             return Runs(self.names[which], self.place)

@@ -50,7 +50,7 @@ class Commit(Described):
         return (self.task,) if method is Method.SCRATCH else tuple(range(1, self.task + 1))
 
     def network(self) -> "Network":
-        """The network itself, read from the artifact store and held against its digest; on the CPU.
+        """The network itself, read from the artifact store and compared with its digest; on the CPU.
 
         Raises:
             ArtifactError: it is missing or damaged.

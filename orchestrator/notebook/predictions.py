@@ -22,7 +22,7 @@ Values = TypeVar("Values", "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", 
 
 
 def load(storage: str, digest: str) -> Network:
-    """A committed network, read whole and held against its digest; on the CPU.
+    """A committed network, read whole and compared with its digest; on the CPU.
 
     Raises:
         ArtifactError: it is missing or damaged.
@@ -32,7 +32,7 @@ def load(storage: str, digest: str) -> Network:
 
 @lru_cache(maxsize=2)
 def _resident(storage: str, digest: str) -> Network:
-    """The same, for predictions, which come one after the other; nobody else gets hold of it."""
+    """The same, for predictions, which come one after the other; no one else holds a reference."""
     return load(storage, digest).to(this_device())
 
 
@@ -74,7 +74,7 @@ def checked(inputs: object, shape: tuple[int, ...]) -> Tensor:
     """The inputs as float32 [samples, *shape].
 
     Args:
-        inputs: what somebody brought.
+        inputs: the caller's samples.
         shape: of a sample, as the network reads it.
 
     Raises:

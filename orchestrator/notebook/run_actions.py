@@ -51,7 +51,7 @@ class RunDeeds(Drawn):
 
     def resume(self, *, retry_failed: bool = False, accept_environment: bool = False,
                progress: "Progress | None" = None) -> Self:
-        """Go on with it in this process, as :func:`clnp.resume` says; returns it when its driver ends."""
+        """Continue it in this process, as :func:`clnp.resume` says; returns it when its driver ends."""
         from orchestrator.driver.launch import resume_run
 
         resume_run(self.place, self.name, retry_failed, accept_environment, progress)
@@ -74,10 +74,10 @@ class RunDeeds(Drawn):
         return self
 
     def stop(self) -> None:
-        """Ask its driver, wherever it runs, to stop cleanly; it obeys within seconds, and ``resume`` goes on later.
+        """Ask its driver, wherever it runs, to stop cleanly; it stops within seconds, and ``resume`` continues later.
 
         Raises:
-            StateError: nobody drives it.
+            StateError: no driver holds it.
         """
         from orchestrator.runs.operations import request_stop
 
@@ -125,7 +125,7 @@ class RunDeeds(Drawn):
 
     def export(self, task: int, folder: "str | Path | None" = None, *, from_commit: int | None = None) -> "Export":
         """Write the part of the network that a task needs as small dense models, ONNX and torch, with a card, into a folder;
-        everything is held against the committed network first.
+        everything is compared with the committed network first.
 
         Args:
             task: a committed one.

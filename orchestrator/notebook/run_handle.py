@@ -74,7 +74,7 @@ class Run(RunTables, RunDeeds):
 
     def fork(self, after_task: int, *, name: str | None = None, overrides: "Overrides" = (), accept_environment: bool = False,
              progress: "Progress | None" = None) -> "Run":
-        """Go on from one of its commits as a new run, in this process, as :func:`clnp.fork` says."""
+        """Continue from one of its commits as a new run, in this process, as :func:`clnp.fork` says."""
         from orchestrator.driver.launch import fork_run
 
         forked = fork_run(self.place, self.name, after_task, name, overrides, accept_environment, progress)

@@ -68,7 +68,7 @@ class RunTables(Drawn):
 
     @property
     def forked_from(self) -> str | None:
-        """The run whose commit it goes on from; None where it began from nothing, or that run has been removed."""
+        """The run whose commit it continues from; None where it started from nothing, or that run has been removed."""
         return self.row.forked_from
 
     @property
