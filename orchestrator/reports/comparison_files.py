@@ -259,8 +259,8 @@ def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str
         charts["methods"] = methods_figure(cells)
     if used:
         charts["usage"] = usage_figure(used)
-    return ({f"{name}.svg": chart.svg(chart).encode() for name, chart in charts.items()}
-            | {f"{name}.png": chart.png(chart) for name, chart in charts.items()})
+    return ({f"{name}.svg": chart.svg(figure).encode() for name, figure in charts.items()}
+            | {f"{name}.png": chart.png(figure) for name, figure in charts.items()})
 
 
 def _with_run(row: type, names: Sequence[str], of_runs: Sequence[Sequence[object]]) -> Frame:
