@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, cast, select
 from sqlalchemy.orm import Session, aliased
 
 from db.reads.lookup import database_now, driver_lives, lease_holds, owner_of
@@ -31,7 +31,8 @@ def run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
     """Runs with their derived states, in the order given: four queries, however many runs there are."""
     now, source, ids = database_now(session), aliased(Run), [run.id for run in runs]
     states: dict[int, dict[int, StageState]] = {}
-    for run_id, task, state in session.execute(select(Stage.run_id, Stage.task, Stage.state).where(Stage.run_id.in_(ids))):
+    task_number = cast(Stage.task, Integer)  # SQLite keeps text that somebody has written into the column, which has no order
+    for run_id, task, state in session.execute(select(Stage.run_id, task_number, Stage.state).where(Stage.run_id.in_(ids))):
         states.setdefault(run_id, {})[task] = state
     cancelled = set(session.scalars(select(Request.run_id).where(
         Request.run_id.in_(ids), Request.kind == RequestKind.CANCEL)))
