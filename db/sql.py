@@ -38,7 +38,8 @@ ACTING_FUNCTIONS = re.compile(r"""
     | pg_(try_)?advisory_\w+ | pg_export_snapshot | pg_notify             # locks, and what others wait for
     | pg_reload_conf | pg_rotate_logfile\w* | pg_promote | pg_switch_wal | pg_create_\w+ | pg_drop_\w+ | pg_backup_\w+
     | pg_(start|stop)_backup | pg_wal_replay_\w+ | pg_logical_\w+ | pg_replication_\w+ | pg_stat_reset\w*   # the server
-    | set_config | dblink\w* | (query|cursor|table|schema|database)_to_xml\w*   # ways round what is refused here
+    | set_config | dblink\w* | (query|cursor|table|schema|database)_to_xml\w*
+    | ts_stat | ts_rewrite | crosstab\w* | connectby                      # ways round what is refused here
     )\b | u&\s*"                                                          # an identifier in escapes could be any of these
     """, re.IGNORECASE | re.VERBOSE)
 """Functions that act although a transaction is READ ONLY. The server itself refuses those that the role may not call."""

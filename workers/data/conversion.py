@@ -71,11 +71,19 @@ def _plain(where: str, what: str, given: Any, wanted: torch.dtype, exact: frozen
                         "a split is a clnp.Samples of two tensors, or of two arrays of NumPy")
     tensor = strided(where, what, given)
     if tensor.dtype not in exact:
-        call = ".float()" if wanted == torch.float32 else ".long()"
         raise DataError(f"{where}: {what} are {tensor.dtype} {list(tensor.shape)}, and {wanted} does not hold all their values",
-                        f"convert them yourself: {call} of a tensor, .astype(numpy.{str(wanted).removeprefix('torch.')}) of an "
-                        "array")
+                        f"convert them yourself: {_conversion(tensor, wanted)}")
     return tensor.to(wanted).contiguous(memory_format=torch.contiguous_format)
+
+
+def _conversion(tensor: Tensor, wanted: torch.dtype) -> str:
+    """The calls that turn a tensor of another type into one of the type that is wanted."""
+    if tensor.is_complex() and wanted == torch.float32:
+        return "torch.view_as_real(inputs).flatten(1).float() keeps both parts"
+    if tensor.is_quantized:
+        return ".dequantize() returns the numbers that the tensor stands for"
+    call, name = (".float()", "float32") if wanted == torch.float32 else (".long()", "int64")
+    return f"{call} of a tensor, .astype(numpy.{name}) of an array"
 
 
 def _of_numpy(where: str, what: str, array: "np.ndarray[Any, Any]") -> Tensor:

@@ -134,7 +134,9 @@ class TestInputs:
             values = torch.zeros(4, 3, dtype=torch.float32).to(dtype)
         with pytest.raises(DataError, match=rf"lab: inputs are {dtype} \[4, 3\], and torch.float32 does not") as refused:
             plain_inputs("lab", values)
-        assert refused.value.hint == "convert them yourself: .float() of a tensor, .astype(numpy.float32) of an array"
+        assert refused.value.hint == "convert them yourself: " + (
+            "torch.view_as_real(inputs).flatten(1).float() keeps both parts" if dtype.is_complex
+            else ".float() of a tensor, .astype(numpy.float32) of an array")
 
     def test_an_array_is_read_where_it_lies(self) -> None:
         values = VALUES.clone()
@@ -168,8 +170,10 @@ class TestInputs:
         (lambda x: x.to("meta"), "inputs are on the device meta, which holds no values", "make them on the CPU"),
         (lambda x: torch.nested.nested_tensor([x, x[:2]]), "inputs are a nested tensor", "give all samples one shape"),
         (lambda x: torch.nested.nested_tensor([x, x[:2]], layout=torch.jagged), "inputs are a nested tensor", "give all"),
-        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8), r"inputs are torch.quint8 \[4, 3\]", "convert them"),
-        (lambda x: torch.quantize_per_channel(x, torch.ones(3), torch.zeros(3), 1, torch.qint8), "inputs are torch.qint8", ""),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8), r"inputs are torch.quint8 \[4, 3\]",
+         r"convert them yourself: \.dequantize\(\)"),
+        (lambda x: torch.quantize_per_channel(x, torch.ones(3), torch.zeros(3), 1, torch.qint8), "inputs are torch.qint8",
+         r"convert them yourself: \.dequantize\(\)"),
         (lambda x: Wrapped(x), "inputs are a Wrapped, a subclass that is more than its own values", "return a plain"),
         (lambda x: torch.masked.masked_tensor(x, x > 0), "inputs are a MaskedTensor, a subclass that is", "return a plain"),
         (lambda x: _freed(x), r"inputs \(torch.float32, torch.strided, cpu\) cannot be converted: its memory has been freed",
