@@ -141,9 +141,13 @@ def _misfit(config: Config, cpus: float, gpus: float) -> ConfigError | None:
     wanted = config.resources
     if wanted.cpus_per_trial <= cpus and wanted.gpus_per_trial <= gpus:
         return None
-    return ConfigError(f"a trial asks for {wanted.cpus_per_trial:g} CPUs and {wanted.gpus_per_trial:g} GPUs, "
+    return ConfigError(f"a trial asks for {_count(wanted.cpus_per_trial, 'CPU')} and {_count(wanted.gpus_per_trial, 'GPU')}, "
                        f"{THIS_MACHINE} has {cpus:g} and {gpus:g}",
                        "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
+
+
+def _count(number: float, thing: str) -> str:
+    return f"{number:g} {thing}" if number == 1 else f"{number:g} {thing}s"
 
 
 def _is_connected() -> bool:

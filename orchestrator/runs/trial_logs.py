@@ -69,10 +69,13 @@ def output_of(row: TrialRow, storage: str) -> str:
     Attempts under another driver have another id of Ray's; in a folder they are looked for, by their headings.
     """
     if row.reused_from is not None:
-        source, task, number = row.reused_from.rsplit("/", 2)
+        match row.reused_from.split("/"):
+            case [source, task, number]:
+                hint = f"`clnp logs {source} --task {task} --trial {number}` shows what it printed"
+            case _:  # not written by clnp
+                hint = f"the database names {row.reused_from!r} as its source, which is not of the form run/task/trial"
         raise NotFoundError(f"trial {row.number} of task {row.task} was not trained in run {row.run!r}: its result was "
-                            "taken over",
-                            f"`clnp logs {source} --task {task} --trial {number}` shows what it printed")
+                            "taken over", hint)
     missing, last = None, ""
     try:
         last = read_output(storage, row.run, row.task, row.ray_trial_id)

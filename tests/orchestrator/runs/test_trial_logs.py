@@ -66,6 +66,9 @@ def test_why_there_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="was not trained in run 'demo': its result was taken over") as caught:
         output_of(row(reused_from="m4/1/7"), str(tmp_path))
     assert caught.value.hint == "`clnp logs m4 --task 1 --trial 7` shows what it printed"
+    with pytest.raises(NotFoundError) as caught:
+        output_of(row(reused_from="../x"), str(tmp_path))
+    assert caught.value.hint == "the database names '../x' as its source, which is not of the form run/task/trial"
 
 
 def test_bytes_that_are_no_text_are_no_error(tmp_path: Path) -> None:
