@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from clnp_core.errors import ArtifactError, ClnpError, DatabaseError, DataError
 from orchestrator.cli.errors import INTERNAL
+from orchestrator.driver.ray_failure import cluster_address
 from orchestrator.render.format import bytes_text, device_text, plural
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _torch() -> str:
 def _ray() -> str:
     import ray
 
-    address = os.environ.get("RAY_ADDRESS")
+    address = cluster_address()
     where = f"runs go to the cluster at {address} (not contacted)" if address else "runs start a cluster on this machine"
     return f"{ray.__version__}, {where}"
 

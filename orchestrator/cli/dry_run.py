@@ -1,6 +1,5 @@
 """`clnp launch --dry-run`: the plan of a run in words, before anything is written or started."""
 
-import os
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -11,6 +10,7 @@ from orchestrator.config.config import Config, load
 from orchestrator.config.sweep_section import GridPoint, LogRange
 from orchestrator.driver import plan
 from orchestrator.driver.plan import PlannedTask
+from orchestrator.driver.ray_failure import cluster_address
 from orchestrator.render.format import (
     alpha_text,
     architecture_text,
@@ -108,7 +108,7 @@ def _warnings(config: Config) -> list[str]:
     """
     from orchestrator.driver.cluster import misfit
 
-    error, address = misfit(config), os.environ.get("RAY_ADDRESS")
+    error, address = misfit(config), cluster_address()
     if error is None:
         return []
     if not address:

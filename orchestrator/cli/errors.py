@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -74,6 +75,19 @@ def of_os(error: OSError) -> Failure:
     where = f": {error.filename}" if error.filename else ""
     return Failure(f"{error.strerror or ' '.join(str(error).split()) or type(error).__name__}{where}",
                    "check the path, its permissions and the space on the disk", INTERNAL)
+
+
+def of_working_folder() -> Failure | None:
+    """A working folder that was removed under the shell, in which nothing can be found or written; None where it is there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        name = os.environ.get("PWD", "")
+        return Failure(f"the working folder {name + ' ' if name else ''}is gone: it was removed or replaced",
+                       "change to a folder that exists (`cd` into the new one, if it was made again)", USAGE)
+    except OSError as error:
+        return Failure(f"the working folder cannot be read: {error.strerror}", "change to a folder that you can read", USAGE)
+    return None
 
 
 def of_anything(error: BaseException, arguments: Iterable[str] = ()) -> Failure:

@@ -22,7 +22,18 @@ from orchestrator.jobs.own_packages import check_packages
 __checked__ = check_packages()  # before the first of them is imported
 
 from clnp_core.errors import ClnpError
-from orchestrator.cli.errors import BROKEN_PIPE, INTERNAL, INTERRUPTED, USAGE, Failure, of_anything, of_click, of_clnp, of_os
+from orchestrator.cli.errors import (
+    BROKEN_PIPE,
+    INTERNAL,
+    INTERRUPTED,
+    USAGE,
+    Failure,
+    of_anything,
+    of_click,
+    of_clnp,
+    of_os,
+    of_working_folder,
+)
 from orchestrator.render.output import note, results, say_json, take_standard_output
 from orchestrator.render.secrets import without_passwords
 
@@ -66,6 +77,9 @@ def _run(argv: list[str]) -> int:
         unreadable = next((word for word in argv if _unreadable(word)), None)
         if unreadable is not None:
             return _tell(Failure(f"the argument {unreadable!a} is not text", "write it in UTF-8", USAGE), argv)
+        gone = None if {*argv} & {"-h", "--help", "--version"} else of_working_folder()
+        if gone is not None:
+            return _tell(gone, argv)
         from orchestrator.cli.commands import MODULES, cli
 
         command = " ".join(["clnp", *(word for word in argv if word in MODULES)][:2])

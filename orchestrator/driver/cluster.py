@@ -8,7 +8,6 @@ import importlib.util
 import logging
 import os
 import shutil
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 from clnp_core.errors import ClnpError, ConfigError, RunFailedError
 from orchestrator.config.config import Config
 from orchestrator.driver.local_ray import local_ray
+from orchestrator.driver.ray_failure import check_address, cluster_address, of_address
 from orchestrator.driver.scratch import scratch
 from orchestrator.jobs.python_process import ROOT, root_comes_first
 from workers import user_modules
@@ -72,7 +72,7 @@ def connect(config: Config, storage: str = "", told: Callable[[str], None] = lam
         _refuse_files_in_the_way()
         yield _offer(config, "the connected cluster")
         return
-    address = os.environ.get("RAY_ADDRESS", "")
+    address = cluster_address()
     told(f"connecting to the Ray cluster at {address}" if address else "starting Ray on this machine")
     if not address and (error := misfit(config)) is not None:
         raise error
@@ -81,20 +81,18 @@ def connect(config: Config, storage: str = "", told: Callable[[str], None] = lam
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Ray announces changes of its own defaults
                 if address:
-                    _knock(address)
+                    check_address(address)
                     connected.enter_context(_elsewhere(config, address, storage))
                 else:
                     os.environ[user_modules.FOLDERS] = _folder_of_script()
                     connected.enter_context(local_ray(job_config=_job_config()))
         except ClnpError:
             raise
-        except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        except Exception as error:
             if address:
-                raise RunFailedError(f"cannot reach the Ray cluster at {address}: {reason}",
-                                     "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine") from error
-            raise RunFailedError(f"Ray does not start on this machine: {reason}",
-                                 "the machine may be busy, or short of memory or of disk below /tmp: try again then") from error
+                raise of_address(error, address) from error
+            raise RunFailedError(f"Ray does not start on this machine: {str(error).strip() or type(error).__name__}",
+                                 "`clnp doctor` checks the installation") from error
         yield _offer(config, address or THIS_MACHINE)
 
 
@@ -190,13 +188,6 @@ def _refuse_files_in_the_way() -> None:
         if found is not None and found.resolve() != user_modules.ROOT / name / "__init__.py":
             raise ConfigError(f"{found} would be imported by the workers in place of clnp's own package {name!r}",
                               "rename it, or start in another folder")
-
-
-def _knock(address: str) -> None:
-    """Fail at once where nobody listens; Ray itself would try for minutes. Names such as ``auto`` are left to Ray."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _offer(config: Config, address: str) -> Cluster:

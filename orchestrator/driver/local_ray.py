@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import ClnpError, RunFailedError
+from orchestrator.driver.ray_failure import LONGEST_BASE, check_machine, of_machine
 from orchestrator.driver.scratch import scratch
 from orchestrator.runs.location import SECRETS
-
-LONGEST_BASE = 107 - len("/clnp-abcdefgh/r/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
-"""Characters of a folder below which Ray's sockets can lie: their paths end after 107 bytes."""
 
 
 @contextmanager
@@ -29,18 +27,23 @@ def local_ray(**options: Any) -> Iterator[None]:
         options: more of ``ray.init``.
 
     Raises:
-        Exception: whatever Ray raises where it does not start.
+        RunFailedError: it does not start; the message names the reason.
     """
     import ray
 
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_AUTH_TOKEN_PATH": None,
              "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    with scratch(_base(), _logs_may_tell) as folder, _environment(token), _loopback():
+    base = _base()
+    check_machine(base, os.environ)
+    with scratch(base, _logs_may_tell) as folder, _environment(token), _loopback():
         try:
             _read_token_again()
-            with _environment(dict.fromkeys(SECRETS)):
-                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-                         _temp_dir=str(folder / "r"), **options)
+            try:
+                with _environment(dict.fromkeys(SECRETS)):
+                    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+                             _temp_dir=str(folder / "r"), **options)
+            except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
+                raise of_machine(error, folder) from error
             yield
         finally:
             ray.shutdown()

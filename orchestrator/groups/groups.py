@@ -1,6 +1,5 @@
 """Recording a group and driving its runs, or those of them that are not over."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.config.sections import run_ending
 from orchestrator.driver.launch import free_name, new_run
+from orchestrator.driver.ray_failure import cluster_address
 from orchestrator.groups.runner import SideBySide, Telling
 from orchestrator.render.format import plural, ranges
 from orchestrator.runs.location import Place
@@ -157,7 +157,7 @@ def _cluster(config: Config, place: Place, telling: Telling) -> Iterator[tuple[s
     from orchestrator.driver.cluster import connect
 
     with connect(config, place.storage, telling.step) as cluster:
-        yield os.environ.get("RAY_ADDRESS") or cluster.head, cluster.address
+        yield cluster_address() or cluster.head, cluster.address
 
 
 def _tell_what_is_over(group: str, rows: Sequence[RunRow], telling: Telling) -> None:

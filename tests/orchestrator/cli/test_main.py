@@ -184,6 +184,18 @@ def test_a_stream_that_is_closed_is_no_error(tmp_path: Path) -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: run demo ")
 
 
+@pytest.mark.parametrize("command", ["ls", "show demo", "sql 'SELECT 1'", "launch demo.yaml", "resume demo", "doctor", "gc"])
+def test_a_working_folder_that_is_gone_is_named(tmp_path: Path, command: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'rmdir "{gone}"; exec "{sys.executable}" -P -m orchestrator.cli {command}'
+    done = subprocess.run(["sh", "-c", script], cwd=gone, env={**environment(), "PWD": str(gone)}, capture_output=True,
+                          text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [f"error: the working folder {gone} is gone: it was removed or replaced",
+                                        "hint: change to a folder that exists (`cd` into the new one, if it was made again)"]
+
+
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     done = _shell(tmp_path, "-h >/dev/full")
     assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error: No space left on device")

@@ -1,12 +1,8 @@
 """Connections: what this machine cannot offer, and an existing cluster that gets code and the user's module shipped."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,45 +27,6 @@ class Own:
             return Samples(inputs, (inputs[:, number] > 0.5).to(torch.int64))
         return TaskData(part(200), part(100), part(100), 2)
 '''
-
-
-@pytest.fixture
-def cluster_elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A Ray head of its own, started in another folder without this project on its path; yields the driver's settings."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
-    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-shared-token-for-this-test", "RAY_USAGE_STATS_ENABLED": "0"}
-    ray = Path(sys.executable).parent / "ray"
-    with (tmp_path / "head.log").open("w") as log:
-        head = subprocess.Popen([ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=2",
-                                 "--include-dashboard=false"],
-                                cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert head.poll() is None, (tmp_path / "head.log").read_text()
-            time.sleep(0.2)
-        yield environment | {"RAY_ADDRESS": f"127.0.0.1:{port}"}
-    finally:
-        _kill_session(head.pid)
-        head.wait(timeout=60)
-
-
-def _kill_session(leader: int) -> None:
-    """Ray's processes have groups of their own, but stay in the session of the one that started them."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended meanwhile
-        if int(fields[3]) == leader:
-            os.kill(int(folder.name), signal.SIGKILL)
 
 
 def test_what_is_shipped_suffices_for_a_module_that_imports_the_facade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,18 +55,6 @@ def test_the_cluster_of_ray_address_gets_code_and_the_users_module(tmp_path: Pat
                             env=environment, capture_output=True, text=True, timeout=300)
     assert driver.returncode == 0, driver.stderr
     assert len(laboratory.digests("own")) == 2
-
-
-def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = ("from orchestrator.driver.cluster import connect\nfrom tests.orchestrator.laboratory import small\n"
-               "from clnp_core.errors import ClnpError\n"
-               "try:\n    connect(small()).__enter__()\n"
-               "except ClnpError as error:\n    print(type(error).__name__, error.message.split(':')[0], '|', error.hint)")
-    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
-                            env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(ROOT)})
-    assert answer.stdout.strip() == (
-        "RunFailedError cannot reach the Ray cluster at 127.0.0.1 | "
-        "check RAY_ADDRESS and that the cluster runs, or unset it to use this machine"), answer.stderr
 
 
 def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.driver.local_ray import LONGEST_BASE
+from orchestrator.driver.ray_failure import LONGEST_BASE
 from orchestrator.driver.scratch import PREFIX
 from orchestrator.runs.location import SECRETS
 
@@ -97,7 +97,8 @@ for _ in range(2):
         assert ray.get(ray.remote(lambda: 7).remote()) == 7
         print(os.environ["RAY_AUTH_TOKEN"])
 """
-    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=_environment(short), capture_output=True, text=True,
+    without_home = _environment(short, HOME="/proc/no-home")
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=without_home, capture_output=True, text=True,
                             timeout=300)
     assert answer.returncode == 0, answer.stderr
     assert len(set(answer.stdout.split())) == 2
