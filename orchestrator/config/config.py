@@ -210,14 +210,13 @@ class Config(Section):
         return cls.parse({"storage": {"keep_trials": "all"}, **recorded}, "the recorded config", recorded=True)
 
     def resolved(self) -> dict[str, Any]:
-        """Every key with its value, defaults filled in, as plain JSON values; of ``seed`` and ``seeds`` the one that counts.
+        """The keys with their values as plain JSON values: every key of version 0.1, defaults filled in, and of later ones
+        those that differ from their defaults (see ``recorded_keys``); of ``seed`` and ``seeds`` the one that counts.
 
-        ``method`` and ``baseline`` are left out for CLNP, and ``selection.minimum_accuracy`` where there is none: configs from
-        before there were others keep their digests.
+        ``method`` and ``baseline`` are left out for CLNP: configs from before there were others keep their digests.
         """
-        without: dict[str, Any] = {"seeds" if self.seeds is None else "seed": True}
-        without |= dict.fromkeys(("method", "baseline"), True) if self.method.divides_the_network else {}
-        without |= {"selection": {"minimum_accuracy"}} if self.selection.minimum_accuracy is None else {}
+        without = {"seeds" if self.seeds is None else "seed"}
+        without |= {"method", "baseline"} if self.method.divides_the_network else set()
         return self.model_dump(mode="json", exclude=without)
 
     def digest(self) -> str:

@@ -13,21 +13,35 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
     ValidationInfo,
     field_validator,
+    model_serializer,
 )
 from pydantic_core import PydanticCustomError
 
 from orchestrator.config.choices import SamplerKind, SweepProtocol
 from orchestrator.config.errors import LIST, NUMBER, RANGE
 from orchestrator.config.numbers import Count, Float
+from orchestrator.config.recorded_keys import ALWAYS_RECORDED
 
 
 class Section(BaseModel):
-    """A frozen group of keys. What it does not know, it refuses."""
+    """A frozen group of keys. What it does not know, it refuses. Dumped, it has the keys that ``recorded_keys`` asks for."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        always = ALWAYS_RECORDED.get(type(self).__name__, frozenset())
+        return {key: value for key, value in dumped.items() if key in always or not self._is_default(key)}
+
+    def _is_default(self, key: str) -> bool:
+        field, value = type(self).model_fields[key], getattr(self, key)
+        return not field.is_required() and bool(
+            value == field.get_default(call_default_factory=True, validated_data=dict(self)))
 
 
 class GridPoint(NamedTuple):
