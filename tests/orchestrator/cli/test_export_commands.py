@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import site
 import sqlite3
 import subprocess
 import sys
@@ -44,10 +43,12 @@ def card_of(folder: Path) -> Any:
     return json.loads((folder / "model_card.json").read_text(encoding="utf-8"))
 
 
+INSTALLED = [entry for entry in sys.path if Path(entry).name == "site-packages"]
+
 STRANGER = """
 import importlib.util, json, os, sys
 sys.path += json.loads(sys.argv[1])
-assert not any(importlib.util.find_spec(room) for room in ("clnp_core", "workers", "db", "orchestrator"))
+assert not any(importlib.util.find_spec(room) for room in ("clnp", "clnp_core", "workers", "db", "orchestrator"))
 os.chdir(sys.argv[2])
 inputs = __import__("numpy").load(sys.argv[3])
 predictions = {}
@@ -75,7 +76,7 @@ def test_both_files_work_where_this_project_is_not_installed(exported: tuple[Pat
     folder, _ = exported
     inputs, labels, _ = raw_test_samples(1)
     np.save(tmp_path / "inputs.npy", inputs)
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", STRANGER, json.dumps(site.getsitepackages()), str(folder),
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", STRANGER, json.dumps(INSTALLED), str(folder),
                            str(tmp_path / "inputs.npy")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     predictions = json.loads(done.stdout)
