@@ -28,12 +28,12 @@ from sqlalchemy import Engine, text
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.databases import database
-from clnp_core.selection import FailedTrial, PrunedTrial, TrainedTrial, pick, select
-from clnp_core.threshold import CurvePoint
+from clnp_core.selection import FailedTrial, PrunedTrial, TrainedTrial, TrialVerdict, pick, select
+from clnp_core.values import CurvePoint, StoredArtifact, TaskFacts, TrialResult
 from db.engine import open_database
 from db.owner import this_owner
 from db.reads.reads import Reads
-from db.records import NewRun, PlannedTrial, SelectionRecord, StageFacts, TrialVerdict
+from db.records import NewRun, PlannedTrial, SelectionRecord
 from db.states import TrialState
 from db.store.store import Store
 from orchestrator.config.config import Config
@@ -42,10 +42,8 @@ from orchestrator.driver.plan import architecture, points, stage_spec, trial_spe
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.tuner import run_grid
 from orchestrator.events.console import ConsoleProgress
-from workers.jobs.trial_job import TrialResult
 from workers.ray.trainable import StageWork
 from workers.spec import BUILT_IN_BENCHMARKS, in_packs
-from workers.storage.artifacts import Artifact
 
 SIZES = (200, 400)
 """Trials of `make bench`: enough to show that it works; the figures of the README come from larger ones."""
@@ -70,8 +68,8 @@ class OnlyReports(tune.Trainable):
         correct = 9_000 + number * 7919 % 1000
         curve = tuple(CurvePoint(index / CURVE_POINTS, correct - index, index) for index in range(CURVE_POINTS))
         result = TrialResult(
-            correct, VAL_TOTAL, 1, 1, 0.001, 0.002, Artifact(hashlib.sha256(str(number).encode()).hexdigest(), 4096), curve,
-            CURVE_POINTS, 10, "here", "cpu")
+            correct, VAL_TOTAL, 1, 1, 0.001, 0.002, StoredArtifact(hashlib.sha256(str(number).encode()).hexdigest(), 4096),
+            curve, CURVE_POINTS, 10, "here", "cpu")
         epoch = {"epoch": 1, "train_loss": 0.1, "l1_penalty": 0.2, "val_correct": correct, "val_total": VAL_TOTAL,
                  "seconds": 0.001}
         return {"members": [{"number": number, "epochs": [epoch], "result": result}], "host": "here", "done": True,
@@ -136,7 +134,7 @@ def sweep(size: int, url: str, folder: str) -> Figures:
     lease = store.acquire_lease("scale", this_owner(), 3600)
     specs = figures.timed("plan", lambda: trial_specs(stage, 0, points(config, 1, None)))
     planned = figures.timed("keys", lambda: [PlannedTrial(t.number, t.key(), t.alpha, t.learning_rate, t.seed) for t in specs])
-    facts = StageFacts(1000, VAL_TOTAL, 300, known.input_shape, known.classes, "split", "task", {})
+    facts = TaskFacts(1000, VAL_TOTAL, 300, known.input_shape, known.classes, "split", "task", {})
     figures.timed("begin_sweep", lambda: store.begin_sweep(lease, 1, facts, network.to_json(), None, planned))
     with connect(config) as cluster, Path(os.devnull).open("w") as nowhere:
         progress = Ticking(nowhere)

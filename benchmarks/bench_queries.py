@@ -20,29 +20,18 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event, insert, text
 
+from clnp_core.selection import PrunedTrial
+from clnp_core.values import StoredArtifact
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.databases import database
-from clnp_core.selection import Verdict
+from clnp_core.selection import TrialVerdict, Verdict
+from clnp_core.values import CurvePoint, Epoch, LayerCapacity, TaskFacts, TrialResult
 from db.engine import open_database
 from db.owner import this_owner
 from db.reads.reads import Reads
-from db.records import (
-    AttemptStart,
-    CapacityRecord,
-    CommitRecord,
-    EpochRecord,
-    EvaluationRecord,
-    Lease,
-    NewRun,
-    PlannedTrial,
-    SelectionRecord,
-    StageFacts,
-    ThresholdPoint,
-    TrialReport,
-    TrialSuccess,
-    TrialVerdict,
-)
+from db.records import AttemptStart, CommitRecord, EvaluationRecord, Lease, NewRun, PlannedTrial, SelectionRecord, TrialReport
 from db.schema.models import Artifact, Event, Trial, TrialJudgement
 from db.states import TrialState
 from db.store.store import Store
@@ -116,19 +105,19 @@ def fill(engine: Engine, trials_per_task: int, tasks: int = TASKS) -> None:
 def _task(store: Store, lease: Lease, task: int, network: dict[str, object], is_last: bool) -> None:
     """One task with its trial 0; the last one is not committed."""
     base = f"commit-{task - 1}" if task > 1 else None
-    facts = StageFacts(1000, VAL_TOTAL, 300, (1, 8, 8), 10, "split", "task", {"device": "cpu"})
+    facts = TaskFacts(1000, VAL_TOTAL, 300, (1, 8, 8), 10, "split", "task", {"device": "cpu"})
     store.begin_sweep(lease, task, facts, network, base, [PlannedTrial(0, f"key-{task}", (1e-5,) * 3, 0.01, 7)])
-    curve = tuple(ThresholdPoint(0.01 * i, 9_500 - i, i) for i in range(CURVE_POINTS))
-    success = TrialSuccess(9_500, VAL_TOTAL, 1, 1, 1.0, 1.0, f"trial-{task}", 4096, "here", "cpu", curve, 100)
-    report = TrialReport((EpochRecord(1, 0.1, 0.2, 9_500, VAL_TOTAL, 2.5),), success, AttemptStart("ray", 1.0))
+    curve = tuple(CurvePoint(0.01 * i, 9_500 - i, i) for i in range(CURVE_POINTS))
+    success = TrialResult(9_500, VAL_TOTAL, 1, 1, 1.0, 1.0, StoredArtifact(f"trial-{task}", 4096), curve, 100, 0, "here", "cpu")
+    report = TrialReport((Epoch(1, 0.1, 0.2, 9_500, VAL_TOTAL, 2.5),), success, AttemptStart("ray", 1.0))
     store.trial_reported(lease, task, 0, report)
     if is_last:
         return
     store.end_sweep(lease, task)
     store.record_selection(
         lease, task, SelectionRecord(9_500, VAL_TOTAL, "1", (0,), 0, (0.1, 0.1), 9_450, 50, 100, "sparsest", 1.0),
-        [TrialVerdict(0, Verdict.CHOSEN, "sparsest within the margin", (0.1, 0.1), 9_450, 50)])
-    capacity = (CapacityRecord(1, 60, 3 * task, 3, 0, 60 - 3 * task), CapacityRecord(2, 40, 2 * task, 2, 0, 40 - 2 * task))
+        [TrialVerdict(0, Verdict.CHOSEN, "sparsest within the margin", PrunedTrial(0, (0.1, 0.1), 9_450, 50))])
+    capacity = (LayerCapacity(1, 60, 3 * task, 3, 0, 60 - 3 * task), LayerCapacity(2, 40, 2 * task, 2, 0, 40 - 2 * task))
     tested = tuple(EvaluationRecord(on, 290, 300, f"logits-{on}") for on in range(1, task + 1))
     proof = {"task": task, "tasks_compared": list(range(1, task)), "samples_compared": 300 * (task - 1)}
     store.record_commit(lease, task, CommitRecord(f"commit-{task}", 4096, base, capacity, tested, proof, 1.0))

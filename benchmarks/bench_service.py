@@ -21,13 +21,16 @@ from pathlib import Path
 
 import httpx
 
+from clnp_core.values import StoredArtifact
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.bench_queries import RUN, TASKS, fill
 from benchmarks.databases import database
+from clnp_core.values import CurvePoint, Epoch, TaskFacts, TrialResult
 from db.engine import open_database
 from db.owner import this_owner
-from db.records import AttemptStart, EpochRecord, NewRun, PlannedTrial, StageFacts, ThresholdPoint, TrialReport, TrialSuccess
+from db.records import AttemptStart, NewRun, PlannedTrial, TrialReport
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.driver.plan import architecture
@@ -64,17 +67,18 @@ def drive(url: str, seconds: float) -> None:
         "training": {"epochs": 1}, "sweep": {"alpha": [1e-5], "learning_rate": [0.01]}, "selection": {"margin_points": 1}})
     store.create_run(NewRun(LIVE, config.resolved(), config.digest(), 0, "permuted-digits", 1, "1", "0", {}))
     lease = store.acquire_lease(LIVE, this_owner(), 60)
-    facts = StageFacts(1000, 10_000, 300, (1, 8, 8), 10, "split", "live", {"device": "cpu"})
+    facts = TaskFacts(1000, 10_000, 300, (1, 8, 8), 10, "split", "live", {"device": "cpu"})
     store.begin_sweep(lease, 1, facts, architecture(config, (1, 8, 8), 10).to_json(), None,
                       [PlannedTrial(n, f"live-{n}", (1e-5,) * 3, 0.01, 7) for n in range(LIVE_TRIALS)])
     print("ready", flush=True)
     sys.stdin.readline()
     began, taken, failed = time.perf_counter(), list[float](), 0
-    curve = tuple(ThresholdPoint(0.01 * i, 9_500 - i, i) for i in range(100))
+    curve = tuple(CurvePoint(0.01 * i, 9_500 - i, i) for i in range(100))
     for number in range(min(LIVE_TRIALS, int(seconds * RESULTS_PER_SECOND))):
         time.sleep(max(0.0, began + number / RESULTS_PER_SECOND - time.perf_counter()))
-        success = TrialSuccess(9_500, 10_000, 1, 1, 1.0, 1.0, f"live-{number}", 4096, "here", "cpu", curve, 100)
-        report = TrialReport((EpochRecord(1, 0.1, 0.2, 9_500, 10_000, 2.5),), success, AttemptStart(f"ray-{number}", 1.0))
+        success = TrialResult(9_500, 10_000, 1, 1, 1.0, 1.0, StoredArtifact(f"live-{number}", 4096), curve, 100, 0, "here",
+                              "cpu")
+        report = TrialReport((Epoch(1, 0.1, 0.2, 9_500, 10_000, 2.5),), success, AttemptStart(f"ray-{number}", 1.0))
         start = time.perf_counter()
         try:
             store.trial_reported(lease, 1, number, report)

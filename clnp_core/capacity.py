@@ -1,7 +1,6 @@
 """How full the network is (paper §3.1 and Figs. 3, 4b, 5b): used, new, reused and free neurons per hidden layer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,27 +8,7 @@ from torch import Tensor
 from clnp_core.heads import neurons_read_by
 from clnp_core.network import FREE, Network, neurons_with_weights
 from clnp_core.selection import Thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class LayerCapacity:
-    """One hidden layer after one commit.
-
-    Attributes:
-        layer: counted from 1.
-        total: neurons.
-        used: active for some task.
-        new: activated by this task.
-        reused: active before, firing above this task's θ on this task's data, and read on this task's path.
-        free: total − used.
-    """
-
-    layer: int
-    total: int
-    used: int
-    new: int
-    reused: int
-    free: int
+from clnp_core.values import LayerCapacity
 
 
 def free_neurons(network: Network) -> int:

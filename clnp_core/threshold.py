@@ -18,6 +18,7 @@ from clnp_core.pruning import prune
 from clnp_core.ranking import Lengths, Ranking
 from clnp_core.screening import Screen, counts_correct
 from clnp_core.selection import ThresholdMode, Thresholds
+from clnp_core.values import CurvePoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,6 @@ class ThresholdResult:
     free_neurons: int
     candidates_tried: int
     confirmed: int
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """One point of the threshold curve: shared θ, correct validation samples, free neurons over all hidden layers."""
-
-    threshold: float
-    val_correct: int
-    free_neurons: int
 
 
 def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], inputs: Tensor, labels: Tensor,

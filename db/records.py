@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clnp_core.errors import ConfigError
-from clnp_core.selection import SelectionRule, Verdict
+from clnp_core.selection import SelectionRule
+from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TrialResult
 from db.states import FailureKind
 
 LARGEST_SEED = 2**63 - 1
@@ -72,20 +73,6 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class StageFacts:
-    """What a worker found out about a task's data before the sweep: sample counts, shape, digests, its machine."""
-
-    train_total: int
-    val_total: int
-    test_total: int
-    input_shape: tuple[int, ...]
-    classes: int
-    split_digest: str
-    task_fingerprint: str
-    environment: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class PlannedTrial:
     """One grid point. ``number`` is its index in the grid, ``key`` the digest of all that determines its result,
     ``alpha`` has one value per hidden layer and one for the output."""
@@ -98,46 +85,6 @@ class PlannedTrial:
 
     def __post_init__(self) -> None:
         check_seed(self.seed, f"trial {self.number}")
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One epoch of one trial. A loss or penalty that is not finite is stored as NULL."""
-
-    epoch: int
-    train_loss: float
-    l1_penalty: float
-    val_correct: int
-    val_total: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdPoint:
-    """One point of a threshold curve: pruned at ``threshold`` in every layer, ``free_neurons`` over all hidden layers
-    would be free and ``val_correct`` validation samples correct."""
-
-    threshold: float
-    val_correct: int
-    free_neurons: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrialSuccess:
-    """The result of one trial, unpruned, with its curve. ``hidden_total`` is all hidden neurons."""
-
-    val_correct: int
-    val_total: int
-    best_epoch: int
-    epochs_run: int
-    train_seconds: float
-    total_seconds: float
-    artifact_digest: str
-    artifact_bytes: int
-    host: str
-    device: str
-    curve: tuple[ThresholdPoint, ...]
-    hidden_total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +125,9 @@ class TrialReport:
     """What a worker reports of a trial. ``start`` is None where the start of the attempt has been recorded, ``outcome`` where
     the trial goes on."""
 
-    epochs: tuple[EpochRecord, ...]
-    outcome: TrialSuccess | TrialFailure | None
+    epochs: tuple[Epoch, ...]
+    outcome: TrialResult | TrialFailure | None
     start: AttemptStart | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrialVerdict:
-    """The selector's answer for one trial; the last three are None where the trial was not pruned."""
-
-    number: int
-    verdict: Verdict
-    reason: str
-    thresholds: tuple[float | None, ...] | None = None
-    pruned_val_correct: int | None = None
-    free_neurons: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,18 +152,6 @@ class SelectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class CapacityRecord:
-    """Neurons of one hidden layer after a commit."""
-
-    layer: int
-    total: int
-    used: int
-    new: int
-    reused: int
-    free: int
-
-
-@dataclass(frozen=True, slots=True)
 class EvaluationRecord:
     """One cell of the accuracy matrix: the commit's network on the test set of ``on_task``, and on its validation data."""
 
@@ -241,25 +164,6 @@ class EvaluationRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuningRound:
-    """One round of pruning and fine-tuning, counted from 1.
-
-    Pruned at ``thresholds`` (one per hidden layer, None prunes nothing there), ``free_neurons`` over all hidden layers
-    are free and ``pruned_val_correct`` validation samples correct. Of the ``epochs_run`` epochs after that
-    ``best_epoch`` was kept; 0 says that the pruned weights were better than every epoch. ``val_correct`` is what was kept.
-    """
-
-    round: int
-    thresholds: tuple[float | None, ...]
-    pruned_val_correct: int
-    free_neurons: int
-    best_epoch: int
-    epochs_run: int
-    val_correct: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class CommitRecord:
     """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting.
 
@@ -269,7 +173,7 @@ class CommitRecord:
     digest: str
     artifact_bytes: int
     parent_digest: str | None
-    capacity: tuple[CapacityRecord, ...]
+    capacity: tuple[LayerCapacity, ...]
     evaluations: tuple[EvaluationRecord, ...]
     verification: Mapping[str, Any]
     commit_seconds: float

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from clnp_core.selection import SelectionRule, Verdict
-from db.records import FineTuningRound, Owner
+from clnp_core.values import FineTuningRound
+from db.records import Owner
 from db.schema.models import Request
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
 

@@ -18,7 +18,7 @@ from db.reads.assemble import as_tuple, run_rows, trial_row
 from db.reads.lookup import find_run, find_stage
 from db.reads.reads import Reads
 from db.rows import RunRow, TrialRow, VerdictRow
-from db.schema.models import Commit, Epoch, Evaluation, Event, Run, RunGroup, Stage, Trial, TrialJudgement
+from db.schema.models import Commit, Evaluation, Event, Run, RunGroup, Stage, Trial, TrialEpoch, TrialJudgement
 from db.states import RunState, StageState, TrialState
 
 Row = TypeVar("Row")
@@ -161,13 +161,14 @@ class Pages(Reads):
 
     def running_trials(self, run: str) -> list[RunningTrial]:
         """The trials of a run that are being trained, and their last epochs, by task and number."""
-        last = (select(func.max(Epoch.epoch)).where(Epoch.trial_id == Trial.id, Epoch.attempt == Trial.attempts)
+        last = (select(func.max(TrialEpoch.epoch)).where(TrialEpoch.trial_id == Trial.id, TrialEpoch.attempt == Trial.attempts)
                 .correlate(Trial).scalar_subquery())
         with self._session() as session:
             found = session.execute(
-                select(Stage.task, Trial.number, Trial.attempts, Epoch.epoch, Epoch.val_correct, Epoch.val_total)
+                select(Stage.task, Trial.number, Trial.attempts, TrialEpoch.epoch, TrialEpoch.val_correct, TrialEpoch.val_total)
                 .join(Stage, Stage.id == Trial.stage_id)
-                .outerjoin(Epoch, (Epoch.trial_id == Trial.id) & (Epoch.attempt == Trial.attempts) & (Epoch.epoch == last))
+                .outerjoin(TrialEpoch, (TrialEpoch.trial_id == Trial.id) & (TrialEpoch.attempt == Trial.attempts)
+                           & (TrialEpoch.epoch == last))
                 .where(Stage.run_id == find_run(session, run).id, Stage.state == StageState.SWEEPING,
                        Trial.state == TrialState.RUNNING)
                 .order_by(Stage.task, Trial.number))

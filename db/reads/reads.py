@@ -32,7 +32,6 @@ from db.schema.models import (
     Capacity,
     Commit,
     DatabaseIdentity,
-    Epoch,
     Evaluation,
     Event,
     Request,
@@ -42,6 +41,7 @@ from db.schema.models import (
     Stage,
     ThresholdCurvePoint,
     Trial,
+    TrialEpoch,
     TrialJudgement,
 )
 from db.states import RunState, TrialState
@@ -149,10 +149,10 @@ class Reads:
             trial = _trial(session, run, task, number)
             if attempt is None and trial.state is TrialState.RUNNING:
                 attempt = trial.attempts
-            wanted = attempt if attempt is not None else select(func.max(Epoch.attempt)).where(
-                Epoch.trial_id == trial.id).scalar_subquery()
-            epochs = session.scalars(select(Epoch).where(Epoch.trial_id == trial.id, Epoch.attempt == wanted)
-                                     .order_by(Epoch.epoch))
+            wanted = attempt if attempt is not None else select(func.max(TrialEpoch.attempt)).where(
+                TrialEpoch.trial_id == trial.id).scalar_subquery()
+            epochs = session.scalars(select(TrialEpoch).where(TrialEpoch.trial_id == trial.id, TrialEpoch.attempt == wanted)
+                                     .order_by(TrialEpoch.epoch))
             return [EpochRow(e.attempt, e.epoch, e.train_loss, e.l1_penalty, e.val_correct, e.val_total,
                              e.val_correct / e.val_total, e.seconds) for e in epochs]
 

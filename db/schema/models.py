@@ -152,7 +152,7 @@ class Trial(Base):
     finished_at: Mapped[datetime | None] = column(comment="when its result or failure was recorded, UTC")
 
 
-class Epoch(Base):
+class TrialEpoch(Base):
     """One epoch of one attempt of a trial."""
 
     __tablename__ = "clnp_epochs"

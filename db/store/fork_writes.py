@@ -13,7 +13,6 @@ from db.records import NewRun
 from db.schema.models import (
     Capacity,
     Commit,
-    Epoch,
     Evaluation,
     Event,
     Run,
@@ -21,6 +20,7 @@ from db.schema.models import (
     Stage,
     ThresholdCurvePoint,
     Trial,
+    TrialEpoch,
     TrialJudgement,
 )
 from db.schema.types import Base
@@ -87,7 +87,7 @@ def _copy_stages(session: Session, stage_ids: list[int], source_id: int, target_
     choices = _copy(session, SelectionOutcome, SelectionOutcome.stage_id.in_(stages),
                     stage_id=stages, chosen_trial_id=trials)
     for some in _portions(sorted(trials)):
-        _copy(session, Epoch, Epoch.trial_id.in_(some), trial_id=trials)
+        _copy(session, TrialEpoch, TrialEpoch.trial_id.in_(some), trial_id=trials)
         _copy(session, ThresholdCurvePoint, ThresholdCurvePoint.trial_id.in_(some), trial_id=trials)
         _copy(session, TrialJudgement, TrialJudgement.trial_id.in_(some), trial_id=trials, selection_id=choices)
     commits = _copy(session, Commit, Commit.stage_id.in_(stages), stage_id=stages)

@@ -16,7 +16,7 @@ from db.dialect import among
 from db.errors import translated
 from db.reads.lookup import database_now
 from db.records import Lease, ReusableTrial
-from db.schema.models import Artifact, Epoch, Event, Run, Stage, ThresholdCurvePoint, Trial
+from db.schema.models import Artifact, Event, Run, Stage, ThresholdCurvePoint, Trial, TrialEpoch
 from db.states import StageState, TrialState, check_transition
 from db.store.writer import Writer, name_of, record_event, stage_in, trial_in
 
@@ -102,12 +102,12 @@ def _take_over(session: Session, lease: Lease, task: int, source: ReusableTrial)
         setattr(trial, name, getattr(recorded, name))
     trial.state, trial.finished_at, trial.reused_from = TrialState.FINISHED, database_now(session), source.reused_from
     # As one more attempt, so that the history of those that were broken off stays.
-    _copy(session, Epoch, recorded, {"trial_id": trial.id, "attempt": trial.attempts + 1}, attempt=recorded.attempts or 1)
+    _copy(session, TrialEpoch, recorded, {"trial_id": trial.id, "attempt": trial.attempts + 1}, attempt=recorded.attempts or 1)
     _copy(session, ThresholdCurvePoint, recorded, {"trial_id": trial.id})
     return True
 
 
-def _copy(session: Session, model: type[Epoch] | type[ThresholdCurvePoint], source: Trial, changes: dict[str, int],
+def _copy(session: Session, model: type[TrialEpoch] | type[ThresholdCurvePoint], source: Trial, changes: dict[str, int],
           **where: int) -> None:
     table = model.__table__
     query = select(table).where(table.c.trial_id == source.id, *(table.c[name] == value for name, value in where.items()))

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from sqlalchemy import select
 
 from clnp_core.errors import StateError
-from clnp_core.selection import Verdict
+from clnp_core.selection import TrialVerdict, Verdict
+from clnp_core.values import LayerCapacity
 from db.reads.lookup import database_now
-from db.records import CapacityRecord, CommitRecord, Lease, SelectionRecord, TrialVerdict
+from db.records import CommitRecord, Lease, SelectionRecord
 from db.schema.models import (
     Artifact,
     Capacity,
@@ -58,12 +59,7 @@ class StageWrites(Writer):
                 created_at=stage.selected_at, **{name: getattr(selection, name) for name in CHOICE})
             session.add(outcome)
             session.flush()
-            session.add_all(
-                TrialJudgement(trial_id=ids[verdict.number], selection_id=outcome.id, verdict=verdict.verdict,
-                               reason=verdict.reason, pruned_val_correct=verdict.pruned_val_correct,
-                               free_neurons=verdict.free_neurons,
-                               thresholds=None if verdict.thresholds is None else list(verdict.thresholds))
-                for verdict in verdicts)
+            session.add_all(_judgement(outcome.id, ids[judged.number], judged) for judged in verdicts)
 
     def record_commit(self, lease: Lease, task: int, commit: CommitRecord) -> None:
         """COMMITTING → COMMITTED with the commit, its capacity and its evaluations, in one transaction; its artifact
@@ -150,7 +146,16 @@ class StageWrites(Writer):
             stage.failed_from = stage.reason = stage.ended_at = None
 
 
-def _capacity(commit_id: int, layer: CapacityRecord) -> Capacity:
+def _judgement(selection_id: int, trial_id: int, judged: TrialVerdict) -> TrialJudgement:
+    pruned = judged.pruned
+    return TrialJudgement(
+        trial_id=trial_id, selection_id=selection_id, verdict=judged.verdict, reason=judged.reason,
+        thresholds=None if pruned is None else list(pruned.thresholds),
+        pruned_val_correct=None if pruned is None else pruned.val_correct,
+        free_neurons=None if pruned is None else pruned.free_neurons)
+
+
+def _capacity(commit_id: int, layer: LayerCapacity) -> Capacity:
     return Capacity(commit_id=commit_id, layer=layer.layer, total_neurons=layer.total, used_neurons=layer.used,
                     new_neurons=layer.new, reused_neurons=layer.reused, free_neurons=layer.free)
 

@@ -7,9 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
+from clnp_core.values import TaskFacts
 from clnp_core.words import plural
 from db.reads.lookup import database_now
-from db.records import Lease, PlannedTrial, StageFacts
+from db.records import Lease, PlannedTrial
 from db.schema.models import Stage, Trial
 from db.schema.types import storable_json
 from db.states import FailureKind, StageState, TrialState
@@ -19,7 +20,7 @@ from db.store.writer import Writer, move_stage, name_of, record_event, stage_in
 class SweepWrites(Writer):
     """See :class:`db.store.store.Store`."""
 
-    def begin_sweep(self, lease: Lease, task: int, facts: StageFacts, architecture: dict[str, Any],
+    def begin_sweep(self, lease: Lease, task: int, facts: TaskFacts, architecture: dict[str, Any],
                     base_digest: str | None, planned: Sequence[PlannedTrial]) -> None:
         """PENDING → SWEEPING with every trial of the grid, PENDING.
 

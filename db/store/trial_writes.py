@@ -7,15 +7,13 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
+from clnp_core.values import Epoch, TrialResult
 from db.reads.lookup import database_now
-from db.records import EpochRecord, Lease, TrialFailure, TrialReport, TrialSuccess
-from db.schema.models import Artifact, Epoch, ThresholdCurvePoint, Trial
+from db.records import Lease, TrialFailure, TrialReport
+from db.schema.models import Artifact, ThresholdCurvePoint, Trial, TrialEpoch
 from db.schema.types import finite
 from db.states import StageState, TrialState, check_transition
 from db.store.writer import Writer, name_of, record_event, stage_in, trial_in, upsert
-
-RESULT = ("val_correct", "val_total", "best_epoch", "epochs_run", "hidden_total", "artifact_digest")
-"""What the key of a trial determines. Durations, host and device it does not."""
 
 
 class TrialWrites(Writer):
@@ -40,7 +38,7 @@ class TrialWrites(Writer):
             trial.host, trial.device = host, device
             return True
 
-    def trial_epochs(self, lease: Lease, task: int, number: int, epochs: Sequence[EpochRecord]) -> bool:
+    def trial_epochs(self, lease: Lease, task: int, number: int, epochs: Sequence[Epoch]) -> bool:
         """Record epochs of the running attempt; an epoch that was recorded before is written again.
 
         Returns:
@@ -57,7 +55,7 @@ class TrialWrites(Writer):
             _record_epochs(session, trial, epochs)
             return True
 
-    def trial_finished(self, lease: Lease, task: int, number: int, success: TrialSuccess) -> bool:
+    def trial_finished(self, lease: Lease, task: int, number: int, success: TrialResult) -> bool:
         """RUNNING → FINISHED with its result and its curve; its artifact must be safe in the store already.
 
         Returns:
@@ -128,7 +126,7 @@ def _record_report(session: Session, lease: Lease, task: int, number: int, repor
         return _record_failure(session, lease, task, number, outcome, caller)
     trial = _sweeping_trial(session, lease, task, number, caller, TrialState.RUNNING)
     if trial is None:
-        if isinstance(outcome, TrialSuccess):
+        if isinstance(outcome, TrialResult):
             _compare_result(session, lease, task, number, outcome)
         return False
     if report.start is not None:
@@ -150,13 +148,13 @@ def _start_attempt(session: Session, trial: Trial, ray_trial_id: str, seconds_ag
     trial.started_at = database_now(session) - timedelta(seconds=seconds_ago)
 
 
-def _record_result(session: Session, trial: Trial, success: TrialSuccess) -> None:
+def _record_result(session: Session, trial: Trial, success: TrialResult) -> None:
     """The trial is FINISHED, with its result and its curve."""
     now = database_now(session)
-    upsert(session, Artifact, [{"digest": success.artifact_digest, "artifact_bytes": success.artifact_bytes,
+    upsert(session, Artifact, [{"digest": success.artifact.digest, "artifact_bytes": success.artifact.bytes_written,
                                 "created_at": now, "removed_at": None}], ["digest"], ["removed_at"])
-    for name in RESULT:
-        setattr(trial, name, getattr(success, name))
+    for name, value in _determined(success).items():
+        setattr(trial, name, value)
     trial.state, trial.finished_at = TrialState.FINISHED, now
     trial.val_accuracy = success.val_correct / success.val_total
     trial.train_seconds, trial.total_seconds = success.train_seconds, success.total_seconds
@@ -165,6 +163,13 @@ def _record_result(session: Session, trial: Trial, success: TrialSuccess) -> Non
               "free_neurons": point.free_neurons} for position, point in enumerate(success.curve)]
     if curve:
         session.execute(insert(ThresholdCurvePoint), curve)
+
+
+def _determined(success: TrialResult) -> dict[str, int | str]:
+    """Return, by column, what the key of a trial determines. Durations, host and device it does not."""
+    return {"val_correct": success.val_correct, "val_total": success.val_total, "best_epoch": success.best_epoch,
+            "epochs_run": success.epochs_run, "hidden_total": success.hidden_total,
+            "artifact_digest": success.artifact.digest}
 
 
 def _record_failure(session: Session, lease: Lease, task: int, number: int, failure: TrialFailure, caller: str) -> bool:
@@ -208,19 +213,19 @@ def _require_running(lease: Lease, task: int, trial: Trial, caller: str) -> None
                          "record its start first")
 
 
-def _record_epochs(session: Session, trial: Trial, epochs: Sequence[EpochRecord]) -> None:
+def _record_epochs(session: Session, trial: Trial, epochs: Sequence[Epoch]) -> None:
     values = [{"trial_id": trial.id, "attempt": trial.attempts, "epoch": epoch.epoch,
                "train_loss": finite(epoch.train_loss), "l1_penalty": finite(epoch.l1_penalty),
                "val_correct": epoch.val_correct, "val_total": epoch.val_total, "seconds": epoch.seconds}
               for epoch in epochs]
-    upsert(session, Epoch, values, ["trial_id", "attempt", "epoch"],
+    upsert(session, TrialEpoch, values, ["trial_id", "attempt", "epoch"],
            ["train_loss", "l1_penalty", "val_correct", "val_total", "seconds"])
 
 
-def _compare_result(session: Session, lease: Lease, task: int, number: int, success: TrialSuccess) -> None:
+def _compare_result(session: Session, lease: Lease, task: int, number: int, success: TrialResult) -> None:
     trial = trial_in(session, lease, task, number)[1]
-    different = [f"{name} {getattr(trial, name)} recorded, {getattr(success, name)} now"
-                 for name in RESULT if getattr(trial, name) != getattr(success, name)]
+    different = [f"{name} {getattr(trial, name)} recorded, {value} now"
+                 for name, value in _determined(success).items() if getattr(trial, name) != value]
     if different:
         raise StateError(f"trial_finished: {name_of(lease, task, number)} has finished with another result: "
                          f"{'; '.join(different)}",

@@ -1,5 +1,6 @@
 """What Ray Tune reports, written into the database as it arrives. Runs in the driver: workers have no credentials."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -7,22 +8,13 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from db.records import (
-    AttemptStart,
-    EpochRecord,
-    Lease,
-    PlannedTrial,
-    ThresholdPoint,
-    TrialFailure,
-    TrialReport,
-    TrialSuccess,
-)
+from clnp_core.values import Epoch, TrialResult
+from db.records import AttemptStart, Lease, PlannedTrial, TrialFailure, TrialReport
 from db.states import FailureKind
 from db.store.store import Store
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver.stages.early_scans import ScansAhead
 from orchestrator.events.events import Progress
-from workers.jobs.trial_job import TrialResult
 from workers.spec import StageSpec, TrialSpec
 
 START_AFTER_SECONDS = 1.0
@@ -184,16 +176,12 @@ class Recorder(tune.Callback):
     def _report(self, number: int, epochs: list[dict[str, Any]], result: TrialResult | None = None,
                 failure: dict[str, str] | None = None) -> TrialReport:
         """What there is to write of one trial."""
-        records = tuple(EpochRecord(**epoch) for epoch in epochs)
-        outcome: TrialSuccess | TrialFailure | None = None
+        records = tuple(Epoch(**epoch) for epoch in epochs)
+        outcome: TrialResult | TrialFailure | None = None
         if failure is not None:
             outcome = TrialFailure(FailureKind(failure["kind"]), failure["reason"])
         elif result is not None:
-            curve = tuple(ThresholdPoint(point.threshold, point.val_correct, point.free_neurons) for point in result.curve)
-            outcome = TrialSuccess(
-                result.val_correct, result.val_total, result.best_epoch, result.epochs_run, result.train_seconds,
-                result.total_seconds, result.artifact.digest, result.artifact.bytes_written, self._hosts[number], result.device,
-                curve, result.hidden_total)
+            outcome = dataclasses.replace(result, host=self._hosts[number])
         return TrialReport(records, outcome, self._unrecorded_start(number) if records or outcome else None)
 
     def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: Any) -> None:

@@ -11,23 +11,10 @@ from alembic import command
 from sqlalchemy import Connection, update
 
 from clnp_core.networks import mlp
-from clnp_core.selection import Verdict
+from clnp_core.selection import PrunedTrial, TrialVerdict, Verdict
+from clnp_core.values import CurvePoint, Epoch, LayerCapacity, StoredArtifact, TaskFacts, TrialResult
 from db.owner import this_owner
-from db.records import (
-    CapacityRecord,
-    CommitRecord,
-    EpochRecord,
-    EvaluationRecord,
-    Lease,
-    NewRun,
-    Owner,
-    PlannedTrial,
-    SelectionRecord,
-    StageFacts,
-    ThresholdPoint,
-    TrialSuccess,
-    TrialVerdict,
-)
+from db.records import CommitRecord, EvaluationRecord, Lease, NewRun, Owner, PlannedTrial, SelectionRecord
 from db.schema.migrate import configuration
 from db.schema.models import Artifact
 from db.store.store import Store
@@ -58,9 +45,9 @@ def new_run(name: str = "demo", **changes: Any) -> NewRun:
     return dataclasses.replace(run, **changes)
 
 
-def facts(**changes: Any) -> StageFacts:
+def facts(**changes: Any) -> TaskFacts:
     """A task of 1,000 / 200 / 300 digits."""
-    return dataclasses.replace(StageFacts(1000, 200, 300, (1, 8, 8), 10, "split", "task", {"device": "cpu"}), **changes)
+    return dataclasses.replace(TaskFacts(1000, 200, 300, (1, 8, 8), 10, "split", "task", {"device": "cpu"}), **changes)
 
 
 def grid(count: int = 3, prefix: str = "key") -> tuple[PlannedTrial, ...]:
@@ -68,17 +55,18 @@ def grid(count: int = 3, prefix: str = "key") -> tuple[PlannedTrial, ...]:
     return tuple(PlannedTrial(n, f"{prefix}-{n}", (1e-5, 1e-6, 0.1), 0.001 * (n + 1), 2**62 + n) for n in range(count))
 
 
-def epoch(number: int, correct: int = 150, **changes: Any) -> EpochRecord:
+def epoch(number: int, correct: int = 150, **changes: Any) -> Epoch:
     """One epoch."""
-    return dataclasses.replace(EpochRecord(number, 1.0 / number, 0.5, correct, 200, 2.5), **changes)
+    return dataclasses.replace(Epoch(number, 1.0 / number, 0.5, correct, 200, 2.5), **changes)
 
 
-def success(number: int = 0, **changes: Any) -> TrialSuccess:
+def success(number: int = 0, artifact_digest: str | None = None, **changes: Any) -> TrialResult:
     """The result of a trial, a better one for each number."""
-    result = TrialSuccess(
+    result = TrialResult(
         val_correct=180 + number, val_total=200, best_epoch=2, epochs_run=3, train_seconds=4.5, total_seconds=5.5,
-        artifact_digest=f"trial-{number}", artifact_bytes=1000 + number, host="gpu1", device="cuda:0",
-        curve=(ThresholdPoint(0.0, 180 + number, 2), ThresholdPoint(0.25, 170, 9)), hidden_total=20)
+        artifact=StoredArtifact(artifact_digest or f"trial-{number}", 1000 + number),
+        curve=(CurvePoint(0.0, 180 + number, 2), CurvePoint(0.25, 170, 9)), hidden_total=20, free_within_margin=9,
+        host="gpu1", device="cuda:0")
     return dataclasses.replace(result, **changes)
 
 
@@ -91,7 +79,8 @@ def selection(chosen: int = 1, picked: Sequence[int] = (0, 1, 2), **changes: Any
 def verdicts(chosen: int = 1, numbers: Sequence[int] = (0, 1, 2)) -> tuple[TrialVerdict, ...]:
     """One verdict for each trial."""
     return tuple(
-        TrialVerdict(n, Verdict.CHOSEN if n == chosen else Verdict.SPARSER_ONE_EXISTS, f"reason {n}", (0.1, None), 181, 9)
+        TrialVerdict(n, Verdict.CHOSEN if n == chosen else Verdict.SPARSER_ONE_EXISTS, f"reason {n}",
+                     PrunedTrial(n, (0.1, None), 181, 9))
         for n in numbers)
 
 
@@ -99,7 +88,7 @@ def commit(task: int = 1, **changes: Any) -> CommitRecord:
     """The commit of a task, evaluated on all tasks up to it."""
     record = CommitRecord(
         digest=f"commit-{task}", artifact_bytes=5000, parent_digest=f"commit-{task - 1}" if task > 1 else None,
-        capacity=(CapacityRecord(1, 12, 3 * task, 3, 0, 12 - 3 * task), CapacityRecord(2, 8, 2 * task, 2, 1, 8 - 2 * task)),
+        capacity=(LayerCapacity(1, 12, 3 * task, 3, 0, 12 - 3 * task), LayerCapacity(2, 8, 2 * task, 2, 1, 8 - 2 * task)),
         evaluations=tuple(EvaluationRecord(on, 290 - on, 300, f"logits-{on}") for on in range(1, task + 1)),
         verification={"structure": "bit-equal", "tasks": task}, commit_seconds=3.25)
     return dataclasses.replace(record, **changes)

@@ -20,6 +20,7 @@ from clnp_core.layers import laid_out
 from clnp_core.network import SHARED_HEAD, Head, Network, column_mask, empty_network
 from clnp_core.partition import FreeNetwork
 from clnp_core.shared_weights import EVERYBODYS, undivided
+from clnp_core.values import Epoch
 from workers.data.loader import TaskData
 from workers.spec import TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
@@ -27,7 +28,7 @@ from workers.training.loop import divergence
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch, Learner, Trained, TrialStanding, begin_epoch
+from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 ALL_HEADS = 1
 """Under which task the outputs of all tasks train, one below the other."""

@@ -9,6 +9,7 @@ from clnp_core.errors import StateError
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
 from clnp_core.shared_weights import released, take_over, undivided
+from clnp_core.values import Epoch
 from workers.baselines.ewc import with_task
 from workers.baselines.penalty import Anchor
 from workers.baselines.si import PathIntegral
@@ -17,7 +18,7 @@ from workers.methods import Method
 from workers.spec import TrialSpec, derive_seed
 from workers.training.loop import fit
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch, Trained
+from workers.training.state import Trained
 
 
 class TrainedWhole(NamedTuple):

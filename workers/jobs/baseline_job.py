@@ -5,9 +5,9 @@ from collections.abc import Generator, Mapping, Sequence
 
 import torch
 
-from clnp_core.capacity import LayerCapacity
 from clnp_core.errors import DataError, StateError
 from clnp_core.network import Network
+from clnp_core.values import Epoch, LayerCapacity, TaskFacts, TrialResult
 from workers.baselines.joint import train_jointly
 from workers.baselines.penalty import Anchor
 from workers.baselines.whole_network import train_whole
@@ -15,12 +15,11 @@ from workers.data.loader import check_alike, load_task
 from workers.environment import host_name
 from workers.jobs.commit_job import BuiltCommit, on_task
 from workers.jobs.inputs import base_of, recorded, task_on, this_device
-from workers.jobs.trial_job import TaskFacts, TrialResult, prepare
+from workers.jobs.trial_job import prepare
 from workers.methods import Method, MethodSpec
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec, digest_of
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch
 
 
 def run_whole_trial(trial: TrialSpec, storage: str, checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:

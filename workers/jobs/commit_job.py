@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clnp_core.activity import mean_activity
-from clnp_core.capacity import LayerCapacity, capacity, free_neurons
+from clnp_core.capacity import capacity, free_neurons
 from clnp_core.evaluation import evaluate
 from clnp_core.forgetting import Proof, prove_zero_forgetting
 from clnp_core.heads import neurons_read_by
@@ -17,30 +17,14 @@ from clnp_core.network import Network
 from clnp_core.pruning import prune
 from clnp_core.selection import Thresholds
 from clnp_core.threshold import find_thresholds
+from clnp_core.values import FineTuningRound, LayerCapacity, StoredArtifact
 from workers.data.loader import Samples, TaskData, load_task
 from workers.jobs.inputs import activities_of, recorded, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
-from workers.storage.artifacts import Artifact, ArtifactStore, get_network, put_network
+from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.loop import fine_tune, result_of
 from workers.training.resume import Checkpoint
 from workers.training.stop_request import StoppedError
-
-
-@dataclass(frozen=True, slots=True)
-class TunedRound:
-    """One round, counted from 1: pruned at ``thresholds``, which left ``free_neurons`` over all hidden layers, then trained.
-
-    Counts are of validation samples, before and after the training. Best epoch 0 means that the pruned weights were kept.
-    """
-
-    round: int
-    thresholds: Thresholds
-    pruned_val_correct: int
-    free_neurons: int
-    best_epoch: int
-    epochs_run: int
-    val_correct: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +45,10 @@ class BuiltCommit:
     """A published, re-read and proven network; ``rounds`` is None where no fine-tuning was asked for. ``news`` is what
     happened to the checkpoints of its rounds. Only CLNP has a ``proof``."""
 
-    artifact: Artifact
+    artifact: StoredArtifact
     val_correct: int
     val_total: int
-    rounds: tuple[TunedRound, ...] | None
+    rounds: tuple[FineTuningRound, ...] | None
     capacity: tuple[LayerCapacity, ...]
     evaluations: tuple[OnTask, ...]
     proof: Proof | None
@@ -138,13 +122,13 @@ def _news(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
 
 def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Thresholds, data: TaskData, stage: StageSpec,
           tuning: FineTuningSpec, checkpoints: Sequence[Checkpoint]
-          ) -> tuple[Network, tuple[Tensor, ...], Thresholds, tuple[TunedRound, ...]]:
+          ) -> tuple[Network, tuple[Tensor, ...], Thresholds, tuple[FineTuningRound, ...]]:
     """Prune + fine-tune rounds (paper §2.2: "one can iterate"), until one prunes nothing more.
 
     Returns:
         The network, its activities, the thresholds of the last pruning, and what every round did.
     """
-    rounds: list[TunedRound] = []
+    rounds: list[FineTuningRound] = []
     task, val, batch = stage.task, data.val, stage.evaluation_batch_size
     while len(rounds) < tuning.rounds and _has_something_to_train(network, task):
         began, number = time.perf_counter(), len(rounds) + 1
@@ -158,7 +142,7 @@ def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Threshol
         checkpoint = checkpoints[number - 1]
         tuned = result_of(fine_tune(network, data, stage, tuning, derive_seed(tuning.seed, "fine-tuning", number), checkpoint))
         network = tuned.network
-        rounds.append(TunedRound(number, thresholds, before, free_neurons(network), tuned.best_epoch, tuned.epochs_run,
+        rounds.append(FineTuningRound(number, thresholds, before, free_neurons(network), tuned.best_epoch, tuned.epochs_run,
                                  tuned.val_correct, checkpoint.seconds_before + time.perf_counter() - began))
         activities = mean_activity(network, data.train.inputs, batch)
     return network, activities, thresholds, tuple(rounds)

@@ -7,15 +7,15 @@ from decimal import Decimal
 import torch
 
 from clnp_core.errors import ArtifactError
+from clnp_core.values import Epoch, TrialResult
 from workers.jobs.baseline_job import run_whole_trial
 from workers.jobs.inputs import base_of, task_on, this_device
-from workers.jobs.trial_job import TrialResult, measured, run_trial
+from workers.jobs.trial_job import measured, run_trial
 from workers.spec import TrialSpec, pack_key
 from workers.storage.artifacts import ArtifactStore
 from workers.training.loop import DivergedError
 from workers.training.packs.pack_loop import train_pack
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch
 
 Told = Epoch | TrialResult | DivergedError
 

@@ -6,9 +6,7 @@ packs of trials are in :mod:`workers.jobs.pack_job`, the commit in :mod:`workers
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import torch
 
@@ -18,53 +16,17 @@ from clnp_core.errors import ArtifactError
 from clnp_core.evaluation import evaluate
 from clnp_core.pruning import prune
 from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
-from clnp_core.threshold import CurvePoint, ThresholdResult, find_thresholds, threshold_curve
+from clnp_core.threshold import ThresholdResult, find_thresholds, threshold_curve
 from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
+from clnp_core.values import Epoch, TaskFacts, TrialResult
 from workers.data.loader import TaskData, load_task, task_count
 from workers.environment import fingerprint, host_name
 from workers.jobs.inputs import activities_of, base_of, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
-from workers.storage.artifacts import Artifact, ArtifactStore, get_network, put_network
+from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.loop import train
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch, Trained
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFacts:
-    """What the driver must know of a task without holding its data; ``tasks`` is how many the benchmark has, or None."""
-
-    train_total: int
-    val_total: int
-    test_total: int
-    input_shape: tuple[int, ...]
-    classes: int
-    split_digest: str
-    task_fingerprint: str
-    environment: dict[str, Any]
-    tasks: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrialResult:
-    """One trained trial, its network and activities stored as an artifact.
-
-    ``free_within_margin`` is the largest number of free neurons on the curve whose accuracy is within the margin of the
-    trial's own unpruned accuracy: the second objective of samplers that look for accuracy and sparsity.
-    """
-
-    val_correct: int
-    val_total: int
-    best_epoch: int
-    epochs_run: int
-    train_seconds: float
-    total_seconds: float
-    artifact: Artifact
-    curve: tuple[CurvePoint, ...]
-    hidden_total: int
-    free_within_margin: int
-    host: str
-    device: str
+from workers.training.state import Trained
 
 
 def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:

@@ -18,14 +18,14 @@ import ray
 from ray import tune
 
 from clnp_core.errors import ClnpError
+from clnp_core.values import Epoch, TrialResult
 from workers import capture, user_modules
 from workers.environment import host_name
-from workers.jobs import pack_job, trial_job
+from workers.jobs import pack_job
 from workers.ray.gpu_memory import too_little
 from workers.ray.remote_jobs import is_asked_to_stop
 from workers.spec import StageSpec, TrialSpec
 from workers.training.loop import DivergedError
-from workers.training.state import Epoch
 from workers.training.stop_request import StoppedError, listen
 
 REPORT_EVERY_SECONDS = 1.0
@@ -70,7 +70,7 @@ class Pack(tune.Trainable):
     ``config["attempt"]``, and ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the
     numbers that are told of. Every result holds ``members``, one dictionary for each point with news: its ``number``, its
     ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended, ``result``
-    (:class:`workers.jobs.trial_job.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
+    (:class:`clnp_core.values.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
     What it prints until then is kept (:mod:`workers.capture`). It also holds ``news`` of the checkpoint
     (:meth:`workers.training.resume.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
 
@@ -153,7 +153,7 @@ class Pack(tune.Trainable):
                   "host": self._host(), "stopped": self._stopped, "val_accuracy": 0.0, "sparsity": 0.0}
         if len(members) == 1:
             [member] = members.values()
-            result: trial_job.TrialResult | None = member.get("result")
+            result: TrialResult | None = member.get("result")
             if result is not None:
                 report |= {"val_accuracy": result.val_correct / result.val_total,
                            "sparsity": result.free_within_margin / result.hidden_total}

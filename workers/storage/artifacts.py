@@ -18,19 +18,12 @@ from torch import Tensor
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
 from clnp_core.network import Network
+from clnp_core.values import StoredArtifact
 from workers.storage.files import Stored, below, is_part
 from workers.storage.schemes import open_files
 
 _METADATA_KEY = "clnp"  # one key holding sorted JSON: safetensors does not keep the order of several keys
 _SUFFIX = ".safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A stored file: sha256 of its bytes, and how many there are."""
-
-    digest: str
-    bytes_written: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ class ArtifactStore:
         """Where an artifact lies, for messages."""
         return self.files.shown(self.name(digest))
 
-    def put(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> Artifact:
+    def put(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> StoredArtifact:
         """Store tensors and JSON-able metadata. The same content gives the same digest, always.
 
         Raises:
@@ -77,7 +70,7 @@ class ArtifactStore:
                 self.files.touch(name)
             else:
                 self.files.write(name, content)
-        return Artifact(digest, len(content))
+        return StoredArtifact(digest, len(content))
 
     def get(self, digest: str) -> Contents:
         """Load an artifact and check every byte of it.
@@ -171,7 +164,7 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def put_network(store: ArtifactStore, network: Network, kind: str, extra_tensors: Mapping[str, Tensor] | None = None,
-                **facts: Any) -> Artifact:
+                **facts: Any) -> StoredArtifact:
     """Publish a network. ``kind`` is ``trial`` or ``commit``; ``facts`` are JSON-able and part of the digest."""
     metadata = {"kind": kind, "architecture": network.architecture.to_json(), **facts}
     return store.put({**network.to_tensors(), **(extra_tensors or {})}, metadata)

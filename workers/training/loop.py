@@ -16,13 +16,14 @@ from clnp_core.l1 import l1_penalty
 from clnp_core.layers import laid_out
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
+from clnp_core.values import Epoch
 from workers.data.loader import TaskData
 from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch, Learner, Trained, TrialStanding, begin_epoch
+from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 Result = TypeVar("Result")
 

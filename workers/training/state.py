@@ -12,19 +12,8 @@ from torch import Tensor
 from clnp_core.architecture import Architecture
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
+from clnp_core.values import Epoch
 from workers.storage.checkpoints import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch: counted from 1; losses are means over the training samples; accuracy is canonical."""
-
-    epoch: int
-    train_loss: float
-    l1_penalty: float
-    val_correct: int
-    val_total: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ConfigError
+from clnp_core.values import TaskFacts
 from clnp_core.words import plural
-from db.records import PlannedTrial, ReusableTrial, StageFacts
+from db.records import PlannedTrial, ReusableTrial
 from db.rows import StageRow
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
@@ -45,24 +46,21 @@ def begin(run: RunContext, stage: StageRow) -> None:
     network = plan.architecture(config, facts.input_shape, facts.classes, hidden)
     spec = plan.stage_spec(config, task, network, base_digest)
     run.store.begin_sweep(
-        run.lease, task,
-        StageFacts(facts.train_total, facts.val_total, facts.test_total, facts.input_shape, facts.classes,
-                   facts.split_digest, facts.task_fingerprint, facts.environment),
-        network.to_json(), base_digest,
+        run.lease, task, facts, network.to_json(), base_digest,
         [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed)
          for pack in planned(run, spec) for trial in pack])
 
 
-def facts_of(run: RunContext, task: int) -> trial_job.TaskFacts:
+def facts_of(run: RunContext, task: int) -> TaskFacts:
     """What the driver must know of a task; of joint training, of all tasks together."""
     config = run.config
     run.step("loading all tasks" if config.method.learns_at_once else f"loading task {task}", task)
     prepare = prepare_all if config.method.learns_at_once else trial_job.prepare
-    facts: trial_job.TaskFacts = run.job(prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
+    facts: TaskFacts = run.job(prepare, plan.benchmark_spec(config), task, config.resources.threads_per_trial)
     return facts
 
 
-def _refuse_unfit(run: RunContext, task: int, facts: trial_job.TaskFacts) -> None:
+def _refuse_unfit(run: RunContext, task: int, facts: TaskFacts) -> None:
     """A run that could never be completed, or a task that does not fit the network, before anything is trained on it."""
     name, wanted = run.config.benchmark.name, run.config.benchmark.tasks
     if facts.tasks is not None and wanted > facts.tasks:

@@ -6,7 +6,8 @@ from typing import Any
 
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import required_correct
-from db.records import CapacityRecord, CommitRecord, EvaluationRecord, FineTuningRound
+from clnp_core.values import FineTuningRound
+from db.records import CommitRecord, EvaluationRecord
 from db.rows import StageRow
 from db.states import TrialState
 from orchestrator.driver import plan
@@ -15,7 +16,7 @@ from orchestrator.driver.stages.minimum_accuracy import require_accuracy
 from orchestrator.driver.stages.restore_trials import restore_trials
 from orchestrator.render.chance_text import chance_text, tasks_at_chance
 from workers.jobs.baseline_job import build_whole_commit
-from workers.jobs.commit_job import BuiltCommit, TunedRound, build_commit
+from workers.jobs.commit_job import BuiltCommit, build_commit
 from workers.storage.artifacts import ArtifactStore
 from workers.training.stop_request import StoppedError
 
@@ -58,12 +59,12 @@ def commit(run: RunContext, stage: StageRow) -> None:
     ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may have taken longer than what `clnp gc` waits
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
-        tuple(CapacityRecord(**dataclasses.asdict(layer)) for layer in built.capacity),
+        built.capacity,
         tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest, cell.val_correct,
                                cell.val_total)
               for cell in built.evaluations),
         _verification(run, built), built.seconds, built.val_correct, built.val_total,
-        None if built.rounds is None else tuple(FineTuningRound(**dataclasses.asdict(round)) for round in built.rounds)))
+        built.rounds))
     for tuned in built.rounds or ():
         run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
@@ -119,7 +120,7 @@ def _verification(run: RunContext, built: BuiltCommit) -> dict[str, Any]:
     return {"method": run.config.method.value} if built.proof is None else dataclasses.asdict(built.proof)
 
 
-def _tuned_text(tuned: TunedRound, val_total: int) -> str:
+def _tuned_text(tuned: FineTuningRound, val_total: int) -> str:
     kept = f"epoch {tuned.best_epoch} of {tuned.epochs_run}" if tuned.best_epoch else "the pruned weights, no epoch was better"
     return (f"fine-tuning, round {tuned.round}: validation {100 * tuned.pruned_val_correct / val_total:.2f} % pruned, "
             f"{100 * tuned.val_correct / val_total:.2f} % after {kept}; {tuned.seconds:.0f} s")

@@ -94,7 +94,7 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Re
 
 
 def _sparsity(run: RunContext, row: TrialRow) -> float:
-    """The sampler's second objective of a recorded trial, from its curve (see ``workers.jobs.trial_job.TrialResult``)."""
+    """The sampler's second objective of a recorded trial, from its curve (see ``clnp_core.values.TrialResult``)."""
     curve = run.reads.threshold_curve(run.name, row.task, row.number)
     return sparsity_within_margin(row, curve, run.config.selection.margin_points)
 

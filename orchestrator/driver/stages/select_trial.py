@@ -16,9 +16,8 @@ from clnp_core.selection import (
     select,
     select_most_accurate,
 )
-from clnp_core.selection import TrialVerdict as Judged
 from clnp_core.tradeoff import TradeOff, select_by_trade_off
-from db.records import SelectionRecord, TrialVerdict
+from db.records import SelectionRecord
 from db.rows import StageRow, TrialRow
 from db.states import TrialState
 from orchestrator.config.selection_section import points_text
@@ -44,8 +43,7 @@ def choose(run: RunContext, stage: StageRow) -> None:
         best = dataclasses.replace(best, chosen=_unpruned(best.chosen, spec), verdicts=tuple(
             dataclasses.replace(judged, pruned=None if judged.pruned is None else _unpruned(judged.pruned, spec))
             for judged in best.verdicts))
-        run.store.record_selection(run.lease, task, _selection_record(run, best, spec, 0.0),
-                                   [_verdict_record(verdict) for verdict in best.verdicts])
+        run.store.record_selection(run.lease, task, _selection_record(run, best, spec, 0.0), best.verdicts)
         return
     picked = pick(trained, total, margin)
     run.progress.selecting(picked.picked, picked.best_val_correct / total)
@@ -62,7 +60,7 @@ def choose(run: RunContext, stage: StageRow) -> None:
         selection = select_by_trade_off(trained, failed, _weighed(run, spec, chosen_from, picked, judged_by), judged_by,
                                         margin)
     run.store.record_selection(run.lease, task, _selection_record(run, selection, spec, time.perf_counter() - began),
-                               [_verdict_record(verdict) for verdict in selection.verdicts])
+                               selection.verdicts)
 
 
 def _sparsest(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked: Pick) -> dict[int, PrunedTrial]:
@@ -110,11 +108,3 @@ def _selection_record(run: RunContext, selection: Selection, spec: StageSpec, se
         picked.picked, chosen.number, chosen.thresholds, chosen.val_correct, chosen.free_neurons,
         spec.architecture.hidden_total, reason, seconds, rule,
         None if weight is None else points_text(weight))
-
-
-def _verdict_record(judged: Judged) -> TrialVerdict:
-    pruned = judged.pruned
-    if pruned is None:
-        return TrialVerdict(judged.number, judged.verdict, judged.reason)
-    return TrialVerdict(judged.number, judged.verdict, judged.reason, pruned.thresholds, pruned.val_correct,
-                        pruned.free_neurons)

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from clnp_core.errors import NotFoundError
+from clnp_core.values import CurvePoint
 from db.reads.curves import (
     StagePoint,
     TrialPoint,
@@ -15,7 +16,7 @@ from db.reads.curves import (
     stage_points,
 )
 from db.reads.reads import Reads
-from db.records import ThresholdPoint, TrialFailure
+from db.records import TrialFailure
 from db.rows import ThresholdRow, TrialRow
 from db.states import FailureKind, TrialState
 from tests.db.builders import Driver, selection, verdicts
@@ -35,7 +36,7 @@ def judged(driver: Driver) -> Driver:
     for number in range(4):
         count = 180 + draw.randrange(6)
         driver.finish(number, val_correct=count, curve=tuple(
-            ThresholdPoint(place / 10, max(0, count + 2 - draw.randrange(12)), place + draw.randrange(2))
+            CurvePoint(place / 10, max(0, count + 2 - draw.randrange(12)), place + draw.randrange(2))
             for place in range(0, 16, 2)))
     driver.finish(4, curve=())
     driver.start(5)

@@ -5,17 +5,17 @@ from decimal import Decimal
 import pytest
 
 from clnp_core.errors import NotFoundError
+from clnp_core.values import CurvePoint
 from db.reads.curves import PrunedPoint, pruned_within_margin
 from db.reads.reads import Reads
-from db.records import ThresholdPoint
 from orchestrator.runs.optuna_export import sparsity_within_margin
 from tests.db.builders import Driver
 
 CURVES = (
-    (ThresholdPoint(0.0, 180, 2), ThresholdPoint(0.1, 179, 5), ThresholdPoint(0.2, 178, 7), ThresholdPoint(0.3, 179, 7),
-     ThresholdPoint(0.4, 177, 11)),
-    (ThresholdPoint(0.0, 150, 1), ThresholdPoint(0.5, 190, 4), ThresholdPoint(0.9, 20, 20)),
-    (ThresholdPoint(0.0, 150, 3), ThresholdPoint(0.5, 10, 9)))
+    (CurvePoint(0.0, 180, 2), CurvePoint(0.1, 179, 5), CurvePoint(0.2, 178, 7), CurvePoint(0.3, 179, 7),
+     CurvePoint(0.4, 177, 11)),
+    (CurvePoint(0.0, 150, 1), CurvePoint(0.5, 190, 4), CurvePoint(0.9, 20, 20)),
+    (CurvePoint(0.0, 150, 3), CurvePoint(0.5, 10, 9)))
 """Of trials with 180, 181 and 182 of 200 correct; no point of the last is within a margin of 1."""
 
 

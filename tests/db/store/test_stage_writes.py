@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from clnp_core.errors import DatabaseError, StateError
-from clnp_core.selection import SelectionRule, Verdict
+from clnp_core.selection import SelectionRule, TrialVerdict, Verdict
+from clnp_core.values import FineTuningRound
 from db import dataframes
 from db.reads.reads import Reads
-from db.records import EvaluationRecord, FineTuningRound, TrialFailure, TrialVerdict
+from db.records import EvaluationRecord, TrialFailure
 from db.states import FailureKind, RunState, StageState
 from tests.db.builders import Driver, bytes_removed, commit, selection, verdicts
 

@@ -14,9 +14,10 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from clnp_core.values import TaskFacts
 from db.engine import open_database
 from db.owner import this_owner
-from db.records import Lease, NewRun, PlannedTrial, StageFacts, TrialFailure
+from db.records import Lease, NewRun, PlannedTrial, TrialFailure
 from db.states import FailureKind
 from db.store.store import Store
 from orchestrator.cli.main import main
@@ -132,7 +133,7 @@ class Written:
         """Task 1 is SWEEPING, its trials PENDING."""
         network = Config.parse(TINY).network.architecture((64,), 10)
         self.store.begin_sweep(
-            self.lease, 1, StageFacts(1079, 359, 359, (64,), 10, "split", "task", {"device": "cpu"}), network.to_json(), None,
+            self.lease, 1, TaskFacts(1079, 359, 359, (64,), 10, "split", "task", {"device": "cpu"}), network.to_json(), None,
             [PlannedTrial(number, f"key-{number}", (1e-4, 1e-4, 1e-6), 0.01, 7) for number in range(trials)])
 
     def finish(self, number: int) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clnp_core.selection import Verdict
-from db.records import TrialVerdict
+from clnp_core.selection import TrialVerdict, Verdict
 from db.states import FailureKind
 from orchestrator.cli.launch_commands import tell_what_is_found
 from orchestrator.cli.options import Settings

@@ -7,21 +7,19 @@ from typing import Any
 
 import pytest
 
-from clnp_core.threshold import CurvePoint
+from clnp_core.values import CurvePoint, Epoch, StoredArtifact, TrialResult
 from db.owner import this_owner
-from db.records import EpochRecord, Lease, TrialFailure, TrialReport, TrialSuccess
+from db.records import Lease, TrialFailure, TrialReport
 from db.states import FailureKind
 from orchestrator.driver import plan
 from orchestrator.driver.recorder import START_AFTER_SECONDS, Recorder
 from orchestrator.driver.tuner import _PlannedSearch
 from orchestrator.events.events import Progress
 from tests.orchestrator.laboratory import small
-from workers.jobs.trial_job import TrialResult
 from workers.spec import StageSpec
-from workers.storage.artifacts import Artifact
 
 EPOCH = {"epoch": 1, "train_loss": 0.5, "l1_penalty": 0.1, "val_correct": 90, "val_total": 100, "seconds": 0.2}
-RESULT = TrialResult(90, 100, 1, 1, 0.2, 0.3, Artifact("digest", 10), (CurvePoint(0.1, 88, 3),), 10, 3, "here", "cpu")
+RESULT = TrialResult(90, 100, 1, 1, 0.2, 0.3, StoredArtifact("digest", 10), (CurvePoint(0.1, 88, 3),), 10, 3, "here", "cpu")
 
 
 @dataclass
@@ -117,9 +115,9 @@ def test_a_trial_that_ends_with_its_first_report_is_one_write(recorder: Recorder
     clock.now += 0.5
     recorder.on_trial_result(1, [], trial(), report())
     [(method, (written,))] = store.writes
-    assert method == "trial_reported" and isinstance(written, TrialReport) and isinstance(written.outcome, TrialSuccess)
+    assert method == "trial_reported" and isinstance(written, TrialReport) and isinstance(written.outcome, TrialResult)
     assert written.start is not None and (written.start.ray_trial_id, written.start.seconds_ago) == ("ray-0", 0.5)
-    assert written.epochs == (EpochRecord(**EPOCH),) and recorder.error is None
+    assert written.epochs == (Epoch(**EPOCH),) and recorder.error is None
 
 
 def test_a_trial_that_goes_on_is_recorded_as_running(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
@@ -174,7 +172,7 @@ def test_what_a_pack_reports_at_once_is_one_write(recorder: Recorder, store: Rem
     assert all(said.start is not None and not said.epochs and said.outcome is None for said in starts.values())
     assert all(said.start is None and len(said.epochs) == 1 and said.outcome is None for said in epochs.values())
     assert starts.keys() == epochs.keys() == {0, 1, 2} and ends.keys() == {0, 1}
-    assert isinstance(ends[0].outcome, TrialSuccess) and isinstance(ends[1].outcome, TrialFailure)
+    assert isinstance(ends[0].outcome, TrialResult) and isinstance(ends[1].outcome, TrialFailure)
 
 
 def test_a_pack_that_is_trained_again_changes_no_row_that_has_ended(stage: StageSpec, store: Remembering,

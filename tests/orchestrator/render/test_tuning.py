@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from db.records import FineTuningRound
+from clnp_core.values import FineTuningRound
 from db.rows import CommitRow
 from orchestrator.render.run_summary import tuning_text
 

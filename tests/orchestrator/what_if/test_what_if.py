@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from clnp_core.errors import ConfigError, NotFoundError, StateError
-from clnp_core.selection import SelectionRule, Verdict
+from clnp_core.selection import PrunedTrial, SelectionRule, TrialVerdict, Verdict
+from clnp_core.values import CurvePoint
 from db.engine import open_database
 from db.reads.reads import Reads
-from db.records import SelectionRecord, ThresholdPoint, TrialVerdict
+from db.records import SelectionRecord
 from db.rows import SelectionRow
 from db.states import RunState
 from db.store.store import Store
@@ -24,7 +25,7 @@ from orchestrator.what_if.what_if import MarginPoint, ask, margin_curve, margin_
 from tests.db.builders import Driver, commit, new_run
 from tests.orchestrator.laboratory import Laboratory, small
 
-CURVE = (ThresholdPoint(0.0, 182, 4), ThresholdPoint(0.25, 181, 7), ThresholdPoint(0.5, 170, 12), ThresholdPoint(0.75, 120, 16))
+CURVE = (CurvePoint(0.0, 182, 4), CurvePoint(0.25, 181, 7), CurvePoint(0.5, 170, 12), CurvePoint(0.75, 120, 16))
 """Of every trial: 200 validation samples, 20 hidden neurons."""
 
 Found = tuple[float, int, int]
@@ -50,13 +51,13 @@ def select(driver: Driver, task: int = 1, found: tuple[Found, ...] = ((0.3, 180,
     """Trials 0 and 1 have 182 and 181 of 200 and were pruned (θ, count, free); trial 2 has 150. Task 1 is then COMMITTED."""
     driver.begin(task)
     for number, count in enumerate((182, 181, 150)):
-        driver.finish(number, task, val_correct=count, curve=CURVE if number < 2 else (ThresholdPoint(0.0, 150, 18),))
+        driver.finish(number, task, val_correct=count, curve=CURVE if number < 2 else (CurvePoint(0.0, 150, 18),))
     driver.store.end_sweep(driver.lease, task)
     (theta, count, free), other = found
     record = SelectionRecord(182, 200, "1", (0, 1), 0, (theta, theta), count, free, 20, "sparsest", 1.0)
     driver.store.record_selection(driver.lease, task, dataclasses.replace(record, **changes), [
-        TrialVerdict(0, Verdict.CHOSEN, "sparsest", (theta, theta), count, free),
-        TrialVerdict(1, Verdict.SPARSER_ONE_EXISTS, "less sparse", (other[0],) * 2, *other[1:]),
+        TrialVerdict(0, Verdict.CHOSEN, "sparsest", PrunedTrial(0, (theta, theta), count, free)),
+        TrialVerdict(1, Verdict.SPARSER_ONE_EXISTS, "less sparse", PrunedTrial(1, (other[0],) * 2, *other[1:])),
         TrialVerdict(2, Verdict.OUTSIDE_MARGIN, "30 short")])
     driver.store.record_commit(driver.lease, task, commit(task))
 

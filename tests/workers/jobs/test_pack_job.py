@@ -9,15 +9,14 @@ import pytest
 from clnp_core.architecture import HeadKind
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import PrunedTrial, Selection, ThresholdMode, TrainedTrial, pick, select
+from clnp_core.values import Epoch, TrialResult
 from tests.workers.training.packs.test_pack_loop import packed
 from tests.workers.training.test_resume import images
 from workers.jobs import pack_job, trial_job
-from workers.jobs.trial_job import TrialResult
 from workers.spec import TrialSpec, pack_key
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
-from workers.training.state import Epoch
 
 Trials = Callable[..., TrialSpec]
 MARGIN, ALWAYS = Decimal(1), 1e-9

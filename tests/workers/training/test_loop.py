@@ -12,10 +12,11 @@ from clnp_core.evaluation import evaluate
 from clnp_core.forgetting import structure_faults
 from clnp_core.network import FREE, Network, empty_network
 from clnp_core.pruning import prune
+from clnp_core.values import Epoch
 from workers.data.loader import load_task
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError, train
-from workers.training.state import Epoch, Trained
+from workers.training.state import Trained
 
 Result = TypeVar("Result")
 

@@ -20,6 +20,7 @@ import workers.training.stop_request
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind, Layer, Window
 from clnp_core.networks import Chain
 from clnp_core.selection import ThresholdMode
+from clnp_core.values import Epoch, FineTuningRound, TrialResult
 from tests.workers.jobs.test_commit_job import TUNING, commit, splits
 from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job
@@ -29,7 +30,6 @@ from workers.spec import BenchmarkSpec, TrialSpec
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
 from workers.training.resume import NEVER, Checkpoint, Interruptible
-from workers.training.state import Epoch
 from workers.training.stop_request import StoppedError
 
 Trials = Callable[..., TrialSpec]
@@ -86,7 +86,7 @@ def attempt(spec: TrialSpec, storage: str, epochs: int) -> tuple[list[Epoch], li
     return seen, list(checkpoint.news())
 
 
-def gone_on_with(spec: TrialSpec, storage: str) -> tuple[list[Epoch], trial_job.TrialResult, list[str]]:
+def gone_on_with(spec: TrialSpec, storage: str) -> tuple[list[Epoch], TrialResult, list[str]]:
     """Run a trial to its end from where its checkpoint stands."""
     checkpoint = pack_job.checkpoint_of([spec], storage, ALWAYS)
     epochs, result = finish(trial_job.run_trial(spec, storage, MARGIN, checkpoint))
@@ -98,7 +98,7 @@ def told(epochs: list[Epoch]) -> list[Epoch]:
     return [dataclasses.replace(epoch, seconds=0.0) for epoch in epochs]
 
 
-def same(one: trial_job.TrialResult, other: trial_job.TrialResult) -> bool:
+def same(one: TrialResult, other: TrialResult) -> bool:
     """Whether two results are equal in all that the key determines."""
     unmeasured = {"train_seconds": 0.0, "total_seconds": 0.0}
     return dataclasses.replace(one, **unmeasured) == dataclasses.replace(other, **unmeasured)
@@ -347,7 +347,7 @@ def _pack(what: str, trial: Trials) -> list[TrialSpec]:
 def _results(pack: list[TrialSpec], storage: str, checkpoint: Checkpoint) -> Iterator[tuple[int, str]]:
     """The digest of every trial's network."""
     for number, news in pack_job.run_pack(pack, storage, MARGIN, checkpoint):
-        if isinstance(news, trial_job.TrialResult):
+        if isinstance(news, TrialResult):
             yield number, news.artifact.digest
 
 
@@ -422,5 +422,5 @@ class TestFineTuning:
         assert len(keys) == len(set(keys)) == 9
 
 
-def _told(rounds: tuple[workers.jobs.commit_job.TunedRound, ...] | None) -> list[workers.jobs.commit_job.TunedRound]:
+def _told(rounds: tuple[FineTuningRound, ...] | None) -> list[FineTuningRound]:
     return [dataclasses.replace(tuned, seconds=0.0) for tuned in rounds or ()]

@@ -9,6 +9,7 @@ import torch
 from clnp_core.evaluation import correct_predictions
 from clnp_core.l1 import l1_penalty
 from clnp_core.network import Network
+from clnp_core.values import Epoch
 from workers.data.loader import TaskData
 from workers.spec import TrialSpec
 from workers.storage.checkpoints import Snapshot
@@ -16,7 +17,7 @@ from workers.training.cuda_graphs import Graphs
 from workers.training.loop import DivergedError, batches, divergence
 from workers.training.packs.pack import Pack
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.state import Epoch, EpochUnderway, Learner, Trained, begin_epoch, below, epoch_of
+from workers.training.state import EpochUnderway, Learner, Trained, begin_epoch, below, epoch_of
 
 Outcome = Trained | DivergedError
 

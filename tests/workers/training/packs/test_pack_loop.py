@@ -11,12 +11,13 @@ from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.evaluation import evaluate
 from clnp_core.network import Network, empty_network
 from clnp_core.pruning import prune
+from clnp_core.values import Epoch
 from tests.workers.training.test_loop import run, same_bits
 from workers.data.loader import load_task
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError
 from workers.training.packs.pack_loop import Outcome, train_pack
-from workers.training.state import Epoch, Trained
+from workers.training.state import Trained
 
 Trials = Callable[..., TrialSpec]
 
