@@ -23,7 +23,7 @@ from orchestrator.config.config import Config
 from orchestrator.driver.cluster import connect
 from orchestrator.driver.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.driver.tuner import run_grid
-from workers.ray.trainable import Pack, StageWork
+from workers.ray.trainable import PackTrainable, StageWork
 from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec, in_packs
 
 
@@ -64,7 +64,7 @@ def cold(stage: StageSpec, trials: tuple[TrialSpec, ...], storage: str, config: 
                                            "seed": t.seed}] for t in trials]),
              "wanted": tune.sample_from(lambda spec: [point["number"] for point in spec.config.points])}
     work = StageWork(stage, storage, config.selection.margin_points, None, None)
-    trainable = tune.with_resources(tune.with_parameters(Pack, work=work), {"cpu": 1})
+    trainable = tune.with_resources(tune.with_parameters(PackTrainable, work=work), {"cpu": 1})
     tune.Tuner(trainable, param_space=space, tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=False),
                run_config=tune.RunConfig(name="cold", storage_path=storage, verbose=0, callbacks=[clock])).fit()
 

@@ -39,7 +39,7 @@ CUT = b"\n==== cut: more than %d bytes were printed\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OutputPlace:
     """Where the output of a run's trials and jobs goes: the root of the artifact store, the run, and the task (counted from 1),
     None for what belongs to no task."""
 
@@ -66,12 +66,12 @@ def file_of(run: str, task: int | None, name: str) -> str:
     return f"{folder_of(run, task)}/{below(f'{name}{SUFFIX}')}"
 
 
-def begin_trial(place: Place, ray_trial_id: str, numbers: Sequence[int], attempt: int) -> "Output":
+def begin_trial(place: OutputPlace, ray_trial_id: str, numbers: Sequence[int], attempt: int) -> "Output":
     """Keep what this process prints from here on, as an attempt at a trial or at a pack of them."""
     return Output(place, ray_trial_id, f"trials={','.join(map(str, numbers))} attempt={attempt}")
 
 
-def begin_job(place: Place, job: str, ray_task_id: str) -> "Output":
+def begin_job(place: OutputPlace, job: str, ray_task_id: str) -> "Output":
     """Keep what this process prints from here on, as that of a job between trials."""
     return Output(place, f"{job}-{ray_task_id[:16]}", f"job={job} attempt=1")
 
@@ -79,7 +79,7 @@ def begin_job(place: Place, job: str, ray_task_id: str) -> "Output":
 class Output:
     """One attempt whose output is kept, until :meth:`end`. A process keeps one at a time; nothing here raises."""
 
-    def __init__(self, place: Place, name: str, what: str) -> None:
+    def __init__(self, place: OutputPlace, name: str, what: str) -> None:
         self._place = place
         self._file: int | None = None
         self._before: tuple[int, int] | None = None  # what descriptors 1 and 2 were

@@ -18,7 +18,7 @@ from db.reads.assemble import as_tuple, run_rows, trial_row
 from db.reads.lookup import find_run, find_stage
 from db.reads.reads import Reads
 from db.rows import RunRow, TrialRow, VerdictRow
-from db.schema.models import Commit, Evaluation, Event, Run, RunGroup, Stage, Trial, TrialEpoch, TrialJudgement
+from db.schema.models import Commit, Event, Run, RunGroup, Stage, TaskEvaluation, Trial, TrialEpoch, TrialJudgement
 from db.states import RunState, StageState, TrialState
 
 Row = TypeVar("Row")
@@ -311,9 +311,9 @@ def _mean_test_accuracies(session: Session, ids: Sequence[int]) -> dict[int, flo
             .where(Stage.run_id.in_(ids), Stage.state == StageState.COMMITTED)
             .group_by(Stage.run_id).subquery())
     means = session.execute(
-        select(Stage.run_id, func.avg(Evaluation.test_accuracy))
+        select(Stage.run_id, func.avg(TaskEvaluation.test_accuracy))
         .join(last, (last.c.run_id == Stage.run_id) & (last.c.task == Stage.task))
-        .join(Commit, Commit.stage_id == Stage.id).join(Evaluation, Evaluation.commit_id == Commit.id)
+        .join(Commit, Commit.stage_id == Stage.id).join(TaskEvaluation, TaskEvaluation.commit_id == Commit.id)
         .group_by(Stage.run_id))
     return {run_id: float(mean) for run_id, mean in means}
 

@@ -32,13 +32,13 @@ from db.schema.models import (
     Capacity,
     Commit,
     DatabaseIdentity,
-    Evaluation,
     Event,
     Request,
     Run,
     RunGroup,
     SelectionOutcome,
     Stage,
+    TaskEvaluation,
     ThresholdCurvePoint,
     Trial,
     TrialEpoch,
@@ -206,11 +206,11 @@ class Reads:
     def accuracy_matrix(self, run: str) -> list[AccuracyRow]:
         """Test accuracy of every commit on every task that it was evaluated on, by commit and task."""
         with self._session() as session:
-            query = _of_run(session, run, None, select(Stage.task, Evaluation)
-                            .join(Commit, Commit.id == Evaluation.commit_id).join(Stage, Stage.id == Commit.stage_id))
+            query = _of_run(session, run, None, select(Stage.task, TaskEvaluation)
+                            .join(Commit, Commit.id == TaskEvaluation.commit_id).join(Stage, Stage.id == Commit.stage_id))
             return [AccuracyRow(task, e.on_task, e.test_correct, e.test_total, e.test_accuracy, e.logits_digest,
                                 e.val_correct, e.val_total)
-                    for task, e in session.execute(query.order_by(Stage.task, Evaluation.on_task))]
+                    for task, e in session.execute(query.order_by(Stage.task, TaskEvaluation.on_task))]
 
     def events(self, run: str, after_id: int = 0, limit: int | None = None) -> list[EventRow]:
         """What happened to a run, oldest first; ``after_id`` continues where an earlier call ended."""

@@ -249,7 +249,7 @@ class Capacity(Base):
     free_neurons: Mapped[int] = column(comment="neurons that no task uses yet")
 
 
-class Evaluation(Base):
+class TaskEvaluation(Base):
     """One cell of the accuracy matrix: a commit's network on the test set of one task."""
 
     __tablename__ = "clnp_evaluations"

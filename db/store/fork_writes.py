@@ -13,11 +13,11 @@ from db.records import NewRun
 from db.schema.models import (
     Capacity,
     Commit,
-    Evaluation,
     Event,
     Run,
     SelectionOutcome,
     Stage,
+    TaskEvaluation,
     ThresholdCurvePoint,
     Trial,
     TrialEpoch,
@@ -92,7 +92,7 @@ def _copy_stages(session: Session, stage_ids: list[int], source_id: int, target_
         _copy(session, TrialJudgement, TrialJudgement.trial_id.in_(some), trial_id=trials, selection_id=choices)
     commits = _copy(session, Commit, Commit.stage_id.in_(stages), stage_id=stages)
     _copy(session, Capacity, Capacity.commit_id.in_(commits), commit_id=commits)
-    _copy(session, Evaluation, Evaluation.commit_id.in_(commits), commit_id=commits)
+    _copy(session, TaskEvaluation, TaskEvaluation.commit_id.in_(commits), commit_id=commits)
 
 
 def _portions(trials: list[int]) -> Iterator[list[int]]:

@@ -14,8 +14,8 @@ from db.schema.models import (
     Artifact,
     Capacity,
     Commit,
-    Evaluation,
     SelectionOutcome,
+    TaskEvaluation,
     Trial,
     TrialJudgement,
 )
@@ -90,10 +90,10 @@ class StageWrites(Writer):
             session.flush()
             session.add_all(_capacity(row.id, layer) for layer in commit.capacity)
             session.add_all(
-                Evaluation(commit_id=row.id, on_task=cell.on_task, test_correct=cell.test_correct,
-                           test_total=cell.test_total, test_accuracy=cell.test_correct / cell.test_total,
-                           logits_digest=cell.logits_digest, val_correct=cell.val_correct,
-                           val_total=cell.val_total) for cell in commit.evaluations)
+                TaskEvaluation(commit_id=row.id, on_task=cell.on_task, test_correct=cell.test_correct,
+                               test_total=cell.test_total, test_accuracy=cell.test_correct / cell.test_total,
+                               logits_digest=cell.logits_digest, val_correct=cell.val_correct,
+                               val_total=cell.val_total) for cell in commit.evaluations)
 
     def fail_stage(self, lease: Lease, task: int, reason: str) -> None:
         """→ FAILED, remembering from where; its running trials are released. A failed stage keeps its first reason.

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from orchestrator.runs.location import Place
 from orchestrator.service.app import create_app
 from orchestrator.service.server import listen, server
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 
 HERE = Path(__file__).parent
 TASK, TRIAL = 2, 3
@@ -54,7 +54,7 @@ def main(run: str) -> None:
     Args:
         run: the run to show, with at least two tasks of four trials.
     """
-    app = create_app(Settings(Place.of()))
+    app = create_app(ServiceSettings(Place.of()))
     with listen("127.0.0.1", 0) as (socket, base):
         running = server(app)
         thread = threading.Thread(target=running.run, args=([socket],))

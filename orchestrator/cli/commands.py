@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from orchestrator.cli.options import Commands, Settings
+from orchestrator.cli.options import Commands, GlobalOptions
 
 MODULES = {
     "launch": "launch_commands", "resume": "launch_commands", "fork": "launch_commands",
@@ -52,4 +52,4 @@ def cli(context: click.Context, url: str | None) -> None:
     `clnp COMMAND -h` explains a command. Errors are two lines, what is wrong and how to fix it; exit codes are
     listed in docs/cli.md.
     """
-    context.obj = Settings(url)
+    context.obj = GlobalOptions(url)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import MAX_COUNT, RenamedOptions, Settings, as_json_option, command_line, reading
+from orchestrator.cli.options import MAX_COUNT, GlobalOptions, RenamedOptions, as_json_option, command_line, reading
 from orchestrator.render.format import NOTHING
 from orchestrator.render.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
               help="Write the table, figures over seeds and the records of every run to FOLDER.")
 @as_json_option
 @click.pass_obj
-def compare(settings: Settings, names: tuple[str, ...], level: float, after_task: int | None, output: Path | None,
+def compare(settings: GlobalOptions, names: tuple[str, ...], level: float, after_task: int | None, output: Path | None,
             as_json: bool) -> None:
     """Compare runs, or groups of several seeds.
 

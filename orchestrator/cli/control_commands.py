@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option
+from orchestrator.cli.options import GlobalOptions, as_json_option
 from orchestrator.render.output import say, say_json
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.argument("run", metavar="RUN")
 @as_json_option
 @click.pass_obj
-def stop(settings: Settings, run: str, as_json: bool) -> None:
+def stop(settings: GlobalOptions, run: str, as_json: bool) -> None:
     """Ask the driver of RUN to stop cleanly.
 
     The driver may run on any machine and stops within seconds; `clnp resume RUN` continues later. RUN may be a group: all its
@@ -38,7 +38,7 @@ def stop(settings: Settings, run: str, as_json: bool) -> None:
 @click.argument("run", metavar="RUN")
 @as_json_option
 @click.pass_obj
-def cancel(settings: Settings, run: str, as_json: bool) -> None:
+def cancel(settings: GlobalOptions, run: str, as_json: bool) -> None:
     """End RUN for good.
 
     Its driver stops within seconds, and the run cannot be resumed. What is recorded stays: `clnp fork RUN --task K`

@@ -17,7 +17,7 @@ from orchestrator.cli.checks import (
     torch_and_ray,
     unrecorded_files,
 )
-from orchestrator.cli.options import Settings, as_json_option, check_storage, reading
+from orchestrator.cli.options import GlobalOptions, as_json_option, check_storage, reading
 from orchestrator.render.format import bytes_text, plural
 from orchestrator.render.output import say, say_json, terminal_width
 from orchestrator.render.table import Column, number, prose, render
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("run", metavar="[RUN]", required=False)
 @as_json_option
 @click.pass_obj
-def doctor(settings: Settings, run: str | None, as_json: bool) -> int:
+def doctor(settings: GlobalOptions, run: str | None, as_json: bool) -> int:
     """Check this machine, the database and stored weights.
 
     With RUN: only its own weights, but every byte of them, and whether it can be resumed here. The exit code is 0 if all is
@@ -46,12 +46,12 @@ def doctor(settings: Settings, run: str | None, as_json: bool) -> int:
     return problems[0].exit_code if problems else 0
 
 
-def _runs(settings: Settings, run: str) -> "list[RunRow]":
+def _runs(settings: GlobalOptions, run: str) -> "list[RunRow]":
     with reading(settings) as reads:
         return [reads.run(run)]
 
 
-def _examine(settings: Settings, asked: "list[RunRow]") -> tuple[list[Finding], list[DiskUse]]:
+def _examine(settings: GlobalOptions, asked: "list[RunRow]") -> tuple[list[Finding], list[DiskUse]]:
     check_storage()
     from orchestrator.api import storage_root
 

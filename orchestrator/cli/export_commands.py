@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.errors import UsageProblem
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, command_line, reading
+from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, check_storage, command_line, reading
 from orchestrator.render.format import bytes_text, plural
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
@@ -35,7 +35,7 @@ ALL = "all"
               help="Export the network after task J, K or later. [default: K]")
 @as_json_option
 @click.pass_obj
-def export(settings: Settings, run: str, task: int, output: str | None, form: str, from_commit: int | None,
+def export(settings: GlobalOptions, run: str, task: int, output: str | None, form: str, from_commit: int | None,
            as_json: bool) -> None:
     """Write task K of RUN as a small dense model that needs no clnp.
 
@@ -99,7 +99,7 @@ TOLD_EVERY = 20
               help="Write only this part; may be repeated. [default: all]")
 @as_json_option
 @click.pass_obj
-def report(settings: Settings, run: str, output: Path | None, forms: tuple[str, ...], as_json: bool) -> None:
+def report(settings: GlobalOptions, run: str, output: Path | None, forms: tuple[str, ...], as_json: bool) -> None:
     """Write RUN as a page, figures and tables, for readers.
 
     Of a group of runs, the table over its seeds, figures, and the records of all of them. Nothing is computed anew.

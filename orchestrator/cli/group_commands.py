@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.options import Settings, is_verbose, reading
-from orchestrator.groups.summary import COLUMNS, Standing
+from orchestrator.cli.options import GlobalOptions, is_verbose, reading
+from orchestrator.groups.summary import COLUMNS, GroupSummary
 from orchestrator.render.format import plural
 from orchestrator.render.output import Lines, paragraph, results_apart, say, say_json, terminal_width
 from orchestrator.render.table import render
@@ -14,16 +14,17 @@ from orchestrator.render.table import render
 if TYPE_CHECKING:
     from orchestrator.config.config import Config
     from orchestrator.groups.groups import GroupEnding
-    from orchestrator.groups.runner import Telling
+    from orchestrator.groups.runner import GroupProgress
 
 
-def is_group(settings: Settings, name: str) -> bool:
+def is_group(settings: GlobalOptions, name: str) -> bool:
     """Whether a name is of a group; no run has the same one."""
     with reading(settings) as reads:
         return bool(reads.runs(name))
 
 
-def launch(settings: Settings, config: "Config", name: str | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
+def launch(settings: GlobalOptions, config: "Config", name: str | None, telling: str, hooks: Sequence[str],
+           as_json: bool) -> int:
     """Record and drive a group; returns the exit code."""
     from orchestrator.groups.groups import launch_group
     from orchestrator.runs.location import Place
@@ -34,7 +35,7 @@ def launch(settings: Settings, config: "Config", name: str | None, telling: str,
     return _finish(settings, ending, as_json)
 
 
-def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, hooks: Sequence[str], as_json: bool) -> int:
+def resume(settings: GlobalOptions, group: str, flags: Sequence[str], telling: str, hooks: Sequence[str], as_json: bool) -> int:
     """Go on with a group; returns the exit code."""
     from orchestrator.groups.groups import resume_group
     from orchestrator.runs.location import Place
@@ -45,14 +46,14 @@ def resume(settings: Settings, group: str, flags: Sequence[str], telling: str, h
     return _finish(settings, ending, as_json)
 
 
-def show(settings: Settings, group: str, as_json: bool) -> None:
+def show(settings: GlobalOptions, group: str, as_json: bool) -> None:
     """`clnp status GROUP`: a line for every run, and what the completed ones achieved.
 
     Raises:
         NotFoundError: no such group.
     """
     with reading(settings) as reads:
-        standing = Standing.of(reads, group)
+        standing = GroupSummary.of(reads, group)
     if as_json:
         say_json(_document(standing))
     else:
@@ -60,7 +61,7 @@ def show(settings: Settings, group: str, as_json: bool) -> None:
                          *standing.way_on]))
 
 
-def stop(settings: Settings, group: str, as_json: bool) -> None:
+def stop(settings: GlobalOptions, group: str, as_json: bool) -> None:
     """`clnp stop GROUP`."""
     from orchestrator.runs.operations import request_stop_of_group
 
@@ -71,7 +72,7 @@ def stop(settings: Settings, group: str, as_json: bool) -> None:
         say(f"asked {plural(len(runs), 'driver')} to stop, of {', '.join(runs)}; `clnp status {group}` shows when they have")
 
 
-def cancel(settings: Settings, group: str, as_json: bool) -> None:
+def cancel(settings: GlobalOptions, group: str, as_json: bool) -> None:
     """`clnp cancel GROUP`."""
     from orchestrator.runs.operations import request_cancel_of_group
 
@@ -83,14 +84,14 @@ def cancel(settings: Settings, group: str, as_json: bool) -> None:
             "seconds, and what is recorded stays")
 
 
-def _document(standing: Standing) -> dict[str, Any]:
+def _document(standing: GroupSummary) -> dict[str, Any]:
     return {"group": standing.name,
             "runs": [{"run": member.run, "mean_test_accuracy": member.mean_test_accuracy} for member in standing.members],
             "completed": len(standing.accuracies), "mean_test_accuracy": standing.mean,
             "standard_deviation": standing.deviation}
 
 
-def listening(telling: str, hooks: Sequence[str]) -> "Telling":
+def listening(telling: str, hooks: Sequence[str]) -> "GroupProgress":
     """Who hears of the drivers' steps; hooks are called by the drivers, and looked at here before anything is recorded.
 
     Raises:
@@ -114,6 +115,6 @@ def hook_options(hooks: Sequence[str]) -> list[str]:
     return [*(word for target in hooks for word in ("--hook", target)), *(["-v"] if is_verbose() else [])]
 
 
-def _finish(settings: Settings, ending: "GroupEnding", as_json: bool) -> int:
+def _finish(settings: GlobalOptions, ending: "GroupEnding", as_json: bool) -> int:
     show(settings, ending.group, as_json)
     return ending.exit_code

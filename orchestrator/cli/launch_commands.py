@@ -12,7 +12,7 @@ from clnp_core.errors import BusyError, ClnpError, StateError
 from db.states import RunState, StageState, TrialState, resumed_in
 from orchestrator.cli import group_commands
 from orchestrator.cli.errors import INTERRUPTED, Interrupted, UsageProblem
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading
+from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, check_storage, reading
 from orchestrator.render.format import plural, ranges
 from orchestrator.render.output import Lines, note, results_apart, say, say_json
 from orchestrator.runs.recorded_config import recorded_config
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 TELLINGS = ("auto", "live", "plain", "json")
-"""Those of :class:`orchestrator.events.factory.Telling`, which is not imported for a dry run."""
+"""Those of :class:`orchestrator.events.factory.ProgressStyle`, which is not imported for a dry run."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ def telling_options(command: AnyFunction) -> AnyFunction:
 @telling_options
 @as_json_option
 @click.pass_obj
-def launch(settings: Settings, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
+def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
            check_tasks: int | None, telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Start the run that CONFIG describes, and drive it to its end.
 
@@ -92,8 +92,8 @@ def launch(settings: Settings, config: str, name: str | None, overrides: tuple[s
 @telling_options
 @as_json_option
 @click.pass_obj
-def resume(settings: Settings, run: str, retry_failed: bool, accept_environment: bool, telling: str, hooks: tuple[str, ...],
-           as_json: bool) -> int:
+def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environment: bool, telling: str,
+           hooks: tuple[str, ...], as_json: bool) -> int:
     """Continue RUN from its recorded state.
 
     Finished trials are never trained again. Progress goes to standard error, the results to standard output. RUN may be a
@@ -126,7 +126,7 @@ def resume(settings: Settings, run: str, retry_failed: bool, accept_environment:
 @telling_options
 @as_json_option
 @click.pass_obj
-def fork(settings: Settings, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
+def fork(settings: GlobalOptions, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
          telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Continue from task K of RUN as a new run, with other settings.
 
@@ -182,7 +182,7 @@ def _listening(ending: Ending, telling: str, hooks: Sequence[str]) -> "Progress"
         ConfigError: a hook that cannot be called, or no terminal for a live screen.
     """
     from orchestrator.events.events import Relay
-    from orchestrator.events.factory import Telling, progress_of
+    from orchestrator.events.factory import ProgressStyle, progress_of
     from orchestrator.events.webhooks import VARIABLE, with_hooks
 
     class Remembering(Relay):
@@ -196,10 +196,10 @@ def _listening(ending: Ending, telling: str, hooks: Sequence[str]) -> "Progress"
             super().stopped(reason)
 
     always = os.environ.get(VARIABLE, "").strip()
-    return with_hooks(Remembering(progress_of(Telling(telling), run=ending.run)), [*hooks, *([always] if always else [])])
+    return with_hooks(Remembering(progress_of(ProgressStyle(telling), run=ending.run)), [*hooks, *([always] if always else [])])
 
 
-def tell_what_is_found(settings: Settings, run: str, retry_failed: bool, tell: Callable[[str], None] = note) -> None:
+def tell_what_is_found(settings: GlobalOptions, run: str, retry_failed: bool, tell: Callable[[str], None] = note) -> None:
     """Before the first trial: which task, what is recorded, and what will be done."""
     with reading(settings) as reads:
         row = reads.run(run)
@@ -249,7 +249,7 @@ def _fate(trial: "TrialRow", every_failure: bool) -> str:
     return f"failed ({kind.value if kind else 'unknown'}), trained again"
 
 
-def _finish(settings: Settings, run: str, ending: Ending, as_json: bool) -> int:
+def _finish(settings: GlobalOptions, run: str, ending: Ending, as_json: bool) -> int:
     """The results, and how the run ended: 130 only where somebody at this keyboard ended it."""
     from orchestrator.events.events import INTERRUPTED as BY_SIGNAL
     from orchestrator.render.run_summary import results_text, run_document

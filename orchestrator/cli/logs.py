@@ -10,7 +10,7 @@ import click
 
 from clnp_core.errors import NotFoundError
 from orchestrator.cli.errors import UsageProblem
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, check_storage, reading, task_option
+from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, check_storage, reading, task_option
 from orchestrator.render.format import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import plain, say, say_json
@@ -38,7 +38,7 @@ FOLLOW_SECONDS = 1.0
               help="Show the last N lines of what happened, or of what was printed.")
 @as_json_option
 @click.pass_obj
-def logs(settings: Settings, run: str, task: int | None, trial: int | None, follow: bool, lines: int | None,
+def logs(settings: GlobalOptions, run: str, task: int | None, trial: int | None, follow: bool, lines: int | None,
          as_json: bool) -> None:
     """Show what happened to RUN, with times in UTC.
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from clnp_core.errors import ConfigError
-from orchestrator.cli.options import Commands, RenamedOptions, Settings, as_json_option, check_storage, reading
+from orchestrator.cli.options import Commands, GlobalOptions, RenamedOptions, as_json_option, check_storage, reading
 from orchestrator.render.format import bytes_text, plural, ranges
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, prose, render
@@ -17,7 +17,7 @@ from orchestrator.render.table import Column, number, prose, render
 @click.argument("run", metavar="RUN")
 @as_json_option
 @click.pass_obj
-def verify(settings: Settings, run: str, as_json: bool) -> None:
+def verify(settings: GlobalOptions, run: str, as_json: bool) -> None:
     """Prove zero forgetting of RUN again, from storage.
 
     Every commit is read from storage and held against all earlier ones on the earlier tasks' test data.
@@ -45,7 +45,7 @@ def verify(settings: Settings, run: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json_option
 @click.pass_obj
-def rm(settings: Settings, run: str, yes: bool, as_json: bool) -> None:
+def rm(settings: GlobalOptions, run: str, yes: bool, as_json: bool) -> None:
     """Remove RUN, with weights that no other run uses."""
     check_storage()
     from orchestrator import api
@@ -77,7 +77,7 @@ def db() -> None:
 @db.command()
 @as_json_option
 @click.pass_obj
-def upgrade(settings: Settings, as_json: bool) -> None:
+def upgrade(settings: GlobalOptions, as_json: bool) -> None:
     """Bring the database to the newest schema.
 
     A missing database is created. Make a copy of an old one first.
@@ -104,7 +104,7 @@ def upgrade(settings: Settings, as_json: bool) -> None:
 @click.argument("target", metavar="URL")
 @as_json_option
 @click.pass_obj
-def copy(settings: Settings, target: str, as_json: bool) -> None:
+def copy(settings: GlobalOptions, target: str, as_json: bool) -> None:
     """Copy all runs into the empty database at URL.
 
     For example from a laptop's SQLite to a server's PostgreSQL. Weights are not copied: keep the artifact store, or copy its
@@ -154,7 +154,7 @@ class Hours(click.FloatRange):
               help="Another database that uses the same artifact store; may be repeated.")
 @as_json_option
 @click.pass_obj
-def gc(settings: Settings, dry_run: bool, hours: float, other_databases: tuple[str, ...], as_json: bool) -> None:
+def gc(settings: GlobalOptions, dry_run: bool, hours: float, other_databases: tuple[str, ...], as_json: bool) -> None:
     """Remove what crashes left behind.
 
     Trials that are recorded as running while no driver holds their run become pending again. Files that no run refers to

@@ -33,7 +33,7 @@ AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class GlobalOptions:
     """What was said before the command: ``url`` is the database, None for ``CLNP_DB_URL`` or the working folder's."""
 
     url: str | None
@@ -138,7 +138,7 @@ def format_options(command: AnyFunction) -> AnyFunction:
 
 
 @contextmanager
-def reading(settings: Settings) -> "Iterator[Reads]":
+def reading(settings: GlobalOptions) -> "Iterator[Reads]":
     """Reads of the database that is meant. It is imported here, so that `clnp -h` need not wait for it."""
     from db.engine import open_database
     from db.reads.reads import Reads

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import Settings, as_json_option, reading
+from orchestrator.cli.options import GlobalOptions, as_json_option, reading
 from orchestrator.render.format import plural
 from orchestrator.render.output import note, say, say_json, terminal_width
 from orchestrator.render.table import number, prose, render
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--follow", is_flag=True, help="Repeat every few seconds, until no driver is at work on RUN.")
 @as_json_option
 @click.pass_obj
-def mirror(settings: Settings, run: str, to: str | None, follow: bool, as_json: bool) -> None:
+def mirror(settings: GlobalOptions, run: str, to: str | None, follow: bool, as_json: bool) -> None:
     """Copy RUN's trials into an Optuna storage.
 
     Every task becomes a study that optuna-dashboard shows. Trials that the storage already holds are not copied again; the

@@ -10,7 +10,15 @@ import click
 from clnp_core.errors import ConfigError
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.launch_commands import telling_options
-from orchestrator.cli.options import MAX_COUNT, RenamedOptions, Settings, as_json_option, check_storage, command_line, reading
+from orchestrator.cli.options import (
+    MAX_COUNT,
+    GlobalOptions,
+    RenamedOptions,
+    as_json_option,
+    check_storage,
+    command_line,
+    reading,
+)
 from orchestrator.render.output import Lines, note, plain, results_apart, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
 
@@ -41,7 +49,7 @@ LONGEST_SEED = 18
 @telling_options
 @as_json_option
 @click.pass_obj
-def reproduce(settings: Settings, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
+def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
               max_concurrent_runs: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
               no_launch: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
     """Reproduce TABLE of the paper: launch what is missing, then write the table.

@@ -2,7 +2,7 @@
 
 import click
 
-from orchestrator.cli.options import RenamedOptions, Settings, as_json_option, check_storage
+from orchestrator.cli.options import GlobalOptions, RenamedOptions, as_json_option, check_storage
 from orchestrator.render.output import say, say_json
 
 PORT = 8300
@@ -24,7 +24,7 @@ KINDS = {"process": "process", "ray": "ray-job"}
               help="The dashboard of that cluster, such as http://10.0.0.1:8265.")
 @as_json_option
 @click.pass_obj
-def serve(settings: Settings, host: str, port: int, names: tuple[str, ...], require_token: bool, jobs: str,
+def serve(settings: GlobalOptions, host: str, port: int, names: tuple[str, ...], require_token: bool, jobs: str,
           ray_dashboard: str | None, as_json: bool) -> None:
     """Serve runs over HTTP, and a page to watch them.
 

@@ -7,7 +7,7 @@ import click
 
 from clnp_core.architecture import Architecture
 from orchestrator.cli.errors import UsageProblem
-from orchestrator.cli.options import MAX_COUNT, Settings, as_json_option, reading, task_option
+from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, reading, task_option
 from orchestrator.render.format import (
     NOTHING,
     alpha_text,
@@ -47,7 +47,7 @@ TRIAL_LINES = 100
               help="Show one trial of that task: epochs, threshold curve, verdict.")
 @as_json_option
 @click.pass_obj
-def show(settings: Settings, run: str, task: int | None, trial: int | None, as_json: bool) -> None:
+def show(settings: GlobalOptions, run: str, task: int | None, trial: int | None, as_json: bool) -> None:
     """Show what RUN is, what it achieved, and why."""
     if trial is not None and task is None:
         raise UsageProblem("--trial needs --task: trials are numbered within their task",

@@ -8,7 +8,7 @@ import click
 from orchestrator.cli import group_commands
 from orchestrator.cli.options import (
     MAX_COUNT,
-    Settings,
+    GlobalOptions,
     as_json_option,
     format_options,
     reading,
@@ -35,7 +35,7 @@ NO_RUN = "no run is recorded yet; `clnp launch CONFIG` starts one"
 @click.argument("run", metavar="[RUN]", required=False)
 @as_json_option
 @click.pass_obj
-def status(settings: Settings, run: str | None, as_json: bool) -> None:
+def status(settings: GlobalOptions, run: str | None, as_json: bool) -> None:
     """Show where RUN stands, task by task.
 
     Without RUN: every run that has not completed. RUN may be a group: a line for each of its runs, and what the completed ones
@@ -61,7 +61,7 @@ def status(settings: Settings, run: str | None, as_json: bool) -> None:
 @click.command()
 @as_json_option
 @click.pass_obj
-def ls(settings: Settings, as_json: bool) -> None:
+def ls(settings: GlobalOptions, as_json: bool) -> None:
     """List all runs, oldest first."""
     from db.sql import run_sql
 
@@ -90,8 +90,8 @@ def ls(settings: Settings, as_json: bool) -> None:
 @click.option("--offset", metavar="N", type=click.IntRange(0, MAX_COUNT), default=0, help="Skip the first N trials.")
 @as_json_option
 @click.pass_obj
-def trials(settings: Settings, run: str, task: int | None, form: Format, output: Path | None, limit: int | None, offset: int,
-           as_json: bool) -> None:
+def trials(settings: GlobalOptions, run: str, task: int | None, form: Format, output: Path | None, limit: int | None,
+           offset: int, as_json: bool) -> None:
     """List the trials of RUN, with results and verdicts.
 
     The table rounds and picks columns; the other formats have every column in full.
@@ -110,7 +110,7 @@ def trials(settings: Settings, run: str, task: int | None, form: Format, output:
 @format_options
 @as_json_option
 @click.pass_obj
-def sql(settings: Settings, statement: str, form: Format, output: Path | None, as_json: bool) -> None:
+def sql(settings: GlobalOptions, statement: str, form: Format, output: Path | None, as_json: bool) -> None:
     """Run one SQL statement that only reads.
 
     docs/schema.md describes the tables, and the views clnp_v_… made for reading by hand.

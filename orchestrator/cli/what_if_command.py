@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.errors import UsageProblem
-from orchestrator.cli.options import Settings, as_json_option, check_storage, format_options, reading, task_option
+from orchestrator.cli.options import GlobalOptions, as_json_option, check_storage, format_options, reading, task_option
 from orchestrator.cli.show_command import TRIAL_LINES
 from orchestrator.render.format import NOTHING, percent_or_nothing, ranges, thresholds_text
 from orchestrator.render.matrices import percent
@@ -35,7 +35,7 @@ CURVE_LINES = 25
 @format_options
 @as_json_option
 @click.pass_obj
-def what_if(settings: Settings, run: str, margins: Sequence[str], task: int | None, exact: bool, curve: bool, form: Format,
+def what_if(settings: GlobalOptions, run: str, margins: Sequence[str], task: int | None, exact: bool, curve: bool, form: Format,
             output: Path | None, as_json: bool) -> None:
     """Show what another margin would have chosen in RUN.
 

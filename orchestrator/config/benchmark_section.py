@@ -11,7 +11,7 @@ from orchestrator.config.user_code import IMPORT_PATH, json_value
 from workers.spec import BUILT_IN_BENCHMARKS, ClassOrder
 
 
-class Benchmark(Section):
+class BenchmarkSection(Section):
     """The sequence of tasks."""
 
     name: str = Field(

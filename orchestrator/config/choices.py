@@ -5,7 +5,7 @@ from enum import StrEnum
 from clnp_core.architecture import HeadKind
 
 
-class Head(StrEnum):
+class HeadChoice(StrEnum):
     """The output of a network: the kinds of :class:`clnp_core.architecture.HeadKind` that CLNP knows."""
 
     MULTI = "multi"

@@ -16,16 +16,16 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from clnp_core.errors import ConfigError
-from orchestrator.config.benchmark_section import Benchmark
-from orchestrator.config.choices import Head
+from orchestrator.config.benchmark_section import BenchmarkSection
+from orchestrator.config.choices import HeadChoice
 from orchestrator.config.errors import explain, show
-from orchestrator.config.network_section import UNREADABLE, WRITTEN_OUT, Network, alpha_count
+from orchestrator.config.network_section import UNREADABLE, WRITTEN_OUT, NetworkSection, alpha_count
 from orchestrator.config.numbers import RECORDED
 from orchestrator.config.sections import (
     SEED_GIVEN,
     Baseline,
-    Capacity,
-    Evaluation,
+    CapacitySection,
+    EvaluationSection,
     FineTuning,
     Resources,
     Seed,
@@ -35,7 +35,7 @@ from orchestrator.config.sections import (
     check_seeds,
     run_ending,
 )
-from orchestrator.config.selection_section import Selection
+from orchestrator.config.selection_section import SelectionSection
 from orchestrator.config.sweep_section import GridPoint, LogRange, Section, Sweep, per_layer
 from orchestrator.config.user_code import Reading, with_own_network
 from orchestrator.config.yaml_loader import assignment_path, override, read_mapping
@@ -53,17 +53,17 @@ class Config(Section):
     seeds: Seeds | None = Field(
         default=None, description="instead of seed: a run for each, all of them a group; distinct whole numbers of at least 0")
     method: Method = Field(default=Method.CLNP, description="how the tasks are learnt: clnp, or what it is held against")
-    benchmark: Benchmark = Field(description="the sequence of tasks")
-    network: Network = Field(description="the network that all tasks share")
+    benchmark: BenchmarkSection = Field(description="the sequence of tasks")
+    network: NetworkSection = Field(description="the network that all tasks share")
     training: Training = Field(description="how one trial trains")
     sweep: Sweep = Field(description="the trials of a task")
-    selection: Selection = Field(description="how much accuracy pruning may cost")
+    selection: SelectionSection = Field(description="how much accuracy pruning may cost")
     fine_tuning: FineTuning | None = Field(
         default=None, description="training after pruning; null, the default, commits the pruned network as it is")
-    capacity: Capacity = Field(
-        default_factory=Capacity, description="what happens when the network is full; leave it out for its defaults")
-    evaluation: Evaluation = Field(
-        default_factory=Evaluation, description="the canonical evaluation; leave it out for its defaults")
+    capacity: CapacitySection = Field(
+        default_factory=CapacitySection, description="what happens when the network is full; leave it out for its defaults")
+    evaluation: EvaluationSection = Field(
+        default_factory=EvaluationSection, description="the canonical evaluation; leave it out for its defaults")
     resources: Resources = Field(
         default_factory=Resources, description="what a trial may use; leave it out for its defaults")
     storage: Storage = Field(
@@ -88,7 +88,7 @@ class Config(Section):
 
     @field_validator("network")
     @classmethod
-    def _reads_the_samples(cls, network: Network, info: ValidationInfo) -> Network:
+    def _reads_the_samples(cls, network: NetworkSection, info: ValidationInfo) -> NetworkSection:
         """Where the shape of a sample is known beforehand, a network that cannot read it is refused here and not in a run."""
         benchmark = info.data.get("benchmark")
         if benchmark is None or not benchmark.is_built_in:
@@ -130,7 +130,7 @@ class Config(Section):
                              "learning rates\nset sweep.sampler to grid")
         if isinstance(section, FineTuning):
             raise ValueError(f"has no meaning with method {method}, which prunes nothing\nremove it, or set it to null")
-        if isinstance(section, Capacity) and section.on_depletion.widens:
+        if isinstance(section, CapacitySection) and section.on_depletion.widens:
             raise ValueError(f"on_depletion widen has no meaning with method {method}, whose network is never full\nremove it")
         if isinstance(section, Resources) and section.trials_per_pack > 1:
             raise ValueError(f"trials_per_pack has no meaning with method {method}, whose trials train alone\nremove it")
@@ -158,10 +158,11 @@ class Config(Section):
 
     @field_validator("network")
     @classmethod
-    def _can_be_cut(cls, network: Network, info: ValidationInfo) -> Network:
+    def _can_be_cut(cls, network: NetworkSection, info: ValidationInfo) -> NetworkSection:
         """Joint training cuts the last hidden layer of a network with a single head into parts."""
         benchmark, method = info.data.get("benchmark"), info.data.get("method", Method.CLNP)
-        if method is not Method.JOINT or benchmark is None or not benchmark.is_built_in or network.head is not Head.SINGLE:
+        single = network.head is HeadChoice.SINGLE
+        if method is not Method.JOINT or benchmark is None or not benchmark.is_built_in or not single:
             return network
         known = BUILT_IN_BENCHMARKS[benchmark.name]
         width = network.architecture(known.input_shape, known.classes).hidden[-1]

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from clnp_core.architecture import Activation, Architecture
 from clnp_core.errors import ConfigError
 from clnp_core.networks import BUILT_IN_NETWORKS, Chain, dense_chain
-from orchestrator.config.choices import Head
+from orchestrator.config.choices import HeadChoice
 from orchestrator.config.errors import nearest, show
 from orchestrator.config.layer_sections import LayerSection, OutputSection, misplaced
 from orchestrator.config.numbers import Count, Float
@@ -21,10 +21,10 @@ WRITTEN_OUT, UNREADABLE = "written out", "unreadable"
 
 
 def _derived_bias(data: Mapping[str, Any]) -> bool:
-    return data.get("head") is Head.MULTI
+    return data.get("head") is HeadChoice.MULTI
 
 
-class Network(Section):
+class NetworkSection(Section):
     """The network that all tasks share. Exactly one of ``name``, ``layers`` and ``hidden`` describes it.
 
     A network of the user's own is recorded as its ``layers`` and ``output``, with ``name`` and ``params`` to say where it came
@@ -50,8 +50,8 @@ class Network(Section):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
         default=None, validate_default=True,
         description="neurons of each hidden layer, a list of whole numbers of at least 1")
-    head: Head = Field(
-        default=Head.SINGLE,
+    head: HeadChoice = Field(
+        default=HeadChoice.SINGLE,
         description="multi gives every task its own output layer, single shares one with a mask per task")
     head_bias: Annotated[bool, Field(strict=True)] = Field(
         default_factory=_derived_bias, json_schema_extra={"default": "true for multi, else false"},
@@ -149,7 +149,7 @@ class Network(Section):
     @field_validator("head_bias")
     @classmethod
     def _single_has_none(cls, bias: bool, info: ValidationInfo) -> bool:
-        if bias and info.data.get("head") is Head.SINGLE:
+        if bias and info.data.get("head") is HeadChoice.SINGLE:
             raise ValueError("must be false with a single head: all tasks would share the bias, and forget\n"
                              "remove it, or set network.head to multi")
         return bias

@@ -19,7 +19,7 @@ Whole = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[Float, Field(gt=0)]
 
 
-class Evaluation(Section):
+class EvaluationSection(Section):
     """The canonical evaluation, whose bits depend on its batch size."""
 
     batch_size: Count = Field(default=1000, description="samples per evaluation batch, a whole number of at least 1")
@@ -145,7 +145,7 @@ class Training(Section):
         return milestones
 
 
-class Capacity(Section):
+class CapacitySection(Section):
     """What happens when the network is full."""
 
     on_depletion: OnDepletion = Field(

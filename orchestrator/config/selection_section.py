@@ -45,7 +45,7 @@ def points_text(points: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-class Selection(Section):
+class SelectionSection(Section):
     """Graceful forgetting (paper §2.2): how much validation accuracy pruning may cost, where, and who is chosen."""
 
     margin_points: Annotated[Decimal, PlainValidator(_exact_points(100)), PlainSerializer(points_text, return_type=str)] = (

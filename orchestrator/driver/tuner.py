@@ -24,7 +24,7 @@ from orchestrator.driver.grace import Grace
 from orchestrator.driver.plan import sampled_point, trial_seed
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.scratch import scratch
-from workers.ray.trainable import Pack, StageWork
+from workers.ray.trainable import PackTrainable, StageWork
 from workers.spec import StageSpec, TrialSpec
 
 
@@ -40,7 +40,7 @@ class SampledTrial:
 
 def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
              recorder: Recorder, grace: Grace | None, done: Collection[int] = (),
-             trainable: type[tune.Trainable] = Pack) -> None:
+             trainable: type[tune.Trainable] = PackTrainable) -> None:
     """Train the grid points of a stage that have no result yet.
 
     Args:
@@ -68,7 +68,7 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
     """
     search = _NumberedSearch(config, stage.task, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
-    _fit(config, stage, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, Pack)
+    _fit(config, stage, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, PackTrainable)
 
 
 def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,

@@ -10,7 +10,7 @@ from clnp_core.errors import ConfigError
 from orchestrator.events.events import Progress
 
 
-class Telling(Enum):
+class ProgressStyle(Enum):
     """How a driver tells of its steps: ``auto`` is a live screen where there is a terminal for it, else plain lines."""
 
     AUTO = "auto"
@@ -19,7 +19,7 @@ class Telling(Enum):
     JSON = "json"
 
 
-def progress_of(telling: Telling = Telling.AUTO, stream: TextIO | None = None,
+def progress_of(telling: ProgressStyle = ProgressStyle.AUTO, stream: TextIO | None = None,
                 environment: Mapping[str, str] | None = None, run: str = "") -> Progress:
     """Whom a driver should tell.
 
@@ -34,16 +34,16 @@ def progress_of(telling: Telling = Telling.AUTO, stream: TextIO | None = None,
     """
     stream = sys.stderr if stream is None else stream
     environment = os.environ if environment is None else environment
-    if telling is Telling.JSON:
+    if telling is ProgressStyle.JSON:
         from orchestrator.events.jsonl import JsonProgress
 
         return JsonProgress(stream, run=run or None)
-    if telling is not Telling.PLAIN:
+    if telling is not ProgressStyle.PLAIN:
         from orchestrator.events.live import LiveProgress, can_show
 
         if can_show(stream, environment):
             return LiveProgress(stream=stream, no_color=bool(environment.get("NO_COLOR")))
-        if telling is Telling.LIVE:
+        if telling is ProgressStyle.LIVE:
             raise ConfigError("a live screen needs a terminal on standard error, with a TERM that is not dumb",
                               "leave --progress out, or say --progress plain or json")
     from orchestrator.events.console import ConsoleProgress

@@ -19,7 +19,7 @@ from rich.console import Console
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events import console
 from orchestrator.events.console import ConsoleProgress, Tone
-from orchestrator.events.live_screen import ASCII, UNICODE, Happened, Screen
+from orchestrator.events.live_screen import ASCII, UNICODE, Happened, ScreenContent
 from orchestrator.events.stats import Tally
 from orchestrator.render.output import printable
 
@@ -168,7 +168,7 @@ class LiveProgress(ConsoleProgress):
         console = Console(file=drawn, force_terminal=True, width=columns, height=lines, no_color=self.no_color,
                           color_system="standard", legacy_windows=False, highlight=False, markup=False, emoji=False)
         with self._changes:
-            console.print(Screen(self, tuple(self._happened), self.clock(), lines, UNICODE if unicode else ASCII),
+            console.print(ScreenContent(self, tuple(self._happened), self.clock(), lines, UNICODE if unicode else ASCII),
                           no_wrap=True, overflow="crop")
         rows = drawn.getvalue().splitlines()
         return "\x1b[H" + "".join(f"{row}\x1b[K\r\n" for row in rows) + "\x1b[J"

@@ -46,7 +46,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class ScreenContent:
     """One picture of a run at work.
 
     Attributes:

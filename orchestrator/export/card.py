@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.export.latency import Timing
-from orchestrator.export.verification import Comparison
+from orchestrator.export.verification import FileComparison
 from orchestrator.render.output import plain
 
 VERSION = 1
@@ -16,7 +16,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class TaskFacts:
+class ServedTask:
     """Which task the model serves. ``known_beforehand`` is what kind of model this is: whoever asks it must know that the
     sample belongs to this task."""
 
@@ -189,7 +189,7 @@ class FileFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredLatency:
     """How long one batch takes, in the same runtime with as many threads."""
 
     runtime: str
@@ -209,7 +209,7 @@ class LatencyFacts:
 
     device: str
     threads: int
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredLatency, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ class VerificationFacts:
 
     result: str
     relative_tolerance: float
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[FileComparison, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Card:
     """All of it."""
 
     card_version: int
-    task: TaskFacts
+    task: ServedTask
     input: InputFacts
     output: OutputFacts
     data: DataFacts

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from orchestrator.export.card import Card, Counted, InputFacts, Measured, OutputFacts, Size
+from orchestrator.export.card import Card, Counted, InputFacts, MeasuredLatency, OutputFacts, Size
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import plain
 
@@ -42,7 +42,7 @@ def network_text(card: Card, size: Size) -> str:
     return " → ".join([first, *(f"{neurons:,}" for neurons in size.layers), str(card.output.classes)])
 
 
-def times_text(each: Measured) -> tuple[str, str]:
+def times_text(each: MeasuredLatency) -> tuple[str, str]:
     """Median and quartiles in milliseconds, of the sub-network and of the full network."""
     sub, full = (f"{timing.median_ms:.3g} ({timing.lower_quartile_ms:.3g} to {timing.upper_quartile_ms:.3g})"
                  for timing in (each.sub_network, each.full_network))
@@ -97,7 +97,7 @@ def _sizes(card: Card) -> list[tuple[str, ...]]:
             *((f"bytes of {each.name}", f"{each.file_bytes:,}", f"{each.full_network_bytes:,}") for each in card.files)]
 
 
-def _measured(each: Measured) -> tuple[str, ...]:
+def _measured(each: MeasuredLatency) -> tuple[str, ...]:
     return each.runtime, f"{each.batch}", *times_text(each), f"{each.times_faster:.1f}", f"{each.sub_network.repeats}"
 
 

@@ -23,7 +23,7 @@ from clnp_core.errors import ConfigError
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import Network
 from clnp_core.to_torch import Scaled, plain_module
-from orchestrator.export.card import Card, FileFacts, LatencyFacts, Measured
+from orchestrator.export.card import Card, FileFacts, LatencyFacts, MeasuredLatency
 from orchestrator.export.card_text import card_text
 from orchestrator.export.export_dir import CARD, CARD_TEXT, checked, whole
 from orchestrator.export.formats import (
@@ -38,7 +38,7 @@ from orchestrator.export.formats import (
 from orchestrator.export.latency import BATCHES, timed
 from orchestrator.export.model_info import about, card_of
 from orchestrator.export.source import Material, Recorded, material, recorded
-from orchestrator.export.verification import Comparison, compare, logits_of, require_same_bits
+from orchestrator.export.verification import FileComparison, compare, logits_of, require_same_bits
 from orchestrator.runs.location import Place
 from orchestrator.runs.run_names import folder_named_after
 
@@ -118,7 +118,7 @@ def _raw(source: Material, inputs: Tensor) -> Tensor:
     return inputs if source.origin is None else source.origin.raw(inputs)
 
 
-def _compared(found: Recorded, source: Material, calls: Mapping[ModelFormat, Call]) -> list[Comparison]:
+def _compared(found: Recorded, source: Material, calls: Mapping[ModelFormat, Call]) -> list[FileComparison]:
     """Every file against the task's own commit, and against the later one that it was taken from."""
     networks = {found.commit.task: source.own, found.taken_from.task: source.taken_from}
     comparisons = []
@@ -141,7 +141,7 @@ def _latency(files: Mapping[ModelFormat, Path], whole_models: Mapping[ModelForma
             for batch in BATCHES:
                 samples = inputs[torch.arange(batch) % len(inputs)]
                 small_time, full_time = timed([partial(call, samples) for call in calls], BUDGET_SECONDS)
-                measured.append(Measured(form.runtime, batch, small_time, full_time))
+                measured.append(MeasuredLatency(form.runtime, batch, small_time, full_time))
     device = f"CPU {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return LatencyFacts(device, THREADS, tuple(measured))
 

@@ -23,13 +23,13 @@ from orchestrator.export.card import (
     Provenance,
     ScalingFacts,
     SelectionFacts,
+    ServedTask,
     Size,
-    TaskFacts,
     VerificationFacts,
 )
 from orchestrator.export.formats import EXTRA, INPUT, OUTPUT, ModelFormat
 from orchestrator.export.source import Material, Recorded
-from orchestrator.export.verification import LOGIT_TOLERANCE, Comparison, sentence
+from orchestrator.export.verification import LOGIT_TOLERANCE, FileComparison, sentence
 from workers.data.provenance import Origin
 from workers.environment import code_version, package_versions
 
@@ -38,7 +38,7 @@ KNOWN_BEFOREHAND = ("The model answers for this task only and cannot say whether
 
 
 def card_of(found: Recorded, material: Material, small: Network, files: Sequence[FileFacts],
-            comparisons: Sequence[Comparison], latency: LatencyFacts) -> Card:
+            comparisons: Sequence[FileComparison], latency: LatencyFacts) -> Card:
     """The card.
 
     Args:
@@ -52,7 +52,7 @@ def card_of(found: Recorded, material: Material, small: Network, files: Sequence
     run, data = found.run, material.data
     return Card(
         VERSION,
-        TaskFacts(run.name, found.task, run.tasks, run.benchmark, run.seed, KNOWN_BEFOREHAND),
+        ServedTask(run.name, found.task, run.tasks, run.benchmark, run.seed, KNOWN_BEFOREHAND),
         _input(found, material, small),
         _output(found, material, small),
         DataFacts(str(found.stage.split_digest), found.stage.task_fingerprint, len(data.train), len(data.val), len(data.test)),
@@ -126,7 +126,7 @@ def _output(found: Recorded, material: Material, small: Network) -> OutputFacts:
     return OutputFacts(OUTPUT, small.architecture.classes, material.origin.classes if material.origin else None, tuple(dead))
 
 
-def _counted(comparisons: Sequence[Comparison], split: str, recorded: int | None, recorded_total: int | None) -> Counted:
+def _counted(comparisons: Sequence[FileComparison], split: str, recorded: int | None, recorded_total: int | None) -> Counted:
     own = [each for each in comparisons if each.split == split]
     correct, total = min(each.correct for each in own), own[0].samples
     return Counted(correct, total, correct / total, recorded, recorded_total)

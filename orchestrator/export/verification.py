@@ -27,7 +27,7 @@ NAMED_AT_MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FileComparison:
     """One file against one commit, on one split.
 
     Attributes:
@@ -86,7 +86,7 @@ def logits_of(call: Call, inputs: Tensor) -> Tensor:
     return torch.cat([call(inputs[:1]), *(call(batch) for batch in inputs[1:].split(BATCH))])
 
 
-def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Tensor, labels: Tensor) -> Comparison:
+def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Tensor, labels: Tensor) -> FileComparison:
     """Hold a file's logits against the network's.
 
     Args:
@@ -109,12 +109,12 @@ def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Te
             f"{difference:.3g}, of at most {tolerance:.3g}",
             "nothing was written; torch, or what it exports with, is broken here: install the versions of constraints.txt")
     flipped = (actual.argmax(dim=1) != expected.argmax(dim=1)).nonzero().flatten().tolist()
-    return Comparison(file, after_task, split, len(labels), count_correct(actual, labels), len(flipped),
-                      tuple(flipped[:NAMED_AT_MOST]), _undecided(expected, tolerance), largest, difference,
-                      difference / largest if largest else 0.0, tolerance)
+    return FileComparison(file, after_task, split, len(labels), count_correct(actual, labels), len(flipped),
+                          tuple(flipped[:NAMED_AT_MOST]), _undecided(expected, tolerance), largest, difference,
+                          difference / largest if largest else 0.0, tolerance)
 
 
-def sentence(comparisons: Sequence[Comparison]) -> str:
+def sentence(comparisons: Sequence[FileComparison]) -> str:
     """The result in words, of at least one comparison."""
     files = " and ".join(dict.fromkeys(each.file for each in comparisons))
     first = [each for each in comparisons if each.file == comparisons[0].file and each.after_task == comparisons[0].after_task]

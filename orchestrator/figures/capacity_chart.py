@@ -19,7 +19,7 @@ PANEL, GAP, NAME = 110, 40, 22
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BarPart:
     """One part of a bar: neurons of one layer that are one kind of thing to one task.
 
     ``low`` and ``high`` are where it begins and ends, as fractions of the layer at its widest: a layer that is widened grows.
@@ -34,7 +34,7 @@ class Part:
     high: float
 
 
-def parts(rows: Sequence[CapacityRow]) -> list[Part]:
+def parts(rows: Sequence[CapacityRow]) -> list[BarPart]:
     """The parts of all bars, from the bottom up; a part without a neuron is left out."""
     widest = _widest(rows)
     found = []
@@ -44,8 +44,8 @@ def parts(rows: Sequence[CapacityRow]) -> list[Part]:
         below = 0
         for kind, count in zip(KINDS, counts, strict=True):
             if count:
-                found.append(Part(row.task, row.layer, kind, count, row.total_neurons, below / widest[row.layer],
-                                  (below + count) / widest[row.layer]))
+                found.append(BarPart(row.task, row.layer, kind, count, row.total_neurons, below / widest[row.layer],
+                                     (below + count) / widest[row.layer]))
             below += count
     return found
 
@@ -85,7 +85,7 @@ def capacity_figure(rows: Sequence[CapacityRow]) -> "altair.LayerChart":
     return layered([bars, names], round(PANEL * top))
 
 
-def _bar(part: Part, floor: float) -> dict[str, Any]:
+def _bar(part: BarPart, floor: float) -> dict[str, Any]:
     return {"task": part.task, "layer": part.layer, "kind": part.kind, "count": f"{part.neurons:,} of {part.total:,}",
             "percent": 100 * part.neurons / part.total, "low": floor + part.low, "high": floor + part.high}
 

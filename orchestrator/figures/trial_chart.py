@@ -37,7 +37,7 @@ WIDTHS = (300, 600, 900)
 
 
 @dataclass(frozen=True, slots=True)
-class TrialPoint:
+class PlottedTrial:
     """Where one trial stands once it is pruned.
 
     Attributes:
@@ -71,7 +71,7 @@ class TrialPoint:
         return WITHIN if self.exact else OPEN
 
 
-def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint]) -> list[TrialPoint]:
+def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint]) -> list[PlottedTrial]:
     """The points of the trials that have a result.
 
     Args:
@@ -85,7 +85,7 @@ def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint
         exact = trial.free_neurons is not None and trial.pruned_val_correct is not None
         found = (PrunedPoint(trial.pruned_val_correct or 0, trial.free_neurons or 0) if exact else
                  on_curves.get(trial.number, PrunedPoint(trial.val_correct or 0, 0)))
-        points.append(TrialPoint(
+        points.append(PlottedTrial(
             trial.number, found.val_correct / trial.val_total, found.free_neurons / trial.hidden_total, exact,
             trial.verdict.value if trial.verdict else trial.state.value, alpha_words(trial.alpha), trial.learning_rate,
             (trial.val_correct or 0) / trial.val_total))
@@ -97,7 +97,7 @@ def alpha_words(values: Sequence[float]) -> str:
     return " ".join(f"{value:g}" for value in (values if len(set(values)) > 1 else values[:1]))
 
 
-def trials_figure(points: Sequence[TrialPoint], selection: SelectionRow | None = None) -> "altair.LayerChart":
+def trials_figure(points: Sequence[PlottedTrial], selection: SelectionRow | None = None) -> "altair.LayerChart":
     """Validation accuracy after pruning against free neurons, in percent; the margin is a band, the chosen trial lies on top,
     and trials have their numbers beside them where there is room.
 
@@ -144,7 +144,7 @@ def _x(across: tuple[float, float]) -> "altair.X":
                  axis=alt.Axis(tickCount=alt.expr("max(3, floor(width / 80))"), labelOverlap=True, labelSeparation=6))
 
 
-def _mark(point: TrialPoint) -> dict[str, Any]:
+def _mark(point: PlottedTrial) -> dict[str, Any]:
     return {"number": point.number, "accuracy": round(100 * point.val_accuracy, 4), "free": round(100 * point.sparsity, 4),
             "unpruned": round(100 * point.unpruned_accuracy, 4), "group": point.group, "verdict": point.verdict,
             "alpha": point.alpha, "rate": f"{point.learning_rate:g}",

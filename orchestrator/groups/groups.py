@@ -13,7 +13,7 @@ from orchestrator.config.config import Config
 from orchestrator.config.sections import run_ending
 from orchestrator.driver.launch import free_name, new_run
 from orchestrator.driver.ray_failure import cluster_address
-from orchestrator.groups.runner import SideBySide, Telling
+from orchestrator.groups.runner import GroupProgress, SideBySide
 from orchestrator.render.format import plural, ranges
 from orchestrator.runs.location import Place
 from orchestrator.runs.operations import ENDED
@@ -33,7 +33,8 @@ class GroupEnding:
         return max(self.exit_codes.values(), default=0)
 
 
-def launch_group(place: Place, config: Config, name: str | None, telling: Telling, options: Sequence[str] = ()) -> GroupEnding:
+def launch_group(place: Place, config: Config, name: str | None, telling: GroupProgress,
+                 options: Sequence[str] = ()) -> GroupEnding:
     """Record a run for each seed of a config, all before the first is driven, and drive them side by side.
 
     Args:
@@ -91,7 +92,7 @@ def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
         store.extend_group(group, [new_run(each.name, each) for each in configs])
 
 
-def resume_group(place: Place, group: str, telling: Telling, options: Sequence[str] = (),
+def resume_group(place: Place, group: str, telling: GroupProgress, options: Sequence[str] = (),
                  without: Collection[str] = ()) -> GroupEnding:
     """Go on with every run of a group that is not over, side by side.
 
@@ -118,7 +119,7 @@ def resume_group(place: Place, group: str, telling: Telling, options: Sequence[s
         return GroupEnding(group, SideBySide(place, address, telling, options).drive([row.name for row in left]))
 
 
-def drive_runs(place: Place, rows: Sequence[RunRow], telling: Telling, at_once: int,
+def drive_runs(place: Place, rows: Sequence[RunRow], telling: GroupProgress, at_once: int,
                options: Sequence[str] = ()) -> dict[str, int]:
     """Drive recorded runs of several groups on one cluster.
 
@@ -152,7 +153,7 @@ def _writing(place: Place) -> Iterator[Store]:
 
 
 @contextmanager
-def _cluster(config: Config, place: Place, telling: Telling) -> Iterator[tuple[str, str]]:
+def _cluster(config: Config, place: Place, telling: GroupProgress) -> Iterator[tuple[str, str]]:
     """The cluster that all drivers share, for as long as they are at work: its address, and what to call it."""
     from orchestrator.driver.cluster import connect
 
@@ -160,7 +161,7 @@ def _cluster(config: Config, place: Place, telling: Telling) -> Iterator[tuple[s
         yield cluster_address() or cluster.head, cluster.address
 
 
-def _tell_what_is_over(group: str, rows: Sequence[RunRow], telling: Telling) -> None:
+def _tell_what_is_over(group: str, rows: Sequence[RunRow], telling: GroupProgress) -> None:
     if rows and all(row.state is RunState.COMPLETED for row in rows):
         telling.notice(f"group {group} is complete: there is nothing left to do")
         return

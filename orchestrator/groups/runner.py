@@ -19,7 +19,7 @@ from orchestrator.render.format import plural
 from orchestrator.runs.location import Place
 
 
-class Telling(Protocol):
+class GroupProgress(Protocol):
     """Who hears what the drivers of a group write on standard error. Their threads may call it at the same time.
 
     Every method raises OSError or ValueError where nobody can be told any more.
@@ -131,7 +131,7 @@ class SideBySide:
         program: what to start in place of ``clnp``, for tests.
     """
 
-    def __init__(self, place: Place, address: str, telling: Telling, options: Sequence[str] = (),
+    def __init__(self, place: Place, address: str, telling: GroupProgress, options: Sequence[str] = (),
                  program: Sequence[str] = PROGRAM) -> None:
         self._place, self._telling = place, telling
         self._command = (*program, "resume", "--progress", telling.how, *options)

@@ -27,7 +27,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GroupSummary:
     """A group as it stands. Runs that are not completed are listed, and never averaged in: the mean over the tasks of a run
     that lacks some would be of something else."""
 
@@ -35,7 +35,7 @@ class Standing:
     members: tuple[Member, ...]
 
     @classmethod
-    def of(cls, reads: "Reads", name: str) -> "Standing":
+    def of(cls, reads: "Reads", name: str) -> "GroupSummary":
         """Read it.
 
         Raises:

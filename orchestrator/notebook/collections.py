@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 from clnp_core.errors import NotFoundError
 from db import dataframes
-from orchestrator.groups.summary import COLUMNS, Standing
+from orchestrator.groups.summary import COLUMNS, GroupSummary
 from orchestrator.notebook.handle import ROWS, Described, Shown
 from orchestrator.notebook.run_handle import Run
 from orchestrator.render.format import NOTHING, plural
@@ -92,10 +92,10 @@ class Group(Described):
             return Runs(tuple(row.name for row in reads.group(self.name)), self.place)
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> GroupSummary:
         """Its runs as they stand, and mean and standard deviation of the test accuracy over those that are completed."""
         with self.place.reads() as reads:
-            return Standing.of(reads, self.name)
+            return GroupSummary.of(reads, self.name)
 
     def evaluations(self) -> "DataFrame":
         """The accuracy matrices of all its runs, a row per cell, with the run, its seed and its state."""

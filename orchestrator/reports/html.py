@@ -33,7 +33,7 @@ from orchestrator.render.format import (
 )
 from orchestrator.render.matrices import TASK_INCREMENTAL, percent
 from orchestrator.render.run_summary import origin_facts, standing, tuning_text, ways_on
-from orchestrator.reports.report_charts import Figure
+from orchestrator.reports.report_charts import ReportFigure
 from orchestrator.reports.report_data import Gathered, TaskPart
 
 PARTS = Path(__file__).parent / "page"
@@ -42,7 +42,7 @@ MOST_TRIALS = 200
 """Trials of a task that the page lists, the best first."""
 
 
-def page(gathered: Gathered, figures: Sequence[tuple[Figure, str]]) -> str:
+def page(gathered: Gathered, figures: Sequence[tuple[ReportFigure, str]]) -> str:
     """The page.
 
     Args:
@@ -85,7 +85,7 @@ def _policy(*scripts: str) -> str:
             "form-action 'none'")
 
 
-def _figure(figure: Figure, form: str) -> dict[str, Any]:
+def _figure(figure: ReportFigure, form: str) -> dict[str, Any]:
     from orchestrator.figures.chart import specification
 
     kind = {"svg": "image/svg+xml", "png": "image/png"}[form]

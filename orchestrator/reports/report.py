@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from db.rows import AccuracyRow, CapacityRow, SelectionRow
 from orchestrator.render.serialize import Frame, csv_text, of_rows, of_trials
 from orchestrator.reports import latex
-from orchestrator.reports.report_charts import Figure, figures_of
+from orchestrator.reports.report_charts import ReportFigure, figures_of
 from orchestrator.reports.report_data import Gathered, gather
 from orchestrator.reports.report_dir import WrittenFile, check_folder, write_folder
 
@@ -68,17 +68,17 @@ def write_report(reads: "Reads", run: str, folder: Path, formats: Collection[Rep
     return Report(run, folder, write_folder(folder, run, dict(_files(gathered, figures, formats))))
 
 
-def _images_of(figure: Figure, formats: Collection[ReportFormat]) -> list[str]:
+def _images_of(figure: ReportFigure, formats: Collection[ReportFormat]) -> list[str]:
     page = [still_form(figure)] if ReportFormat.HTML in formats else []
     return [*page, *(form.value for form in IMAGES if form in formats)]
 
 
-def still_form(figure: Figure) -> str:
+def still_form(figure: ReportFigure) -> str:
     """The image that stands in the page where nothing interactive can: on paper, and without scripts."""
     return "png" if figure.crowded else "svg"
 
 
-def _paths(gathered: Gathered, figures: Sequence[Figure], formats: Collection[ReportFormat]) -> Iterator[str]:
+def _paths(gathered: Gathered, figures: Sequence[ReportFigure], formats: Collection[ReportFormat]) -> Iterator[str]:
     if ReportFormat.HTML in formats:
         yield PAGE
     yield from (f"figures/{figure.name}.{form.value}" for figure in figures for form in IMAGES if form in formats)
@@ -88,7 +88,8 @@ def _paths(gathered: Gathered, figures: Sequence[Figure], formats: Collection[Re
         yield from (f"tables/{name}.tex" for name in LATEX)
 
 
-def _files(gathered: Gathered, figures: Sequence[Figure], formats: Collection[ReportFormat]) -> Iterator[tuple[str, bytes]]:
+def _files(gathered: Gathered, figures: Sequence[ReportFigure],
+           formats: Collection[ReportFormat]) -> Iterator[tuple[str, bytes]]:
     if ReportFormat.HTML in formats:
         from orchestrator.reports.html import page
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ReportFigure:
     """One figure of a report.
 
     Attributes:
@@ -50,36 +50,40 @@ class Figure:
         return self._images[form]
 
 
-def figures_of(gathered: Gathered) -> list[Figure]:
+def figures_of(gathered: Gathered) -> list[ReportFigure]:
     """Every figure for which something is recorded: those of the run, then task by task."""
     return [*_of_run(gathered), *(figure for task in gathered.tasks for figure in _of_task(task))]
 
 
-def _of_run(gathered: Gathered) -> Iterator[Figure]:
+def _of_run(gathered: Gathered) -> Iterator[ReportFigure]:
     if gathered.cells:
-        yield Figure(ACCURACY, None, ACCURACY, "Test accuracy of the network committed after each task (rows), on the test "
-                     "data of every task up to it (columns).", accuracy_figure(gathered.cells))
+        yield ReportFigure(ACCURACY, None, ACCURACY,
+                           "Test accuracy of the network committed after each task (rows), on the test "
+                           "data of every task up to it (columns).", accuracy_figure(gathered.cells))
     if gathered.capacity and divides_the_network(gathered.run.method):
-        yield Figure(CAPACITY, None, CAPACITY, "Neurons of every hidden layer after each task: used by earlier tasks and "
-                     "reused by this one, used by earlier ones only, new, and free.", capacity_figure(gathered.capacity))
+        yield ReportFigure(CAPACITY, None, CAPACITY, "Neurons of every hidden layer after each task: used by earlier tasks and "
+                           "reused by this one, used by earlier ones only, new, and free.", capacity_figure(gathered.capacity))
 
 
-def _of_task(part: TaskPart) -> Iterator[Figure]:
+def _of_task(part: TaskPart) -> Iterator[ReportFigure]:
     task, chosen = part.stage.task, part.chosen
     if part.points and part.prunes:
-        yield Figure(f"task-{task}-{TRIALS}", task, TRIALS, _trials_caption(part), trials_figure(part.points, part.selection),
-                     crowded=len(part.points) > MANY)
+        yield ReportFigure(f"task-{task}-{TRIALS}", task, TRIALS, _trials_caption(part),
+                           trials_figure(part.points, part.selection),
+                           crowded=len(part.points) > MANY)
     if chosen is None or part.selection is None:
         return
     if part.curve and part.prunes:
-        yield Figure(f"task-{task}-{CURVE}", task, CURVE, f"Validation accuracy and free neurons of trial {chosen.number}, the "
+        yield ReportFigure(f"task-{task}-{CURVE}", task, CURVE,
+                           f"Validation accuracy and free neurons of trial {chosen.number}, the "
                      "chosen one, against the threshold that every layer would be pruned at. Dashed: its θ*. Dotted: the least "
-                     "accuracy within the margin.",
-                     threshold_figure(part.curve, part.selection.thresholds, least_accuracy(part.selection)))
+                           "accuracy within the margin.",
+                           threshold_figure(part.curve, part.selection.thresholds, least_accuracy(part.selection)))
     if part.epochs:
-        yield Figure(f"task-{task}-{LEARNING}", task, LEARNING, f"How trial {chosen.number} learnt. The circle is the epoch "
-                     "whose weights were kept; accuracies are those before pruning.",
-                     learning_figure(part.epochs, chosen.best_epoch))
+        yield ReportFigure(f"task-{task}-{LEARNING}", task, LEARNING,
+                           f"How trial {chosen.number} learnt. The circle is the epoch "
+                           "whose weights were kept; accuracies are those before pruning.",
+                           learning_figure(part.epochs, chosen.best_epoch))
 
 
 def _trials_caption(part: TaskPart) -> str:

@@ -18,7 +18,7 @@ from db.rows import (
     ThresholdRow,
     TrialRow,
 )
-from orchestrator.figures.trial_chart import TrialPoint, trial_points
+from orchestrator.figures.trial_chart import PlottedTrial, trial_points
 from orchestrator.render.chance_text import chance_sentences
 from orchestrator.render.format import divides_the_network
 from orchestrator.render.matrices import ForgettingClaim, forgetting_claim
@@ -46,7 +46,7 @@ class TaskPart:
     selection: SelectionRow | None
     commit: CommitRow | None
     trials: Sequence[TrialRow]
-    points: Sequence[TrialPoint]
+    points: Sequence[PlottedTrial]
     curve: Sequence[ThresholdRow]
     epochs: Sequence[EpochRow]
     prunes: bool = True

@@ -15,14 +15,14 @@ from db.url import is_sqlite, resolve_url
 from orchestrator.config.config import Config
 from orchestrator.driver.plan import overview
 from orchestrator.groups.groups import drive_runs, extend_group, record_group, resume_group
-from orchestrator.groups.runner import STOPPED, Telling
+from orchestrator.groups.runner import STOPPED, GroupProgress
 from orchestrator.render.format import ranges
 from orchestrator.reports.paper_tables import WITHOUT_EFFECT, Asked
 from orchestrator.runs.location import Place
 from orchestrator.runs.operations import ENDED
 
 
-def make(place: Place, configs: Sequence[Config], telling: Telling, at_once: int | None = None,
+def make(place: Place, configs: Sequence[Config], telling: GroupProgress, at_once: int | None = None,
          options: Sequence[str] = ()) -> dict[str, int]:
     """See to it that every run of a table is over. All that is missing is recorded before the first run is driven. A run that
     diverged is over.

@@ -21,7 +21,7 @@ from orchestrator.runs.trial_logs import drop_empty_folders, stored_output
 from workers.spec import in_packs, pack_key
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints
-from workers.storage.files import Files, Stored
+from workers.storage.files import Files, StoredFile
 
 GRACE_SECONDS = 3600.0
 """Files younger than this are left alone: a worker stores a network before its driver records it."""
@@ -48,14 +48,14 @@ class Garbage:
         zombies: trials that are pending again, or would be.
     """
 
-    artifacts: tuple[Stored, ...]
-    checkpoints: tuple[Stored, ...]
-    unfinished: tuple[Stored, ...]
-    outputs: tuple[Stored, ...]
+    artifacts: tuple[StoredFile, ...]
+    checkpoints: tuple[StoredFile, ...]
+    unfinished: tuple[StoredFile, ...]
+    outputs: tuple[StoredFile, ...]
     zombies: tuple[Zombie, ...]
 
     @property
-    def files(self) -> tuple[Stored, ...]:
+    def files(self) -> tuple[StoredFile, ...]:
         """All files of all kinds."""
         return self.artifacts + self.checkpoints + self.unfinished + self.outputs
 
@@ -103,7 +103,7 @@ def _opened(address: str | None, opened: ExitStack) -> Engine:
     return engine
 
 
-def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_seconds: float) -> tuple[Stored, ...]:
+def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_seconds: float) -> tuple[StoredFile, ...]:
     """Those of no trial, or pack, that is still to be trained; while any run commits a task, the fine-tuning of that may go on,
     too."""
     idle = [(key, file) for key, file in Checkpoints(storage).stored() if file.age_seconds > older_than_seconds]
@@ -122,7 +122,7 @@ def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_second
     return tuple(file for key, file in idle if key not in wanted)
 
 
-def _lost_outputs(files: Files, engines: Sequence[Engine], older_than_seconds: float) -> tuple[Stored, ...]:
+def _lost_outputs(files: Files, engines: Sequence[Engine], older_than_seconds: float) -> tuple[StoredFile, ...]:
     """First the files, then the runs: a run that begins in between is not among the files."""
     old = [(run, file) for run, file in stored_output(files) if file.age_seconds > older_than_seconds]
     runs = {run.name for engine in engines for run in Reads(engine).runs()} if old else set()
@@ -146,7 +146,7 @@ def _refuse_drivers(engines: Sequence[Engine], older_than_seconds: float) -> Non
                          f"stop it first, or leave out the age of {older_than_seconds / 3600:g} hours")
 
 
-def _remove(files: Files, garbage: Sequence[Stored], older_than_seconds: float) -> None:
+def _remove(files: Files, garbage: Sequence[StoredFile], older_than_seconds: float) -> None:
     """But for what has been stored again since it was found: that is in use."""
     for file in garbage:
         try:

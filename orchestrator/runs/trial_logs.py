@@ -10,7 +10,7 @@ from clnp_core.errors import ArtifactError, NotFoundError
 from db.reads.reads import Reads
 from db.rows import TrialRow
 from workers.capture import FOLDER, HEADING, SUFFIX, file_of, folder_of
-from workers.storage.files import Files, Stored, is_part
+from workers.storage.files import Files, StoredFile, is_part
 from workers.storage.local import FolderFiles
 from workers.storage.schemes import full_root, is_bucket, open_files
 
@@ -115,7 +115,7 @@ def read_job_output(storage: str, run: str, task: int | None, name: str) -> str:
         return ""
 
 
-def _has_only_begun(files: Files, file: Stored) -> bool:
+def _has_only_begun(files: Files, file: StoredFile) -> bool:
     """Whether there is nothing but the heading: the job's process was ended right after its result, before it tidied up."""
     return file.size_bytes < SHORT_BYTES and all(line.startswith(HEADING) for line in _read(files, file.name).splitlines())
 
@@ -134,7 +134,7 @@ def remove_output(storage: str, run: str) -> int:
     return freed
 
 
-def stored_output(files: Files) -> list[tuple[str, Stored]]:
+def stored_output(files: Files) -> list[tuple[str, StoredFile]]:
     """Every file of output that lies there, with the name of its run."""
     return [(file.name.split("/")[1], file) for file in files.list(FOLDER) if file.name.count("/") > 1]
 

@@ -23,7 +23,7 @@ from orchestrator.service.routes import (
     what_if_routes,
 )
 from orchestrator.service.service_state import Service
-from orchestrator.service.settings import Settings, checked
+from orchestrator.service.settings import ServiceSettings, checked
 from workers.environment import package_versions
 
 THREADS = 4
@@ -33,7 +33,7 @@ DESCRIPTION = ("Runs of clnp: what is recorded, what goes on, and how to start a
                "the database (docs/schema.md); accuracies are fractions, times are UTC.")
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: ServiceSettings) -> FastAPI:
     """The service over one database.
 
     Args:

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.service.errors import RefusedError, of_refusal, of_unforeseen
-from orchestrator.service.settings import TOKEN_VARIABLE, Settings
+from orchestrator.service.settings import TOKEN_VARIABLE, ServiceSettings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LARGEST_BODY_BYTES = 1_000_000
@@ -35,7 +35,7 @@ class Guard:
     127.0.0.1, could otherwise read the answers (DNS rebinding).
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
         self._app, self._settings = app, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ class Guard:
         return name in LOOPBACK_NAMES or name == self._settings.host.lower() or name in map(str.lower, self._settings.names)
 
 
-def check_token(settings: Settings, authorization: str | None) -> None:
+def check_token(settings: ServiceSettings, authorization: str | None) -> None:
     """Let the holder of the token pass.
 
     Args:

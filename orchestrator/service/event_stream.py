@@ -50,7 +50,7 @@ KEEP_ALIVE = Message(b": alive\n\n")
 BEGIN = Message(b"retry: 2000\n\n")
 
 
-class Listener:
+class Subscriber:
     """Messages that wait to be sent to one caller. Belongs to the event loop."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Channel:
     """All listeners of one run, and the task that looks at the database for them."""
 
     def __init__(self) -> None:
-        self.listeners: set[Listener] = set()
+        self.listeners: set[Subscriber] = set()
         self.task: asyncio.Task[None] | None = None
 
     def send(self, messages: list[Message]) -> None:
@@ -165,7 +165,7 @@ class Streams:
         """
         if self._closed:
             return
-        listener = Listener()
+        listener = Subscriber()
         channel = self._join(run, listener)
         try:
             first = await self.look(run)
@@ -186,7 +186,7 @@ class Streams:
         finally:
             self._leave(run, channel, listener)
 
-    def _join(self, run: str, listener: Listener) -> Channel:
+    def _join(self, run: str, listener: Subscriber) -> Channel:
         channel = self._channels.get(run)
         if channel is None:
             channel = self._channels[run] = Channel()
@@ -194,7 +194,7 @@ class Streams:
         channel.listeners.add(listener)
         return channel
 
-    def _leave(self, run: str, channel: Channel, listener: Listener) -> None:
+    def _leave(self, run: str, channel: Channel, listener: Subscriber) -> None:
         channel.listeners.discard(listener)
         if channel.listeners:
             return

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 32
 
 
-class Figures:
+class FigureCache:
     """Figures that were made lately, by their versions. Threads share them; one is made at a time."""
 
     def __init__(self) -> None:

@@ -7,18 +7,18 @@ from orchestrator.jobs.ray_jobs import RayJobs
 from orchestrator.jobs.start import Starter
 from orchestrator.service.database import Database
 from orchestrator.service.event_stream import Streams
-from orchestrator.service.figure_cache import Figures
+from orchestrator.service.figure_cache import FigureCache
 from orchestrator.service.prometheus import Metrics
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 
 
 @dataclass(slots=True)
 class Service:
     """A service: how it is set up, its database, and what lives as long as it does."""
 
-    settings: Settings
+    settings: ServiceSettings
     database: Database
-    figures: Figures = field(default_factory=Figures)
+    figures: FigureCache = field(default_factory=FigureCache)
     starter: Starter = field(init=False)
     streams: Streams = field(init=False)
     metrics: Metrics = field(init=False)

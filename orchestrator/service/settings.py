@@ -19,7 +19,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServiceSettings:
     """How a service is set up. ``repr`` shows no secret.
 
     Attributes:
@@ -56,7 +56,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked(settings: Settings) -> Settings:
+def checked(settings: ServiceSettings) -> ServiceSettings:
     """The settings, as they may be used: off the loopback address reading needs the token as well.
 
     Raises:
@@ -82,8 +82,9 @@ def checked(settings: Settings) -> Settings:
     if settings.ray_dashboard is not None and not _DASHBOARD.match(settings.ray_dashboard):
         raise ConfigError(f"{settings.ray_dashboard!r} is no address of a Ray dashboard",
                           "give it with its protocol and port, such as http://10.0.0.1:8265")
-    return Settings(settings.place, settings.host, settings.token, settings.names, settings.closed or not local, settings.jobs,
-                    settings.ray_dashboard)
+    return ServiceSettings(settings.place, settings.host, settings.token, settings.names, settings.closed or not local,
+                           settings.jobs,
+                           settings.ray_dashboard)
 
 
 def _check_token(token: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.capture import HEADING, Place, begin_job, begin_trial, file_of
+from workers.capture import HEADING, OutputPlace, begin_job, begin_trial, file_of
 from workers.storage.schemes import open_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,11 +164,11 @@ def test_in_a_bucket_it_arrives_at_the_end_that_of_a_killed_attempt_with_the_nex
 
 
 def test_in_this_process_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    trial = begin_trial(Place(str(tmp_path), "demo", 2), "abc", [3, 4], 1)
+    trial = begin_trial(OutputPlace(str(tmp_path), "demo", 2), "abc", [3, 4], 1)
     print("kept")
     trial.end()
     print("not kept")
-    job = begin_job(Place(str(tmp_path), "demo", None), "scan", "0" * 48)
+    job = begin_job(OutputPlace(str(tmp_path), "demo", None), "scan", "0" * 48)
     job.end()
     assert capfd.readouterr().out == "not kept\n"
     assert kept(tmp_path) == [HEADED + "1", "kept"]

@@ -80,7 +80,7 @@ def digits() -> Images:
     return Images(values, torch.from_numpy(np.asarray(labels, dtype=np.int64)))
 
 
-class Stored(NamedTuple):
+class TorchvisionSet(NamedTuple):
     """A data set of torchvision's.
 
     Attributes:
@@ -114,13 +114,13 @@ class Stored(NamedTuple):
         return _load(self, data_folder())
 
 
-MNIST = Stored("MNIST", "MNIST", "MNIST/raw", (1, 28, 28), 10)
-CIFAR_10 = Stored("CIFAR-10", "CIFAR10", "cifar-10-batches-py", (3, 32, 32), 10)
-CIFAR_100 = Stored("CIFAR-100", "CIFAR100", "cifar-100-python", (3, 32, 32), 100)
+MNIST = TorchvisionSet("MNIST", "MNIST", "MNIST/raw", (1, 28, 28), 10)
+CIFAR_10 = TorchvisionSet("CIFAR-10", "CIFAR10", "cifar-10-batches-py", (3, 32, 32), 10)
+CIFAR_100 = TorchvisionSet("CIFAR-100", "CIFAR100", "cifar-100-python", (3, 32, 32), 100)
 
 
 @lru_cache(maxsize=2)
-def _load(stored: Stored, root: Path) -> DataSet:
+def _load(stored: TorchvisionSet, root: Path) -> DataSet:
     _provide(stored, root)
     loader = getattr(datasets(), stored.loader)
     try:
@@ -136,7 +136,7 @@ def _load(stored: Stored, root: Path) -> DataSet:
     return DataSet(train, test, stored.classes)
 
 
-def _images(dataset: Any, stored: Stored) -> Images:
+def _images(dataset: Any, stored: TorchvisionSet) -> Images:
     """torchvision keeps colours last; the bytes themselves lie colour by colour, so nothing is copied."""
     values = torch.as_tensor(dataset.data)
     values = values.unsqueeze(1) if values.ndim == 3 else values.permute(0, 3, 1, 2)
@@ -146,7 +146,7 @@ def _images(dataset: Any, stored: Stored) -> Images:
     return Images(values.contiguous(), labels)
 
 
-def _provide(stored: Stored, root: Path) -> None:
+def _provide(stored: TorchvisionSet, root: Path) -> None:
     files = [file for file, _ in _files(stored, root)]
     missing = [file for file in files if not file.is_file()]
     if not missing:
@@ -161,7 +161,7 @@ def _provide(stored: Stored, root: Path) -> None:
                         "or connect this machine to the internet") from error
 
 
-def _files(stored: Stored, root: Path) -> Sequence[tuple[Path, str | None]]:
+def _files(stored: TorchvisionSet, root: Path) -> Sequence[tuple[Path, str | None]]:
     """Every file of the set with its md5, as far as torchvision knows it: of MNIST it knows only that of the archives."""
     loader = getattr(datasets(), stored.loader)
     if stored is MNIST:

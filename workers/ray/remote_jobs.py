@@ -60,7 +60,7 @@ class Submitted:
     start: "Callable[[], ray.ObjectRef[Any]]"
     time_limit_seconds: float | None
     can_stop: bool = False
-    place: capture.Place | None = None
+    place: capture.OutputPlace | None = None
     reference: "ray.ObjectRef[Any]" = field(init=False)
     began: float = field(init=False)
     retries_left: int = JOB_RETRIES
@@ -78,7 +78,7 @@ class Submitted:
 
 
 def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float,
-           time_limit_seconds: float | None = None, place: capture.Place | None = None,
+           time_limit_seconds: float | None = None, place: capture.OutputPlace | None = None,
            stop_key: str | None = None) -> Submitted:
     """Start one of :mod:`workers.jobs.trial_job` on a worker; :func:`fetch` gets its result.
 
@@ -130,7 +130,7 @@ def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callabl
         return outcome
 
 
-def _where_to_look(place: capture.Place | None) -> str:
+def _where_to_look(place: capture.OutputPlace | None) -> str:
     """Where the words of a job whose worker died are found."""
     if place is None or place.task is None:
         return "see Ray's logs on that machine"
@@ -152,8 +152,8 @@ def _name_log(error: ClnpError, kept: capture.Output | None) -> None:
         error.hint = f"{error.hint}; the traceback is in {shown}"
 
 
-def _guarded(time_limit_seconds: float | None, place: capture.Place | None, stop_key: str | None, job: Callable[..., Result],
-             *arguments: object) -> "Result | Refused":
+def _guarded(time_limit_seconds: float | None, place: capture.OutputPlace | None, stop_key: str | None,
+             job: Callable[..., Result], *arguments: object) -> "Result | Refused":
     kept = None if place is None else capture.begin_job(place, job.__name__, ray.get_runtime_context().get_task_id() or "")
     if time_limit_seconds is not None:
         faulthandler.dump_traceback_later(time_limit_seconds, exit=True, file=2)  # needs no interpreter lock, as for trials

@@ -63,7 +63,7 @@ class StageWork:
     stop_key: str | None = None
 
 
-class Pack(tune.Trainable):
+class PackTrainable(tune.Trainable):
     """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
 
     ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; a second attempt has
@@ -94,8 +94,8 @@ class Pack(tune.Trainable):
         if self._output is not None:
             self._output.end()
         if work.run is not None:
-            self._output = capture.begin_trial(capture.Place(work.storage, work.run, work.stage.task), self.trial_id,
-                                              [point["number"] for point in points], config.get("attempt", 1))
+            self._output = capture.begin_trial(capture.OutputPlace(work.storage, work.run, work.stage.task), self.trial_id,
+                                               [point["number"] for point in points], config.get("attempt", 1))
         self._timed_out = bool(config.get("timed_out", False))
         if work.time_limit_seconds is not None:
             # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.

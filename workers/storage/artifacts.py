@@ -19,7 +19,7 @@ from clnp_core.architecture import Architecture
 from clnp_core.errors import ArtifactError
 from clnp_core.network import Network
 from clnp_core.values import StoredArtifact
-from workers.storage.files import Stored, below, is_part
+from workers.storage.files import StoredFile, below, is_part
 from workers.storage.schemes import open_files
 
 _METADATA_KEY = "clnp"  # one key holding sorted JSON: safetensors does not keep the order of several keys
@@ -132,7 +132,7 @@ class ArtifactStore:
                 return 0
             return self.files.remove(self.name(digest))
 
-    def stored(self) -> Iterator[tuple[str, Stored]]:
+    def stored(self) -> Iterator[tuple[str, StoredFile]]:
         """Every artifact that lies there, recorded or not, as its digest and its file."""
         for file in self.files.list():
             folder, _, rest = file.name.partition("/")

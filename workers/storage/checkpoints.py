@@ -19,7 +19,7 @@ from torch import Tensor
 
 from clnp_core.errors import ArtifactError
 from workers.storage.artifacts import ArtifactStore
-from workers.storage.files import Stored, below, is_part
+from workers.storage.files import StoredFile, below, is_part
 
 _FOLDER, _SUFFIX = "checkpoints", ".safetensors"
 _METADATA_KEY, _SEAL_KEY = "clnp", "sha256"
@@ -103,7 +103,7 @@ class Checkpoints:
         """Delete a checkpoint; returns the bytes freed, 0 when it was not there."""
         return self.files.remove(self.name(key))
 
-    def stored(self) -> Iterator[tuple[str, Stored]]:
+    def stored(self) -> Iterator[tuple[str, StoredFile]]:
         """Every checkpoint that lies there, as the key of its training and its file, which knows its age."""
         for file in self.files.list(_FOLDER):
             key = file.name.removeprefix(f"{_FOLDER}/").removesuffix(_SUFFIX)

@@ -19,7 +19,7 @@ _REMEDY = "somebody has changed the database or the store by hand; nothing outsi
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredFile:
     """One file: its name below the root with ``/`` between folders, its size, and the age of its last write in seconds."""
 
     name: str
@@ -63,11 +63,11 @@ class Files(Protocol):
     def remove(self, name: str) -> int:
         """Delete a file, or a leftover; returns the bytes freed, 0 where there was none."""
 
-    def list(self, folder: str = "") -> Iterator[Stored]:
+    def list(self, folder: str = "") -> Iterator[StoredFile]:
         """Every whole file below a folder, in an order that does not change; none where the folder is missing. Names that
         begin with a dot are left out, as are folders that do."""
 
-    def leftovers(self) -> Iterator[Stored]:
+    def leftovers(self) -> Iterator[StoredFile]:
         """Unfinished files: of writes that are going on, or that were interrupted."""
 
 

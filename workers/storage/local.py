@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from clnp_core.errors import ArtifactError
-from workers.storage.files import Stored, inside
+from workers.storage.files import StoredFile, inside
 
 _UNFINISHED = ".writing-"
 
@@ -84,10 +84,10 @@ class FolderFiles:
                 with contextlib.suppress(OSError):
                     each.rmdir()
 
-    def list(self, folder: str = "") -> Iterator[Stored]:
+    def list(self, folder: str = "") -> Iterator[StoredFile]:
         yield from self._walk(folder, unfinished=False)
 
-    def leftovers(self) -> Iterator[Stored]:
+    def leftovers(self) -> Iterator[StoredFile]:
         yield from self._walk("", unfinished=True)
 
     def _path(self, name: str) -> Path:
@@ -111,7 +111,7 @@ class FolderFiles:
             _make_root(folder)
         self._durable.add(folder)
 
-    def _walk(self, folder: str, unfinished: bool) -> Iterator[Stored]:
+    def _walk(self, folder: str, unfinished: bool) -> Iterator[StoredFile]:
         now, root = time.time(), Path(self.root)
         if self._is_behind_link(self._path(folder)):
             return
@@ -124,7 +124,7 @@ class FolderFiles:
                         found = path.stat()
                     except FileNotFoundError:  # finished or removed meanwhile
                         continue
-                    yield Stored(path.relative_to(root).as_posix(), found.st_size, max(0.0, now - found.st_mtime))
+                    yield StoredFile(path.relative_to(root).as_posix(), found.st_size, max(0.0, now - found.st_mtime))
 
 
 @cache

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from clnp_core.errors import ConfigError
-from workers.storage.files import BUCKET, Stored, inside
+from workers.storage.files import BUCKET, StoredFile, inside
 
 Answer = TypeVar("Answer")
 
@@ -78,7 +78,7 @@ class BucketFiles:
             _asked(partial(self._system.rm_file, self._path(name)))
         return size or 0
 
-    def list(self, folder: str = "") -> Iterator[Stored]:
+    def list(self, folder: str = "") -> Iterator[StoredFile]:
         top = self._path(folder).rstrip("/")
         try:
             found = _asked(partial(self._system.find, top, detail=True))
@@ -89,15 +89,15 @@ class BucketFiles:
             below = path.removeprefix(f"{top}/")
             if path != top and not any(part.startswith(".") for part in below.split("/")):
                 name = f"{folder.rstrip('/')}/{below}" if folder else below
-                yield Stored(name, int(facts["size"]), _age_seconds(now, facts["LastModified"]))
+                yield StoredFile(name, int(facts["size"]), _age_seconds(now, facts["LastModified"]))
 
-    def leftovers(self) -> Iterator[Stored]:
+    def leftovers(self) -> Iterator[StoredFile]:
         now = datetime.now(UTC)
         for upload in self._pages("list_multipart_uploads", "Uploads", Prefix=self._key("")):
             folder, _, last = str(upload["Key"]).removeprefix(self._key("")).rpartition("/")
             name = f"{_UNFINISHED}{last}?{upload['UploadId']}"
-            yield Stored(f"{folder}/{name}" if folder else name, self._uploaded_bytes(upload["Key"], upload["UploadId"]),
-                         _age_seconds(now, upload["Initiated"]))
+            yield StoredFile(f"{folder}/{name}" if folder else name, self._uploaded_bytes(upload["Key"], upload["UploadId"]),
+                             _age_seconds(now, upload["Initiated"]))
 
     def _path(self, name: str) -> str:
         return f"{self._bucket}/{self._key(name)}"

@@ -53,13 +53,13 @@ class EpochUnderway:
         return Snapshot(tensors, {"epoch": {"batches": self.batches, "seconds": time.perf_counter() - self.began}})
 
 
-class Standing(Protocol):
+class TrainingState(Protocol):
     """What the trainings have in common. ``epoch`` is the one that has begun; None between two epochs."""
 
     epoch: EpochUnderway | None
 
 
-def begin_epoch(standing: Standing, loss_sum: Tensor, draw: Callable[[], tuple[Tensor, ...]]) -> EpochUnderway:
+def begin_epoch(standing: TrainingState, loss_sum: Tensor, draw: Callable[[], tuple[Tensor, ...]]) -> EpochUnderway:
     """The next epoch, from its beginning or from where an interrupted attempt has left it.
 
     Args:

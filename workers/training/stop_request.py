@@ -20,7 +20,7 @@ class StoppedError(Exception):
         self.news = tuple(news)
 
 
-class Listener:
+class StopListener:
     """Asks again and again until the request is there, or it is ended."""
 
     def __init__(self, ask: Callable[[], bool]) -> None:
@@ -43,7 +43,7 @@ class Listener:
                 continue
 
 
-_current: Listener | None = None
+_current: StopListener | None = None
 
 
 def listen(ask: Callable[[], bool] | None) -> None:
@@ -51,7 +51,7 @@ def listen(ask: Callable[[], bool] | None) -> None:
     global _current
     if _current is not None:
         _current.end()
-    _current = None if ask is None else Listener(ask)
+    _current = None if ask is None else StopListener(ask)
 
 
 def is_asked() -> bool:

@@ -16,7 +16,7 @@ from orchestrator.driver.grace import Grace
 from orchestrator.driver.lease import Keeper
 from orchestrator.driver.stages.early_scans import ScansAhead
 from orchestrator.events.events import Progress, tell_step
-from workers.capture import Place
+from workers.capture import OutputPlace
 from workers.ray.remote_jobs import Submitted, fetch, submit
 from workers.spec import BenchmarkSpec, StageSpec
 
@@ -67,7 +67,7 @@ class RunContext:
         resources = self.config.resources
         return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
                       time_limit_seconds=resources.job_time_limit_seconds,
-                      place=Place(self.storage, self.name, _task_of(arguments)), stop_key=stop_key)
+                      place=OutputPlace(self.storage, self.name, _task_of(arguments)), stop_key=stop_key)
 
     def training(self, job: Callable[..., Any], *arguments: object) -> Submitted:
         """As :meth:`submit`, of a job that trains: it writes a checkpoint when the driver stops."""

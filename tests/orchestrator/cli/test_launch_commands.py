@@ -15,7 +15,7 @@ import yaml
 from clnp_core.selection import TrialVerdict, Verdict
 from db.states import FailureKind
 from orchestrator.cli.launch_commands import tell_what_is_found
-from orchestrator.cli.options import Settings
+from orchestrator.cli.options import GlobalOptions
 from tests.db.builders import selection, verdicts
 from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, run, start, written
 
@@ -170,7 +170,7 @@ def test_resume_tells_what_a_stage_that_has_selected_keeps(tmp_path: Path, capsy
         run.store.record_selection(run.lease, 1, selection(), [
             *verdicts()[:2], TrialVerdict(2, Verdict.FAILED, "the loss is nan")])
         run.let_go()
-    tell_what_is_found(Settings(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", True)
+    tell_what_is_found(GlobalOptions(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", True)
     assert capsys.readouterr().err == (
         "run demo is stopped: 0 of 2 tasks committed, task 1 is committing\n"
         "  trials 0, 1: recorded, not trained again\n"
@@ -181,7 +181,7 @@ def test_a_run_that_nobody_has_driven_yet_is_not_called_stopped(tmp_path: Path, 
     """As the driver of a group's run, or of one that was launched over HTTP, finds it."""
     with written(tmp_path) as run:
         run.let_go()
-    tell_what_is_found(Settings(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", False)
+    tell_what_is_found(GlobalOptions(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", False)
     assert capsys.readouterr() == ("", "")
 
 
@@ -199,7 +199,7 @@ def test_resume_tells_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtur
         run.fail(2, FailureKind.LOST, "its worker died")
         run.store.fail_stage(run.lease, 1, "task 1: 1 of 5 trials failed\nmend it")
         run.let_go()
-    tell_what_is_found(Settings(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", bool(flags))
+    tell_what_is_found(GlobalOptions(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", bool(flags))
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(

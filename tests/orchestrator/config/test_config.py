@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from clnp_core.architecture import Activation
 from clnp_core.errors import ConfigError
-from orchestrator.config.choices import Head, OptimizerKind, SamplerKind, SweepProtocol
+from orchestrator.config.choices import HeadChoice, OptimizerKind, SamplerKind, SweepProtocol
 from orchestrator.config.config import Config, load
 from orchestrator.config.errors import keys
 from tests.orchestrator.conftest import MINIMAL
@@ -30,7 +30,7 @@ class TestLoad:
     def test_defaults_are_filled_in(self, tmp_path: Path, values: dict[str, Any]) -> None:
         config = load(write(tmp_path, values))
         assert (config.seed, config.training.optimizer, config.training.batch_size) == (0, OptimizerKind.ADAM, 256)
-        assert (config.network.activation, config.network.head) == (Activation.RELU, Head.SINGLE)
+        assert (config.network.activation, config.network.head) == (Activation.RELU, HeadChoice.SINGLE)
         assert (config.sweep.sampler, config.sweep.protocol) == (SamplerKind.GRID, SweepProtocol.PER_TASK)
         assert config.selection.margin_points == Decimal(1)
 

@@ -20,7 +20,7 @@ from orchestrator.driver import plan
 from orchestrator.events.events import Progress
 from orchestrator.events.stats import Tally
 from orchestrator.service.app import create_app
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.orchestrator.laboratory import SMALL, Heard, Laboratory
 from workers.data.loader import load_task
 from workers.methods import Method
@@ -97,7 +97,7 @@ def ls(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Path) 
 
 
 def page(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Path) -> None:
-    app = create_app(Settings(run.place))
+    app = create_app(ServiceSettings(run.place))
 
     async def answers(*paths: str) -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:

@@ -7,7 +7,7 @@ import pytest
 from clnp_core.errors import ConfigError
 from orchestrator.cli.launch_commands import TELLINGS
 from orchestrator.events.console import ConsoleProgress
-from orchestrator.events.factory import Telling, progress_of
+from orchestrator.events.factory import ProgressStyle, progress_of
 from orchestrator.events.jsonl import JsonProgress
 from orchestrator.events.live import LiveProgress
 
@@ -21,31 +21,31 @@ XTERM = {"TERM": "xterm-256color"}
 
 
 @pytest.mark.parametrize(("telling", "stream", "environment", "kind"), [
-    (Telling.AUTO, Terminal(), XTERM, LiveProgress),
-    (Telling.AUTO, io.StringIO(), XTERM, ConsoleProgress),
-    (Telling.AUTO, Terminal(), {"TERM": "dumb"}, ConsoleProgress),
-    (Telling.AUTO, Terminal(), {}, ConsoleProgress),
-    (Telling.LIVE, Terminal(), XTERM, LiveProgress),
-    (Telling.PLAIN, Terminal(), XTERM, ConsoleProgress),
-    (Telling.JSON, Terminal(), XTERM, JsonProgress),
+    (ProgressStyle.AUTO, Terminal(), XTERM, LiveProgress),
+    (ProgressStyle.AUTO, io.StringIO(), XTERM, ConsoleProgress),
+    (ProgressStyle.AUTO, Terminal(), {"TERM": "dumb"}, ConsoleProgress),
+    (ProgressStyle.AUTO, Terminal(), {}, ConsoleProgress),
+    (ProgressStyle.LIVE, Terminal(), XTERM, LiveProgress),
+    (ProgressStyle.PLAIN, Terminal(), XTERM, ConsoleProgress),
+    (ProgressStyle.JSON, Terminal(), XTERM, JsonProgress),
 ])
-def test_what_a_stream_gets(telling: Telling, stream: io.StringIO, environment: dict[str, str], kind: type) -> None:
+def test_what_a_stream_gets(telling: ProgressStyle, stream: io.StringIO, environment: dict[str, str], kind: type) -> None:
     assert type(progress_of(telling, stream, environment)) is kind
 
 
 def test_no_color_is_obeyed() -> None:
-    shown = progress_of(Telling.AUTO, Terminal(), {**XTERM, "NO_COLOR": "1"})
+    shown = progress_of(ProgressStyle.AUTO, Terminal(), {**XTERM, "NO_COLOR": "1"})
     assert isinstance(shown, LiveProgress) and shown.no_color
-    coloured = progress_of(Telling.AUTO, Terminal(), {**XTERM, "NO_COLOR": ""})
+    coloured = progress_of(ProgressStyle.AUTO, Terminal(), {**XTERM, "NO_COLOR": ""})
     assert isinstance(coloured, LiveProgress) and not coloured.no_color
 
 
 def test_a_screen_that_is_asked_for_where_none_can_be_is_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
-        progress_of(Telling.LIVE, io.StringIO(), XTERM)
+        progress_of(ProgressStyle.LIVE, io.StringIO(), XTERM)
     assert str(caught.value) == ("a live screen needs a terminal on standard error, with a TERM that is not dumb\n"
                                  "leave --progress out, or say --progress plain or json")
 
 
 def test_the_command_line_offers_all_of_them() -> None:
-    assert tuple(telling.value for telling in Telling) == TELLINGS
+    assert tuple(telling.value for telling in ProgressStyle) == TELLINGS

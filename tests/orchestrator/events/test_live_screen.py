@@ -7,7 +7,7 @@ from rich.console import Console
 
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events.console import Tone
-from orchestrator.events.live_screen import ASCII, UNICODE, Happened, Screen, Signs
+from orchestrator.events.live_screen import ASCII, UNICODE, Happened, ScreenContent, Signs
 from orchestrator.events.stats import Tally
 
 POINT, LONG = GridPoint((3e-4,) * 3, 0.01), GridPoint((1e-7, 1e-5, 1e-6, 1e-4, 1e-3), 0.002)
@@ -18,7 +18,7 @@ def lines(tally: Tally, width: int = 80, height: int = 24, happened: int = 2, si
     file = io.StringIO()
     console = Console(file=file, width=width, height=height, color_system=None, legacy_windows=False)
     said = [Happened("08:00:00", f"line {number} " + "x" * 300, Tone.GOOD) for number in range(happened)]
-    console.print(Screen(tally, said, 75.0, height, signs), no_wrap=True, overflow="crop")
+    console.print(ScreenContent(tally, said, 75.0, height, signs), no_wrap=True, overflow="crop")
     return file.getvalue().splitlines()
 
 

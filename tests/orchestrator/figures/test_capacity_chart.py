@@ -1,6 +1,6 @@
 """Bars are made of what the rows count, and a widened layer grows."""
 
-from orchestrator.figures.capacity_chart import EARLIER, FREE, NEW, REUSED, Part, capacity_figure, parts
+from orchestrator.figures.capacity_chart import EARLIER, FREE, NEW, REUSED, BarPart, capacity_figure, parts
 from orchestrator.figures.chart import svg
 from tests.orchestrator.figures.rows import capacity, checked, data_of
 
@@ -10,8 +10,9 @@ ROWS = [capacity(1, 1, 100, 20, 20, 0), capacity(1, 2, 50, 10, 10, 0),
 
 def test_parts_lie_on_each_other_from_reused_to_free_and_none_is_empty() -> None:
     assert [part for part in parts(ROWS) if (part.task, part.layer) == (2, 1)] == [
-        Part(2, 1, REUSED, 15, 100, 0.0, 0.15), Part(2, 1, EARLIER, 5, 100, 0.15, 0.2), Part(2, 1, NEW, 25, 100, 0.2, 0.45),
-        Part(2, 1, FREE, 55, 100, 0.45, 1.0)]
+        BarPart(2, 1, REUSED, 15, 100, 0.0, 0.15), BarPart(2, 1, EARLIER, 5, 100, 0.15, 0.2), BarPart(2, 1, NEW, 25, 100, 0.2,
+                                                                                                      0.45),
+        BarPart(2, 1, FREE, 55, 100, 0.45, 1.0)]
     assert [(part.kind, part.neurons) for part in parts(ROWS) if (part.task, part.layer) == (1, 1)] == [(NEW, 20), (FREE, 80)]
 
 

@@ -11,14 +11,14 @@ from db.engine import open_database
 from db.reads.curves import PrunedPoint
 from db.reads.reads import Reads
 from orchestrator.figures.chart import svg
-from orchestrator.figures.trial_chart import CHOSEN, OPEN, OUTSIDE, WITHIN, TrialPoint, trial_points, trials_figure
+from orchestrator.figures.trial_chart import CHOSEN, OPEN, OUTSIDE, WITHIN, PlottedTrial, trial_points, trials_figure
 from tests.orchestrator.cli.conftest import Recorded
 from tests.orchestrator.figures.rows import checked, data_of, selection
 
 
-def point(number: int, verdict: str = "outside margin", exact: bool = False, **changes: Any) -> TrialPoint:
+def point(number: int, verdict: str = "outside margin", exact: bool = False, **changes: Any) -> PlottedTrial:
     """A trial at 95 % with three quarters of the neurons free."""
-    return dataclasses.replace(TrialPoint(number, 0.95, 0.75, exact, verdict, "1e-05", 0.001, 0.96), **changes)
+    return dataclasses.replace(PlottedTrial(number, 0.95, 0.75, exact, verdict, "1e-05", 0.001, 0.96), **changes)
 
 
 def test_a_picked_trial_stands_where_the_selection_pruned_it_and_another_on_its_curve(recorded: Recorded) -> None:

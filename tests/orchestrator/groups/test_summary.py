@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.groups.summary import Standing
+from orchestrator.groups.summary import GroupSummary
 from orchestrator.runs.location import Place
 from tests.orchestrator.groups.conftest import place_in, write_group
 
 
-def _standing(place: Place) -> Standing:
+def _standing(place: Place) -> GroupSummary:
     with place.reads() as reads:
-        return Standing.of(reads, "tiny")
+        return GroupSummary.of(reads, "tiny")
 
 
 def test_a_run_that_is_not_completed_is_listed_and_not_averaged_in(place: Place) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from orchestrator.runs.location import Place
 from orchestrator.service.app import create_app
 from orchestrator.service.server import listen, server
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.orchestrator.cli.conftest import Recorded, recorded
 from tests.orchestrator.service.browsing import BROWSERS, MILLISECONDS, QUIET, Watched
 
@@ -31,7 +31,7 @@ def place_in(folder: Path) -> Place:
 
 
 @contextmanager
-def serving(settings: Settings, folder: Path) -> Iterator[httpx.Client]:
+def serving(settings: ServiceSettings, folder: Path) -> Iterator[httpx.Client]:
     """A client of a real server that was started in a folder. It has ended, streams and all, when the block has."""
     with pytest.MonkeyPatch.context() as there:
         there.chdir(folder)
@@ -54,14 +54,14 @@ def serving(settings: Settings, folder: Path) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def service(recorded: Recorded) -> Iterator[httpx.Client]:
     """A client of a service that only reads."""
-    with serving(Settings(place_in(recorded.folder)), recorded.folder) as client:
+    with serving(ServiceSettings(place_in(recorded.folder)), recorded.folder) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def acting(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client without a token of a service that has one, and a working folder of its own."""
-    with serving(Settings(place_in(recorded.folder), token=TOKEN), tmp_path_factory.mktemp("service")) as client:
+    with serving(ServiceSettings(place_in(recorded.folder), token=TOKEN), tmp_path_factory.mktemp("service")) as client:
         yield client
 
 

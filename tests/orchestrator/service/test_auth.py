@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.orchestrator.cli.conftest import Recorded
 from tests.orchestrator.service.conftest import HOLDER, TOKEN, place_in, serving
 
@@ -58,7 +58,7 @@ def test_who_may_not_change_anything_may_still_read(acting: httpx.Client) -> Non
 
 
 def test_a_closed_service_shows_strangers_nothing_but_its_page(recorded: Recorded) -> None:
-    wanted = Settings(place_in(recorded.folder), token=TOKEN, closed=True, names=("lab.example",))
+    wanted = ServiceSettings(place_in(recorded.folder), token=TOKEN, closed=True, names=("lab.example",))
     with serving(wanted, recorded.folder) as client:
         for path in ("/api/v1", "/api/v1/runs", "/api/v1/nothing", "/metrics", "/api"):
             assert client.get(path).status_code == 401, path

@@ -8,7 +8,7 @@ import pytest
 from db.engine import open_database
 from db.store.store import Store
 from orchestrator.runs.location import Place
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.db.builders import Driver
 from tests.db.conftest import server
 from tests.orchestrator.cli.conftest import TINY
@@ -33,7 +33,7 @@ def demo(server: tuple[str, Callable[[str], None]]) -> Iterator[Driver]:
 def test_a_server_that_restarts_is_told_and_found_again(demo: Driver, server: tuple[str, Callable[[str], None]],
                                                         tmp_path: Path) -> None:
     url, control = server
-    with serving(Settings(Place.of(url, str(tmp_path)), token=TOKEN), tmp_path) as client:
+    with serving(ServiceSettings(Place.of(url, str(tmp_path)), token=TOKEN), tmp_path) as client:
         heard = Heard(client, params={"after_id": 0})
         heard.wait(lambda each: each.events)
         before = client.get(f"{RUNS}/demo").json()

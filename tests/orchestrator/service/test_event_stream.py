@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from orchestrator.runs.location import Place
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.db.builders import epoch
 from tests.orchestrator.cli.conftest import Written, written
 from tests.orchestrator.service.conftest import serving
@@ -26,7 +26,7 @@ def demo(tmp_path: Path) -> Iterator[Written]:
 @pytest.fixture
 def client(demo: Written, tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of its service."""
-    with serving(Settings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path))), tmp_path) as client:
+    with serving(ServiceSettings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path))), tmp_path) as client:
         yield client
 
 
@@ -94,7 +94,7 @@ def test_who_has_gone_is_forgotten_and_the_last_one_ends_the_watch(client: httpx
 
 
 def test_a_service_that_ends_ends_its_streams(demo: Written, tmp_path: Path) -> None:
-    with serving(Settings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path))), tmp_path) as client:
+    with serving(ServiceSettings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path))), tmp_path) as client:
         heard = Heard(client)
         heard.wait(lambda each: each.progress)
     heard.end()

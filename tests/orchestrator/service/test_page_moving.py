@@ -15,7 +15,7 @@ from db.owner import this_host, this_owner
 from db.records import EvaluationRecord, PlannedTrial
 from db.states import FailureKind
 from orchestrator.jobs.jobs import JobFolder, JobKind, JobRecord, started_of
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.db.builders import ARCHITECTURE, Driver, commit, epoch, facts, grid, selection, verdicts
 from tests.orchestrator.cli.conftest import written
 from tests.orchestrator.service.browsing import Watched, drawn, section
@@ -27,7 +27,7 @@ LONG_MILLISECONDS = 120_000
 
 
 def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserContext, tmp_path: Path) -> None:
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
+    with written(tmp_path) as run, serving(ServiceSettings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
         watched = Watched(context, client.base_url)
         page = watched.open("#/runs/demo")
         expect(page.get_by_role("heading", level=1)).to_have_text("demo")
@@ -72,7 +72,7 @@ def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserCo
 
 
 def test_a_running_trial_is_followed_epoch_by_epoch(context: BrowserContext, tmp_path: Path) -> None:
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         run.begin()
         watched = Watched(context, client.base_url)
         page = watched.open("#/runs/demo/tasks/1/trials/0")
@@ -102,7 +102,7 @@ def test_a_running_trial_is_followed_epoch_by_epoch(context: BrowserContext, tmp
 
 
 def test_the_trials_of_a_task_show_their_epochs(context: BrowserContext, tmp_path: Path) -> None:
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         run.begin()
         run.store.trial_started(run.lease, 1, 1, "ray-1", "", "")
         run.store.trial_epochs(run.lease, 1, 1, [epoch(1, 100)])
@@ -120,7 +120,7 @@ def test_the_trials_of_a_task_show_their_epochs(context: BrowserContext, tmp_pat
 
 def test_a_driver_that_was_started_here_is_starting_until_it_holds_the_run(context: BrowserContext, tmp_path: Path) -> None:
     jobs, now = JobFolder(tmp_path / ".clnp" / "jobs"), datetime.now(UTC)
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
+    with written(tmp_path) as run, serving(ServiceSettings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
         run.let_go()
         watched = Watched(context, client.base_url)
         page = watched.open("#/runs/demo")
@@ -139,7 +139,7 @@ def test_a_driver_that_was_started_here_is_starting_until_it_holds_the_run(conte
 
 def test_seeds_are_shown_to_the_last_digit(context: BrowserContext, tmp_path: Path) -> None:
     seed = 8640283839209618424
-    with written(tmp_path, seed=seed) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path, seed=seed) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         planned = [PlannedTrial(0, "key", (1e-4, 1e-4, 1e-6), 0.01, seed + 1)]
         driver = Driver(run.store, run.lease)
         run.store.begin_sweep(run.lease, 1, facts(), ARCHITECTURE, None, planned)
@@ -159,7 +159,7 @@ def test_seeds_are_shown_to_the_last_digit(context: BrowserContext, tmp_path: Pa
 
 def test_times_name_the_zone_of_who_looks(browser: Browser, tmp_path: Path) -> None:
     away = browser.new_context(timezone_id="Asia/Kolkata")
-    with written(tmp_path), serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path), serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         watched = Watched(away, client.base_url)
         page = watched.open("#/runs/demo")
         expect(page.locator(".subtitle time")).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d GMT\+5:30$"))
@@ -176,7 +176,7 @@ def test_a_task_shows_what_it_reaches_now_and_other_methods_than_clnp_no_margin(
                                                                                method: Method) -> None:
     fallen = (EvaluationRecord(1, 126, 300, "logits-1"), EvaluationRecord(2, 288, 300, "logits-2"))
     proof = {} if method is Method.CLNP else {"verification": {"method": method.value}}
-    with written(tmp_path, method=method) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path, method=method) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         driver = Driver(run.store, run.lease)
         for task, cells in ((1, {}), (2, {"evaluations": fallen})):
             driver.select(task)
@@ -210,7 +210,7 @@ def test_a_task_shows_what_it_reaches_now_and_other_methods_than_clnp_no_margin(
 
 def test_joint_training_is_one_task_with_the_mean_over_all(context: BrowserContext, tmp_path: Path) -> None:
     cells = (EvaluationRecord(1, 270, 300, "logits-1"), EvaluationRecord(2, 288, 300, "logits-2"))
-    with written(tmp_path, method=Method.JOINT) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path, method=Method.JOINT) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         driver = Driver(run.store, run.lease)
         run.store.begin_sweep(run.lease, 2, facts(), ARCHITECTURE, None, grid(3, "key"))
         for number in range(3):
@@ -227,7 +227,7 @@ def test_joint_training_is_one_task_with_the_mean_over_all(context: BrowserConte
 
 
 def test_what_data_says_is_text_and_never_markup(context: BrowserContext, tmp_path: Path) -> None:
-    with written(tmp_path) as run, serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with written(tmp_path) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         run.begin()
         run.fail(1, FailureKind.ERROR, "<img src=x onerror=alert(1)> is <b>no</b> loss")
         watched = Watched(context, client.base_url)
@@ -256,7 +256,7 @@ def test_ten_thousand_trials_of_one_task(context: BrowserContext, tmp_path: Path
     engine = open_database(place.url, create=True)
     fill(engine, many, tasks=2)
     engine.dispose()
-    with serving(Settings(place), tmp_path) as client:
+    with serving(ServiceSettings(place), tmp_path) as client:
         watched = Watched(context, client.base_url)
         watched.page.set_default_timeout(LONG_MILLISECONDS)
         began = time.perf_counter()

@@ -10,7 +10,7 @@ import pytest
 from db.engine import open_database
 from orchestrator.render.output import LARGEST_EXACT
 from orchestrator.runs.location import Place
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.orchestrator.cli.conftest import Recorded, written
 from tests.orchestrator.service.conftest import place_in, serving
 
@@ -133,7 +133,7 @@ def test_a_database_that_is_removed_and_comes_back(recorded: Recorded, tmp_path:
     source, copy = f"{recorded.folder}/.clnp/clnp.db", tmp_path / ".clnp" / "clnp.db"
     copy.parent.mkdir()
     _copy(source, copy)
-    with serving(Settings(place_in(tmp_path)), tmp_path) as client:
+    with serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         assert client.get(RUN).status_code == 200
         copy.rename(tmp_path / "away.db")
         for path in ("", "/stages", "/events/stream"):
@@ -164,7 +164,7 @@ def test_the_service_cannot_write_even_by_mistake(recorded: Recorded) -> None:
 def test_readers_never_stand_in_a_writers_way(tmp_path: Path) -> None:
     with written(tmp_path) as driver:
         driver.begin(2)
-        with serving(Settings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path))), tmp_path) as client:
+        with serving(ServiceSettings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path))), tmp_path) as client:
             found: list[Any] = []
             for number in range(2):
                 driver.finish(number)

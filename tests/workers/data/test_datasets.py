@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from clnp_core.errors import DataError
-from workers.data.datasets import CIFAR_10, CIFAR_100, MNIST, Stored, data_folder, datasets, digits
+from workers.data.datasets import CIFAR_10, CIFAR_100, MNIST, TorchvisionSet, data_folder, datasets, digits
 
 SETS = [MNIST, CIFAR_10, CIFAR_100]
 REAL = data_folder()
 """The folder of the real sets, if there is one; a test that bends files names another one meanwhile."""
 
 
-def there(stored: Stored) -> Any:
+def there(stored: TorchvisionSet) -> Any:
     return pytest.mark.skipif(not (REAL / stored.folder).is_dir(), reason=f"CLNP_DATA does not hold {stored.name}")
 
 
-def real(*sets: Stored) -> list[Any]:
+def real(*sets: TorchvisionSet) -> list[Any]:
     return [pytest.param(stored, marks=there(stored), id=stored.name) for stored in sets]
 
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def linked(stored: Stored, folder: Path) -> Path:
+def linked(stored: TorchvisionSet, folder: Path) -> Path:
     """The real files of a set, as links in another data folder."""
     below = folder / stored.folder
     below.mkdir(parents=True)
@@ -47,7 +47,7 @@ def linked(stored: Stored, folder: Path) -> Path:
     return below
 
 
-def files_of(stored: Stored) -> list[str]:
+def files_of(stored: TorchvisionSet) -> list[str]:
     loader = getattr(datasets(), stored.loader)
     return [name for name, _ in loader.train_list + loader.test_list] + [loader.meta["filename"]]
 
@@ -75,7 +75,7 @@ def test_where_data_sets_lie(set_to: str, expected: str, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("stored", SETS, ids=lambda stored: stored.name)
-def test_a_missing_set_is_one_clear_error_with_the_folder(stored: Stored, folder: Path) -> None:
+def test_a_missing_set_is_one_clear_error_with_the_folder(stored: TorchvisionSet, folder: Path) -> None:
     for attempt in (stored.require, stored.load):
         shutil.rmtree(folder, ignore_errors=True)
         with pytest.raises(DataError) as caught:
@@ -88,7 +88,7 @@ def test_a_missing_set_is_one_clear_error_with_the_folder(stored: Stored, folder
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("stored", [CIFAR_10, CIFAR_100], ids=lambda stored: stored.name)
-def test_a_missing_file_is_named(stored: Stored, folder: Path) -> None:
+def test_a_missing_file_is_named(stored: TorchvisionSet, folder: Path) -> None:
     (folder / stored.folder).mkdir(parents=True)
     names = files_of(stored)
     for name in names[:-2]:
@@ -100,7 +100,7 @@ def test_a_missing_file_is_named(stored: Stored, folder: Path) -> None:
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("stored", [CIFAR_10, CIFAR_100], ids=lambda stored: stored.name)
-def test_files_of_another_content_are_damaged_and_stay(stored: Stored, folder: Path) -> None:
+def test_files_of_another_content_are_damaged_and_stay(stored: TorchvisionSet, folder: Path) -> None:
     (folder / stored.folder).mkdir(parents=True)
     for name in files_of(stored):
         (folder / stored.folder / name).write_bytes(b"no images")
@@ -114,7 +114,7 @@ def test_files_of_another_content_are_damaged_and_stay(stored: Stored, folder: P
 
 
 @pytest.mark.parametrize("stored", real(CIFAR_10, CIFAR_100))
-def test_one_damaged_file_is_named(stored: Stored, folder: Path) -> None:
+def test_one_damaged_file_is_named(stored: TorchvisionSet, folder: Path) -> None:
     below = linked(stored, folder)
     for name in files_of(stored)[-2:]:
         content = (below / name).read_bytes()
@@ -126,7 +126,7 @@ def test_one_damaged_file_is_named(stored: Stored, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("stored", real(MNIST))
-def test_a_cut_file_of_mnist_is_damaged_and_not_missing(stored: Stored, folder: Path) -> None:
+def test_a_cut_file_of_mnist_is_damaged_and_not_missing(stored: TorchvisionSet, folder: Path) -> None:
     below = linked(stored, folder)
     (below / "t10k-images-idx3-ubyte").unlink()
     (below / "t10k-images-idx3-ubyte").write_bytes((REAL / stored.folder / "t10k-images-idx3-ubyte").read_bytes()[:5000])
@@ -139,7 +139,7 @@ def test_a_cut_file_of_mnist_is_damaged_and_not_missing(stored: Stored, folder: 
 
 @pytest.mark.parametrize("stored", real(CIFAR_10))
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_file_that_may_not_be_read(stored: Stored, folder: Path) -> None:
+def test_a_file_that_may_not_be_read(stored: TorchvisionSet, folder: Path) -> None:
     (folder / stored.folder).mkdir(parents=True)
     for name in files_of(stored):
         (folder / stored.folder / name).touch(mode=0)
@@ -151,7 +151,7 @@ def test_a_file_that_may_not_be_read(stored: Stored, folder: Path) -> None:
     pytest.param(MNIST, 60_000, 10_000, marks=there(MNIST), id="MNIST"),
     pytest.param(CIFAR_10, 50_000, 10_000, marks=there(CIFAR_10), id="CIFAR-10"),
     pytest.param(CIFAR_100, 50_000, 10_000, marks=there(CIFAR_100), id="CIFAR-100")])
-def test_the_real_sets(stored: Stored, train: int, test: int) -> None:
+def test_the_real_sets(stored: TorchvisionSet, train: int, test: int) -> None:
     data = stored.load()
     for images, count in ((data.train, train), (data.test, test)):
         assert images.values.shape == (count, *stored.shape) and images.values.dtype == torch.uint8

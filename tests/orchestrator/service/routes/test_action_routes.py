@@ -11,7 +11,7 @@ import pytest
 
 from db.states import RunState
 from orchestrator.runs.location import Place
-from orchestrator.service.settings import Settings
+from orchestrator.service.settings import ServiceSettings
 from tests.orchestrator.cli.conftest import TINY, written
 from tests.orchestrator.service.conftest import HOLDER, TOKEN, place_in, serving
 
@@ -37,7 +37,7 @@ def _ended(client: httpx.Client, job: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_run_is_launched_stopped_resumed_and_ends(tmp_path: Path) -> None:
-    settings = Settings(place_in(tmp_path), token=TOKEN)
+    settings = ServiceSettings(place_in(tmp_path), token=TOKEN)
     with serving(settings, tmp_path) as client:
         client.headers.update(HOLDER)
         client.headers["Content-Type"] = "application/json"
@@ -61,7 +61,7 @@ def test_a_run_is_launched_stopped_resumed_and_ends(tmp_path: Path) -> None:
 
 def test_a_driver_that_dies_at_once_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "store").write_text("a file where a folder should be")
-    settings = Settings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path / "store")), token=TOKEN)
+    settings = ServiceSettings(Place.of(f"sqlite:///{tmp_path}/.clnp/clnp.db", str(tmp_path / "store")), token=TOKEN)
     monkeypatch.setenv("CLNP_TOKEN", TOKEN)
     with serving(settings, tmp_path) as client:
         client.headers.update(HOLDER)
@@ -110,7 +110,7 @@ def test_a_completed_run_has_nothing_to_resume(acting: httpx.Client) -> None:
 
 
 def test_requests_to_runs_in_other_states(tmp_path: Path) -> None:
-    with written(tmp_path) as driver, serving(Settings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
+    with written(tmp_path) as driver, serving(ServiceSettings(place_in(tmp_path), token=TOKEN), tmp_path) as client:
         client.headers.update(HOLDER)
         assert client.post(f"{RUNS}/nobody/stop").status_code == 404
         held = client.post(f"{RUNS}/demo/resume")
