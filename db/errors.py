@@ -10,7 +10,8 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from clnp_core.errors import DatabaseError
-from db.url import is_sqlite, shown, without_secrets
+from db.dialect import by_dialect
+from db.url import shown, without_secrets
 
 SQLITE_SIGNS = (
     ("file is not a database", "{url} is not a SQLite database",
@@ -64,30 +65,24 @@ def translate(error: Exception, url: URL) -> DatabaseError:
     origin = (error.orig if isinstance(error, DBAPIError) else None) or error
     text = without_secrets(str(origin), url).strip() or type(origin).__name__
     reason = " ".join(text.splitlines()[0].split())
-    if is_sqlite(url):
-        message, hint, may_pass = _of_sqlite(text)
-    else:
-        state, lost = getattr(origin, "sqlstate", None), isinstance(error, DBAPIError) and error.connection_invalidated
-        message, hint, may_pass = _of_postgresql(text, state, lost, isinstance(error, OperationalError))
+    explain = by_dialect(url, on_sqlite=_of_sqlite, on_postgresql=_of_postgresql)
+    message, hint, may_pass = explain(error, text)
     return DatabaseError(message.format(url=shown(url), reason=reason), hint, may_pass=may_pass)
 
 
-def _of_sqlite(text: str) -> tuple[str, str, bool]:
+def _of_sqlite(_error: Exception, text: str) -> tuple[str, str, bool]:
     for sign, message, hint in SQLITE_SIGNS:
         if sign in text.lower():
             return message, hint, sign == LOCKED
     return *REFUSED, False
 
 
-def _of_postgresql(text: str, state: str | None, lost: bool, operational: bool) -> tuple[str, str, bool]:
-    """Message, hint, and whether it may pass.
-
-    Args:
-        text: what the server or psycopg says.
-        state: its SQLSTATE; None where there was no server to give one.
-        lost: the connection is gone.
-        operational: no mistake in a statement or a value.
-    """
+def _of_postgresql(error: Exception, text: str) -> tuple[str, str, bool]:
+    """Return message, hint, and whether it may pass. ``text`` is what the server or psycopg says."""
+    origin = (error.orig if isinstance(error, DBAPIError) else None) or error
+    state: str | None = getattr(origin, "sqlstate", None)  # None where there was no server to give one
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    operational = isinstance(error, OperationalError)  # no mistake in a statement or a value
     if state is not None:
         for beginning, message, hint, may_pass in POSTGRES_STATES:
             if state.startswith(beginning):

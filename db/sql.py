@@ -17,10 +17,11 @@ from typing import Any
 from sqlalchemy import URL, Connection
 
 from clnp_core.errors import DatabaseError
+from db.dialect import by_dialect
 from db.engine import open_database
 from db.errors import translate, translated
 from db.read_only import ReadOnlyFile, is_read_only
-from db.url import is_sqlite, resolve_url, without_secrets
+from db.url import resolve_url, without_secrets
 
 TABLES = "docs/schema.md lists the tables, the views clnp_v_… and their columns"
 READS_ONLY = "`clnp sql` only reads; a run is changed by clnp's own commands"
@@ -78,21 +79,8 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
         DatabaseError: the statement is wrong, would write, or is more than one; or the database cannot be read.
     """
     address = resolve_url(url)
-    word = first_word(statement)
-    if not is_sqlite(address) and word in BEYOND_THE_DATABASE:
-        raise DatabaseError(f"the statement was refused: {word} can reach files and programs of the server", READS_ONLY)
-    if not is_sqlite(address):
-        acting = ACTING_FUNCTIONS.search(statement)
-        if word in ACTING_STATEMENTS or acting:
-            raise DatabaseError(f"the statement was refused: {acting[0] if acting else word} acts on the server", READS_ONLY)
-    engine = open_database(address)
-    try:
-        if is_sqlite(address):
-            return _on_sqlite(statement, address, max_rows)
-        with translated(address), engine.connect() as connection:
-            return _on_postgresql(statement, connection, max_rows)
-    finally:
-        engine.dispose()
+    run = by_dialect(address, on_sqlite=_on_sqlite, on_postgresql=_on_postgresql)
+    return run(statement, address, max_rows)
 
 
 def first_word(statement: str) -> str:
@@ -113,7 +101,21 @@ def first_word(statement: str) -> str:
     return found[0].upper() if found else ""
 
 
-def _on_postgresql(statement: str, connection: Connection, max_rows: int | None) -> SqlResult:
+def _on_postgresql(statement: str, address: URL, max_rows: int | None) -> SqlResult:
+    word, acting = first_word(statement), ACTING_FUNCTIONS.search(statement)
+    if word in BEYOND_THE_DATABASE:
+        raise DatabaseError(f"the statement was refused: {word} can reach files and programs of the server", READS_ONLY)
+    if word in ACTING_STATEMENTS or acting:
+        raise DatabaseError(f"the statement was refused: {acting[0] if acting else word} acts on the server", READS_ONLY)
+    engine = open_database(address)
+    try:
+        with translated(address), engine.connect() as connection:
+            return _in_read_only_transaction(statement, connection, max_rows)
+    finally:
+        engine.dispose()
+
+
+def _in_read_only_transaction(statement: str, connection: Connection, max_rows: int | None) -> SqlResult:
     cursor: Any = connection.connection.cursor()
     cursor.execute("SET TRANSACTION READ ONLY")
     _become_reader(cursor, connection.dialect.loaded_dbapi.Error)
@@ -142,6 +144,14 @@ def _become_reader(cursor: Any, error: type[Exception]) -> None:
 
 
 def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:
+    engine = open_database(address)  # is it there, and of this schema?
+    try:
+        return _in_read_only_file(statement, address, max_rows)
+    finally:
+        engine.dispose()
+
+
+def _in_read_only_file(statement: str, address: URL, max_rows: int | None) -> SqlResult:
     path = Path(str(address.database))
     try:
         connection = (ReadOnlyFile(path, 30.0).connect() if is_read_only(path) else

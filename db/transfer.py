@@ -1,10 +1,11 @@
 """A whole database into another one: from the laptop's SQLite to PostgreSQL, or back."""
 
-from sqlalchemy import URL, Connection, Table, func, insert, select, text
+from sqlalchemy import URL, Connection, Table, func, insert, select
 
 from clnp_core.errors import BusyError, DatabaseError
 from clnp_core.words import plural
-from db.engine import WRITING, of_one_moment, open_database
+from db.dialect import WRITING, continue_numbering, of_one_moment
+from db.engine import open_database
 from db.errors import translated
 from db.reads.reads import Reads
 from db.schema.models import DatabaseIdentity, Run
@@ -44,7 +45,7 @@ def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
                   translated(reading.url), of_one_moment(reading).begin() as out_of):
                 _refuse_runs(into)
                 copied = {table.name: _copy_table(out_of, into, table) for table in _copied_tables()}
-                _number_on(into)
+                continue_numbering(into, _copied_tables())
                 return copied
         finally:
             writing.dispose()
@@ -75,13 +76,3 @@ def _copy_table(out_of: Connection, into: Connection, table: Table) -> int:
         into.execute(insert(table), values)
         copied += len(values)
     return copied
-
-
-def _number_on(into: Connection) -> None:
-    """PostgreSQL's sequences go on after the highest id that was copied; SQLite does so by itself."""
-    if into.dialect.name != "postgresql":
-        return
-    for table in _copied_tables():
-        if "id" in table.c and table.c.id.autoincrement is True:
-            into.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "
-                              f"(SELECT COALESCE(MAX(id), 0) + 1 FROM {table.name}), false)"))

@@ -7,7 +7,8 @@ from sqlalchemy import Integer, cast, select
 from sqlalchemy.orm import Session, aliased
 
 from clnp_core.values import FineTuningRound
-from db.reads.lookup import database_now, driver_lives, lease_holds, owner_of
+from db.dialect import database_now
+from db.reads.lookup import driver_lives, lease_holds, owner_of
 from db.rows import EventRow, RunRow, StageRow, TrialRow
 from db.schema.models import Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
 from db.states import RequestKind, StageState, TrialState, derive_run_state, tasks_committed

@@ -2,9 +2,9 @@
 
 import difflib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
@@ -78,14 +78,6 @@ def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Tr
         raise NotFoundError(f"task {stage.task} of run {run_name!r} has no trial {number}",
                             f"`clnp trials {run_name} --task {stage.task}` lists them")
     return trial
-
-
-def database_now(session: Session) -> datetime:
-    """The time by the database's clock: drivers on several hosts then agree on how old a heartbeat is."""
-    if session.get_bind().dialect.name == "postgresql":
-        moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-        return moment.astimezone(UTC)
-    return datetime.now(UTC)
 
 
 def owner_of(run: Run) -> Owner | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
-from db.engine import of_one_moment
+from db.dialect import of_one_moment
 from db.errors import translated
 from db.reads.assemble import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
 from db.reads.lookup import find_run, find_stage, find_trial, no_such_task

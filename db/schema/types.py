@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Float, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from clnp_core.selection import SelectionRule, Verdict
+from db.dialect import json_type
 from db.states import FailureKind, RequestKind, StageState, TrialState
 
 
@@ -51,12 +52,8 @@ class Document(TypeDecorator[Any]):
     impl = JSON(none_as_null=True)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name != "postgresql":
-            return dialect.type_descriptor(JSON(none_as_null=True))
-        from sqlalchemy.dialects.postgresql import JSONB  # a tenth of a second, for those who need it
-
-        return dialect.type_descriptor(JSONB(none_as_null=True))
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return json_type(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return storable_json(value)

@@ -6,8 +6,7 @@ from sqlalchemy import CompoundSelect, select, union, update
 from sqlalchemy.orm import Session
 
 from clnp_core.words import plural
-from db.dialect import among
-from db.reads.lookup import database_now
+from db.dialect import among, database_now
 from db.records import Lease
 from db.schema.models import Artifact, Commit, Stage, Trial
 from db.states import StageState, TrialState

@@ -12,9 +12,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, aliased
 
 from clnp_core.errors import StateError
-from db.dialect import among
+from db.dialect import among, database_now
 from db.errors import translated
-from db.reads.lookup import database_now
 from db.records import Lease, ReusableTrial
 from db.schema.models import Artifact, Event, Run, Stage, ThresholdCurvePoint, Trial, TrialEpoch
 from db.states import StageState, TrialState, check_transition

@@ -7,23 +7,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, overload
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import BusyError, NotFoundError, StateError
 from clnp_core.words import plural
-from db.dialect import among
+from db.dialect import among, database_now, lock, upsert
 from db.errors import translated
 from db.owner import lives_here
-from db.reads.lookup import database_now, driver_lives, find_run, heartbeat_age_seconds, owner_of
+from db.reads.lookup import driver_lives, find_run, heartbeat_age_seconds, owner_of
 from db.records import Lease, NewRun, Owner
 from db.rows import RequestRow
 from db.schema.models import Artifact, DatabaseIdentity, Request, Run, RunGroup, Stage
 from db.schema.types import storable_json
 from db.states import RequestKind, StageState
 from db.store.references import digests_of_run, unreferenced
-from db.store.writer import Writer, record_event, upsert
+from db.store.writer import Writer, record_event
 
 LISTENS_FOR = 1 / 6
 """Part of a heartbeat's time to live for which :meth:`RunWrites.acquire_lease` observes a process of this host."""
@@ -280,8 +280,7 @@ def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
 
 def hold_names(session: Session) -> None:
     """Let nobody else give names to runs and groups until the transaction ends (SQLite holds the whole file already)."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": NAMING_LOCK})
+    lock(session, NAMING_LOCK)
 
 
 def taken(name: str) -> StateError:

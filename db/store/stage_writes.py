@@ -8,7 +8,7 @@ from sqlalchemy import select
 from clnp_core.errors import StateError
 from clnp_core.selection import TrialVerdict, Verdict
 from clnp_core.values import LayerCapacity
-from db.reads.lookup import database_now
+from db.dialect import database_now, upsert
 from db.records import CommitRecord, Lease, SelectionRecord
 from db.schema.models import (
     Artifact,
@@ -22,7 +22,7 @@ from db.schema.models import (
 from db.schema.types import storable_json
 from db.states import REOPENINGS, StageState, resumed_in
 from db.store.sweep_writes import release_running
-from db.store.writer import Writer, move_stage, name_of, stage_in, upsert
+from db.store.writer import Writer, move_stage, name_of, stage_in
 
 CHOICE = ("best_val_correct", "val_total", "margin_points", "pruned_val_correct", "free_neurons", "hidden_total", "rule",
           "capacity_weight_points")

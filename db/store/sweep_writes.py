@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from clnp_core.errors import StateError
 from clnp_core.values import TaskFacts
 from clnp_core.words import plural
-from db.reads.lookup import database_now
+from db.dialect import database_now
 from db.records import Lease, PlannedTrial
 from db.schema.models import Stage, Trial
 from db.schema.types import storable_json

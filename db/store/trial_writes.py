@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
 from clnp_core.values import Epoch, TrialResult
-from db.reads.lookup import database_now
+from db.dialect import database_now, upsert
 from db.records import Lease, TrialFailure, TrialReport
 from db.schema.models import Artifact, ThresholdCurvePoint, Trial, TrialEpoch
 from db.schema.types import finite
 from db.states import StageState, TrialState, check_transition
-from db.store.writer import Writer, name_of, record_event, stage_in, trial_in, upsert
+from db.store.writer import Writer, name_of, record_event, stage_in, trial_in
 
 
 class TrialWrites(Writer):

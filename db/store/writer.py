@@ -1,20 +1,18 @@
 """What every write shares: one transaction, the fence that it must carry, and a line in the run's events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Engine, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import BusyError, StateError
-from db.engine import WRITING
+from db.dialect import WRITING, database_now
 from db.errors import translated
-from db.reads.lookup import database_now, find_stage, find_trial, owner_of
+from db.reads.lookup import find_stage, find_trial, owner_of
 from db.records import Lease
 from db.schema.models import Event, Run, Stage, Trial
-from db.schema.types import Base
 from db.states import StageState, check_transition
 
 
@@ -106,14 +104,3 @@ def record_event(session: Session, run_id: int, kind: str, message: str,
     """One line of what happened."""
     session.add(Event(run_id=run_id, at=database_now(session), kind=kind, message=message,
                       details=dict(details or {})))
-
-
-def upsert(session: Session, table: type[Base], rows: Sequence[dict[str, Any]], keys: Sequence[str],
-           updated: Sequence[str]) -> None:
-    """Insert rows; where the keys are taken, set the updated columns instead."""
-    if not rows:
-        return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    session.execute(statement.on_conflict_do_update(
-        index_elements=list(keys), set_={name: statement.excluded[name] for name in updated}), list(rows))

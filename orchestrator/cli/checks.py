@@ -166,14 +166,15 @@ def _folder(root: Path) -> Finding:
 
 def database(url: str | None) -> Finding:
     """Whether the database can be opened, and its schema."""
-    from db.engine import current_revision, new_engine
+    from db.dialect import may_exist, new_engine
+    from db.engine import current_revision
     from db.errors import translated
     from db.schema.types import REVISIONS
-    from db.url import URL_VARIABLE, is_sqlite, resolve_url, shown
+    from db.url import URL_VARIABLE, resolve_url, shown
 
     try:
         address = resolve_url(url)
-        if is_sqlite(address) and not Path(str(address.database)).exists():
+        if not may_exist(address):
             if url or os.environ.get(URL_VARIABLE):
                 return problem("database", DatabaseError(
                     f"there is no database at {shown(address)} yet", "launch a run first, or correct CLNP_DB_URL"))

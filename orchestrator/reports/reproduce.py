@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from clnp_core.analysis.statistics import SEEDS
 from clnp_core.errors import ConfigError, NotFoundError, StateError
+from db.dialect import may_exist
 from db.engine import open_database
 from db.reads.reads import Reads
 from db.rows import RunRow
 from db.states import FailureKind, RunState
-from db.url import is_sqlite, resolve_url
+from db.url import resolve_url
 from orchestrator.config.config import Config
 from orchestrator.driver.plan import overview
 from orchestrator.groups.groups import drive_runs, extend_group, record_group, resume_group
@@ -193,9 +193,8 @@ def planned(place: Place, wanted: Asked) -> list[PlannedRow]:
         DatabaseError: the database cannot be read.
     """
     address = resolve_url(place.url)
-    is_there = not is_sqlite(address) or Path(str(address.database)).exists()
     there: Mapping[str, Sequence[RunRow]] = {}
-    if is_there:
+    if may_exist(address):
         there = recorded(place, wanted.configs)
         require_free_names(place, wanted.configs, there)
     rows = []

@@ -7,7 +7,6 @@ change a trial that is finished. So what becomes known later, the verdicts, stan
 """
 
 import contextlib
-import fcntl
 import sqlite3
 import time
 import warnings
@@ -22,17 +21,17 @@ from typing import Any
 import optuna
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
-from sqlalchemy import URL, inspect, text
+from sqlalchemy import URL, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from clnp_core.errors import ConfigError, DatabaseError, StateError
 from clnp_core.selection import required_correct
-from db.engine import new_engine
+from db.dialect import by_dialect, database_file, new_engine, one_process
 from db.errors import translate
 from db.reads.reads import Reads
 from db.rows import RunRow, StageRow, ThresholdRow, TrialRow
 from db.states import TrialState
-from db.url import URL_VARIABLE, file_url, is_sqlite, resolve_url, shown
+from db.url import URL_VARIABLE, file_url, resolve_url, shown
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import LogRange
 from orchestrator.driver import plan
@@ -85,7 +84,7 @@ class Mirror:
             DatabaseError: either database cannot be used.
         """
         row = reads.run(run)
-        with _told(self.address), _alone(self.address):
+        with _told(self.address), one_process(self.address, MIRROR_LOCK):
             return tuple(self._stage(reads, row, stage) for stage in reads.stages(run) if stage.trials_total)
 
     def follow(self, reads: Reads, run: str, tell: Callable[[Sequence[MirroredStage]], None],
@@ -154,11 +153,11 @@ def open_mirror(to: str | URL | None = None) -> Iterator[Mirror]:
     """
     address = resolve_url(to if to is not None else file_url(Path.cwd() / ".clnp" / "optuna.db"))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if is_sqlite(address):
-        _prepare_file(address)
-    arguments = {"timeout": 30.0} if is_sqlite(address) else {"connect_timeout": 10, "application_name": "clnp mirror"}
+    _prepare_file(address)
+    arguments: dict[str, object] = by_dialect(
+        address, on_sqlite={"timeout": 30.0}, on_postgresql={"connect_timeout": 10, "application_name": "clnp mirror"})
     try:
-        with _told(address), _alone(address):  # Optuna does not make its tables in one step
+        with _told(address), one_process(address, MIRROR_LOCK):  # Optuna does not make its tables in one step
             storage = optuna.storages.RDBStorage(address.render_as_string(hide_password=False),
                                                  engine_kwargs={"connect_args": arguments, "pool_pre_ping": True})
     except RuntimeError as error:
@@ -258,7 +257,9 @@ def _local(moment: datetime) -> datetime:
 
 def _prepare_file(address: URL) -> None:
     """Make the folder, refuse clnp's own database, and let the dashboard read while the mirror is written."""
-    path = Path(str(address.database))
+    path = database_file(address)
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -277,24 +278,6 @@ def _prepare_file(address: URL) -> None:
     with contextlib.suppress(DBAPIError), contextlib.closing(engine.raw_connection()) as raw:
         raw.cursor().execute("PRAGMA journal_mode = WAL")  # it stays in the file; a reader in the way now changes nothing
     engine.dispose()
-
-
-@contextmanager
-def _alone(address: URL) -> Iterator[None]:
-    """Only one process fills a mirror at a time: looking for what is missing and adding it are two steps to Optuna."""
-    if is_sqlite(address):
-        with Path(f"{address.database}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    engine = new_engine(address)
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("SET LOCAL lock_timeout = 0"))  # a long run takes its time
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIRROR_LOCK})
-            yield
-    finally:
-        engine.dispose()
 
 
 @contextmanager

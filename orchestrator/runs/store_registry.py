@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
 from clnp_core.errors import ArtifactError, DatabaseError, StateError
+from db.dialect import database_file, location_of
 from db.engine import open_database
 from db.reads.reads import Reads
 from db.store.store import Store
-from db.url import file_url, is_sqlite, shown
+from db.url import file_url, shown
 from workers.storage.files import Files, below, is_part
 from workers.storage.schemes import open_files
 
@@ -34,7 +34,7 @@ def register(storage: str, engine: Engine) -> str:
         entry = _entry(files, identity)
         if entry is not None:
             _refuse_copy(files, identity, entry, engine)
-        now = {"address": shown(engine.url), "place": _place(engine), "store": files.root}
+        now = {"address": shown(engine.url), "place": location_of(engine), "store": files.root}
         if entry != now:
             files.write(_name(identity), json.dumps(now).encode())
     except OSError as error:
@@ -102,26 +102,12 @@ def _entry(files: Files, identity: str) -> dict[str, str] | None:
         return {}
 
 
-def _place(engine: Engine) -> str:
-    """What tells a database from a copy of it, whatever it is called from where: the file, or the server and the name in it."""
-    if is_sqlite(engine.url):
-        return str(Path(str(engine.url.database)).resolve())
-    with engine.connect() as connection:
-        name = connection.execute(text("SELECT current_database()")).scalar_one()
-    try:
-        with engine.connect() as connection:
-            server = connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar_one()
-    except SQLAlchemyError:  # a server that does not tell
-        server = "unknown"
-    return f"{server}/{name}"
-
-
 def _refuse_copy(files: Files, identity: str, entry: dict[str, str], engine: Engine) -> None:
     """A copy has the same id as the original: it would take the original's weights for its own."""
     place = entry.get("place")
-    if place is None or place == _place(engine) or entry.get("store") != files.root:  # a store that was copied or moved itself
+    if place is None or place == location_of(engine) or entry.get("store") != files.root:  # a moved store
         return
-    if is_sqlite(engine.url) and place.startswith("/") and not _is_there(place, identity):
+    if database_file(engine.url) is not None and place.startswith("/") and not _is_there(place, identity):
         return
     raise StateError(f"{shown(engine.url)} is a copy of the database {entry.get('address')}, whose weights it would take for "
                      "its own", "make copies with `clnp db copy`, or name another store in CLNP_STORAGE; if the other is gone "

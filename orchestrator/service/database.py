@@ -1,15 +1,14 @@
 """The one engine of a service, which can only read; and what happens when the database goes away or comes back."""
 
-import sqlite3
 import threading
-from pathlib import Path
 
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Engine
 
 from clnp_core.errors import DatabaseError
+from db.dialect import database_file, only_reading
 from db.engine import open_database
 from db.reads.pages import Pages
-from db.url import is_sqlite, shown
+from db.url import shown
 
 
 class Database:
@@ -37,7 +36,7 @@ class Database:
         Raises:
             DatabaseError: it is gone, or what has taken its place is none of ours.
         """
-        if not is_sqlite(self.address):
+        if database_file(self.address) is None:
             return self._pages
         found = _file(self.address)
         if found is None:
@@ -66,24 +65,16 @@ class Database:
 
 
 def _open(address: URL, create: bool = False) -> Engine:
-    engine = open_database(address, create)
-    if is_sqlite(address):
-        event.listen(engine, "connect", _only_reading)
-        engine.dispose()  # what looked at the schema could write
-        return engine
-    return engine.execution_options(postgresql_readonly=True)
-
-
-def _only_reading(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA query_only = ON")
+    return only_reading(open_database(address, create))
 
 
 def _file(address: URL) -> tuple[int, int] | None:
     """Which file it is; None where there is none, or no file at all."""
-    if not is_sqlite(address):
+    file = database_file(address)
+    if file is None:
         return None
     try:
-        found = Path(str(address.database)).stat()
+        found = file.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

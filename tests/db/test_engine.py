@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 
 from clnp_core.errors import DatabaseError
-from db.engine import WRITING, exclusive, new_engine, open_database, upgrade
+from db.dialect import WRITING, changing_schema, new_engine
+from db.engine import MIGRATION_LOCK, open_database, upgrade
 from db.reads.reads import Reads
 from db.schema.types import REVISIONS, VERSION_TABLE
 from db.store.store import Store
@@ -23,7 +24,7 @@ def at_revision(url: str, revision: str) -> None:
     """Make a database whose schema is at a revision, known or not."""
     open_database(url, create=True).dispose()
     engine = new_engine(resolve_url(url))
-    with exclusive(engine) as connection:
+    with changing_schema(engine, MIGRATION_LOCK) as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
     engine.dispose()
 

@@ -8,6 +8,7 @@ from typing import Literal
 from alembic import context
 
 import db.schema.models  # noqa: F401  the tables, which enter themselves in Base.metadata
+from db.dialect import database_file
 from db.schema.types import Base, Document, PlainText, UtcDateTime
 
 PLAIN_TYPES = {
@@ -31,5 +32,5 @@ def spelled_out(kind: str, item: object, autogen: object) -> str | Literal[False
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, include_name=is_ours, render_item=spelled_out,
                   version_table=context.config.attributes["version_table"],
-                  render_as_batch=connection.dialect.name == "sqlite")
+                  render_as_batch=database_file(connection.engine.url) is not None)
 context.run_migrations()

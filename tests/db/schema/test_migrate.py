@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from clnp_core.selection import SelectionRule, Verdict
-from db.engine import exclusive, new_engine, open_database, upgrade
+from db.dialect import changing_schema, new_engine
+from db.engine import MIGRATION_LOCK, open_database, upgrade
 from db.reads.reads import Reads
 from db.schema.migrate import configuration, upgrade_to
 from db.schema.new_revision import write_revision
@@ -44,15 +45,15 @@ def test_the_known_revisions_are_alembics(empty_engine: Engine) -> None:
 def test_every_revision_up_and_down_and_up_again(empty_engine: Engine) -> None:
     after: dict[str, set[str]] = {}
     for revision in REVISIONS:
-        with exclusive(empty_engine) as connection:
+        with changing_schema(empty_engine, MIGRATION_LOCK) as connection:
             upgrade_to(connection, revision)
             after[revision] = tables_and_views(connection)
     assert {table.name for table in Base.metadata.sorted_tables} <= after[REVISIONS[-1]]
     for revision, before in reversed(list(zip(REVISIONS, ("base", *REVISIONS), strict=False))):
-        with exclusive(empty_engine) as connection:
+        with changing_schema(empty_engine, MIGRATION_LOCK) as connection:
             assert tables_and_views(connection) == after[revision]
             downgrade_to(connection, before)
-    with exclusive(empty_engine) as connection:
+    with changing_schema(empty_engine, MIGRATION_LOCK) as connection:
         assert tables_and_views(connection) == set()
         upgrade_to(connection)
         assert tables_and_views(connection) == after[REVISIONS[-1]]
@@ -73,7 +74,7 @@ def test_the_checks_of_the_models_are_migrated_too(engine: Engine, empty_engine:
             return {(table.name, str(check["name"]), check["sqltext"]) for table in Base.metadata.sorted_tables
                     for check in inspect(connection).get_check_constraints(table.name)}
 
-    with exclusive(empty_engine) as connection:
+    with changing_schema(empty_engine, MIGRATION_LOCK) as connection:
         Base.metadata.create_all(connection)
     assert checks(engine) == checks(empty_engine)
     assert len(checks(engine)) >= 9
@@ -91,7 +92,7 @@ def test_an_upgrade_keeps_every_row(empty_url: str) -> None:
                 reads.commits("demo"), reads.capacity("demo"), reads.accuracy_matrix("demo"), reads.events("demo"))
 
     before = everything()
-    with exclusive(engine) as connection:
+    with changing_schema(engine, MIGRATION_LOCK) as connection:
         downgrade_to(connection, REVISIONS[-2])
     assert upgrade(empty_url) == (REVISIONS[-2], REVISIONS[-1])
     assert before == everything()
@@ -108,9 +109,9 @@ def test_0003_admits_the_new_words_and_no_others(empty_url: str) -> None:
     chosen = selection(rule=SelectionRule.TRADE_OFF, capacity_weight_points="0.50")
     driver.store.record_selection(driver.lease, 1, chosen, judged)
     for table, column in (("clnp_verdicts", "verdict"), ("clnp_selections", "rule")):
-        with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), exclusive(engine) as connection:
+        with pytest.raises(IntegrityError, match=f"ck_{table}_{column}"), changing_schema(engine, MIGRATION_LOCK) as connection:
             connection.execute(text(f"UPDATE {table} SET {column} = 'another word'"))
-    with exclusive(engine) as connection:
+    with changing_schema(engine, MIGRATION_LOCK) as connection:
         downgrade_to(connection, "0002")
         assert set(connection.scalars(text("SELECT verdict FROM clnp_verdicts"))) == {"chosen", "sparser one exists"}
     assert upgrade(empty_url) == ("0002", REVISIONS[-1])
@@ -120,7 +121,7 @@ def test_0003_admits_the_new_words_and_no_others(empty_url: str) -> None:
 
 
 def test_a_revision_that_fails_changes_nothing(empty_engine: Engine) -> None:
-    with pytest.raises(ZeroDivisionError), exclusive(empty_engine) as connection:
+    with pytest.raises(ZeroDivisionError), changing_schema(empty_engine, MIGRATION_LOCK) as connection:
         upgrade_to(connection)
         raise ZeroDivisionError
     with empty_engine.connect() as connection:
@@ -131,7 +132,8 @@ def test_a_revision_that_leaves_rows_dangling_is_taken_back(tmp_path_factory: py
     url = f"sqlite:///{tmp_path_factory.mktemp('dangling') / 'clnp.db'}"
     engine = open_database(url, create=True)
     Driver.of_new_run(Store(engine))
-    with pytest.raises(Exception, match="refer to rows that are not there"), exclusive(engine) as connection:
+    with (pytest.raises(Exception, match="refer to rows that are not there"),
+          changing_schema(engine, MIGRATION_LOCK) as connection):
         connection.execute(text("DELETE FROM clnp_runs"))
     assert [run.name for run in Reads(engine).runs()] == ["demo"]
     with engine.connect() as connection:
@@ -141,7 +143,7 @@ def test_a_revision_that_leaves_rows_dangling_is_taken_back(tmp_path_factory: py
 
 def test_a_draft_of_a_revision_spells_its_types_out(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'clnp.db'}", create=True)
-    with exclusive(engine) as connection:
+    with changing_schema(engine, MIGRATION_LOCK) as connection:
         connection.execute(text("DROP TABLE clnp_events"))
     (tmp_path / "versions").mkdir()
     draft = write_revision(engine, "events again", tmp_path / "versions").read_text()

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine, MetaData, create_engine, text
 
 from clnp_core.errors import DatabaseError
-from db.engine import exclusive, new_engine, open_database, upgrade
+from db.dialect import changing_schema, new_engine
+from db.engine import MIGRATION_LOCK, open_database, upgrade
 from db.owner import this_owner
 from db.reads.reads import Reads
 from db.schema.migrate import upgrade_to
@@ -53,7 +54,7 @@ def _utc(value: Any) -> Any:
 
 def moved(before: dict[str, list[dict[str, Any]]], revision: str, engine: Engine) -> None:
     """The same database on PostgreSQL: the schema by its own revisions, the rows one to one."""
-    with exclusive(engine) as connection:
+    with changing_schema(engine, MIGRATION_LOCK) as connection:
         upgrade_to(connection, revision)
     target = MetaData()
     target.reflect(engine)

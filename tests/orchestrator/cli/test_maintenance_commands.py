@@ -115,10 +115,11 @@ def test_upgrade_says_what_it_did(tmp_path: Path, clnp: Clnp) -> None:
 
 
 def test_an_older_schema_is_refused_until_it_is_upgraded(tmp_path: Path, clnp: Clnp) -> None:
-    from db.engine import exclusive, open_database
+    from db.dialect import changing_schema
+    from db.engine import MIGRATION_LOCK, open_database
 
     engine = open_database(f"sqlite:///{tmp_path}/.clnp/clnp.db", create=True)
-    with exclusive(engine) as connection:
+    with changing_schema(engine, MIGRATION_LOCK) as connection:
         downgrade_to(connection, REVISIONS[0])
     engine.dispose()
     where = f"sqlite:///{tmp_path}/.clnp/clnp.db"
