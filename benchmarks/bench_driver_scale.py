@@ -29,7 +29,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, where
 
 from benchmarks.databases import database
 from clnp_core.selection import FailedTrial, PrunedTrial, TrainedTrial, TrialVerdict, pick, select
-from clnp_core.values import CurvePoint, StoredArtifact, TaskFacts, TrialResult
+from clnp_core.values import CurvePoint, Epoch, StoredArtifact, TaskFacts, TrialResult
 from db.engine import open_database
 from db.owner import this_owner
 from db.reads.reads import Reads
@@ -57,21 +57,20 @@ class OnlyReports(tune.Trainable):
     """A trial that ends with its first report: one epoch, and a curve that follows from its number."""
 
     def setup(self, config: dict[str, Any], **shared: StageWork) -> None:
-        self._point = config["points"][0]
+        self._trial = config["trials"][0]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._point = new_config["points"][0]
+        self._trial = new_config["trials"][0]
         return True
 
     def step(self) -> dict[str, Any]:
-        number = self._point["number"]
+        number = self._trial.number
         correct = 9_000 + number * 7919 % 1000
         curve = tuple(CurvePoint(index / CURVE_POINTS, correct - index, index) for index in range(CURVE_POINTS))
         result = TrialResult(
             correct, VAL_TOTAL, 1, 1, 0.001, 0.002, StoredArtifact(hashlib.sha256(str(number).encode()).hexdigest(), 4096),
             curve, CURVE_POINTS, 10, "here", "cpu")
-        epoch = {"epoch": 1, "train_loss": 0.1, "l1_penalty": 0.2, "val_correct": correct, "val_total": VAL_TOTAL,
-                 "seconds": 0.001}
+        epoch = Epoch(1, 0.1, 0.2, correct, VAL_TOTAL, 0.001)
         return {"members": [{"number": number, "epochs": [epoch], "result": result}], "host": "here", "done": True,
                 "val_accuracy": correct / VAL_TOTAL, "sparsity": 0.1}
 
@@ -143,7 +142,7 @@ def sweep(size: int, url: str, folder: str) -> Figures:
         recorder = Recorder(store, lease, stage, progress, None)
         figures.before_mb = peak_megabytes()
         began = time.perf_counter()
-        figures.timed("sweep", lambda: run_grid(config, stage, in_packs(specs, 1), folder, cluster, recorder, None,
+        figures.timed("sweep", lambda: run_grid(config, in_packs(specs, 1), folder, cluster, recorder, None,
                                                 trainable=OnlyReports))
     figures.peak_mb = peak_megabytes()
     ticks = progress.recorded

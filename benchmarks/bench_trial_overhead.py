@@ -24,7 +24,7 @@ from orchestrator.driver.cluster import connect
 from orchestrator.driver.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.driver.tuner import run_grid
 from workers.ray.trainable import PackTrainable, StageWork
-from workers.spec import BUILT_IN_BENCHMARKS, StageSpec, TrialSpec, in_packs
+from workers.spec import BUILT_IN_BENCHMARKS, TrialSpec, in_packs
 
 
 class Clock(tune.Callback):
@@ -58,12 +58,11 @@ def measure(run: Callable[[Clock], None]) -> tuple[float, list[float]]:
     return clock.arrived[0] - began, clock.overheads()
 
 
-def cold(stage: StageSpec, trials: tuple[TrialSpec, ...], storage: str, config: Config, clock: Clock) -> None:
+def cold(trials: tuple[TrialSpec, ...], storage: str, config: Config, clock: Clock) -> None:
     """The same sweep as Tune runs it by default: a new process for every trial."""
-    space = {"points": tune.grid_search([[{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate,
-                                           "seed": t.seed}] for t in trials]),
-             "wanted": tune.sample_from(lambda spec: [point["number"] for point in spec.config.points])}
-    work = StageWork(stage, storage, config.selection.margin_points, None, None)
+    space = {"trials": tune.grid_search([[trial] for trial in trials]),
+             "wanted": tune.sample_from(lambda spec: [trial.number for trial in spec.config.trials])}
+    work = StageWork(storage, config.selection.margin_points, None, None)
     trainable = tune.with_resources(tune.with_parameters(PackTrainable, work=work), {"cpu": 1})
     tune.Tuner(trainable, param_space=space, tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=False),
                run_config=tune.RunConfig(name="cold", storage_path=storage, verbose=0, callbacks=[clock])).fit()
@@ -82,8 +81,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as storage, connect(config) as cluster:
         for _ in range(2):
             rows["reused"].append(measure(
-                lambda clock: run_grid(config, stage, in_packs(trials, 1), storage, cluster, clock, None)))
-            rows["new process"].append(measure(lambda clock: cold(stage, trials, storage, config, clock)))
+                lambda clock: run_grid(config, in_packs(trials, 1), storage, cluster, clock, None)))
+            rows["new process"].append(measure(lambda clock: cold(trials, storage, config, clock)))
     print(f"{count} trials, one after another, two rounds by turns")
     print(f"{'worker':<12} {'first result':>13} {'overhead a trial: median':>25} {'min':>8} {'max':>8}")
     medians = {}

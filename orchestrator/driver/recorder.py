@@ -108,19 +108,18 @@ class Recorder(tune.Callback):
 
     def _open(self, trial: Trial) -> list[int]:
         """The numbers of a pack whose results are not recorded yet."""
-        return [point["number"] for point in trial.config["points"] if point["number"] not in self._recorded]
+        return [spec.number for spec in _pack(trial) if spec.number not in self._recorded]
 
     def _start(self, trial: Trial) -> None:
-        for point in trial.config["points"]:
-            number = int(point["number"])
+        for spec in _pack(trial):
+            number = spec.number
             if number in self._recorded:
                 continue
             if trial.config.get("sampled"):
-                spec = TrialSpec(self._stage, number, tuple(point["alpha"]), point["learning_rate"], point["seed"])
                 planned = PlannedTrial(number, spec.key(), spec.alpha, spec.learning_rate, spec.seed)
                 self._store.add_trials(self._lease, self._stage.task, [planned])
             if number not in self._started:
-                self._progress.trial_started(number, GridPoint(tuple(point["alpha"]), point["learning_rate"]))
+                self._progress.trial_started(number, GridPoint(spec.alpha, spec.learning_rate))
             self._started[number] = time.monotonic()
             self._attempts[number] = self._attempts.get(number, 0) + 1
             again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
@@ -173,16 +172,15 @@ class Recorder(tune.Callback):
         if result.get("done"):
             self._pack_ended()
 
-    def _report(self, number: int, epochs: list[dict[str, Any]], result: TrialResult | None = None,
+    def _report(self, number: int, epochs: list[Epoch], result: TrialResult | None = None,
                 failure: dict[str, str] | None = None) -> TrialReport:
         """What there is to write of one trial."""
-        records = tuple(Epoch(**epoch) for epoch in epochs)
         outcome: TrialResult | TrialFailure | None = None
         if failure is not None:
             outcome = TrialFailure(FailureKind(failure["kind"]), failure["reason"])
         elif result is not None:
             outcome = dataclasses.replace(result, host=self._hosts[number])
-        return TrialReport(records, outcome, self._unrecorded_start(number) if records or outcome else None)
+        return TrialReport(tuple(epochs), outcome, self._unrecorded_start(number) if epochs or outcome else None)
 
     def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: Any) -> None:
         """Tell of what has been written of one trial."""
@@ -198,14 +196,14 @@ class Recorder(tune.Callback):
 
     def _named(self, trial: Trial) -> str:
         """The subject of a sentence about a trial, or about a pack of them."""
-        numbers = [point["number"] for point in trial.config["points"]]
+        numbers = [spec.number for spec in _pack(trial)]
         of_pack = f"the pack of trials {numbers[0]} to {numbers[-1]}"
         return f"task {self._stage.task}, {f'trial {numbers[0]}' if len(numbers) == 1 else of_pack}"
 
     def _facts(self, trial: Trial) -> dict[str, Any]:
-        points = trial.config["points"]
-        several = {"numbers": [point["number"] for point in points]} if len(points) > 1 else {}
-        return {"task": self._stage.task, "number": points[0]["number"], **several}
+        numbers = [spec.number for spec in _pack(trial)]
+        several = {"numbers": numbers} if len(numbers) > 1 else {}
+        return {"task": self._stage.task, "number": numbers[0], **several}
 
     def _pack_ended(self) -> None:
         if self._ahead is not None:
@@ -233,3 +231,9 @@ class Recorder(tune.Callback):
             record()
         except Exception as error:
             self.error = error
+
+
+def _pack(trial: Trial) -> list[TrialSpec]:
+    """Return what a trial of Tune trains: one trial of the plan, or a pack of them."""
+    pack: list[TrialSpec] = trial.config["trials"]
+    return pack

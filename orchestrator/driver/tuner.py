@@ -21,7 +21,7 @@ from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import LogRange
 from orchestrator.driver.cluster import REACHES_A_BUCKET, Cluster
 from orchestrator.driver.grace import Grace
-from orchestrator.driver.plan import sampled_point, trial_seed
+from orchestrator.driver.plan import sampled_point, trial_seed, trial_spec
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.scratch import scratch
 from workers.ray.trainable import PackTrainable, StageWork
@@ -38,14 +38,13 @@ class SampledTrial:
     sparsity: float
 
 
-def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
+def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
              recorder: Recorder, grace: Grace | None, done: Collection[int] = (),
              trainable: type[tune.Trainable] = PackTrainable) -> None:
     """Train the grid points of a stage that have no result yet.
 
     Args:
         config: the run's.
-        stage: what the trials share.
         packs: the trials to run, in the order of their numbers; a pack is run whole.
         storage: root of the artifact store.
         cluster: the connected one.
@@ -55,7 +54,7 @@ def run_grid(config: Config, stage: StageSpec, packs: Sequence[Sequence[TrialSpe
         done: trials that have ended before; they only keep their packs company.
         trainable: what a worker runs for a pack; a measurement of the driver puts one there that does not train.
     """
-    _fit(config, stage, storage, cluster, recorder, grace, _PlannedSearch(packs, done), len(packs),
+    _fit(config, storage, cluster, recorder, grace, _PlannedSearch(packs, done), len(packs),
          config.resources.max_concurrent_trials, trainable)
 
 
@@ -66,15 +65,15 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
     A sampler learns from the order in which trials end, so a resumed sweep draws other points than an uninterrupted one
     would have; grids do not have that weakness. ``recorded`` tells it what it drew before.
     """
-    search = _NumberedSearch(config, stage.task, recorded, next_number)
+    search = _NumberedSearch(config, stage, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
-    _fit(config, stage, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, PackTrainable)
+    _fit(config, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, PackTrainable)
 
 
-def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,
+def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,
          search: Searcher, samples: int, side_by_side: int | None, trained_by: type[tune.Trainable]) -> None:
     resources = config.resources
-    work = StageWork(stage, storage, config.selection.margin_points, resources.trial_time_limit_seconds,
+    work = StageWork(storage, config.selection.margin_points, resources.trial_time_limit_seconds,
                      resources.checkpoint_every_seconds, cluster.nodes > 1, recorder.run_name,
                      None if grace is None else grace.key)
     trainable = tune.with_resources(
@@ -101,7 +100,7 @@ def _fit(config: Config, stage: StageSpec, storage: str, cluster: Cluster, recor
 
 
 def _trial_folder(trial: Any) -> str:
-    return f"trial-{trial.config['points'][0]['number']}-{trial.trial_id}"
+    return f"trial-{trial.config['trials'][0].number}-{trial.trial_id}"
 
 
 class _Stopper(tune.Stopper):
@@ -141,9 +140,7 @@ class _PlannedSearch(Searcher):
         pack = next(self._packs, None)
         if pack is None:
             return None
-        return {"points": [{"number": trial.number, "alpha": list(trial.alpha), "learning_rate": trial.learning_rate,
-                            "seed": trial.seed} for trial in pack],
-                "wanted": [trial.number for trial in pack if trial.number not in self._done]}
+        return {"trials": list(pack), "wanted": [trial.number for trial in pack if trial.number not in self._done]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: no point depends on a result."""
@@ -161,15 +158,15 @@ class _NumberedSearch(OptunaSearch):
     TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin, side by side.
     """
 
-    def __init__(self, config: Config, task: int, recorded: Sequence[SampledTrial], next_number: int) -> None:
-        self._config, self._task, self._next = config, task, next_number
+    def __init__(self, config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int) -> None:
+        self._config, self._stage, self._next = config, stage, next_number
         alpha, rate = config.sweep.alpha, config.sweep.learning_rate
         assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config refuses samplers without ranges"
         space: dict[str, optuna.distributions.BaseDistribution] = {
             "alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
             "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}
         two_objectives = config.sweep.sampler is SamplerKind.NSGA2
-        seed = trial_seed(config.seed, task, next_number) % 2**32
+        seed = trial_seed(config.seed, stage.task, next_number) % 2**32
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler: optuna.samplers.BaseSampler = (optuna.samplers.NSGAIISampler(seed=seed) if two_objectives
                                                 else optuna.samplers.TPESampler(seed=seed))
@@ -190,5 +187,5 @@ class _NumberedSearch(OptunaSearch):
             return None
         point = sampled_point(self._config, drawn["alpha"], drawn["learning_rate"])
         number, self._next = self._next, self._next + 1
-        return {"points": [{"number": number, "alpha": list(point.alpha), "learning_rate": point.learning_rate,
-                            "seed": trial_seed(self._config.seed, self._task, number)}], "wanted": [number], "sampled": True}
+        trial = trial_spec(self._stage, self._config.seed, number, point)
+        return {"trials": [trial], "wanted": [number], "sampled": True}

@@ -4,7 +4,6 @@ An error that the project foresees travels back as a value, not as a Ray traceba
 retries only a process that died.
 """
 
-import dataclasses
 import faulthandler
 import time
 import traceback
@@ -24,7 +23,7 @@ from workers.environment import host_name
 from workers.jobs import pack_job
 from workers.ray.gpu_memory import too_little
 from workers.ray.remote_jobs import is_asked_to_stop
-from workers.spec import StageSpec, TrialSpec
+from workers.spec import TrialSpec
 from workers.training.loop import DivergedError
 from workers.training.stop_request import StoppedError, listen
 
@@ -43,7 +42,6 @@ class StageWork:
     """What every trial of a stage is given.
 
     Attributes:
-        stage: what the trials share.
         storage: root of the artifact store, the same folder on every worker.
         margin_points: m, for the second objective of samplers; it does not change a trial.
         time_limit_seconds: after which an attempt at a trial ends as timed out.
@@ -53,7 +51,6 @@ class StageWork:
         stop_key: of :func:`workers.ray.remote_jobs.ask_to_stop`; None for trials that no request reaches.
     """
 
-    stage: StageSpec
     storage: str
     margin_points: Decimal
     time_limit_seconds: float | None
@@ -66,10 +63,10 @@ class StageWork:
 class PackTrainable(tune.Trainable):
     """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
 
-    ``config["points"]`` is a list of ``number``, ``alpha`` (list), ``learning_rate`` and ``seed``; a second attempt has
-    ``config["attempt"]``, and ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the
-    numbers that are told of. Every result holds ``members``, one dictionary for each point with news: its ``number``, its
-    ``epochs`` (the first ones those of an attempt that it goes on with as well) and, when it has ended, ``result``
+    ``config["trials"]`` is a list of :class:`workers.spec.TrialSpec`; a second attempt has ``config["attempt"]``, and
+    ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the numbers that are told of.
+    Every result holds ``members``, one dictionary for each trial with news: its ``number``, its ``epochs``
+    (:class:`clnp_core.values.Epoch`; the first ones those of an attempt that it continues) and, when it has ended, ``result``
     (:class:`clnp_core.values.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
     What it prints until then is kept (:mod:`workers.capture`). It also holds ``news`` of the checkpoint
     (:meth:`workers.training.resume.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
@@ -89,19 +86,18 @@ class PackTrainable(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        work, points = self._work, config["points"]
+        work = self._work
+        pack: list[TrialSpec] = config["trials"]
         self._began = time.monotonic()
         if self._output is not None:
             self._output.end()
         if work.run is not None:
-            self._output = capture.begin_trial(capture.OutputPlace(work.storage, work.run, work.stage.task), self.trial_id,
-                                               [point["number"] for point in points], config.get("attempt", 1))
+            self._output = capture.begin_trial(capture.OutputPlace(work.storage, work.run, pack[0].stage.task), self.trial_id,
+                                               [trial.number for trial in pack], config.get("attempt", 1))
         self._timed_out = bool(config.get("timed_out", False))
         if work.time_limit_seconds is not None:
             # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
             faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True, file=2)
-        pack = [TrialSpec(work.stage, point["number"], tuple(point["alpha"]), point["learning_rate"], point["seed"],
-                          (len(points), place)) for place, point in enumerate(points)]
         listen(None if work.stop_key is None else partial(is_asked_to_stop, work.stop_key))
         self._stopped = False
         self._training = set(config["wanted"])
@@ -122,7 +118,7 @@ class PackTrainable(tune.Trainable):
                 number, told = next(self._steps)
                 member = members.setdefault(number, {"number": number, "epochs": []})
                 if isinstance(told, Epoch):
-                    member["epochs"].append(dataclasses.asdict(told))
+                    member["epochs"].append(told)
                     continue
                 self._training.remove(number)
                 if isinstance(told, DivergedError):
@@ -158,7 +154,8 @@ class PackTrainable(tune.Trainable):
                 report |= {"val_accuracy": result.val_correct / result.val_total,
                            "sparsity": result.free_within_margin / result.hidden_total}
             elif "failure" not in member:
-                report["val_accuracy"] = member["epochs"][-1]["val_correct"] / member["epochs"][-1]["val_total"]
+                last: Epoch = member["epochs"][-1]
+                report["val_accuracy"] = last.val_correct / last.val_total
         return report
 
     def _all_ended(self, members: dict[int, dict[str, Any]], kind: str, reason: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     if plan.sampled(config, task):
         _sample(run, spec, rows, recorder)
     elif missing:
-        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.grace, done)
+        run_grid(config, missing, run.storage, run.cluster, recorder, run.grace, done)
     _end_sweep(run, task)
 
 
@@ -84,7 +84,7 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Re
     if open_rows:
         missing = [[plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))]
                    for row in open_rows]
-        run_grid(config, spec, missing, run.storage, run.cluster, recorder, run.grace)
+        run_grid(config, missing, run.storage, run.cluster, recorder, run.grace)
     drawn = len(rows)
     if drawn < plan.trial_count(config, task) and not run.keeper.should_stop():
         finished = [row for row in run.reads.trials(run.name, task) if row.state is TrialState.FINISHED]

@@ -16,9 +16,9 @@ from orchestrator.driver.recorder import START_AFTER_SECONDS, Recorder
 from orchestrator.driver.tuner import _PlannedSearch
 from orchestrator.events.events import Progress
 from tests.orchestrator.laboratory import small
-from workers.spec import StageSpec
+from workers.spec import StageSpec, TrialSpec
 
-EPOCH = {"epoch": 1, "train_loss": 0.5, "l1_penalty": 0.1, "val_correct": 90, "val_total": 100, "seconds": 0.2}
+EPOCH = Epoch(1, 0.5, 0.1, 90, 100, 0.2)
 RESULT = TrialResult(90, 100, 1, 1, 0.2, 0.3, StoredArtifact("digest", 10), (CurvePoint(0.1, 88, 3),), 10, 3, "here", "cpu")
 
 
@@ -94,14 +94,16 @@ def recorder(store: Remembering, stage: StageSpec) -> Recorder:
 
 def trial(*numbers: int) -> Any:
     """Of Tune: the trial of one grid point, or of a pack of them."""
-    points = [{"number": number, "alpha": [1e-4] * 3, "learning_rate": 0.01, "seed": 5} for number in numbers or (0,)]
-    found = SimpleNamespace(trial_id=f"ray-{points[0]['number']}", config={"points": points})
+    config = small()
+    stage = plan.stage_spec(config, 1, plan.architecture(config, (1, 8, 8), 10), None)
+    pack = [TrialSpec(stage, number, (1e-4,) * 3, 0.01, 5) for number in numbers or (0,)]
+    found = SimpleNamespace(trial_id=f"ray-{pack[0].number}", config={"trials": pack})
     found.set_config = lambda config: setattr(found, "config", config)
     return found
 
 
 def member(number: int = 0, **changes: Any) -> dict[str, Any]:
-    return {"number": number, "epochs": [dict(EPOCH)], "result": RESULT, **changes}
+    return {"number": number, "epochs": [EPOCH], "result": RESULT, **changes}
 
 
 def report(*members: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def test_a_trial_that_ends_with_its_first_report_is_one_write(recorder: Recorder
     [(method, (written,))] = store.writes
     assert method == "trial_reported" and isinstance(written, TrialReport) and isinstance(written.outcome, TrialResult)
     assert written.start is not None and (written.start.ray_trial_id, written.start.seconds_ago) == ("ray-0", 0.5)
-    assert written.epochs == (Epoch(**EPOCH),) and recorder.error is None
+    assert written.epochs == (EPOCH,) and recorder.error is None
 
 
 def test_a_trial_that_goes_on_is_recorded_as_running(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
@@ -225,5 +227,4 @@ def test_a_plan_comes_in_its_order_and_ends(stage: StageSpec) -> None:
     trials = plan.trial_specs(stage, config.seed, plan.points(config, 1, None))
     search = _PlannedSearch([trials[:2], trials[2:]], done=[1])
     drawn = [search.suggest(name) for name in "abc"]
-    assert drawn == [{"points": [{"number": t.number, "alpha": list(t.alpha), "learning_rate": t.learning_rate, "seed": t.seed}
-                                 for t in pack], "wanted": [pack[0].number]} for pack in (trials[:2], trials[2:])] + [None]
+    assert drawn == [{"trials": list(pack), "wanted": [pack[0].number]} for pack in (trials[:2], trials[2:])] + [None]
