@@ -60,8 +60,8 @@ def train_whole(trial: TrialSpec, base: Network, anchor: Anchor, data: TaskData,
         if anchor.precision:
             optimizer.register_step_pre_hook(lambda *_: anchor.add_gradient(free, strength))
 
-    trained = yield from fit(free, (), data, stage, stage.training, trial.learning_rate, trial.alpha, generator, checkpoint,
-                             attend=attend, improved=path.keep if path is not None else lambda: None)
+    trained = yield from fit(free, (), data, trial, generator, checkpoint, attend=attend,
+                             improved=path.keep if path is not None else lambda: None)
     if path is not None:
         take_over(free, trained.network, stage.task)  # the best epoch may not have been the last
         anchor = path.consolidated(anchor)

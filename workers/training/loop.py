@@ -18,7 +18,7 @@ from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
 from clnp_core.values import Epoch
 from workers.data.loader import TaskData
-from workers.spec import FineTuningSpec, StageSpec, TrainingSpec, TrialSpec
+from workers.spec import FineTuningSpec, StageSpec, TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
@@ -51,8 +51,7 @@ def train(trial: TrialSpec, base: Network, data: TaskData,
     generator = torch.Generator().manual_seed(trial.seed)
     free = FreeNetwork(base, generator)
     frozen = frozen_activations(base, data.train.inputs)
-    return (yield from fit(free, frozen, data, trial.stage, trial.stage.training, trial.learning_rate, trial.alpha, generator,
-                            checkpoint))
+    return (yield from fit(free, frozen, data, trial, generator, checkpoint))
 
 
 def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec, seed: int,
@@ -76,12 +75,12 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
         DivergedError: the loss is no longer finite.
     """
     training = dataclasses.replace(stage.training, epochs=tuning.epochs, milestones=(), early_stopping_patience=None)
+    trial = TrialSpec(dataclasses.replace(stage, training=training), 0, tuning.alpha, tuning.learning_rate, seed)
     generator = torch.Generator().manual_seed(seed)
     free = FreeNetwork(pruned, generator, reopen=stage.task)
     frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
     correct = correct_predictions(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
-    return (yield from fit(free, frozen, data, stage, training, tuning.learning_rate, tuning.alpha, generator,
-                            checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
+    return (yield from fit(free, frozen, data, trial, generator, checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
 
 
 def result_of(steps: Generator[Epoch, None, Result]) -> Result:
@@ -94,9 +93,8 @@ def result_of(steps: Generator[Epoch, None, Result]) -> Result:
             return result
 
 
-def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: StageSpec, spec: TrainingSpec,
-        learning_rate: float, alpha: tuple[float, ...], generator: torch.Generator, checkpoint: Checkpoint,
-        best: Trained | None = None,
+def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: TrialSpec, generator: torch.Generator,
+        checkpoint: Checkpoint, best: Trained | None = None,
         attend: Callable[[torch.optim.Optimizer], None] = lambda _: None,
         improved: Callable[[], None] = lambda: None) -> Generator[Epoch, None, Trained]:
     """The loop itself. Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2).
@@ -105,10 +103,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
         free: what trains.
         frozen: what its frozen neurons say, once for all (:func:`clnp_core.frozen.frozen_activations`).
         data: the task.
-        stage: of the task.
-        spec: how it trains.
-        learning_rate: the initial one.
-        alpha: of the L1 term, one per hidden layer and one for the output.
+        trial: how it trains; its seed has been used for ``generator``.
         generator: of the batches.
         checkpoint: as in :func:`train`.
         best: what an epoch must be better than; None takes the first.
@@ -118,9 +113,9 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
     Raises:
         DivergedError: the loss is no longer finite.
     """
-    device = data.train.inputs.device
+    stage, spec, device = trial.stage, trial.stage.training, data.train.inputs.device
     steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
-    optimizer = optimizer_of(spec, free, learning_rate, alpha, steps)
+    optimizer = optimizer_of(spec, free, trial.learning_rate, trial.alpha, steps)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
     learner, penalised = Learner(free, generator, best), free.penalised()
     standing = TrialStanding(learner, optimizer, schedule)
@@ -149,7 +144,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, stage: St
             step(batch, free.draw_dropout(len(batch)))
         schedule.step()
 
-        train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, alpha)
+        train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, trial.alpha)
         diverged = divergence(train_loss, penalty, epoch)
         if diverged is not None:
             checkpoint.remove()  # a training that goes on from it diverges again
