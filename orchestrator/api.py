@@ -93,9 +93,9 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
     if loaded.seeds is None:
         return Run(launch_run(place, loaded, name, (), progress), place)
     from orchestrator.groups.groups import launch_group
-    from orchestrator.groups.runner import PlainTelling
+    from orchestrator.groups.runner import PlainGroupProgress
 
-    return Group(launch_group(place, loaded, name, PlainTelling(progress or Progress())).group, place)
+    return Group(launch_group(place, loaded, name, PlainGroupProgress(progress or Progress())).group, place)
 
 
 def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), url: str | None = None,

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clnp_core.errors import ArtifactError, ClnpError, DatabaseError, DataError
+from db.dialect import may_exist, new_engine
+from db.schema.types import REVISIONS
+from db.url import URL_VARIABLE, resolve_url, shown
 from orchestrator.cli.errors import INTERNAL
 from orchestrator.driver.ray_failure import cluster_address
 from orchestrator.render.format import bytes_text, device_text, plural
@@ -166,11 +169,8 @@ def _folder(root: Path) -> Finding:
 
 def database(url: str | None) -> Finding:
     """Whether the database can be opened, and its schema."""
-    from db.dialect import may_exist, new_engine
     from db.engine import current_revision
     from db.errors import translated
-    from db.schema.types import REVISIONS
-    from db.url import URL_VARIABLE, resolve_url, shown
 
     try:
         address = resolve_url(url)

@@ -10,7 +10,7 @@ from orchestrator.cli.options import MAX_COUNT, GlobalOptions, RenamedOptions, a
 from orchestrator.render.format import NOTHING
 from orchestrator.render.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
-from orchestrator.reports.comparison_files import cautions, interval, seconds, spread
+from orchestrator.reports.comparison_files import Line, cautions, files, interval, seconds, spread
 
 if TYPE_CHECKING:
     from orchestrator.reports.compare import Comparison, Side
@@ -39,7 +39,6 @@ def compare(settings: GlobalOptions, names: tuple[str, ...], level: float, after
     with reading(settings) as reads:
         found = compare_runs(reads, names, level, after_task)
         if output is not None:
-            from orchestrator.reports.comparison_files import Line, files
             from orchestrator.reports.report_dir import write_folder
 
             title = ", ".join(names)

@@ -99,7 +99,7 @@ def listening(telling: str, hooks: Sequence[str]) -> "GroupProgress":
     """
     from orchestrator.events.console import ConsoleProgress
     from orchestrator.events.webhooks import VARIABLE, hook_of
-    from orchestrator.groups.runner import JsonTelling, PlainTelling
+    from orchestrator.groups.runner import JsonGroupProgress, PlainGroupProgress
 
     for target in (*hooks, os.environ.get(VARIABLE, "").strip()):
         if target:
@@ -107,7 +107,7 @@ def listening(telling: str, hooks: Sequence[str]) -> "GroupProgress":
     if telling == "live":
         raise ConfigError("a live screen shows a single run, and this is a group of them",
                           "leave --progress out, or say --progress plain or json")
-    return JsonTelling() if telling == "json" else PlainTelling(ConsoleProgress())
+    return JsonGroupProgress() if telling == "json" else PlainGroupProgress(ConsoleProgress())
 
 
 def hook_options(hooks: Sequence[str]) -> list[str]:

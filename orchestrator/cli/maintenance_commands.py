@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from clnp_core.errors import ConfigError
+from db.url import resolve_url, shown
 from orchestrator.cli.options import Commands, GlobalOptions, RenamedOptions, as_json_option, check_storage, reading
 from orchestrator.render.format import bytes_text, plural, ranges
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
@@ -83,7 +84,6 @@ def upgrade(settings: GlobalOptions, as_json: bool) -> None:
     A missing database is created. Make a copy of an old one first.
     """
     from db.engine import upgrade as bring_up
-    from db.url import resolve_url, shown
     from orchestrator.api import storage_root
     from orchestrator.runs.store_registry import register_where_used
 
@@ -113,7 +113,6 @@ def copy(settings: GlobalOptions, target: str, as_json: bool) -> None:
     check_storage()
     from db.engine import open_database
     from db.transfer import copy_database
-    from db.url import resolve_url, shown
     from orchestrator.api import storage_root
     from orchestrator.runs.store_registry import register
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from db.url import shown
 from orchestrator.cli.options import GlobalOptions, as_json_option, reading
 from orchestrator.render.format import plural
 from orchestrator.render.output import note, say, say_json, terminal_width
@@ -26,7 +27,6 @@ def mirror(settings: GlobalOptions, run: str, to: str | None, follow: bool, as_j
     Every task becomes a study that optuna-dashboard shows. Trials that the storage already holds are not copied again; the
     run itself is only read.
     """
-    from db.url import shown
     from orchestrator.runs.optuna_export import open_mirror
 
     with reading(settings) as reads:

@@ -38,8 +38,8 @@ def serve(settings: GlobalOptions, host: str, port: int, names: tuple[str, ...],
     from orchestrator.service.app import create_app
     from orchestrator.service.server import listen, run
 
-    app = create_app(service.Settings(Place.of(settings.url), host, service.token_of_environment(), names, require_token,
-                                      JobKind(KINDS[jobs]), ray_dashboard))
+    app = create_app(service.ServiceSettings(Place.of(settings.url), host, service.token_of_environment(), names, require_token,
+                                             JobKind(KINDS[jobs]), ray_dashboard))
     with listen(host, port) as (socket, address):
         database = app.state.service.database.shown
         if as_json:

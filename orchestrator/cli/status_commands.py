@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from db.rows import TrialRow
 from orchestrator.cli import group_commands
 from orchestrator.cli.options import (
     MAX_COUNT,
@@ -96,8 +97,6 @@ def trials(settings: GlobalOptions, run: str, task: int | None, form: Format, ou
 
     The table rounds and picks columns; the other formats have every column in full.
     """
-    from db.rows import TrialRow
-
     with reading(settings) as reads:
         rows = reads.trials(run, task, limit, offset)
     wanted = Format.JSON if as_json else form

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clnp_core.selection import SelectionRule
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import GlobalOptions, as_json_option, check_storage, format_options, reading, task_option
 from orchestrator.cli.show_command import TRIAL_LINES
@@ -97,7 +98,6 @@ def what_if_text(answer: "WhatIf", kept: "KeptWeights | None") -> str:
 
 
 def _answers_table(answers: "Sequence[TaskAnswer]") -> str:
-    from clnp_core.selection import SelectionRule
     from orchestrator.what_if.answer_text import known_as
 
     columns = [number("task"), number("margin"), Column("within"), number("trial"), Column("threshold"), number("pruned %"),
@@ -116,7 +116,6 @@ def _recorded(each: "TaskAnswer") -> str:
 
 
 def _verdicts_text(answer: "TaskAnswer", several: bool) -> str:
-    from clnp_core.selection import SelectionRule
     from orchestrator.what_if.answer_text import known_as
 
     columns = [number("trial"), Column("verdict"), Column("known"), number("pruned %"), number("free"), prose("why")]

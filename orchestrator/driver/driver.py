@@ -10,6 +10,9 @@ from db.retry import Patience, PatientReads, PatientStore
 from db.states import RunState
 from db.store.store import Store
 from orchestrator.config.config import Config
+from orchestrator.driver.cluster import connect
+from orchestrator.driver.head_watch import watching
+from orchestrator.driver.lease import hold
 from orchestrator.events.events import Progress, tell_step
 from orchestrator.runs.store_registry import register
 
@@ -60,9 +63,6 @@ def _state(engine: Engine, run: str) -> RunState:
 def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage: str, retry_failed: bool,
            accept_environment: bool) -> str:
     """Drive the run; returns why it was stopped, empty where it was not."""
-    from orchestrator.driver.cluster import connect
-    from orchestrator.driver.lease import hold
-
     store = Store(engine)
     with hold(store, run, progress.stopping) as keeper, ExitStack() as connected:
         def step(text: str) -> None:
@@ -79,7 +79,6 @@ def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage
         keeper.listen()  # Ray has put a handler of its own over ours
         step("starting a worker, which tells its environment")
         from orchestrator.driver.grace import Grace
-        from orchestrator.driver.head_watch import watching
         from orchestrator.driver.stages.context import RunContext
         from orchestrator.driver.transitions import drive
 

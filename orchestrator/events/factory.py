@@ -7,7 +7,9 @@ from enum import Enum
 from typing import TextIO
 
 from clnp_core.errors import ConfigError
+from orchestrator.events.console import ConsoleProgress
 from orchestrator.events.events import Progress
+from orchestrator.events.jsonl import JsonProgress
 
 
 class ProgressStyle(Enum):
@@ -35,8 +37,6 @@ def progress_of(telling: ProgressStyle = ProgressStyle.AUTO, stream: TextIO | No
     stream = sys.stderr if stream is None else stream
     environment = os.environ if environment is None else environment
     if telling is ProgressStyle.JSON:
-        from orchestrator.events.jsonl import JsonProgress
-
         return JsonProgress(stream, run=run or None)
     if telling is not ProgressStyle.PLAIN:
         from orchestrator.events.live import LiveProgress, can_show
@@ -46,6 +46,5 @@ def progress_of(telling: ProgressStyle = ProgressStyle.AUTO, stream: TextIO | No
         if telling is ProgressStyle.LIVE:
             raise ConfigError("a live screen needs a terminal on standard error, with a TERM that is not dumb",
                               "leave --progress out, or say --progress plain or json")
-    from orchestrator.events.console import ConsoleProgress
 
     return ConsoleProgress(stream=stream)

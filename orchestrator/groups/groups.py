@@ -11,6 +11,7 @@ from db.states import RunState
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.config.sections import run_ending
+from orchestrator.driver.cluster import connect
 from orchestrator.driver.launch import free_name, new_run
 from orchestrator.driver.ray_failure import cluster_address
 from orchestrator.groups.runner import GroupProgress, SideBySide
@@ -155,8 +156,6 @@ def _writing(place: Place) -> Iterator[Store]:
 @contextmanager
 def _cluster(config: Config, place: Place, telling: GroupProgress) -> Iterator[tuple[str, str]]:
     """The cluster that all drivers share, for as long as they are at work: its address, and what to call it."""
-    from orchestrator.driver.cluster import connect
-
     with connect(config, place.storage, telling.step) as cluster:
         yield cluster_address() or cluster.head, cluster.address
 

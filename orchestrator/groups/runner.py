@@ -39,7 +39,7 @@ class GroupProgress(Protocol):
         """Something about the group as a whole."""
 
 
-class PlainTelling:
+class PlainGroupProgress:
     """Plain lines, each with the name of its run before it, as notices of a progress."""
 
     how = "plain"
@@ -59,7 +59,7 @@ class PlainTelling:
             self._progress.notice(text)
 
 
-class JsonTelling:
+class JsonGroupProgress:
     """The drivers' own lines of JSON, which name their run; what is none, such as an error, becomes a notice."""
 
     how = "json"

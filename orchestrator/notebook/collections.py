@@ -119,10 +119,10 @@ class Group(Described):
         """
         from orchestrator.events.events import Progress
         from orchestrator.groups.groups import resume_group
-        from orchestrator.groups.runner import PlainTelling
+        from orchestrator.groups.runner import PlainGroupProgress
 
         options = ["--retry-failed"] * retry_failed + ["--accept-environment"] * accept_environment
-        resume_group(self.place, self.name, PlainTelling(progress or Progress()), options)
+        resume_group(self.place, self.name, PlainGroupProgress(progress or Progress()), options)
         return self
 
     def stop(self) -> Sequence[str]:

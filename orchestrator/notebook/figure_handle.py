@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from clnp_core.errors import ConfigError
 from db.reads.reads import Reads
+from orchestrator.figures import chart
+from orchestrator.figures.chart import DARK, LIGHT, javascript, png, specification
 from orchestrator.render.output import write_whole
 from orchestrator.runs.location import Place
 
@@ -61,14 +63,10 @@ class Figure:
 
     def specification(self) -> dict[str, Any]:
         """The Vega-Lite specification, its data in it."""
-        from orchestrator.figures.chart import specification
-
         return specification(self.chart)
 
     def html(self) -> str:
         """A whole page that shows the figure and loads nothing."""
-        from orchestrator.figures.chart import DARK, LIGHT
-
         parts = {"LIGHT_THEME": _json(LIGHT), "DARK_THEME": _json(DARK), "SPECIFICATION": _json(self.specification()),
                  "PACKED_SCRIPT": _packed_script()}
         return re.sub("|".join(parts), lambda found: parts[found[0]], _PAGE)
@@ -79,8 +77,6 @@ class Figure:
         Raises:
             ConfigError: another ending, or the file cannot be written.
         """
-        from orchestrator.figures import chart
-
         path = Path(path)
         contents: dict[str, Callable[[], bytes]] = {
             ".svg": lambda: chart.svg(self.chart).encode(), ".png": lambda: chart.png(self.chart),
@@ -100,8 +96,6 @@ class Figure:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """A frame of its own, so that no other script of the notebook gets in its way; a picture where there are no frames."""
-        from orchestrator.figures.chart import png
-
         frame = (f'<iframe srcdoc="{escape(self.html())}" style="width: 100%; height: 420px; border: 0" '
                  f'title="{escape(self.name)}"></iframe>')
         return {"text/html": frame, "image/png": base64.b64encode(png(self.chart)).decode("ascii"), "text/plain": repr(self)}
@@ -147,6 +141,4 @@ def _json(value: object) -> str:
 @cache
 def _packed_script() -> str:
     """Vega, Vega-Lite and vega-embed for a page, compressed to a third."""
-    from orchestrator.figures.chart import javascript
-
     return base64.b64encode(gzip.compress(javascript().encode(), mtime=0)).decode("ascii")

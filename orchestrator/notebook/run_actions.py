@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from db.rows import EventRow
 from orchestrator.notebook.handle import Drawn
+from orchestrator.runs.run_names import folder_named_after
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -155,10 +157,7 @@ class RunDeeds(Drawn):
         Raises:
             ConfigError: the folder cannot be written, or holds what no report made.
         """
-        from pathlib import Path
-
         from orchestrator.reports.report import write_report
-        from orchestrator.runs.run_names import folder_named_after
 
         with self.place.reads() as reads:
             return write_report(reads, self.name, Path(folder or folder_named_after(self.name, "-report")))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from clnp_core.errors import NotFoundError
 from db.states import StageState
+from orchestrator.figures.registry import RUN_FIGURES, run_figure
 from orchestrator.notebook.commit_handle import Commit
 from orchestrator.notebook.figure_handle import Figures
 from orchestrator.notebook.handle import Shown
@@ -68,8 +69,6 @@ class Run(RunTables, RunDeeds):
     @property
     def figures(self) -> Figures:
         """Its figures: the accuracy matrix, capacity after each task."""
-        from orchestrator.figures.registry import RUN_FIGURES, run_figure
-
         return Figures(self._called(), RUN_FIGURES, self.place, lambda reads, name: run_figure(reads, self.name, name))
 
     def fork(self, after_task: int, *, name: str | None = None, overrides: "Overrides" = (), accept_environment: bool = False,

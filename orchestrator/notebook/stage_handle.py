@@ -8,11 +8,15 @@ from db import dataframes
 from db.rows import RunRow, SelectionRow, StageRow, TrialRow
 from orchestrator.config.config import Config
 from orchestrator.driver import plan
+from orchestrator.figures.registry import STAGE_FIGURES, TRIAL_FIGURES, stage_figure, trial_figure
 from orchestrator.notebook.figure_handle import Figures
 from orchestrator.notebook.handle import ROWS, Drawn, Shown, facts
 from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
 from orchestrator.render.table import Column, number, prose
 from orchestrator.runs.location import Place
+from orchestrator.runs.trial_logs import output_of_trial
+from workers.data.loader import load_task
+from workers.data.samples import TaskData
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -50,16 +54,12 @@ class Trial(Drawn):
             NotFoundError: nothing is kept, and why.
             ArtifactError: the store cannot be read.
         """
-        from orchestrator.runs.trial_logs import output_of_trial
-
         with self.place.reads() as reads:
             return output_of_trial(reads, self.place.storage, self.run, self.task, self.number)
 
     @property
     def figures(self) -> Figures:
         """Its figures: the threshold curve, the epochs."""
-        from orchestrator.figures.registry import TRIAL_FIGURES, trial_figure
-
         return Figures(self._called(), TRIAL_FIGURES, self.place,
                        lambda reads, name: trial_figure(reads, self.run, self.task, self.number, name))
 
@@ -137,8 +137,6 @@ class Stage(Drawn):
     @property
     def figures(self) -> Figures:
         """Its figures: accuracy against sparsity of its trials."""
-        from orchestrator.figures.registry import STAGE_FIGURES, stage_figure
-
         return Figures(self._called(), STAGE_FIGURES, self.place,
                        lambda reads, name: stage_figure(reads, self.run, self.task, name))
 
@@ -168,7 +166,6 @@ def recorded_data(run: RunRow, stage: StageRow) -> "TaskData":
         DataError: its files are missing, or it is another now.
         ConfigError: its benchmark cannot be imported.
     """
-    from workers.data.loader import load_task
 
     data = load_task(plan.benchmark_spec(Config.from_resolved(run.config)), stage.task)
     if stage.split_digest is not None and data.split_digest() != stage.split_digest:

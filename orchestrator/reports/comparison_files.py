@@ -10,6 +10,10 @@ import yaml
 
 from db.reads.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, SelectionRow
+from orchestrator.figures import chart
+from orchestrator.figures.accuracy_chart import accuracy_figure
+from orchestrator.figures.capacity_chart import capacity_figure
+from orchestrator.figures.method_charts import methods_figure, usage_figure
 from orchestrator.render.format import NOTHING, plural, ranges
 from orchestrator.render.serialize import Frame, csv_text, of_rows, of_trials
 from orchestrator.reports.compare import Comparison, Side
@@ -236,11 +240,6 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
 def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str, bytes]:
     """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
     matrix of the first completed seed of every method that prunes (paper, Figs. 3 to 5)."""
-    from orchestrator.figures import chart
-    from orchestrator.figures.accuracy_chart import accuracy_figure
-    from orchestrator.figures.capacity_chart import capacity_figure
-    from orchestrator.figures.method_charts import methods_figure, usage_figure
-
     cells: dict[str, dict[str, list[AccuracyRow]]] = {}
     used: dict[str, dict[str, list[CapacityRow]]] = {}
     charts: dict[str, chart.Chart] = {}

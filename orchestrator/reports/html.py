@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clnp_core.architecture import Architecture
 from db.rows import TrialRow
 from db.states import RunState
+from orchestrator.figures.chart import DARK, LIGHT, javascript, specification
 from orchestrator.render.format import (
     NOTHING,
     alpha_text,
@@ -52,8 +54,6 @@ def page(gathered: Gathered, figures: Sequence[tuple[ReportFigure, str]]) -> str
     import jinja2
     import yaml
 
-    from orchestrator.figures.chart import DARK, LIGHT, javascript
-
     run = gathered.run
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), autoescape=True, trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined)
@@ -86,8 +86,6 @@ def _policy(*scripts: str) -> str:
 
 
 def _figure(figure: ReportFigure, form: str) -> dict[str, Any]:
-    from orchestrator.figures.chart import specification
-
     kind = {"svg": "image/svg+xml", "png": "image/png"}[form]
     return {"id": f"figure-{figure.name}", "name": figure.name, "task": figure.task, "caption": figure.caption,
             "specification": script_json(specification(figure.chart)),
@@ -143,8 +141,6 @@ def _task(part: TaskPart, figures: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _task_facts(part: TaskPart) -> list[tuple[str, str]]:
-    from clnp_core.architecture import Architecture
-
     stage = part.stage
     facts = []
     if stage.train_total is not None:

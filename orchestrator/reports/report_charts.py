@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clnp_core.selection import required_correct
 from db.rows import SelectionRow
+from orchestrator.figures import chart
 from orchestrator.figures.accuracy_chart import accuracy_figure
 from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.curve_charts import learning_figure, threshold_figure
@@ -42,8 +43,6 @@ class ReportFigure:
 
     def image(self, form: str) -> bytes:
         """The figure on white as ``png``, ``svg`` or ``pdf``; made once."""
-        from orchestrator.figures import chart
-
         if form not in self._images:
             self._images[form] = (chart.svg(self.chart).encode() if form == "svg" else
                                   chart.png(self.chart) if form == "png" else chart.pdf(self.chart))

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orchestrator.figures.chart import specification
+
 if TYPE_CHECKING:
     from orchestrator.figures.chart import Chart
 
@@ -28,8 +30,6 @@ class FigureCache:
         """
         with self._making:
             if version not in self._made:
-                from orchestrator.figures.chart import specification
-
                 text = json.dumps(specification(make()), allow_nan=False, separators=(",", ":"))
                 self._made[version] = text.encode("ascii")
                 while len(self._made) > MOST_KEPT:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from orchestrator.figures.chart import javascript
 from orchestrator.service.dependencies import BASE
 from orchestrator.service.etag import tagged
 
@@ -35,8 +36,6 @@ def vega(request: Request) -> Response:
 
 @cache
 def _vega() -> tuple[bytes, str]:
-    from orchestrator.figures.chart import javascript
-
     content = javascript().encode()
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 

@@ -14,7 +14,7 @@ from workers.storage.schemes import open_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELUDE = "import ctypes, faulthandler, logging, os, signal, sys, time, warnings\nfrom workers import capture\n" \
-          "place = capture.Place(sys.argv[1], 'demo', 2)\n"
+          "place = capture.OutputPlace(sys.argv[1], 'demo', 2)\n"
 
 
 def process(root: Path | str, script: str, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from clnp_core.errors import ConfigError
 from workers.storage.files import BUCKET, Files
+from workers.storage.local import FolderFiles
+from workers.storage.s3 import BucketFiles
 
 
 def is_bucket(root: str | Path) -> bool:
@@ -35,9 +37,6 @@ def open_files(root: str | Path) -> Files:
         ConfigError: the URL of something else, or of a bucket without the package that reaches one.
     """
     if is_bucket(root):
-        from workers.storage.s3 import BucketFiles
-
         return BucketFiles(full_root(root))
-    from workers.storage.local import FolderFiles
 
     return FolderFiles(full_root(root))

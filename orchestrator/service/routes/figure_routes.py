@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
+from orchestrator.figures.registry import run_figure, stage_figure, trial_figure
 from orchestrator.service.dependencies import BASE, Number, Reading, RunName, Task, service_of
 from orchestrator.service.errors import NOT_MODIFIED, responses
 from orchestrator.service.etag import tag, tagged
@@ -23,8 +24,6 @@ router = APIRouter(prefix=BASE + "/runs/{run}", tags=["figures"],
 @router.get("/figures/{name}", summary="A figure of a run")
 def of_run(pages: Reading, run: RunName, name: str, request: Request) -> Response:
     """`accuracy`: the accuracy matrix; `capacity`: neurons in use, layer by layer."""
-    from orchestrator.figures.registry import run_figure
-
     return _answered(request, tag("run figure", run, name, pages.version_of_commits(run)),
                      lambda: run_figure(pages, run, name))
 
@@ -32,8 +31,6 @@ def of_run(pages: Reading, run: RunName, name: str, request: Request) -> Respons
 @router.get("/stages/{task}/figures/{name}", summary="A figure of a task")
 def of_stage(pages: Reading, run: RunName, task: Task, name: str, request: Request) -> Response:
     """`trials`: accuracy against sparsity, with the margin and the chosen trial."""
-    from orchestrator.figures.registry import stage_figure
-
     return _answered(request, tag("stage figure", run, task, name, pages.version_of_stage(run, task)),
                      lambda: stage_figure(pages, run, task, name))
 
@@ -41,8 +38,6 @@ def of_stage(pages: Reading, run: RunName, task: Task, name: str, request: Reque
 @router.get("/stages/{task}/trials/{number}/figures/{name}", summary="A figure of a trial")
 def of_trial(pages: Reading, run: RunName, task: Task, number: Number, name: str, request: Request) -> Response:
     """`threshold-curve`: what pruning at each threshold keeps; `learning`: its epochs."""
-    from orchestrator.figures.registry import trial_figure
-
     trial = pages.trial(run, task, number)
     epochs = None if trial.state.has_ended else len(pages.trial_history(run, task, number))
     version = tag(version_of_trial(name, trial), epochs, trial.verdict, trial.thresholds, pages.version_of_stage(run, task)[1])

@@ -10,6 +10,7 @@ from clnp_core.selection import Verdict
 from db.reads.pages import TrialOrder
 from db.rows import EpochRow, SelectionRow, ThresholdRow, TrialRow, VerdictRow
 from db.states import TrialState
+from orchestrator.runs.trial_logs import output_of_trial
 from orchestrator.service.dependencies import BASE, Limit, Number, Offset, Reading, RunName, Task, service_of
 from orchestrator.service.errors import NOT_MODIFIED, PLAIN_TEXT, responses
 from orchestrator.service.etag import tag, tagged
@@ -68,8 +69,6 @@ def curve(pages: Reading, run: RunName, task: Task, number: Number, request: Req
 @router.get("/{task}/trials/{number}/output", summary="What it printed", response_class=Response, responses=PLAIN_TEXT)
 def output(pages: Reading, run: RunName, task: Task, number: Number, request: Request) -> PlainTextResponse:
     """What the training of a trial printed, as far as that was kept."""
-    from orchestrator.runs.trial_logs import output_of_trial
-
     return PlainTextResponse(output_of_trial(pages, service_of(request).settings.place.storage, run, task, number))
 
 

@@ -12,7 +12,7 @@ from db.states import RunState
 from orchestrator import api
 from orchestrator.driver.launch import free_name
 from orchestrator.groups.groups import GroupEnding, resume_group
-from orchestrator.groups.runner import PlainTelling
+from orchestrator.groups.runner import PlainGroupProgress
 from orchestrator.runs.location import Place
 from tests.orchestrator.cli.conftest import TINY, run, start
 from tests.orchestrator.groups.conftest import place_in, write_group
@@ -39,14 +39,14 @@ def test_the_worst_exit_code_counts() -> None:
 def test_a_complete_group_starts_nothing(tmp_path: Path) -> None:
     place, heard = place_in(tmp_path), Heard()
     write_group(place, {0: 2, 1: 2})
-    assert resume_group(place, "tiny", PlainTelling(heard)).exit_codes == {}
+    assert resume_group(place, "tiny", PlainGroupProgress(heard)).exit_codes == {}
     assert heard.of("notice") == ["group tiny is complete: there is nothing left to do"]
 
 
 def test_runs_that_are_over_are_named(place: Place) -> None:
     heard = Heard()
     api.run("tiny-seed-2", url=place.url).cancel()
-    assert resume_group(place, "tiny", PlainTelling(heard)).exit_codes == {}
+    assert resume_group(place, "tiny", PlainGroupProgress(heard)).exit_codes == {}
     assert heard.of("notice") == ["run tiny-seed-2 is cancelled and cannot go on; `clnp show tiny-seed-2` says why"]
 
 

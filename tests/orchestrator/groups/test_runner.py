@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.groups.runner import PlainTelling, SideBySide
+from orchestrator.groups.runner import PlainGroupProgress, SideBySide
 from orchestrator.runs.location import Place
 from tests.orchestrator.groups.conftest import place_in
 from tests.orchestrator.laboratory import Heard
@@ -27,7 +27,7 @@ time.sleep(60)
 
 
 def _side_by_side(place: Place, heard: Heard, program: str, options: Sequence[str] = ()) -> SideBySide:
-    return SideBySide(place, "10.0.0.1:6379", PlainTelling(heard), options, (sys.executable, "-c", program))
+    return SideBySide(place, "10.0.0.1:6379", PlainGroupProgress(heard), options, (sys.executable, "-c", program))
 
 
 def test_every_driver_is_told_where_and_how(place: Place) -> None:

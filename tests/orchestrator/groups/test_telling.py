@@ -3,13 +3,13 @@
 import io
 import json
 
-from orchestrator.groups.runner import JsonTelling, PlainTelling
+from orchestrator.groups.runner import JsonGroupProgress, PlainGroupProgress
 from tests.orchestrator.laboratory import Heard
 
 
 def test_plain_lines_name_their_run() -> None:
     heard = Heard()
-    telling = PlainTelling(heard)
+    telling = PlainGroupProgress(heard)
     telling.line("lab-seed-0", "  1/2  trial 0")
     telling.step("starting Ray")
     telling.notice("group lab")
@@ -19,7 +19,7 @@ def test_plain_lines_name_their_run() -> None:
 
 def test_lines_of_json_stay_as_they_are_and_others_become_notices() -> None:
     stream = io.StringIO()
-    telling = JsonTelling(stream)
+    telling = JsonGroupProgress(stream)
     line = '{"run": "lab-seed-0", "event": "ended"}'
     telling.line("lab-seed-0", line)
     telling.line("lab-seed-1", "error: no room")

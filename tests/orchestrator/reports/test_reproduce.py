@@ -15,7 +15,7 @@ from db.states import FailureKind
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.groups.groups import record_group
-from orchestrator.groups.runner import PlainTelling
+from orchestrator.groups.runner import PlainGroupProgress
 from orchestrator.reports.paper_tables import asked, read_table
 from orchestrator.reports.reproduce import make, planned, recorded, seeds_apart
 from orchestrator.runs.location import Place
@@ -48,9 +48,9 @@ def test_a_run_that_diverged_is_not_trained_again(tmp_path: Path) -> None:
         write_failed(place, f"{config.name}-seed-1", FailureKind.DIVERGED)
     told = [f"run {config.name}-seed-1 diverged, and is left so; `clnp resume {config.name}-seed-1` trains it again"
             for config in configs]
-    assert make(place, configs, PlainTelling(heard)) == {}
+    assert make(place, configs, PlainGroupProgress(heard)) == {}
     assert heard.of("notice") == [*told, "row t-a", "row t-b"]
-    assert make(place, configs, PlainTelling(heard), at_once=2) == {}
+    assert make(place, configs, PlainGroupProgress(heard), at_once=2) == {}
 
 
 def test_a_name_that_is_taken_is_told_before_anything_is_recorded(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_name_that_is_taken_is_told_before_anything_is_recorded(tmp_path: Path
     record_group(place, Config.parse({**SMALL, "name": "other", "seeds": [1]}))
     wanted = [Config.parse({**SMALL, "name": name, "seeds": [2]}) for name in ("t-a", "other-seed-1")]
     with pytest.raises(StateError) as refused:
-        make(place, wanted, PlainTelling(Heard()))
+        make(place, wanted, PlainGroupProgress(Heard()))
     assert "there is a run 'other-seed-1' already, which is none of this table" in str(refused.value)
     assert "--prefix" in refused.value.hint
     with place.reads() as reads:
@@ -77,7 +77,7 @@ def test_a_name_of_a_run_that_a_group_lacks_is_tried_too(tmp_path: Path) -> None
         session.commit()
     engine.dispose()
     wanted = asked(read_table(tmp_path / "x.yaml"), tmp_path / "x.yaml", prefix="t")
-    for attempt in (lambda: planned(place, wanted), lambda: make(place, wanted.configs, PlainTelling(Heard()))):
+    for attempt in (lambda: planned(place, wanted), lambda: make(place, wanted.configs, PlainGroupProgress(Heard()))):
         with pytest.raises(StateError, match="there is a run 't-a-seed-3' already, which is none of this table"):
             attempt()
     with place.reads() as reads:
