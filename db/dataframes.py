@@ -62,7 +62,7 @@ def frame(row: type[Any], rows: Sequence[Any]) -> "DataFrame":
                                                dtype=_dtype(hints[field.name])) for field in fields(row)})
 
 
-def _dtype(annotation: Any) -> str:
+def _dtype(annotation: object) -> str:
     options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else (annotation,)
     [kind, *others] = [option for option in options if option is not type(None)]
     if others:
@@ -72,7 +72,7 @@ def _dtype(annotation: Any) -> str:
     return {int: "int64", bool: "bool", float: "float64", datetime: MOMENTS}.get(kind, "object")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, tuple) and value and is_dataclass(value[0]):
         return [asdict(item) for item in value]
     return value.value if isinstance(value, Enum) else value

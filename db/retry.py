@@ -34,7 +34,7 @@ class Patience:
         self._seconds, self._giving_up, self._told = seconds, giving_up, told
         self._pause = threading.Event()  # never set: only to wait on
 
-    def call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def call(self, method: Callable[..., Any], *arguments: object, **named: object) -> Any:
         """The method's result, tried again while the database is away.
 
         Raises:
@@ -80,7 +80,7 @@ class PatientReads(Reads):
         return _patiently(super().__getattribute__(name), name, lambda: self._patience)
 
 
-def _patiently(attribute: Any, name: str, patience: Callable[[], Patience]) -> Any:
+def _patiently(attribute: object, name: str, patience: Callable[[], Patience]) -> Any:
     """A public method, wrapped; anything else as it is."""
     if name.startswith("_") or not callable(attribute):
         return attribute

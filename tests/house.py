@@ -30,6 +30,7 @@ class House:
         entries: files and folders at the top of each package.
         circles: groups of modules that import one another.
         names_twice: names of files that occur more than once, ``errors`` aside.
+        classes_twice: names of public classes that occur more than once.
         long_files: files over :data:`LONGEST_FILE` lines, with their lines.
         most_parameters: the longest parameter lists, as "module.function: count".
         any_annotations: occurrences of ``Any`` in annotations.
@@ -44,6 +45,7 @@ class House:
     entries: dict[str, int]
     circles: list[list[str]]
     names_twice: list[str]
+    classes_twice: list[str]
     long_files: dict[str, int]
     most_parameters: list[str]
     any_annotations: int
@@ -79,6 +81,9 @@ def measure(root: Path = ROOT) -> House:
         circles=circles(arrows),
         names_twice=sorted(name for name, count in Counter(path.name for path in named).items()
                            if count > 1 and name != "errors.py"),
+        classes_twice=sorted(name for name, count in Counter(
+            node.name for tree in trees.values() for node in tree.body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_")).items() if count > 1),
         long_files={str(path.relative_to(root)): lengths[path] for path in paths if lengths[path] > LONGEST_FILE},
         most_parameters=[f"{name}: {count}" for count, name in parameters[:10]],
         any_annotations=sum(_anys(tree) for tree in trees.values()),

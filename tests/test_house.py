@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ENTRIES = {"orchestrator": 16, "db": 18, "workers": 13}
 """Files and folders that the top of a package may have."""
 
-MOST = {"any_annotations": 309, "late_imports": 199, "private_imports": 0}
+MOST = {"any_annotations": 261, "late_imports": 187, "private_imports": 0}
 """What was counted last. Lower a figure when the code has fallen below it; never raise one."""
 
 
@@ -50,6 +50,11 @@ def test_no_module_is_hidden_by_a_package() -> None:
     """Of ``runs.py`` and ``runs/`` beside each other, Python imports the package."""
     folders = [folder for name in (*PACKAGES, "tests", "benchmarks") for folder in (ROOT / name).rglob("*") if folder.is_dir()]
     assert [folder for folder in folders if folder.with_suffix(".py").is_file()] == []
+
+
+def test_a_name_of_a_class_occurs_once(house: House) -> None:
+    """A run, its stages, trials and commits are tables, and objects of a notebook."""
+    assert house.classes_twice == ["Commit", "Run", "Stage", "Trial"]
 
 
 def test_no_file_is_longer_than_one_concept(house: House) -> None:

@@ -55,7 +55,7 @@ class Document(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return json_type(dialect)
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: object, dialect: Dialect) -> Any:
         return storable_json(value)
 
 
@@ -64,7 +64,7 @@ def storable_text(value: str) -> str:
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def storable_json(value: Any) -> Any:
+def storable_json(value: object) -> Any:
     """The value as JSON can hold it on both databases; equal values give equal results."""
     if isinstance(value, str):
         return storable_text(value)

@@ -93,7 +93,7 @@ def as_json_option(command: AnyFunction) -> AnyFunction:
     """``--json`` and ``-v``, which every command has. While it runs, standard output is its own: what anything else prints
     goes to standard error."""
     @functools.wraps(command)
-    def alone(*arguments: Any, **options: Any) -> Any:
+    def alone(*arguments: object, **options: object) -> Any:
         with results_apart():
             return command(*arguments, **options)
 

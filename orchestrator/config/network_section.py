@@ -182,7 +182,7 @@ class NetworkSection(Section):
         return self.chain().architecture(input_shape, classes, self.head.kind, self.head_bias)
 
 
-def alpha_count(network: Any) -> int | None:
+def alpha_count(network: object) -> int | None:
     """How many values a per-layer α needs, read ahead so that α is checked even where another key is wrong."""
     if not isinstance(network, Mapping):
         return None

@@ -21,7 +21,7 @@ MOST_WEIGHT_POINTS = 10**9
 
 def _exact_points(most: int) -> Callable[[Any], Decimal]:
     """Reads an exact decimal from 0 to ``most``. A float means the digits that it was written with: its shortest form."""
-    def read(given: Any) -> Decimal:
+    def read(given: object) -> Decimal:
         value = given if isinstance(given, Decimal) else real(given)
         if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
             raise ValueError(f"must be a number, not {show(value)}")

@@ -132,7 +132,7 @@ def _made(name: str, params: Mapping[str, Any]) -> Any:
             error) from None
 
 
-def _read(name: str, made: Any) -> Chain:
+def _read(name: str, made: object) -> Chain:
     from torch import nn
 
     from clnp_core.from_torch import read_chain

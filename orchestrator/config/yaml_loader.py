@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
         super().__init__(text)
         self._written = 0
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Stop at a document that holds too many values before all of it has been read."""
         self._written += 1
         if self._written > 2 * _MAX_VALUES:  # keys are nodes, too

@@ -71,19 +71,19 @@ class Recorder(tune.Callback):
         """Nothing: Tune pickles its callbacks into a folder that is removed with the sweep, and no one reads them."""
         return {}
 
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         self._training.add(trial.trial_id)
         self._guarded(lambda: self._start(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any],
-                        **info: Any) -> None:
+                        **info: object) -> None:
         if result.get("done") or result.get("stopped"):
             self._training.discard(trial.trial_id)
         self._guarded(lambda: self._result(trial, result))
         for name in result.keys() - KEPT_BY_TUNE:
             del result[name]
 
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: object) -> None:
         """Several times a second: record the starts of trials that do not report at once."""
         now = time.monotonic()
         waited = [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]
@@ -91,7 +91,7 @@ class Recorder(tune.Callback):
         if self._ahead is not None:
             self._guarded(self._ahead.begin)
 
-    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
         self._training.discard(trial.trial_id)
         self._guarded(lambda: self._record_starts(self._open(trial)))
@@ -102,7 +102,7 @@ class Recorder(tune.Callback):
             trial.set_config(again)
             self._guarded(lambda: self._moves(trial))
 
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         self._training.discard(trial.trial_id)
         self._guarded(lambda: self._lost(trial))
 
@@ -182,7 +182,7 @@ class Recorder(tune.Callback):
             outcome = dataclasses.replace(result, host=self._hosts[number])
         return TrialReport(tuple(epochs), outcome, self._unrecorded_start(number) if epochs or outcome else None)
 
-    def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: Any) -> None:
+    def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: object) -> None:
         """Tell of what has been written of one trial."""
         if report.epochs:
             last = report.epochs[-1]

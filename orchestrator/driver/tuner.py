@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from ray import tune
 from ray.tune.execution import class_cache
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
@@ -99,7 +100,7 @@ def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, gra
         raise recorder.error
 
 
-def _trial_folder(trial: Any) -> str:
+def _trial_folder(trial: Trial) -> str:
     return f"trial-{trial.config['trials'][0].number}-{trial.trial_id}"
 
 

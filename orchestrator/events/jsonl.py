@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TextIO
 
 from db.states import RunState
 from orchestrator.config.sweep_section import GridPoint
@@ -77,7 +77,7 @@ class JsonProgress(Progress):
         self.run = run
         self._say("ended", state=state.value, reason=reason)
 
-    def _say(self, event: str, trial: int | None = None, **numbers: Any) -> None:
+    def _say(self, event: str, trial: int | None = None, **numbers: object) -> None:
         document = {"at": self.now().isoformat(timespec="milliseconds"), "run": self.run, "task": self._task, "trial": trial,
                     "event": event, **numbers}
         line = json.dumps(document) + "\n"

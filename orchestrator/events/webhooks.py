@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from clnp_core.errors import ConfigError
@@ -98,7 +98,7 @@ class WebHook:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirected POST would become a GET, perhaps at another host: it is an answer like any other."""
 
-    def redirect_request(self, *arguments: Any) -> None:
+    def redirect_request(self, *arguments: object) -> None:
         return None
 
 
@@ -208,7 +208,7 @@ class HookedProgress(Relay):
         self._call("stop" if state is RunState.STOPPED else "end", state, reason=reason or None)
         self._flush()
 
-    def _call(self, event: str, state: RunState, **facts: Any) -> None:
+    def _call(self, event: str, state: RunState, **facts: object) -> None:
         body = {"event": event, "run": self._run, "state": state.value, "task": None, "chosen_trial": None,
                 "test_accuracy": None, "used_percent": None, "commit_digest": None, "reason": None, **facts,
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds")}

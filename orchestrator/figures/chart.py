@@ -121,7 +121,7 @@ def chart_of(values: Sequence[Mapping[str, Any]]) -> "altair.Chart":
 
 
 def layered(layers: "Sequence[altair.Chart | altair.LayerChart | altair.FacetChart]", height: int,
-            **properties: Any) -> "altair.LayerChart":
+            **properties: object) -> "altair.LayerChart":
     """Layers over each other, the last on top: one view, which may be as wide as what it stands in.
 
     Args:

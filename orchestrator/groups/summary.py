@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from db.reads.reads import Reads
 
 COLUMNS = (prose("run"), number("seed"), Column("state"), number("tasks"), number("mean test %"))
-"""Of a group's table, see :meth:`Standing.rows`."""
+"""Of a group's table, see :meth:`GroupSummary.rows`."""
 
 
 @dataclass(frozen=True, slots=True)

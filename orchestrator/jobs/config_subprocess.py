@@ -50,7 +50,7 @@ def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrid
     return Config.from_resolved(answer["resolved"])
 
 
-def resolved(config: Any, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
+def resolved(config: object, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
     """What a run of this config records; see :func:`read_apart`."""
     values = parse(config, "the config") if isinstance(config, str) else config
     if not isinstance(values, Mapping):

@@ -132,7 +132,7 @@ def json_text(document: object) -> str:
     return json.dumps(plain(document), indent=2, allow_nan=False)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Rows, states, times and tuples as JSON values. JSON has no infinity: what is not finite becomes its name. Many readers
     take every number for a double: seeds, and other whole numbers that would be rounded, become text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -155,7 +155,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | str) else str(value)
 
 
-def _named(name: str, value: Any, seeds: bool = False) -> Any:
+def _named(name: str, value: object, seeds: bool = False) -> Any:
     """The value of a field. Seeds are always text, so that their type does not depend on how large they are."""
     if not seeds and name not in ("seed", "seeds") and not name.endswith("_seed"):
         return plain(value)

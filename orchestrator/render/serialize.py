@@ -122,7 +122,7 @@ def csv_text(frame: Frame) -> str:
     return "".join(f"{','.join(map(_quoted, line)) or QUOTED_NOTHING}\n" for line in lines)
 
 
-def _field(cell: Any) -> str:
+def _field(cell: object) -> str:
     if cell is None:
         return ""
     if isinstance(cell, list | dict):
@@ -159,7 +159,7 @@ def parquet_bytes(frame: Frame) -> bytes:
     return sink.getvalue()
 
 
-def _scalar(cell: Any) -> Any:
+def _scalar(cell: object) -> Any:
     if isinstance(cell, Enum):
         return cell.value
     return json.dumps(plain(cell)) if isinstance(cell, dict) else list(cell) if isinstance(cell, tuple) else cell

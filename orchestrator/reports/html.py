@@ -73,7 +73,7 @@ def page(gathered: Gathered, figures: Sequence[tuple[ReportFigure, str]]) -> str
         library=library, charts=charts, policy=_policy(library, charts), themes=script_json({"light": LIGHT, "dark": DARK}))
 
 
-def script_json(value: Any) -> str:
+def script_json(value: object) -> str:
     """JSON that may stand in a ``<script>``: no text in it can end the element or begin a comment."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

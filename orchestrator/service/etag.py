@@ -1,7 +1,6 @@
 """Versions of what does not change often: an answer's ETag, made from what decides it and not from the answer."""
 
 import hashlib
-from typing import Any
 
 from fastapi import Request, Response
 
@@ -9,7 +8,7 @@ from orchestrator.service.errors import NotModifiedError
 from workers.environment import package_versions
 
 
-def tag(*parts: Any) -> str:
+def tag(*parts: object) -> str:
     """An ETag of everything that decides an answer.
 
     Args:

@@ -1,6 +1,5 @@
 """Synaptic intelligence (Zenke et al. 2017): weights that brought the loss down are held, each by how much it did."""
 
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,11 +33,11 @@ class PathIntegral:
         optimizer.register_step_pre_hook(self._step_begins)
         optimizer.register_step_post_hook(self._step_ended)
 
-    def _step_begins(self, *_: Any) -> None:
+    def _step_begins(self, *_: object) -> None:
         self._before = [(weight.detach().clone(), torch.zeros_like(weight) if weight.grad is None else weight.grad.clone())
                         for weight in shared_parameters(self._free).values()]
 
-    def _step_ended(self, *_: Any) -> None:
+    def _step_ended(self, *_: object) -> None:
         for index, (weight, (old, gradient)) in enumerate(
                 zip(shared_parameters(self._free).values(), self._before, strict=True)):
             self._free.get_buffer(f"path_{index}").sub_(gradient * (weight.detach() - old))

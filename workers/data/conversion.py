@@ -23,7 +23,7 @@ _EXACT_LABELS = frozenset((
 """Types of which int64 holds every value."""
 
 
-def plain_inputs(where: str, inputs: Any) -> Tensor:
+def plain_inputs(where: str, inputs: object) -> Tensor:
     """The inputs of a split: float32, contiguous, on the CPU.
 
     Args:
@@ -36,7 +36,7 @@ def plain_inputs(where: str, inputs: Any) -> Tensor:
     return _plain(where, "inputs", inputs, torch.float32, _EXACT_INPUTS)
 
 
-def plain_labels(where: str, labels: Any) -> Tensor:
+def plain_labels(where: str, labels: object) -> Tensor:
     """The labels of a split: int64, contiguous, on the CPU. Arguments and errors are those of :func:`plain_inputs`."""
     return _plain(where, "labels", labels, torch.int64, _EXACT_LABELS)
 
@@ -65,7 +65,7 @@ def whole_number(value: Any) -> int | None:
         return None
 
 
-def _plain(where: str, what: str, given: Any, wanted: torch.dtype, exact: frozenset[torch.dtype]) -> Tensor:
+def _plain(where: str, what: str, given: object, wanted: torch.dtype, exact: frozenset[torch.dtype]) -> Tensor:
     if not isinstance(given, np.ndarray | Tensor):
         raise DataError(f"{where}: {what} are a {type(given).__name__}",
                         "a split is a clnp.Samples of two tensors, or of two arrays of NumPy")

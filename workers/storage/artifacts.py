@@ -164,7 +164,7 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def put_network(store: ArtifactStore, network: Network, kind: str, extra_tensors: Mapping[str, Tensor] | None = None,
-                **facts: Any) -> StoredArtifact:
+                **facts: object) -> StoredArtifact:
     """Publish a network. ``kind`` is ``trial`` or ``commit``; ``facts`` are JSON-able and part of the digest."""
     metadata = {"kind": kind, "architecture": network.architecture.to_json(), **facts}
     return store.put({**network.to_tensors(), **(extra_tensors or {})}, metadata)

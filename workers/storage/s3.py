@@ -116,7 +116,7 @@ class BucketFiles:
             return 0
         return size
 
-    def _pages(self, method: str, field: str, **arguments: Any) -> Sequence[Mapping[str, Any]]:
+    def _pages(self, method: str, field: str, **arguments: object) -> Sequence[Mapping[str, Any]]:
         """The entries of a listing that comes page by page; a field ``NextX`` is the argument ``X`` for the next page."""
         entries: deque[Mapping[str, Any]] = deque()
         while True:
