@@ -37,7 +37,7 @@ ALL = "all"
 @click.pass_obj
 def export(settings: GlobalOptions, run: str, task: int, output: str | None, form: str, from_commit: int | None,
            as_json: bool) -> None:
-    """Write task K of RUN as a small dense model that needs no clnp.
+    """Write task K of RUN as a small model that runs without clnp.
 
     The neurons that the task depends on, as ONNX and as a program of torch.export, with a model card. The files are read again
     and held against the committed network on all validation and test samples; nothing appears before that.

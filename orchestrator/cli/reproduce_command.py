@@ -52,7 +52,7 @@ LONGEST_SEED = 18
 def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
               max_concurrent_runs: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
               no_launch: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
-    """Reproduce TABLE of the paper: launch what is missing, then write the table.
+    """Launch the runs that TABLE of the paper lacks, then write it.
 
     The table shows the paper's numbers next to the new ones. TABLE is a name from experiments/tables, or a YAML file. Recorded
     runs are not run again, so the command may be interrupted and repeated.
