@@ -15,7 +15,6 @@ from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, 
 from orchestrator.render.table import Column, number, prose
 from orchestrator.runs.location import Place
 from orchestrator.runs.trial_logs import output_of_trial
-from workers.data.loader import load_task
 from workers.data.samples import TaskData
 
 if TYPE_CHECKING:
@@ -166,6 +165,8 @@ def recorded_data(run: RunRow, stage: StageRow) -> "TaskData":
         DataError: its files are missing, or it is another now.
         ConfigError: its benchmark cannot be imported.
     """
+
+    from workers.data.loader import load_task  # with torch, which looking at a run need not wait for
 
     data = load_task(plan.benchmark_spec(Config.from_resolved(run.config)), stage.task)
     if stage.split_digest is not None and data.split_digest() != stage.split_digest:
