@@ -15,12 +15,12 @@ from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, 
 from orchestrator.render.table import Column, number, prose
 from orchestrator.runs.location import Place
 from orchestrator.runs.trial_logs import output_of_trial
-from workers.data.samples import TaskData
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from workers.data.samples import TaskData
+
 
 
 @dataclass(frozen=True, slots=True, repr=False)
