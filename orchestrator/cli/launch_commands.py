@@ -14,7 +14,7 @@ from orchestrator.cli import group_commands
 from orchestrator.cli.errors import INTERRUPTED, Interrupted, UsageProblem
 from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, check_storage, reading
 from orchestrator.render.format import plural, ranges
-from orchestrator.render.output import Lines, note, results_apart, say, say_json
+from orchestrator.render.output import Lines, note, note_step, results_apart, say, say_json
 from orchestrator.runs.recorded_config import recorded_config
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tu
         return 0
     if check_tasks is not None:
         raise UsageProblem("--check-tasks says how many tasks a dry run looks at", "add --dry-run, or leave it out")
+    note_step(f"reading {config}", telling == "json")
     check_storage()
     from orchestrator import api
     from orchestrator.driver.launch import built
@@ -132,6 +133,7 @@ def fork(settings: GlobalOptions, run: str, task: int, name: str | None, overrid
 
     RUN itself is not changed. Recorded trials with the same settings are reused and not trained again.
     """
+    note_step(f"looking up {run}", telling == "json")
     check_storage()
     from orchestrator import api
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from db.rows import RunRow
 from db.states import RunState
 from orchestrator.render.format import NOTHING, plural
 from orchestrator.render.matrices import percent
@@ -13,6 +12,7 @@ from orchestrator.render.table import Column, number, prose
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
+    from db.rows import RunRow
 
 COLUMNS = (prose("run"), number("seed"), Column("state"), number("tasks"), number("mean test %"))
 """Of a group's table, see :meth:`GroupSummary.rows`."""
@@ -22,7 +22,7 @@ COLUMNS = (prose("run"), number("seed"), Column("state"), number("tasks"), numbe
 class Member:
     """A run of a group. ``mean_test_accuracy`` is over all its tasks, a fraction; None where it is not completed."""
 
-    run: RunRow
+    run: "RunRow"
     mean_test_accuracy: float | None
 
 
@@ -89,7 +89,7 @@ class GroupSummary:
         return [f"`clnp resume {self.name}` goes on with {plural(len(open_runs), 'run')}."] if open_runs else []
 
 
-def _mean(reads: "Reads", row: RunRow) -> float | None:
+def _mean(reads: "Reads", row: "RunRow") -> float | None:
     if row.state is not RunState.COMPLETED:
         return None
     return fmean(cell.test_accuracy for cell in reads.accuracy_matrix(row.name) if cell.after_task == row.tasks)

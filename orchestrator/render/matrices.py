@@ -6,9 +6,12 @@ the proof that every commit carries.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from db.rows import AccuracyRow, CapacityRow, CommitRow
 from orchestrator.render.table import GAP, Column, number, render
+
+if TYPE_CHECKING:
+    from db.rows import AccuracyRow, CapacityRow, CommitRow
 
 TASK_INCREMENTAL = ("Every sample was tested with the head or mask of its own task: the network is told which task a sample "
                     "belongs to.")
@@ -39,7 +42,7 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f}"
 
 
-def accuracy_matrix(cells: Sequence[AccuracyRow], width: int | None = None) -> str:
+def accuracy_matrix(cells: "Sequence[AccuracyRow]", width: int | None = None) -> str:
     """Test accuracy in percent: a row per commit (after which task), a column per task, and the mean of each row.
 
     Args:
@@ -70,7 +73,7 @@ def _line_length(tasks: int, widest: int, gap: str) -> int:
     return len("after") + tasks * (len(gap) + widest) + len(gap) + len("100.00")
 
 
-def capacity_table(rows: Sequence[CapacityRow], width: int | None = None) -> str:
+def capacity_table(rows: "Sequence[CapacityRow]", width: int | None = None) -> str:
     """Neurons of every hidden layer after every commit: how many are used, of these new and reused, and free."""
     columns: list[Column] = [number(title) for title in (
         "task", "layer", "neurons", "used", "used %", "new", "reused", "free")]
@@ -79,7 +82,7 @@ def capacity_table(rows: Sequence[CapacityRow], width: int | None = None) -> str
          f"{row.new_neurons:,}", f"{row.reused_neurons:,}", f"{row.free_neurons:,}"] for row in rows], width)
 
 
-def forgetting_claim(commits: Sequence[CommitRow]) -> ForgettingClaim:
+def forgetting_claim(commits: "Sequence[CommitRow]") -> ForgettingClaim:
     """What may be said about forgetting, from nothing but the proofs that the commits carry.
 
     Args:
@@ -102,7 +105,7 @@ def forgetting_claim(commits: Sequence[CommitRow]) -> ForgettingClaim:
     return ForgettingClaim(bool(commits) and not gaps, len(commits), samples, tuple(gaps), sentence)
 
 
-def _gap(commit: CommitRow, earlier: Sequence[int]) -> str | None:
+def _gap(commit: "CommitRow", earlier: Sequence[int]) -> str | None:
     """Which earlier tasks a commit's proof leaves out; None when it covers them all."""
     proof = commit.verification
     if not proof or proof.get("task") != commit.task:
@@ -126,7 +129,7 @@ def _unprotected(method: str) -> str:
             "fall in its column of the accuracy matrix.")
 
 
-def _sentence(commits: Sequence[CommitRow], samples: int) -> str:
+def _sentence(commits: "Sequence[CommitRow]", samples: int) -> str:
     widened = [commit.task for commit in commits if commit.verification.get("widened")]
     same = [commit.task for commit in commits if commit.task not in widened]
     counted = f"({samples:,} test samples compared)"

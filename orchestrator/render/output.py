@@ -16,7 +16,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -43,6 +43,17 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """A line for people about what goes on, beside the result: on standard error."""
     print(printable(text), file=sys.stderr, flush=True)
+
+
+def note_step(text: str, as_json: bool) -> None:
+    """Write the first step of a command that drives a run, before what takes a while to import: a line as of
+    :class:`orchestrator.events.console.ConsoleProgress`, or an event as of :class:`orchestrator.events.jsonl.JsonProgress`."""
+    if as_json:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        event = {"at": at, "run": None, "task": None, "trial": None, "event": "step", "text": text}
+        print(json.dumps(event), file=sys.stderr, flush=True)
+    else:
+        note(f"{text} …")
 
 
 def say_json(document: object) -> None:

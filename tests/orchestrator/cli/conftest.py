@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,6 +37,10 @@ TINY: dict[str, Any] = {
 }
 
 
+FIRST_STEP = re.compile(r"^(reading|looking up) .* …\n")
+"""What `launch` and `fork` say at once, whatever comes of it."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended, and what it printed."""
@@ -51,8 +56,9 @@ class Outcome:
 
     @property
     def error(self) -> tuple[int, str, str]:
-        """Its exit code, message and hint; nothing else may be on standard error, and nothing on standard output."""
-        message, _, hint = self.err.rstrip("\n").rpartition("\n")
+        """Its exit code, message and hint; nothing else may be on standard error but the first step of a command that drives
+        a run, and nothing on standard output."""
+        message, _, hint = FIRST_STEP.sub("", self.err).rstrip("\n").rpartition("\n")
         assert self.out == "" and message.startswith("error: ") and hint.startswith("hint: "), self
         return self.code, message.removeprefix("error: "), hint.removeprefix("hint: ")
 

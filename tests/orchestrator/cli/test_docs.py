@@ -12,7 +12,7 @@ from clnp_core import errors
 from clnp_core.errors import ClnpError
 from orchestrator.cli.commands import cli
 from orchestrator.config.yaml_loader import read_mapping
-from tests.orchestrator.cli.conftest import ROOT, TINY, Outcome
+from tests.orchestrator.cli.conftest import FIRST_STEP, ROOT, TINY, Outcome
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 SECTIONS = {match[1]: match[2] for match in re.finditer(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)}
@@ -80,7 +80,8 @@ def test_every_variable_that_the_code_reads_is_documented() -> None:
 def _transcripts() -> list[tuple[str, str]]:
     """Commands whose output is the same everywhere: dry runs and errors, as the page shows them."""
     shown = re.findall(r"^```console\n\$ (clnp .+?)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    return [(command, output) for command, output in shown if "--dry-run" in command or output.startswith("error: ")]
+    return [(command, output) for command, output in shown
+            if "--dry-run" in command or FIRST_STEP.sub("", output).startswith("error: ")]
 
 
 def test_the_page_shows_dry_runs_and_errors() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from db.states import FailureKind
 from orchestrator.cli.launch_commands import tell_what_is_found
 from orchestrator.cli.options import GlobalOptions
 from tests.db.builders import selection, verdicts
-from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, run, start, written
+from tests.orchestrator.cli.conftest import TINY, Outcome, Recorded, environment, run, start, written
 
 Clnp = Callable[..., Outcome]
 
@@ -25,7 +26,7 @@ Clnp = Callable[..., Outcome]
 def test_a_launch_shows_progress_on_stderr_and_ends_with_the_results(recorded: Recorded) -> None:
     launch = recorded.launch
     assert launch.code == 0, launch
-    assert launch.err.startswith("starting Ray on this machine …\n"), "before what takes a while, not after it"
+    assert launch.err.startswith("reading tiny.yaml …\nstarting Ray on this machine …\n"), "before what takes a while"
     for step in ("starting a worker, which tells its environment", "loading task 1", "  starting 2 workers", "loading task 2"):
         assert f"\n{step} …\n" in launch.err
     assert "run tiny: 2 tasks, 4 trials, 4 of them still to run" in launch.err
@@ -98,12 +99,41 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
+PROBE = """
+import sys
+from orchestrator.render import output
+told = output.note_step
+def stop(text, as_json):
+    told(text, as_json)
+    slow = {"sqlalchemy", "pydantic", "torch", "ray", "numpy", "pandas"} & {*sys.modules}
+    raise SystemExit(f"slow: {sorted(slow)}")
+output.note_step = stop
+from orchestrator.cli.commands import cli
+cli(sys.argv[1:], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("command", [["launch", "absent.yaml"], ["fork", "absent", "--task", "1"]])
+@pytest.mark.parametrize("telling", ["auto", "plain", "live", "json"])
+def test_the_first_step_is_told_before_anything_slow_is_imported(tmp_path: Path, command: list[str], telling: str) -> None:
+    done = subprocess.run([sys.executable, "-P", "-c", PROBE, *command, "--progress", telling], cwd=tmp_path, text=True,
+                          env=environment(), capture_output=True, timeout=60)
+    first, loaded = done.stderr.splitlines()
+    text = f"{'reading' if command[0] == 'launch' else 'looking up'} {command[1]}"
+    if telling == "json":
+        event = json.loads(first)
+        assert (event.pop("at"), event) and event == {"run": None, "task": None, "trial": None, "event": "step", "text": text}
+    else:
+        assert first == f"{text} …"
+    assert loaded == "slow: []"
+
+
 def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path, recorded: Recorded, clnp: Clnp) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(recorded.folder, folder)
     forked = run(folder, "fork", "tiny", "--task", "1", "--set", "selection.margin_points=9")
     assert forked.code == 0, forked
-    assert forked.err.startswith("run tiny-fork goes on from task 1 of run tiny\n")
+    assert forked.err.startswith("looking up tiny …\nrun tiny-fork goes on from task 1 of run tiny\n")
     assert "  task 2: 2 trials taken over from run tiny, none trained again\n" in forked.err
     assert forked.out.startswith("Run tiny-fork is completed: 2 of 2 tasks committed.\n")
     assert "\nforked      from task 1 of run tiny\n" in clnp("status", "tiny-fork", folder=folder).out
