@@ -35,7 +35,8 @@ def test_a_run_tells_what_happened_to_it(on_tiny: Clnp) -> None:
 def test_one_task_alone_with_the_output_of_its_jobs(on_tiny: Clnp) -> None:
     lines = on_tiny("logs", "tiny", "--task", "2").out.splitlines()
     assert len(lines) >= 4, "the jobs of this run have printed nothing"
-    assert all(re.search(r" task 2(: |$)", line) for line in lines)
+    of_task = r" task 2(:| |$)|  step  +starting "
+    assert all(re.search(of_task, line) for line in lines), lines
     document = on_tiny("logs", "tiny", "--task", "2", "--lines", "1", "--json").document
     assert document["run"] == "tiny" and document["output_of_jobs"] == []
     [event] = document["events"]
