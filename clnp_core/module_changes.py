@@ -11,6 +11,7 @@ from itertools import combinations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as modules
 from torch.nn.utils.parametrize import is_parametrized
 
 from clnp_core.errors import ConfigError
@@ -38,6 +39,9 @@ def refuse_changes(module: nn.Module, name: str) -> None:
     """
     if is_parametrized(module):
         raise ConfigError(f"{name} has a parametrization", "remove it with torch.nn.utils.parametrize.remove_parametrizations")
+    if any(getattr(modules, f"_global{kind}") for kind in _HOOKS):
+        raise ConfigError(f"{name} runs under hooks that are registered for all modules of torch",
+                          "call remove() on the handles that register_module_forward_hook and its kind returned")
     if any(getattr(module, kind) for kind in _HOOKS):
         raise ConfigError(f"{name} has hooks, which change what it computes or learns",
                           "return the plain module: prune.remove, remove_weight_norm and remove_spectral_norm make one of "

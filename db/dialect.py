@@ -224,7 +224,7 @@ def upsert(session: Session, table: type[DeclarativeBase], rows: Sequence[dict[s
     if _on_postgresql(session):
         from sqlalchemy.dialects.postgresql import insert  # as above
     else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # the same function of the other database
     statement = insert(table)
     session.execute(statement.on_conflict_do_update(
         index_elements=list(keys), set_={name: statement.excluded[name] for name in updated}), list(rows))

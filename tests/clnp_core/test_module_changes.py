@@ -255,6 +255,19 @@ class Doubled(nn.Sequential):
         return 2 * super().__call__(values)
 
 
+@pytest.mark.parametrize("register", [
+    nn.modules.module.register_module_forward_hook, nn.modules.module.register_module_forward_pre_hook,
+    nn.modules.module.register_module_full_backward_hook, nn.modules.module.register_module_full_backward_pre_hook])
+def test_hooks_of_all_modules_are_refused(register: Callable[[Any], Any]) -> None:
+    handle = register(lambda *_: None)
+    try:
+        with pytest.raises(ConfigError, match="hooks that are registered for all modules"):
+            read_chain(Net())
+    finally:
+        handle.remove()
+    assert read_chain(Net()) == CHAIN
+
+
 @pytest.mark.parametrize("kind", [Reversed, Doubled])
 def test_a_subclass_that_computes_otherwise_is_no_sequential(kind: type[nn.Sequential]) -> None:
     with pytest.raises(ConfigError, match=f"a {kind.__name__} is no torch.nn.Sequential"):
