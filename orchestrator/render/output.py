@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from clnp_core.analysis.statistics import SEEDS
+from orchestrator.render.secrets import without_passwords
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7f, 0xa0)) if chr(code) not in "\n\t"}
 _DIRECTIONS = {code: f"\\u{code:04x}" for code in (0x200e, 0x200f, *range(0x2028, 0x202f), *range(0x2066, 0x206a))}
@@ -47,7 +48,9 @@ def note(text: str) -> None:
 
 def note_step(text: str, as_json: bool) -> None:
     """Write the first step of a command that drives a run, before what takes a while to import: a line as of
-    :class:`orchestrator.events.console.ConsoleProgress`, or an event as of :class:`orchestrator.events.jsonl.JsonProgress`."""
+    :class:`orchestrator.events.console.ConsoleProgress`, or an event as of :class:`orchestrator.events.jsonl.JsonProgress`.
+    An argument that it repeats may be an address: its password is masked."""
+    text = without_passwords(text, [text])
     if as_json:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         event = {"at": at, "run": None, "task": None, "trial": None, "event": "step", "text": text}

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db.dialect import among, database_file, location_of, may_exist, new_engine, only_reading
+from db.engine import open_database
 from db.schema.models import Artifact
 from db.store.store import Store
 from db.url import file_url
@@ -44,10 +45,11 @@ def test_a_database_on_a_server_has_no_file_and_may_always_exist(tmp_path: Path)
     assert may_exist(file)
 
 
-def test_what_only_reads_cannot_write(store: Store, engine: Engine) -> None:
-    reading = only_reading(engine)
+def test_what_only_reads_cannot_write(store: Store, url: str) -> None:
+    reading = only_reading(open_database(url))  # an engine of its own: other tests write with the shared one
     with pytest.raises(DBAPIError), reading.begin() as connection:
         connection.execute(text("DELETE FROM clnp_artifacts"))
+    reading.dispose()
 
 
 def test_a_copied_file_has_another_location(tmp_path: Path) -> None:
