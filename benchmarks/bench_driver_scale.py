@@ -31,7 +31,7 @@ from benchmarks.databases import database
 from clnp_core.selection import FailedTrial, PrunedTrial, TrainedTrial, TrialVerdict, pick, select
 from clnp_core.values import CurvePoint, Epoch, StoredArtifact, TaskFacts, TrialResult
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.records import NewRun, PlannedTrial, SelectionRecord
 from db.states import TrialState
@@ -43,7 +43,8 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.tuner import run_grid
 from orchestrator.events.console import ConsoleProgress
 from workers.ray.trainable import StageWork
-from workers.spec import BUILT_IN_BENCHMARKS, in_packs
+from workers.spec import BUILT_IN_BENCHMARKS
+from workers.training.packs.pack_plan import in_packs
 
 SIZES = (200, 400)
 """Trials of `make bench`: enough to show that it works; the figures of the README come from larger ones."""

@@ -29,7 +29,7 @@ from benchmarks.databases import database
 from clnp_core.selection import TrialVerdict, Verdict
 from clnp_core.values import CurvePoint, Epoch, LayerCapacity, TaskFacts, TrialResult
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.records import AttemptStart, CommitRecord, EvaluationRecord, Lease, NewRun, PlannedTrial, SelectionRecord, TrialReport
 from db.schema.models import Artifact, Event, Trial, TrialJudgement

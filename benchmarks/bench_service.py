@@ -29,7 +29,7 @@ from benchmarks.bench_queries import RUN, TASKS, fill
 from benchmarks.databases import database
 from clnp_core.values import CurvePoint, Epoch, TaskFacts, TrialResult
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import AttemptStart, NewRun, PlannedTrial, TrialReport
 from db.store.store import Store
 from orchestrator.config.config import Config

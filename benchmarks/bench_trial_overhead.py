@@ -24,7 +24,8 @@ from orchestrator.driver.cluster import connect
 from orchestrator.driver.plan import architecture, points, stage_spec, trial_specs
 from orchestrator.driver.tuner import run_grid
 from workers.ray.trainable import PackTrainable, StageWork
-from workers.spec import BUILT_IN_BENCHMARKS, TrialSpec, in_packs
+from workers.spec import BUILT_IN_BENCHMARKS, TrialSpec
+from workers.training.packs.pack_plan import in_packs
 
 
 class Clock(tune.Callback):

@@ -1,4 +1,8 @@
-"""The L1 regulator of the free weights (paper §2.2): Σ_l α_l ‖free weights of layer l‖₁, a sum and not a mean."""
+"""The L1 regulator of the free weights (paper §2.2): Σ_l α_l ‖free weights of layer l‖₁, a sum and not a mean.
+
+α enters the gradient in two more places, which compute the same subgradient as part of the optimizer's step: ``adam_pass`` in
+``workers/training/optimizers.py`` for one trial, and ``workers/training/packs/pack_optimizer.py`` for the trials of a pack.
+"""
 
 from collections.abc import Sequence
 

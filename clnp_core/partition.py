@@ -3,7 +3,7 @@
 A row is all that flows into one neuron. Rows of active neurons are frozen and appear nowhere among the parameters; rows
 of free neurons are parameters, split as the paper splits them: from active neurons (transfer) and from free ones (new
 features). An active neuron reads no free one (W_int is zero), so its activation is a constant of the task: where nothing random
-lies before it, it is computed once (:mod:`clnp_core.frozen`), not once per step.
+lies before it, it is computed once (:mod:`clnp_core.frozen_activations`), not once per step.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from clnp_core.architecture import Architecture, HeadKind, Window
 from clnp_core.errors import StateError
-from clnp_core.frozen import FrozenNetwork, active_below, active_neurons
+from clnp_core.frozen_activations import FrozenNetwork, active_below, active_neurons
 from clnp_core.heads import neurons_read_in_training
 from clnp_core.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, activate, laid_out, pooled, weigh
 from clnp_core.network import FREE, Head, Network, Rows, column_index, head_key, vector_names
@@ -96,7 +96,7 @@ class FreeNetwork(nn.Module):
         Args:
             inputs: float [batch, *input shape], maps best with their channels last (:func:`clnp_core.layers.laid_out`).
             frozen: of this batch, for the first hidden layers, float [batch, active, …], from
-                :func:`clnp_core.frozen.frozen_activations`; what it does not hold is computed here.
+                :func:`clnp_core.frozen_activations.frozen_activations`; what it does not hold is computed here.
             dropout: of this batch, from :meth:`draw_dropout`; None draws it here, in training mode.
 
         Returns:

@@ -188,7 +188,7 @@ def derive_run_state(stages: Sequence[StageState], cancel_requested: bool, lease
     Args:
         stages: of the run.
         cancel_requested: whether somebody has asked to end it for good.
-        leased: whether a driver has a lease on it whose heartbeat has not expired (:func:`db.reads.lookup.lease_holds`).
+        leased: whether a driver has a lease on it whose heartbeat has not expired (:func:`db.liveness.lease_holds`).
             Whether the process of that driver exists is no matter of the state: only its own host could tell.
     """
     if all(stage is StageState.COMMITTED for stage in stages):

@@ -7,16 +7,14 @@ that does not change the result is in here (no paths, no names of runs, no machi
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
 from clnp_core.selection import ThresholdMode
 from workers.methods import MethodSpec
-
-Member = TypeVar("Member")
 
 
 class BuiltIn(NamedTuple):
@@ -234,13 +232,3 @@ class TrialSpec:
         """The digest of all that determines this trial's result in one environment."""
         packed = [] if self.pack == ALONE else [{"pack": list(self.pack)}]
         return digest_of([self.stage.to_json(), list(self.alpha), self.learning_rate, self.seed, *packed])
-
-
-def in_packs(members: Sequence[Member], size: int) -> list[tuple[Member, ...]]:
-    """Neighbours of a plan together, ``size`` in each pack; the last one holds what is left."""
-    return [tuple(members[start:start + size]) for start in range(0, len(members), size)]
-
-
-def pack_key(keys: Sequence[str]) -> str:
-    """The digest of all that determines the results of a pack, from the keys of its trials; of one alone its own."""
-    return keys[0] if len(keys) == 1 else digest_of(list(keys))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from clnp_core.values import FineTuningRound
 from db.dialect import database_now
-from db.reads.lookup import driver_lives, lease_holds, owner_of
+from db.liveness import driver_lives, lease_holds, owner_of
 from db.rows import EventRow, RunRow, StageRow, TrialRow
 from db.schema.models import Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
 from db.states import RequestKind, StageState, TrialState, derive_run_state, tasks_committed

@@ -1,15 +1,12 @@
-"""Finding a run by its name, and what its lease says: shared by the writes and the reads."""
+"""Find a run, stage or trial by name, task or number; shared by the writes and the reads."""
 
 import difflib
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
-from db.owner import is_gone
-from db.records import Owner
 from db.schema.models import Run, RunGroup, Stage, Trial
 
 
@@ -78,35 +75,3 @@ def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Tr
         raise NotFoundError(f"task {stage.task} of run {run_name!r} has no trial {number}",
                             f"`clnp trials {run_name} --task {stage.task}` lists them")
     return trial
-
-
-def owner_of(run: Run) -> Owner | None:
-    """Who holds the run, alive or not; None when its last driver let go of it."""
-    if run.owner_driver_id is None:
-        return None
-    return Owner(run.owner_host or "", run.owner_pid or 0, run.owner_process_started or 0.0, run.owner_driver_id)
-
-
-def heartbeat_age_seconds(run: Run, now: datetime) -> float:
-    """Seconds since the last sign of life of a driver; infinite if there never was one."""
-    return float("inf") if run.heartbeat_at is None else (now - run.heartbeat_at).total_seconds()
-
-
-def lease_holds(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
-    """Somebody holds the run, and its heartbeat has not expired. A heartbeat from the future, by more than that, is of a clock
-    that has been set back: it has expired as well.
-
-    Args:
-        run: the run.
-        now: by the database's clock.
-        ttl_seconds: the age at which a heartbeat expires; None: what its driver promised.
-    """
-    ttl = run.lease_ttl_seconds or 0.0 if ttl_seconds is None else ttl_seconds
-    return run.owner_driver_id is not None and abs(heartbeat_age_seconds(run, now)) < ttl
-
-
-def driver_lives(run: Run, now: datetime, ttl_seconds: float | None = None) -> bool:
-    """The lease holds, and its driver is no dead process of this host: such a run may be taken over at once. Arguments as
-    :func:`lease_holds`."""
-    owner = owner_of(run)
-    return owner is not None and lease_holds(run, now, ttl_seconds) and not is_gone(owner)

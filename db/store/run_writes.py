@@ -1,32 +1,28 @@
-"""Writes about a run as a whole: create, lease, requests, events, remove."""
+"""Write about a run as a whole: create, environment, requests, events, remove."""
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, overload
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from clnp_core.errors import BusyError, NotFoundError, StateError
+from clnp_core.errors import NotFoundError, StateError
 from clnp_core.words import plural
 from db.dialect import among, database_now, lock, upsert
 from db.errors import translated
-from db.owner import lives_here
-from db.reads.lookup import driver_lives, find_run, heartbeat_age_seconds, owner_of
-from db.records import Lease, NewRun, Owner
+from db.liveness import driver_lives, lives_here, owner_of
+from db.reads.lookup import find_run
+from db.records import Lease, NewRun
 from db.rows import RequestRow
 from db.schema.models import Artifact, DatabaseIdentity, Request, Run, RunGroup, Stage
 from db.schema.types import storable_json
 from db.states import RequestKind, StageState
+from db.store.lease_writes import busy
 from db.store.references import digests_of_run, unreferenced
 from db.store.writer import Writer, record_event
-
-LISTENS_FOR = 1 / 6
-"""Part of a heartbeat's time to live for which :meth:`RunWrites.acquire_lease` observes a process of this host."""
 
 NAMING_LOCK = 0x636C6E71
 """PostgreSQL's advisory lock under which one process at a time names runs and groups."""
@@ -73,86 +69,6 @@ class RunWrites(Writer):
                 raise NotFoundError(f"there is no group of runs {group!r}", "record it with its first runs before")
             for new in runs:
                 insert_run(session, replace(new, group=group), new.first_task)
-
-    def acquire_lease(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None = None) -> Lease:
-        """Become the driver of a run. Every lease before this one can write nothing from now on.
-
-        An expired heartbeat of a process that lives on this host may only mean that the clock was set. Then the heartbeat is
-        observed for ``ttl_seconds / 6``, and the lease is taken over only if it does not change.
-
-        Args:
-            run_name: the run.
-            owner: the driver, see :func:`db.owner.this_owner`.
-            ttl_seconds: the age at which a heartbeat, the holder's now or this driver's later, expires.
-            now: the time, for tests; None asks the database's clock.
-
-        Raises:
-            NotFoundError: no such run.
-            BusyError: another driver holds it, its heartbeat has not expired, and it is no dead process of this host.
-        """
-        taken = self._acquire(run_name, owner, ttl_seconds, now, None)
-        if isinstance(taken, Lease):
-            return taken
-        time.sleep(ttl_seconds * LISTENS_FOR)
-        return self._acquire(run_name, owner, ttl_seconds, now, taken)
-
-    @overload
-    def _acquire(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None,
-                 observed: None) -> Lease | datetime: ...
-
-    @overload
-    def _acquire(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None,
-                 observed: datetime) -> Lease: ...
-
-    def _acquire(self, run_name: str, owner: Owner, ttl_seconds: float, now: datetime | None,
-                 observed: datetime | None) -> Lease | datetime:
-        """One attempt, given the heartbeat that was ``observed`` before it; or the heartbeat that must be observed first."""
-        with self._transaction() as session:
-            run = find_run(session, run_name, lock=True)
-            moment = now or database_now(session)
-            holder = owner_of(run)
-            if holder is not None and holder.driver_id != owner.driver_id:
-                if driver_lives(run, moment, ttl_seconds):
-                    raise _busy(run, holder, moment, ttl_seconds)
-                if run.heartbeat_at is not None and lives_here(holder):
-                    if observed is None:
-                        return run.heartbeat_at
-                    if run.heartbeat_at != observed:
-                        raise _busy(run, holder, run.heartbeat_at, ttl_seconds)
-                record_event(session, run.id, "lease", f"taken over from process {holder.pid} on {holder.host}, "
-                             "which died or fell silent", {"host": holder.host, "pid": holder.pid})
-            run.fence += 1
-            run.owner_host, run.owner_pid = owner.host, owner.pid
-            run.owner_process_started, run.owner_driver_id = owner.process_started, owner.driver_id
-            run.lease_ttl_seconds, run.heartbeat_at = ttl_seconds, moment
-            record_event(session, run.id, "lease", f"driven by process {owner.pid} on {owner.host}",
-                         {"host": owner.host, "pid": owner.pid, "fence": run.fence})
-            return Lease(run.id, run.name, run.fence, owner)
-
-    def heartbeat(self, lease: Lease) -> None:
-        """Say that the driver lives.
-
-        Raises:
-            BusyError: the lease is no longer the run's.
-        """
-        with self._driving(lease):
-            pass
-
-    def release_lease(self, lease: Lease) -> bool:
-        """Let go of a run; the lease can write nothing afterwards.
-
-        Returns:
-            Whether there was something to let go of: False after a takeover, which is no error at the end of a driver.
-        """
-        with self._transaction() as session:
-            run = session.scalars(select(Run).where(Run.id == lease.run_id, Run.fence == lease.fence)
-                                  .with_for_update()).one_or_none()
-            if run is None:
-                return False
-            run.fence += 1
-            run.owner_host = run.owner_pid = run.owner_process_started = run.owner_driver_id = None
-            record_event(session, run.id, "lease", f"released by process {lease.owner.pid} on {lease.owner.host}")
-            return True
 
     def record_environment(self, lease: Lease, environment: Mapping[str, Any]) -> None:
         """Record the fingerprint under which the run goes on; a change of it is kept in the events."""
@@ -225,7 +141,7 @@ class RunWrites(Writer):
             run = find_run(session, run_name, lock=True)
             now, holder = database_now(session), owner_of(run)
             if holder is not None and (driver_lives(run, now) or lives_here(holder)):
-                raise _busy(run, holder, now, run.lease_ttl_seconds or 0.0)
+                raise busy(run, holder, now, run.lease_ttl_seconds or 0.0)
             candidates = digests_of_run(session, run.id)
             group_id = run.group_id
             session.execute(delete(Run).where(Run.id == run.id))
@@ -293,10 +209,3 @@ def group_taken(name: str) -> StateError:
     """The error of a name that a group has."""
     return StateError(f"there is a group of runs {name!r} already",
                       f"choose another name with --name, or continue that group: `clnp resume {name}`")
-
-
-def _busy(run: Run, holder: Owner, now: datetime, ttl_seconds: float) -> BusyError:
-    age = max(0.0, heartbeat_age_seconds(run, now))
-    return BusyError(
-        f"run {run.name!r} is driven by process {holder.pid} on {holder.host} (last heartbeat {age:.0f} s ago)",
-        f"`clnp stop {run.name}` ends that driver; one that died is taken over {ttl_seconds:.0f} s after its last heartbeat")

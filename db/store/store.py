@@ -36,6 +36,7 @@ method                                      transition
 
 from db.store.artifact_writes import ArtifactWrites
 from db.store.fork_writes import ForkWrites
+from db.store.lease_writes import LeaseWrites
 from db.store.reuse_writes import ReuseWrites
 from db.store.run_writes import RunWrites
 from db.store.stage_writes import StageWrites
@@ -43,5 +44,5 @@ from db.store.sweep_writes import SweepWrites
 from db.store.trial_writes import TrialWrites
 
 
-class Store(RunWrites, SweepWrites, TrialWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
+class Store(RunWrites, LeaseWrites, SweepWrites, TrialWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
     """Every write, on the engine that :func:`db.engine.open_database` gave."""

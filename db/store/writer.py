@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from clnp_core.errors import BusyError, StateError
 from db.dialect import WRITING, database_now
 from db.errors import translated
-from db.reads.lookup import find_stage, find_trial, owner_of
+from db.liveness import owner_of
+from db.reads.lookup import find_stage, find_trial
 from db.records import Lease
 from db.schema.models import Event, Run, Stage, Trial
 from db.states import StageState, check_transition

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from clnp_core.errors import BusyError, DatabaseError
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import Lease
 from db.states import RequestKind
 from db.store.store import Store

@@ -11,7 +11,8 @@ from clnp_core.architecture import Architecture, HeadKind
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import GridPoint, per_layer
 from workers.methods import Method, MethodSpec
-from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed, in_packs
+from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
+from workers.training.packs.pack_plan import in_packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint
 
 def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint], pack_size: int = 1) -> tuple[TrialSpec, ...]:
     """One trial per grid point, numbered by index, each with a seed derived from run, task and number and with its place among
-    the packs that the plan is cut into (:func:`workers.spec.in_packs`)."""
+    the packs that the plan is cut into (:func:`workers.training.packs.pack_plan.in_packs`)."""
     alone = [trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted)]
     return tuple(dataclasses.replace(trial, pack=(len(pack), place))
                  for pack in in_packs(alone, pack_size) for place, trial in enumerate(pack))

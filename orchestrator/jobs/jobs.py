@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clnp_core.errors import NotFoundError
-from db.owner import is_gone, process_started, this_host
+from db.liveness import is_gone, process_started, this_host
 from db.records import Owner
 
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}", re.ASCII)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clnp_core.errors import BusyError, ConfigError, RunFailedError, StateError
 from db.engine import open_database
-from db.owner import this_host
+from db.liveness import this_host
 from db.reads.reads import Reads
 from db.states import RunState
 from db.store.store import Store

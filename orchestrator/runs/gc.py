@@ -11,17 +11,17 @@ from sqlalchemy import Engine
 
 from clnp_core.errors import ArtifactError, BusyError, StateError
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.states import StageState, TrialState
 from db.store.store import Store
 from orchestrator.driver.lease import LEASE_SECONDS
 from orchestrator.runs.store_registry import refuse_strangers
 from orchestrator.runs.trial_logs import drop_empty_folders, stored_output
-from workers.spec import in_packs, pack_key
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints
 from workers.storage.files import Files, StoredFile
+from workers.training.packs.pack_plan import in_packs, pack_key
 
 GRACE_SECONDS = 3600.0
 """Files younger than this are left alone: a worker stores a network before its driver records it."""

@@ -13,9 +13,9 @@ from orchestrator.service.auth import Guard
 from orchestrator.service.database import Database
 from orchestrator.service.dependencies import only_known_parameters
 from orchestrator.service.routes import (
-    action_routes,
     figure_routes,
     job_routes,
+    lifecycle_routes,
     metrics_routes,
     run_routes,
     stage_routes,
@@ -58,7 +58,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
                   redoc_url=None, redirect_slashes=False, lifespan=living)
     app.state.service = service
     errors.install(app)
-    for routes in (run_routes, stream_routes, stage_routes, figure_routes, what_if_routes, action_routes, job_routes):
+    for routes in (run_routes, stream_routes, stage_routes, figure_routes, what_if_routes, lifecycle_routes, job_routes):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)], responses=errors.responses(422))
 
     @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Whether it lives")

@@ -10,7 +10,7 @@ from torch import Tensor
 from clnp_core.activity import mean_activity
 from clnp_core.architecture import Activation, Architecture, HeadKind, Layer, Pool, PoolKind, Window
 from clnp_core.evaluation import canonical_logits
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.l1 import add_l1_gradient
 from clnp_core.network import Head, Network, Rows, empty_network
 from clnp_core.networks import Chain, mlp

@@ -14,7 +14,7 @@ from clnp_core.compact import extract
 from clnp_core.errors import DepletedError, ForgettingError
 from clnp_core.evaluation import canonical_logits, evaluate, hidden_activations
 from clnp_core.forgetting import prove_zero_forgetting, structure_faults
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.network import FREE, Network
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune

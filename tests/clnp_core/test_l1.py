@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.l1 import add_l1_gradient, l1_penalty
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp

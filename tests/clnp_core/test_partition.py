@@ -6,7 +6,7 @@ import torch
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from clnp_core.errors import DepletedError, StateError
 from clnp_core.evaluation import canonical_logits, hidden_activations
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.heads import neurons_read_in_training
 from clnp_core.network import FREE, Network
 from clnp_core.networks import mlp

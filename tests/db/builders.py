@@ -13,7 +13,7 @@ from sqlalchemy import Connection, update
 from clnp_core.networks import mlp
 from clnp_core.selection import PrunedTrial, TrialVerdict, Verdict
 from clnp_core.values import CurvePoint, Epoch, LayerCapacity, StoredArtifact, TaskFacts, TrialResult
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import CommitRecord, EvaluationRecord, Lease, NewRun, Owner, PlannedTrial, SelectionRecord
 from db.schema.migrate import configuration
 from db.schema.models import Artifact

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from clnp_core.errors import BusyError, DatabaseError
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.schema.types import Base
 from db.store.store import Store

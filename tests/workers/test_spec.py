@@ -15,8 +15,6 @@ from workers.spec import (
     TrialSpec,
     derive_seed,
     digest_of,
-    in_packs,
-    pack_key,
 )
 
 
@@ -92,15 +90,7 @@ def test_only_the_seed_makes_an_order_random() -> None:
     assert [order for order in ClassOrder if order.is_random] == [ClassOrder.SEED]
 
 
-class TestPacks:
-    def test_neighbours_are_together_and_the_last_pack_holds_what_is_left(self) -> None:
-        assert in_packs(range(7), 3) == [(0, 1, 2), (3, 4, 5), (6,)]
-        assert in_packs(range(2), 3) == [(0, 1)] and in_packs([], 3) == []
-
-    def test_size_and_place_are_in_the_key_and_training_alone_is_not(self, trial: Callable[..., TrialSpec]) -> None:
-        packs = [ALONE, (2, 0), (2, 1), (3, 0)]
-        assert len({dataclasses.replace(trial(), pack=pack).key() for pack in packs}) == len(packs)
-        assert trial().key() == digest_of([trial().stage.to_json(), [1e-4] * 3, 0.01, 7]), "as before there were packs"
-
-    def test_the_key_of_a_pack(self) -> None:
-        assert pack_key(["a"]) == "a" and pack_key(["a", "b"]) not in (pack_key(["b", "a"]), pack_key(["a", "b", "c"]))
+def test_size_and_place_in_a_pack_are_in_the_key_and_training_alone_is_not(trial: Callable[..., TrialSpec]) -> None:
+    packs = [ALONE, (2, 0), (2, 1), (3, 0)]
+    assert len({dataclasses.replace(trial(), pack=pack).key() for pack in packs}) == len(packs)
+    assert trial().key() == digest_of([trial().stage.to_json(), [1e-4] * 3, 0.01, 7]), "as before there were packs"

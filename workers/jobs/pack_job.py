@@ -11,10 +11,11 @@ from clnp_core.values import Epoch, TrialResult
 from workers.jobs.baseline_job import run_whole_trial
 from workers.jobs.inputs import base_of, task_on, this_device
 from workers.jobs.trial_job import measured, run_trial
-from workers.spec import TrialSpec, pack_key
+from workers.spec import TrialSpec
 from workers.storage.artifacts import ArtifactStore
 from workers.training.loop import DivergedError
 from workers.training.packs.pack_loop import train_pack
+from workers.training.packs.pack_plan import pack_key
 from workers.training.resume import NEVER, Checkpoint
 
 Told = Epoch | TrialResult | DivergedError

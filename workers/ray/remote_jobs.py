@@ -18,7 +18,7 @@ from ray.experimental import internal_kv
 
 from clnp_core.errors import ClnpError, RunFailedError
 from workers import capture, user_modules
-from workers.ray.gpu_memory import too_little
+from workers.ray.out_of_memory import gpu_out_of_memory
 from workers.training.stop_request import StoppedError, listen
 
 Result = TypeVar("Result")
@@ -175,7 +175,7 @@ def _guarded(time_limit_seconds: float | None, place: capture.OutputPlace | None
         return Refused(user_modules.with_traceback(failure, error))
     except Exception as error:
         traceback.print_exc()
-        memory = too_little(error)
+        memory = gpu_out_of_memory(error)
         if memory is not None:
             return Refused(memory)
         raise

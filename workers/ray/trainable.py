@@ -21,7 +21,7 @@ from clnp_core.values import Epoch, TrialResult
 from workers import capture, user_modules
 from workers.environment import host_name
 from workers.jobs import pack_job
-from workers.ray.gpu_memory import too_little
+from workers.ray.out_of_memory import gpu_out_of_memory
 from workers.ray.remote_jobs import is_asked_to_stop
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError
@@ -139,7 +139,7 @@ class PackTrainable(tune.Trainable):
             return self._all_ended(members, "error", str(error))
         except (Exception, SystemExit) as error:
             traceback.print_exc()
-            return self._all_ended(members, "error", str(too_little(error) or f"{type(error).__name__}: {error}"))
+            return self._all_ended(members, "error", str(gpu_out_of_memory(error) or f"{type(error).__name__}: {error}"))
         return self._report(members)
 
     def _report(self, members: dict[int, dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clnp_core.errors import RunFailedError
 from clnp_core.evaluation import correct_predictions
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.l1 import l1_penalty
 from clnp_core.layers import laid_out
 from clnp_core.network import Network
@@ -101,7 +101,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
 
     Args:
         free: what trains.
-        frozen: what its frozen neurons say, once for all (:func:`clnp_core.frozen.frozen_activations`).
+        frozen: what its frozen neurons say, once for all (:func:`clnp_core.frozen_activations.frozen_activations`).
         data: the task.
         trial: how it trains; its seed has been used for ``generator``.
         generator: of the batches.

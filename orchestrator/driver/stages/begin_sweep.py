@@ -14,8 +14,9 @@ from orchestrator.driver.stages.context import RunContext
 from workers.data.loader import check_alike
 from workers.jobs import trial_job
 from workers.jobs.baseline_job import prepare_all
-from workers.spec import StageSpec, TrialSpec, in_packs
+from workers.spec import StageSpec, TrialSpec
 from workers.storage.artifacts import ArtifactStore
+from workers.training.packs.pack_plan import in_packs
 
 
 def begin(run: RunContext, stage: StageRow) -> None:

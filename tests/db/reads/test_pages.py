@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
 from clnp_core.selection import Verdict
-from db.owner import this_host, this_owner
+from db.liveness import this_host, this_owner
 from db.reads.pages import RECENT_TRIALS, Pages, RunFilter, RunningTrial, TrialOrder
 from db.records import Owner, TrialFailure
 from db.schema.models import Request, Stage

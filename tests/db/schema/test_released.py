@@ -15,7 +15,7 @@ from sqlalchemy import Engine, MetaData, create_engine, text
 from clnp_core.errors import DatabaseError
 from db.dialect import changing_schema, new_engine
 from db.engine import MIGRATION_LOCK, open_database, upgrade
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.schema.migrate import upgrade_to
 from db.schema.types import REVISIONS, VERSION_TABLE

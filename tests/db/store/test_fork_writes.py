@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clnp_core.errors import NotFoundError, StateError
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.states import StageState
 from tests.db.builders import TTL_SECONDS, Driver, new_run

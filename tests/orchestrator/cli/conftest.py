@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from clnp_core.values import TaskFacts
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import Lease, NewRun, PlannedTrial, TrialFailure
 from db.states import FailureKind
 from db.store.store import Store

@@ -12,7 +12,7 @@ from db.engine import open_database
 from db.reads.reads import Reads
 from db.states import TrialState
 from tests.orchestrator.cli.conftest import Outcome, Recorded, written
-from workers.spec import pack_key
+from workers.training.packs.pack_plan import pack_key
 
 Clnp = Callable[..., Outcome]
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from clnp_core.errors import BusyError, DatabaseError
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.records import NewRun
 from db.states import RequestKind

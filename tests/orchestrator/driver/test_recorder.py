@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clnp_core.values import CurvePoint, Epoch, StoredArtifact, TrialResult
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import Lease, TrialFailure, TrialReport
 from db.states import FailureKind
 from orchestrator.driver import plan

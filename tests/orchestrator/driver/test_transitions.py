@@ -9,7 +9,7 @@ from sqlalchemy import text
 from clnp_core.architecture import Architecture
 from clnp_core.errors import BusyError, EnvironmentChangedError, RunFailedError, StateError
 from clnp_core.selection import Verdict
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.states import FailureKind, RunState, StageState, TrialState
 from orchestrator import api
 from tests.orchestrator.laboratory import Heard, Laboratory, beat_now, small

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import EvaluationRecord
 from db.store.store import Store
 from orchestrator.config.config import Config

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clnp_core.errors import NotFoundError
-from db.owner import this_host
+from db.liveness import this_host
 from orchestrator.jobs.jobs import LONGEST_OUTPUT_BYTES, JobFolder, JobKind, JobRecord, JobState, started_of
 from orchestrator.jobs.ray_jobs import sendable
 

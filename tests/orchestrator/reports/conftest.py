@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.records import EvaluationRecord, NewRun
 from db.store.store import Store

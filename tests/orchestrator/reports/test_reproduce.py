@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
 from db.engine import open_database
-from db.owner import this_owner
+from db.liveness import this_owner
 from db.records import TrialFailure
 from db.states import FailureKind
 from db.store.store import Store

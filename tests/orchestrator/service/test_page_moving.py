@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from benchmarks.bench_queries import RUN, fill, val_correct
 from db.engine import open_database
-from db.owner import this_host, this_owner
+from db.liveness import this_host, this_owner
 from db.records import EvaluationRecord, PlannedTrial
 from db.states import FailureKind
 from orchestrator.jobs.jobs import JobFolder, JobKind, JobRecord, started_of

@@ -13,10 +13,11 @@ from clnp_core.values import Epoch, TrialResult
 from tests.workers.training.packs.test_pack_loop import packed
 from tests.workers.training.test_resume import images
 from workers.jobs import pack_job, trial_job
-from workers.spec import TrialSpec, pack_key
+from workers.spec import TrialSpec
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
+from workers.training.packs.pack_plan import pack_key
 
 Trials = Callable[..., TrialSpec]
 MARGIN, ALWAYS = Decimal(1), 1e-9

@@ -12,7 +12,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional
 
 from clnp_core.errors import StateError
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
 from workers.data.loader import TaskData

@@ -9,7 +9,7 @@ from torch import nn
 
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import StateError
-from clnp_core.frozen import frozen_activations
+from clnp_core.frozen_activations import frozen_activations
 from clnp_core.network import Head, Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 import torch
 
-from clnp_core import frozen
+from clnp_core import frozen_activations as module
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.evaluation import hidden_activations
-from clnp_core.frozen import frozen_activations, layers_computed_once
+from clnp_core.frozen_activations import frozen_activations, layers_computed_once
 from clnp_core.layers import pooled
 from clnp_core.network import FREE, empty_network
 from clnp_core.networks import cifar_narrow, mlp
@@ -21,7 +21,7 @@ CHAIN = mlp(6, (9, 8, 7), 3, head=HeadKind.MULTI, head_bias=True)
 @pytest.mark.parametrize("pass_bytes", [1, 2_000, 2**28])
 def test_they_are_those_of_the_base_however_many_samples_pass_at_once(
         architecture: Architecture, pass_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frozen, "PASS_BYTES", pass_bytes)
+    monkeypatch.setattr(module, "PASS_BYTES", pass_bytes)
     base = drawn_network(architecture, 2, seed=5)
     inputs = torch.randn(31, *architecture.input_shape, generator=generator(11))
     found = frozen_activations(base, inputs)
@@ -52,7 +52,7 @@ def test_behind_a_dropout_nothing_is_constant() -> None:
 def test_what_does_not_fit_into_memory_is_computed_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     base = drawn_network(CHAIN, 2, seed=5)
     active = [int((owner != FREE).sum()) for owner in base.activated_by]
-    monkeypatch.setattr(frozen, "CACHE_BYTES", 4 * 31 * sum(active[:2]))
+    monkeypatch.setattr(module, "CACHE_BYTES", 4 * 31 * sum(active[:2]))
     assert layers_computed_once(base, 31) == 2
     assert layers_computed_once(base, 32) == 1
     assert layers_computed_once(base, 310) == 0

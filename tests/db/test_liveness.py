@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from db.owner import BORN, START_TOLERANCE_SECONDS, is_gone, process_started, this_host, this_owner
+from db.liveness import BORN, START_TOLERANCE_SECONDS, is_gone, process_started, this_host, this_owner
 from db.records import Owner
 
 
@@ -58,7 +58,7 @@ def test_another_start_or_another_boot_is_another_process() -> None:
 
 def test_where_the_boot_has_no_name_the_time_of_the_start_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     owner = this_owner()
-    monkeypatch.setattr("db.owner._born", lambda pid: None)
+    monkeypatch.setattr("db.liveness._born", lambda pid: None)
     assert BORN not in this_owner().driver_id and not is_gone(this_owner()) and not is_gone(owner)
     assert is_gone(replace(owner, process_started=owner.process_started - 3600))
 

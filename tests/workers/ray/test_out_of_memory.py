@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from workers.ray.gpu_memory import too_little
+from workers.ray.out_of_memory import gpu_out_of_memory
 
 
 @pytest.mark.parametrize("error", [
@@ -12,7 +12,7 @@ from workers.ray.gpu_memory import too_little
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
 ], ids=["torch", "CUDA", "cuBLAS"])
 def test_what_means_that_there_is_no_room(error: Exception) -> None:
-    told = too_little(error)
+    told = gpu_out_of_memory(error)
     assert told is not None
     assert told.message == f"the GPU has too little memory: {str(error).splitlines()[0]}"
     assert told.hint.startswith("raise resources.gpus_per_trial")
@@ -27,9 +27,9 @@ def test_an_error_that_came_of_it_is_told_as_what_it_came_of() -> None:
 
     with pytest.raises(RuntimeError) as caught:
         record()
-    told = too_little(caught.value)
+    told = gpu_out_of_memory(caught.value)
     assert told is not None and told.message == "the GPU has too little memory: out of memory"
 
 
 def test_other_errors_are_left_alone() -> None:
-    assert too_little(RuntimeError("CUDA error: an illegal memory access was encountered")) is None
+    assert gpu_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered")) is None
