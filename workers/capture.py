@@ -25,7 +25,7 @@ from typing import Any
 
 from workers.environment import host_name
 from workers.storage.files import below
-from workers.storage.schemes import is_bucket, open_files
+from workers.storage.schemes import open_files, store_type
 
 FOLDER = "logs"
 SUFFIX = ".log"
@@ -87,7 +87,7 @@ class Output:
         self._cut = False
         with contextlib.suppress(Exception):
             self._name = file_of(place.run, place.task, name)
-            self._path = Path(self._spool() if is_bucket(place.storage) else place.storage) / self._name
+            self._path = Path(place.storage if store_type(place.storage).is_local else self._spool()) / self._name
             self._open(what)
             self._redirect()
 
@@ -120,7 +120,7 @@ class Output:
                 os.ftruncate(file, self._start)
             if silent and not self._start:
                 self._path.unlink(missing_ok=True)
-            elif is_bucket(self._place.storage):
+            elif not store_type(self._place.storage).is_local:
                 self._publish()
         os.close(file)
 

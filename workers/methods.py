@@ -41,6 +41,11 @@ class Method(StrEnum):
         """Whether one stage learns all tasks. It is filed under the last of them."""
         return self is Method.JOINT
 
+    @property
+    def has_a_network_for_each_task(self) -> bool:
+        """Whether nothing is shared among tasks: a commit serves its own task alone."""
+        return self is Method.SCRATCH
+
     def first_task(self, tasks: int) -> int:
         """The first task that has a stage in a run of so many."""
         return tasks if self.learns_at_once else 1
@@ -49,6 +54,11 @@ class Method(StrEnum):
     def is_held(self) -> bool:
         """Whether a penalty of a given strength holds the weights."""
         return self in (Method.EWC, Method.SI)
+
+
+def recorded_method(name: str) -> Method | None:
+    """Return the method that a record names; None for one that this version does not know."""
+    return next((method for method in Method if method == name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,11 @@
 """What `clnp doctor` looks at. Every examination gives findings; none of them raises for what it was sent to find."""
 
 import os
-import shutil
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clnp_core.errors import ArtifactError, ClnpError, DatabaseError, DataError
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 
 NAMED_AT_MOST = 3
 """How many files a finding names before it only counts them."""
-
-PROBE = ".written-by-clnp-doctor"
-"""A file for a moment; its dot hides it from every listing."""
 
 
 class Level(StrEnum):
@@ -135,34 +130,17 @@ def data() -> Finding:
 
 
 def storage(root: str) -> Finding:
-    """The artifact store's bucket, written to for a moment; or its folder, or the place where it will be made."""
-    from workers.storage.schemes import is_bucket
-
-    return _bucket(root) if is_bucket(root) else _folder(Path(root))
-
-
-def _bucket(root: str) -> Finding:
+    """Whether the artifact store can be written to."""
     from workers.storage.schemes import open_files
 
     try:
-        files = open_files(root)
-        files.write(PROBE, b"")
-        files.remove(PROBE)
+        found = open_files(root).inspect()
     except ClnpError as error:
         return problem("storage", error)
-    except OSError as error:
-        return problem("storage", ArtifactError(f"{root} cannot be written to: {error.strerror or error}",
-                                                "check the bucket, AWS_ENDPOINT_URL and the credentials in the environment"))
-    return Finding(Level.FINE, "storage", f"{root} can be written to")
-
-
-def _folder(root: Path) -> Finding:
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return problem("storage", ArtifactError(f"{existing} cannot be written to",
-                                                "fix its permissions, or name another folder in CLNP_STORAGE"))
-    free = bytes_text(shutil.disk_usage(existing).free)
-    if existing != root:
+    if found.free_bytes is None:
+        return Finding(Level.FINE, "storage", f"{root} can be written to")
+    free = bytes_text(found.free_bytes)
+    if not found.exists:
         return Finding(Level.NOTE, "storage", f"{root} is made by the first launch; {free} free")
     return Finding(Level.FINE, "storage", f"{root}, {free} free")
 

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,19 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from clnp_core.errors import ConfigError
 from orchestrator.cli.errors import UsageProblem, nearest
 from orchestrator.render.output import note, results_apart
 from orchestrator.render.serialize import Format
+from workers.storage.schemes import store_type
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
 
 MAX_COUNT = 2**31 - 1
 """The largest task, trial or limit that any database column holds."""
-
-BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[^/@]+")
-"""What the libraries take for the name of a bucket, or of an access point."""
 
 VERBOSE = "orchestrator.cli.verbose"
 """Where click keeps whether ``-v`` was given."""
@@ -156,11 +152,5 @@ def check_storage() -> None:
     Raises:
         ConfigError: it names a bucket that cannot be. It is not repeated, since it may hold a password.
     """
-    scheme, _, rest = os.environ.get("CLNP_STORAGE", "").partition("://")
-    bucket = rest.partition("/")[0]
-    if scheme != "s3" or not bucket or BUCKET_NAME.fullmatch(bucket):
-        return
-    if "@" in rest:
-        raise ConfigError("CLNP_STORAGE holds a user name or a password where the bucket's name should stand",
-                          "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    raise ConfigError(f"CLNP_STORAGE names the bucket {bucket!r}, and no bucket can be named so", "write s3://BUCKET/PREFIX")
+    root = os.environ.get("CLNP_STORAGE", "")
+    store_type(root).check_root(root, "CLNP_STORAGE")

@@ -23,11 +23,7 @@ from orchestrator.driver.ray_failure import check_address, cluster_address, of_a
 from orchestrator.driver.scratch import scratch
 from orchestrator.jobs.python_process import ROOT, root_comes_first
 from workers import user_modules
-from workers.storage.schemes import is_bucket
-
-REACHES_A_BUCKET = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
-                    "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
-"""The part of the standard environment that workers are given with a bucket."""
+from workers.storage.schemes import store_type
 
 SHIPPED = ("clnp", "clnp_core", "workers")
 """The packages of ours that workers import."""
@@ -232,8 +228,8 @@ def _runtime_environment(shipped: Path, storage: str) -> dict[str, Any]:
     variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
                  **FOR_WORKERS}
     environment: dict[str, Any] = {"working_dir": str(shipped), "env_vars": variables}
-    if is_bucket(storage):
-        environment["worker_process_setup_hook"] = _gives({name: os.environ[name] for name in REACHES_A_BUCKET
+    if credentials := store_type(storage).credentials:
+        environment["worker_process_setup_hook"] = _gives({name: os.environ[name] for name in credentials
                                                            if os.environ.get(name)})
     return environment
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from clnp_core.architecture import Architecture, HeadKind
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import GridPoint, per_layer
-from workers.methods import Method, MethodSpec
+from workers.methods import MethodSpec
 from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
 from workers.training.packs.pack_plan import in_packs
 
@@ -40,7 +40,7 @@ def architecture(config: Config, input_shape: Sequence[int], classes: int,
     read all of it on every task.
     """
     network = config.network.architecture(input_shape, classes)
-    if network.head is HeadKind.SINGLE and config.method not in (Method.CLNP, Method.JOINT):
+    if network.head is HeadKind.SINGLE and not (config.method.divides_the_network or config.method.learns_at_once):
         network = dataclasses.replace(network, head=HeadKind.SHARED)
     return network if hidden is None else network.with_hidden(hidden)
 
@@ -59,7 +59,7 @@ def method_spec(config: Config) -> MethodSpec | None:
     """What learns the tasks, unless it is CLNP."""
     if config.method.divides_the_network:
         return None
-    tasks = config.benchmark.tasks if config.method is Method.JOINT else 1
+    tasks = config.benchmark.tasks if config.method.learns_at_once else 1
     return MethodSpec(config.method, config.baseline.strength, config.baseline.fisher_samples, tasks,
                       config.baseline.batch or ())
 

@@ -20,13 +20,14 @@ from ray.tune.search.optuna import OptunaSearch
 from orchestrator.config.choices import SamplerKind
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import LogRange
-from orchestrator.driver.cluster import REACHES_A_BUCKET, Cluster
+from orchestrator.driver.cluster import Cluster
 from orchestrator.driver.grace import Grace
 from orchestrator.driver.plan import sampled_point, trial_seed, trial_spec
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.scratch import scratch
 from workers.ray.trainable import PackTrainable, StageWork
 from workers.spec import StageSpec, TrialSpec
+from workers.storage.schemes import CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, gra
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
     # Tune would pass a bucket's credentials on as variables of its actors, which Ray logs; the workers have them from us.
-    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(REACHES_A_BUCKET)
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(CREDENTIALS)
     with scratch() as folder:
         tune.Tuner(
             trainable,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clnp_core.errors import ConfigError
 from orchestrator.export.formats import ModelFormat
-from workers.storage.schemes import is_bucket, open_files
+from workers.storage.schemes import open_files, store_type
 
 CARD, CARD_TEXT = "model_card.json", "model_card.md"
 FILES = (*(form.file for form in ModelFormat), CARD, CARD_TEXT)
@@ -26,8 +26,9 @@ def checked(output: str | Path, run: str, task: int) -> Path:
     Raises:
         ConfigError: it is no folder, holds something else, or lies in a folder that is not there.
     """
-    if is_bucket(output):
-        raise ConfigError(f"{output} is a bucket", "name a folder with --output, and copy it from there")
+    store = store_type(output)
+    if not store.is_local:
+        raise ConfigError(f"{output} is a {store.kind}", "name a folder with --output, and copy it from there")
     target = Path(output).expanduser().resolve()
     other = "name another folder with --output; nothing was written"
     if not target.parent.is_dir():

@@ -47,7 +47,7 @@ class Commit(Described):
         """The tasks that it serves: its own and all before it; its own alone where every task has a network of its own."""
         with self.place.reads() as reads:
             method = Method(reads.run(self.run).method)
-        return (self.task,) if method is Method.SCRATCH else tuple(range(1, self.task + 1))
+        return (self.task,) if method.has_a_network_for_each_task else tuple(range(1, self.task + 1))
 
     def network(self) -> "Network":
         """The network itself, read from the artifact store and compared with its digest; on the CPU.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from clnp_core.architecture import Architecture, HeadKind, Layer
 from clnp_core.words import plural as plural
 from orchestrator.render.matrices import percent
+from workers.methods import recorded_method
 
 if TYPE_CHECKING:
     from db.rows import TrialRow
-from workers.methods import Method
 
 NOTHING = "-"
 """What stands in a cell whose value is not known yet, or does not apply."""
@@ -19,10 +19,8 @@ NOTHING = "-"
 def divides_the_network(method: str) -> bool:
     """Whether tasks of a recorded method get neurons of their own, so that its margin, thresholds and capacity mean something.
     A method that this version does not know is shown whole."""
-    try:
-        return Method(method).divides_the_network
-    except ValueError:
-        return True
+    known = recorded_method(method)
+    return known is None or known.divides_the_network
 
 
 def ranges(numbers: Sequence[int]) -> str:

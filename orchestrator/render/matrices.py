@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.render.table import GAP, Column, number, render
+from workers.methods import recorded_method
 
 if TYPE_CHECKING:
     from db.rows import AccuracyRow, CapacityRow, CommitRow
@@ -121,9 +122,10 @@ def _gap(commit: "CommitRow", earlier: Sequence[int]) -> str | None:
 
 def _unprotected(method: str) -> str:
     """Of a method without proofs."""
-    if method == "scratch":
+    known = recorded_method(method)
+    if known is not None and known.has_a_network_for_each_task:
         return "Every task has a network of its own: method scratch cannot forget, and shares nothing."
-    if method == "joint":
+    if known is not None and known.learns_at_once:
         return "All tasks were learnt at once, with all data at hand: method joint is a reference, and no continual learning."
     return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: what a task has lost is the "
             "fall in its column of the accuracy matrix.")

@@ -9,8 +9,9 @@ from clnp_core.analysis.statistics import Summary, require_level, summarise
 from clnp_core.errors import ConfigError
 from db.reads.reads import Reads
 from db.rows import RunRow
-from orchestrator.reports.measure import SCRATCH, Measured, counts_when_learnt, measure
+from orchestrator.reports.measure import Measured, counts_when_learnt, measure
 from orchestrator.reports.same_tasks import require_same_tasks
+from workers.methods import Method
 
 QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
     "average_accuracy_percent": lambda run: None if run.metrics is None else 100 * run.metrics.average_accuracy,
@@ -85,8 +86,9 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05, after_task:
         if group is not None:
             raise ConfigError(f"{name} and {group} have runs in common", "compare what differs")
     references = _references(reads, [run for of_name in runs.values() for run in of_name])
-    sides = tuple(_side(name, [measure(reads, row.name, None if row.method == SCRATCH else references.get(row.seed), after_task)
-                               for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
+    sides = tuple(_side(name, [
+        measure(reads, row.name, None if row.method == Method.SCRATCH else references.get(row.seed), after_task)
+        for row in _by_seed(reads, of_name)]) for name, of_name in runs.items())
     require_same_tasks(reads, [run for side in sides for run in side.runs])
     tests = {other.name: _test(sides[0], other) for other in sides[1:]}
     said = [claim(test, sides[0].name, name, level) if isinstance(test, PermutationTest) else test
@@ -105,9 +107,9 @@ def _by_seed(reads: Reads, runs: Sequence[str]) -> list[RunRow]:
 
 
 def _references(reads: Reads, runs: Sequence[str]) -> dict[int, dict[int, Counts]]:
-    """By seed, the runs from scratch among those that are compared."""
+    """By seed, the runs from scratch among those that are compared: forward transfer is measured against them."""
     rows = [reads.run(run) for run in runs]
-    return {row.seed: counts_when_learnt(reads, row.name) for row in rows if row.method == SCRATCH}
+    return {row.seed: counts_when_learnt(reads, row.name) for row in rows if row.method == Method.SCRATCH}
 
 
 def _side(name: str, runs: Sequence[Measured]) -> Side:

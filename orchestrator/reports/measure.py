@@ -13,12 +13,8 @@ from db.reads.reads import Reads
 from db.rows import AccuracyRow, CapacityRow, RunRow, TrialRow
 from db.states import RunState, TrialState
 from orchestrator.render.chance_text import tasks_at_chance
-
-PRUNES = "clnp"
-"""The method whose networks are pruned, so that a graceful loss and a capacity have a meaning."""
-
-SCRATCH = "scratch"
-"""The method that trains a network for every task; forward transfer is measured against it."""
+from orchestrator.render.format import divides_the_network
+from workers.methods import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
     metrics = None if counted is None else run_metrics(counted, from_scratch)
     capacity = [layer for layer in reads.capacity(run) if layer.task <= last_task]
     last = max((layer.task for layer in capacity), default=0)
-    prunes = row.method == PRUNES
+    prunes = divides_the_network(row.method)
     used = tuple(100 * layer.used_fraction for layer in capacity if layer.task == last) if prunes and capacity else None
     trials = [trial for trial in reads.trials(run) if trial.task <= last_task]
     failed = [trial for trial in trials if trial.state is TrialState.FAILED]
@@ -177,10 +173,10 @@ def _parameters(reads: Reads, row: RunRow, capacity: Sequence[CapacityRow]) -> i
                                          tuple(layer.new_neurons for layer in layers))))
     if not commits:
         return None
-    if row.method == PRUNES:
+    if divides_the_network(row.method):
         return divided_parameters([widths for _, widths in commits])
     last, widths = commits[-1]
-    return whole_parameters(widths.architecture, last, last if row.method == SCRATCH else 1)
+    return whole_parameters(widths.architecture, last, last if row.method == Method.SCRATCH else 1)
 
 
 def _cost(reads: Reads, run: str, trials: Sequence[TrialRow], last_task: int) -> Cost:

@@ -17,7 +17,7 @@ from db.reads.pages import RunStanding, StageCounts, TrialTimes
 from db.states import RunState, StageState
 from orchestrator.config.config import Config
 from orchestrator.driver import plan
-from workers.methods import Method
+from workers.methods import recorded_method
 
 STAGE_SECONDS = 10.0
 """What a task costs after its sweep, until one has shown it."""
@@ -72,7 +72,8 @@ def current_step(standing: RunStanding) -> str | None:
     stage = next((stage for stage in standing.stages if stage.state is not StageState.COMMITTED), None)
     if stage is None or run.state is not RunState.RUNNING or not run.driver_lives:
         return None
-    tasks = "all tasks" if run.method == Method.JOINT else f"task {stage.task}"
+    method = recorded_method(run.method)
+    tasks = "all tasks" if method is not None and method.learns_at_once else f"task {stage.task}"
     if stage.state is StageState.PENDING:
         if run.environment is None:
             return "starting Ray and its workers"

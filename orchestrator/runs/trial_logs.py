@@ -11,8 +11,7 @@ from db.reads.reads import Reads
 from db.rows import TrialRow
 from workers.capture import FOLDER, HEADING, SUFFIX, file_of, folder_of
 from workers.storage.files import Files, StoredFile, is_part
-from workers.storage.local import FolderFiles
-from workers.storage.schemes import full_root, is_bucket, open_files
+from workers.storage.schemes import open_files, store_type
 
 _HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
 
@@ -82,7 +81,7 @@ def output_of(row: TrialRow, storage: str) -> str:
     except NotFoundError as error:
         missing = error
     before = []
-    if row.attempts > _attempts_in(last) and not is_bucket(storage):
+    if row.attempts > _attempts_in(last) and store_type(storage).is_local:
         before = [text for text in _of_other_drivers(row, storage) if text != last]
     if missing is not None and not before:
         raise missing
@@ -140,10 +139,8 @@ def stored_output(files: Files) -> list[tuple[str, StoredFile]]:
 
 
 def drop_empty_folders(storage: str, runs: Sequence[str]) -> None:
-    """Folders of these runs that hold no output any more; a bucket has none."""
-    if is_bucket(storage):
-        return
-    files = FolderFiles(full_root(storage))
+    """Remove the folders of these runs that hold no output any more."""
+    files = open_files(storage)
     for run in filter(is_part, runs):
         files.remove_empty(folder_of(run))
 

@@ -17,6 +17,7 @@ from orchestrator.render.format import divides_the_network
 from orchestrator.render.matrices import ForgettingClaim
 from orchestrator.render.output import plain
 from orchestrator.runs.eta import outlook
+from workers.methods import recorded_method
 
 Row = TypeVar("Row")
 
@@ -53,7 +54,7 @@ class About:
 class RunSummary:
     """A run without its long columns, and how far it is: see :class:`orchestrator.runs.eta.Outlook`. ``mean_test_accuracy``
     is over the tasks of the last commit, a fraction. ``divides_the_network`` says that tasks get neurons of their own: margin,
-    thresholds, capacity and proofs of other methods mean nothing."""
+    thresholds, capacity and proofs of other methods mean nothing. ``learns_at_once`` says that one stage learns all tasks."""
 
     id: int
     name: str
@@ -61,6 +62,7 @@ class RunSummary:
     state: RunState
     method: str
     divides_the_network: bool
+    learns_at_once: bool
     benchmark: str
     tasks: int
     first_task: int
@@ -115,11 +117,12 @@ SUMMARISED = frozenset(field.name for field in dataclasses.fields(RunSummary))
 
 
 def _summary(standing: RunStanding) -> dict[str, Any]:
-    ahead = outlook(standing)
+    ahead, method = outlook(standing), recorded_method(standing.run.method)
     return {name: getattr(source, name) for source in (standing.run, ahead)
             for name in (field.name for field in dataclasses.fields(source)) if name in SUMMARISED} | {
                 "mean_test_accuracy": standing.mean_test_accuracy,
-                "divides_the_network": divides_the_network(standing.run.method)}
+                "divides_the_network": divides_the_network(standing.run.method),
+                "learns_at_once": method is not None and method.learns_at_once}
 
 
 @dataclass(frozen=True, slots=True)

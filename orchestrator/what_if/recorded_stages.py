@@ -12,6 +12,7 @@ from db.reads.reads import Reads
 from db.rows import RunRow, SelectionRow
 from db.states import TrialState
 from orchestrator.what_if.margins import StageRecord
+from workers.methods import recorded_method
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ def selected_stages(reads: Reads, run: str, task: int | None = None) -> list[Sel
         StateError: nothing is selected yet.
     """
     row, selections = reads.run(run), reads.selections(run, task)
-    if row.method != "clnp":
+    method = recorded_method(row.method)
+    if method is None or not method.divides_the_network:
         raise StateError(f"run {run!r} was made with method {row.method}, which prunes nothing, so no margin plays a part",
                          "another margin is judged for runs of method clnp")
     if not selections:

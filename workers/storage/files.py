@@ -7,12 +7,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol
 
 from clnp_core.errors import ArtifactError
-
-BUCKET = "s3://"
-"""What the root of a bucket begins with; every other root is a folder."""
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 _REMEDY = "somebody has changed the database or the store by hand; nothing outside of the store was touched"
@@ -27,13 +25,55 @@ class StoredFile:
     age_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class StoreCondition:
+    """What :meth:`Files.inspect` found: whether the root is there already, and how many bytes are free below it, None where
+    that has no limit."""
+
+    exists: bool
+    free_bytes: int | None
+
+
 class Files(Protocol):
     """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
 
     A file is whole under its name or not there. No method reaches a file outside of the root: a name that would lead there
     raises ``ArtifactError``. Attributes: ``root``, where they lie, and ``remedy``, how to fix what the system refuses, as the
     beginning of a sentence.
+
+    Attributes of the class, which say what depends on the kind of store before one is opened:
+        kind: what a root names, for messages.
+        is_local: a folder that this machine reaches by its path. A file may then be appended to, and looking through all files
+            of a folder is cheap; elsewhere files are written whole, and each costs a request.
+        credentials: variables of the environment that reach it. Workers on other machines are given them.
     """
+
+    kind: ClassVar[str]
+    is_local: ClassVar[bool]
+    credentials: ClassVar[tuple[str, ...]]
+
+    def __init__(self, root: str) -> None:
+        """Files below ``root``, as :meth:`full_root` gives it."""
+
+    @staticmethod
+    def full_root(root: str | Path) -> str:
+        """Return the root as every process understands it.
+
+        Raises:
+            ConfigError: it names no store of this kind.
+        """
+
+    @staticmethod
+    def check_root(root: str, setting: str) -> None:
+        """Refuse a root that names nothing that can be, without asking the store.
+
+        Args:
+            root: as it was given.
+            setting: where it was given, for the message. The root is not repeated where it may hold a password.
+
+        Raises:
+            ConfigError: it cannot be.
+        """
 
     @property
     def root(self) -> str: ...
@@ -69,6 +109,16 @@ class Files(Protocol):
 
     def leftovers(self) -> Iterator[StoredFile]:
         """Unfinished files: of writes that are going on, or that were interrupted."""
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder and the folders in it, as far as they hold nothing. A store without folders has nothing to do."""
+
+    def inspect(self) -> StoreCondition:
+        """Look at whether files can be written here; nothing is left behind.
+
+        Raises:
+            ArtifactError: they cannot, and why.
+        """
 
 
 def is_part(text: str) -> bool:

@@ -6,14 +6,16 @@ nor a power loss ever leaves half of one; what an interrupted write leaves behin
 
 import contextlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
-from clnp_core.errors import ArtifactError
-from workers.storage.files import StoredFile, inside
+from clnp_core.errors import ArtifactError, ConfigError
+from workers.storage.files import StoreCondition, StoredFile, inside
 
 _UNFINISHED = ".writing-"
 
@@ -21,6 +23,9 @@ _UNFINISHED = ".writing-"
 class FolderFiles:
     """See :class:`workers.storage.files.Files`."""
 
+    kind: ClassVar[str] = "folder"
+    is_local: ClassVar[bool] = True
+    credentials: ClassVar[tuple[str, ...]] = ()
     remedy = "free some disk space or fix the permissions"
 
     def __init__(self, root: str) -> None:
@@ -31,6 +36,18 @@ class FolderFiles:
         """
         self.root = root
         self._durable: set[Path] = set()
+
+    @staticmethod
+    def full_root(root: str | Path) -> str:
+        """The absolute path."""
+        scheme, found, _ = str(root).partition("://")
+        if found and isinstance(root, str):
+            raise ConfigError(f"weights cannot be stored under {scheme}://", "name a folder, or s3://BUCKET/PREFIX")
+        return str(Path(root).expanduser().absolute())
+
+    @staticmethod
+    def check_root(root: str, setting: str) -> None:
+        """Every path can be."""
 
     def shown(self, name: str) -> str:
         return str(self._path(name))
@@ -89,6 +106,15 @@ class FolderFiles:
 
     def leftovers(self) -> Iterator[StoredFile]:
         yield from self._walk("", unfinished=True)
+
+    def inspect(self) -> StoreCondition:
+        """Look at the permissions of the folder, or of the one that it would be made in."""
+        root = Path(self.root)
+        existing = next(folder for folder in (root, *root.parents) if folder.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise ArtifactError(f"{existing} cannot be written to",
+                                "fix its permissions, or name another folder in CLNP_STORAGE")
+        return StoreCondition(existing == root, shutil.disk_usage(existing).free)
 
     def _path(self, name: str) -> Path:
         return Path(self.root) / inside(name)

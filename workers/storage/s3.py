@@ -5,16 +5,25 @@ and their like. A PUT is atomic, and so is the end of a large upload in parts; a
 listing is kept: what another machine has written is seen at once.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
-from clnp_core.errors import ConfigError
-from workers.storage.files import BUCKET, StoredFile, inside
+from clnp_core.errors import ArtifactError, ConfigError
+from workers.storage.files import StoreCondition, StoredFile, inside
 
 Answer = TypeVar("Answer")
+
+_SCHEME = "s3://"
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[^/@]+")
+"""What the libraries take for the name of a bucket, or of an access point."""
+
+_PROBE = ".written-by-clnp-doctor"
+"""A file for a moment; its dot hides it from every listing."""
 
 _UNFINISHED = ".writing-"
 _CONNECTION = {"connect_timeout": 10, "read_timeout": 60, "retries": {"total_max_attempts": 3, "mode": "standard"}}
@@ -24,6 +33,11 @@ _CONNECTION = {"connect_timeout": 10, "read_timeout": 60, "retries": {"total_max
 class BucketFiles:
     """See :class:`workers.storage.files.Files`. An unfinished upload is named ``FOLDER/.writing-NAME?UPLOAD``."""
 
+    kind: ClassVar[str] = "bucket"
+    is_local: ClassVar[bool] = False
+    credentials: ClassVar[tuple[str, ...]] = (
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
+        "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
     remedy = "check the bucket, AWS_ENDPOINT_URL and the credentials in the environment"
 
     def __init__(self, root: str) -> None:
@@ -39,7 +53,27 @@ class BucketFiles:
                               "install it with `pip install 'clnp[s3]'`, on the workers too") from None
         self.root = root
         self._system = s3fs.S3FileSystem(use_listings_cache=False, config_kwargs=_CONNECTION)
-        self._bucket, _, self._prefix = root.removeprefix(BUCKET).partition("/")
+        self._bucket, _, self._prefix = root.removeprefix(_SCHEME).partition("/")
+
+    @staticmethod
+    def full_root(root: str | Path) -> str:
+        """The URL without a slash at its end."""
+        url = str(root).rstrip("/")
+        if url == _SCHEME.rstrip("/"):
+            raise ConfigError(f"{root} names no bucket", "write s3://BUCKET or s3://BUCKET/PREFIX")
+        return url
+
+    @staticmethod
+    def check_root(root: str, setting: str) -> None:
+        """A bucket's name has letters, digits and ``._-``."""
+        below = root.removeprefix(_SCHEME)
+        bucket = below.partition("/")[0]
+        if not bucket or _NAME.fullmatch(bucket):
+            return
+        if "@" in below:
+            raise ConfigError(f"{setting} holds a user name or a password where the bucket's name should stand",
+                              "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        raise ConfigError(f"{setting} names the bucket {bucket!r}, and no bucket can be named so", "write s3://BUCKET/PREFIX")
 
     def shown(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -98,6 +132,18 @@ class BucketFiles:
             name = f"{_UNFINISHED}{last}?{upload['UploadId']}"
             yield StoredFile(f"{folder}/{name}" if folder else name, self._uploaded_bytes(upload["Key"], upload["UploadId"]),
                              _age_seconds(now, upload["Initiated"]))
+
+    def remove_empty(self, folder: str) -> None:
+        """Nothing: a bucket has no folders."""
+
+    def inspect(self) -> StoreCondition:
+        """Write a file for a moment."""
+        try:
+            self.write(_PROBE, b"")
+            self.remove(_PROBE)
+        except OSError as error:
+            raise ArtifactError(f"{self.root} cannot be written to: {error.strerror or error}", self.remedy) from error
+        return StoreCondition(exists=True, free_bytes=None)
 
     def _path(self, name: str) -> str:
         return f"{self._bucket}/{self._key(name)}"

@@ -96,8 +96,8 @@ function withDriver(run, job) {
 function blocks(run, stages, cells) {
   const latest = Math.max(...cells.map((cell) => cell.after_task));
   const accuracy = (/** @type {number} */ after, /** @type {number} */ on) => cells.find((cell) => cell.after_task === after && cell.on_task === on)?.test_accuracy ?? null;
-  return stages.map((stage) => ({ task: stage.task, name: run.method === "joint" ? `Tasks 1 to ${stage.task}` : `Task ${stage.task}`,
+  return stages.map((stage) => ({ task: stage.task, name: run.learns_at_once ? `Tasks 1 to ${stage.task}` : `Task ${stage.task}`,
     state: stageState(stage.state, run.state), total: stage.trials_total, done: stage.trials_finished + stage.trials_failed,
-    ...(run.method === "joint" ? { accuracy: run.mean_test_accuracy, learnt: null }
+    ...(run.learns_at_once ? { accuracy: run.mean_test_accuracy, learnt: null }
       : { accuracy: accuracy(latest, stage.task), learnt: accuracy(stage.task, stage.task) }) }));
 }

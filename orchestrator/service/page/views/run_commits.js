@@ -17,7 +17,7 @@ export function commitTable(run, commits, cells) {
   return table({ caption: "Commits by task", rows: commits, columns: [
     { title: "Task", head: true, numeric: true, cell: (commit) => el("a", { href: links.stage(run.name, commit.task) }, String(commit.task)) },
     { title: "Digest", cell: (commit) => digest(commit.digest, `the digest of the commit of task ${commit.task}`) },
-    run.method !== "joint" && { title: "Test, its task", numeric: true, cell: (commit) => percent(own(commit.task)?.test_accuracy) },
+    !run.learns_at_once && { title: "Test, its task", numeric: true, cell: (commit) => percent(own(commit.task)?.test_accuracy) },
     { title: "Test, tasks so far", numeric: true, cell: (commit) => percent(mean(commit.task)) },
     { title: "Validation", numeric: true, cell: (commit) => share(commit.val_correct, commit.val_total) },
     run.divides_the_network && { title: "Proof of zero forgetting", cell: proof },

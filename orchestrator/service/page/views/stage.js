@@ -41,7 +41,7 @@ function show(run, task, { box, query, signal }) {
       const chosen = stage.selected_at ? await getIfThere(`${path}/selection`, { signal }) : null;
       if (state && state !== stage.state) announce(`Task ${task} is ${stage.state} now.`);
       state = stage.state;
-      const prunes = row.divides_the_network, open = row.method === "joint" || task === row.tasks_committed + 1;
+      const prunes = row.divides_the_network, open = row.learns_at_once || task === row.tasks_committed + 1;
       const step = open && stage.state !== "committed" ? row.step : null;
       asking.hidden = picture.element.hidden = !prunes;
       settle(header, [stage, row.tasks, row.state, step], () => stageHeader(row, { ...stage, state: stageState(stage.state, row.state) }, step));
