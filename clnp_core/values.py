@@ -6,9 +6,25 @@ Tasks, layers, rounds and epochs count from 1.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from clnp_core.selection import Thresholds
+
+
+class TrialRole(StrEnum):
+    """What a stage trains a trial for."""
+
+    CANDIDATE = "candidate"
+    """The selection may choose it: its pruned network may become the commit."""
+
+    TEACHER = "teacher"
+    """A network of its own for the task, whose logits the fine-tuning learns from. No selection chooses it."""
+
+    @property
+    def can_be_chosen(self) -> bool:
+        """Whether the selection of its stage considers the trial."""
+        return self is TrialRole.CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)

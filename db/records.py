@@ -10,7 +10,7 @@ from typing import Any
 
 from clnp_core.errors import ConfigError
 from clnp_core.selection import SelectionRule
-from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TrialResult
+from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TrialResult, TrialRole
 from db.states import FailureKind
 
 LARGEST_SEED = 2**63 - 1
@@ -74,14 +74,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One grid point. ``number`` is its index in the grid, ``key`` the digest of all that determines its result,
-    ``alpha`` has one value per hidden layer and one for the output."""
+    """One grid point, or one teacher. ``number`` is its index in the plan of the stage, ``key`` the digest of all that
+    determines its result, ``alpha`` has one value per hidden layer and one for the output."""
 
     number: int
     key: str
     alpha: tuple[float, ...]
     learning_rate: float
     seed: int
+    role: TrialRole = TrialRole.CANDIDATE
 
     def __post_init__(self) -> None:
         check_seed(self.seed, f"trial {self.number}")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from clnp_core.selection import SelectionRule, Verdict
-from clnp_core.values import FineTuningRound
+from clnp_core.values import FineTuningRound, TrialRole
 from db.records import Owner
 from db.schema.models import Request
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
@@ -118,6 +118,7 @@ class TrialRow:
     run: str
     task: int
     number: int
+    role: TrialRole
     key: str
     alpha: tuple[float, ...]
     learning_rate: float

@@ -1,4 +1,4 @@
-"""Reads of whole stages at once: the trials that a selection can choose from, points of their threshold curves, and how
+"""Reads of whole stages at once: the candidates that a selection can choose from, points of their threshold curves, and how
 far each can be pruned within the margin."""
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, or_, s
 from sqlalchemy.orm import Session
 
 from clnp_core.selection import required_correct
+from clnp_core.values import TrialRole
 from db.reads.lookup import find_run, find_stage
 from db.reads.reads import Reads
 from db.schema.models import ThresholdCurvePoint, Trial
@@ -24,7 +25,7 @@ PLACES = 2**31
 
 @dataclass(frozen=True, slots=True)
 class EndedTrial:
-    """A trial that ended, and what the selection found when it pruned it: None where it did not."""
+    """A candidate that ended, and what the selection found when it pruned it: None where it did not."""
 
     number: int
     state: TrialState
@@ -58,7 +59,7 @@ class StagePoint:
 
 
 def ended_trials(reads: Reads, run: str, task: int) -> list[EndedTrial]:
-    """The trials of a task that ended, with a result or without, by number."""
+    """The candidates of a task that ended, with a result or without, by number."""
     with _of_stage(reads, run, task) as (session, own):
         query = (select(Trial.number, Trial.state, Trial.failure_reason, Trial.val_correct, Trial.artifact_digest,
                         Judged.thresholds, Judged.pruned_val_correct, Judged.free_neurons)
@@ -115,9 +116,10 @@ def most_correct_points(reads: Reads, run: str, task: int) -> dict[int, int]:
 
 @contextmanager
 def _of_stage(reads: Reads, run: str, task: int) -> Iterator[tuple[Session, ColumnElement[bool]]]:
-    """A session, and the condition that a trial belongs to the stage."""
+    """A session, and the condition that a trial is a candidate of the stage."""
     with reads._session() as session:
-        yield session, Trial.stage_id == find_stage(session, find_run(session, run).id, run, task).id
+        stage = find_stage(session, find_run(session, run).id, run, task)
+        yield session, and_(Trial.stage_id == stage.id, Trial.role == TrialRole.CANDIDATE)
 
 
 def _credible(judged_at: int | None) -> tuple[Any, ...]:
@@ -164,6 +166,7 @@ def pruned_within_margin(reads: Reads, run: str, task: int, margin_points: str) 
             if stage.val_total else 0
         best = func.max(ThresholdCurvePoint.free_neurons * SHIFT + ThresholdCurvePoint.val_correct)
         query = (select(Trial.number, best).join(ThresholdCurvePoint, ThresholdCurvePoint.trial_id == Trial.id)
-                 .where(Trial.stage_id == stage.id, ThresholdCurvePoint.val_correct >= Trial.val_correct - allowed)
+                 .where(Trial.stage_id == stage.id, Trial.role == TrialRole.CANDIDATE,
+                        ThresholdCurvePoint.val_correct >= Trial.val_correct - allowed)
                  .group_by(Trial.id, Trial.number).order_by(Trial.number))
         return {number: PrunedPoint(found % SHIFT, found // SHIFT) for number, found in session.execute(query)}

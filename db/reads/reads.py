@@ -8,6 +8,7 @@ from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
+from clnp_core.values import TrialRole
 from db.dialect import of_one_moment
 from db.errors import translated
 from db.reads.assemble import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
@@ -114,7 +115,8 @@ class Reads:
                 return stage
         raise no_such_task(run, task, [stage.task for stage in found])
 
-    def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0) -> list[TrialRow]:
+    def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0,
+               role: TrialRole | None = None) -> list[TrialRow]:
         """Trials of a run, or of one of its tasks, by task and number.
 
         Args:
@@ -122,11 +124,14 @@ class Reads:
             task: only this task's.
             limit: at most so many rows.
             offset: leave out so many rows first.
+            role: only trials that were trained for this.
         """
         with self._session() as session:
             found = find_run(session, run)
             query = (select(Trial, Stage.task, TrialJudgement).join(Stage, Stage.id == Trial.stage_id)
                      .outerjoin(TrialJudgement, TrialJudgement.trial_id == Trial.id).limit(limit).offset(offset))
+            if role is not None:
+                query = query.where(Trial.role == role)
             if task is None:
                 query = query.where(Stage.run_id == found.id).order_by(Stage.task, Trial.number)
             else:  # so that an index gives the order, and a page costs no more than its rows

@@ -16,6 +16,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clnp_core.selection import SelectionRule, Verdict
+from clnp_core.values import TrialRole
 from db.schema.types import Base, Id, choice
 from db.states import FailureKind, RequestKind, StageState, TrialState
 
@@ -123,7 +124,9 @@ class Trial(Base):
                       CheckConstraint("val_correct BETWEEN 0 AND val_total", "val_correct"))
     id: Mapped[Id] = column(comment="identifier")
     stage_id: Mapped[int] = owned_by("clnp_stages.id", "its stage")
-    number: Mapped[int] = column(comment="index in the grid, from 0")
+    number: Mapped[int] = column(comment="index in the grid, from 0; teachers follow the last candidate")
+    role: Mapped[TrialRole] = column(
+        default=TrialRole.CANDIDATE, comment="candidate of the selection, or teacher of the fine-tuning")
     key: Mapped[str] = column(index=True, comment="SHA-256 of all that determines the result")
     alpha: Mapped[list[float]] = column(comment="L1 strength per hidden layer and for the output, as a JSON list")
     learning_rate: Mapped[float] = column(comment="learning rate")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from clnp_core.selection import SelectionRule, Verdict
+from clnp_core.values import TrialRole
 from db.dialect import json_type
 from db.states import FailureKind, RequestKind, StageState, TrialState
 
@@ -91,7 +92,7 @@ def choice(states: type[StrEnum], name: str) -> Enum:
 VERSION_TABLE = "clnp_alembic_version"
 """Where alembic keeps the revision: not in ``alembic_version``, which Optuna uses in the same database."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every revision of the schema, oldest first. Known here, so that opening a database need not import alembic."""
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -122,6 +123,7 @@ class Base(DeclarativeBase):
         list[dict[str, Any]]: Document(),
         StageState: choice(StageState, "state"),
         TrialState: choice(TrialState, "state"),
+        TrialRole: choice(TrialRole, "role"),
         FailureKind: choice(FailureKind, "failure_kind"),
         RequestKind: choice(RequestKind, "kind"),
         Verdict: choice(Verdict, "verdict"),

@@ -22,7 +22,8 @@ VIEWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "clnp_v_trials": ("One row per trial, with its verdict.", {
         "run": "name of the run",
         "task": "position of the task in the run, from 1",
-        "number": "index in the grid, from 0",
+        "number": "index in the grid, from 0; teachers follow the last candidate",
+        "role": "candidate of the selection, or teacher of the fine-tuning",
         "state": "where it stands",
         "alpha": "L1 strength per hidden layer and for the output, as a JSON list",
         "learning_rate": "learning rate",

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from clnp_core.errors import StateError
 from clnp_core.selection import TrialVerdict, Verdict
-from clnp_core.values import LayerCapacity
+from clnp_core.values import LayerCapacity, TrialRole
 from db.dialect import database_now, upsert
 from db.records import CommitRecord, Lease, SelectionRecord
 from db.schema.models import (
@@ -34,7 +34,7 @@ class StageWrites(Writer):
 
     def record_selection(self, lease: Lease, task: int, selection: SelectionRecord,
                          verdicts: Sequence[TrialVerdict]) -> None:
-        """SELECTING → COMMITTING with the selection and a verdict for every trial, failed ones too. The same selection
+        """SELECTING → COMMITTING with the selection and a verdict for every candidate, failed ones too. The same selection
         once more changes nothing.
 
         Raises:
@@ -44,7 +44,8 @@ class StageWrites(Writer):
         caller = "record_selection"
         with self._driving(lease) as session:
             stage = stage_in(session, lease, task, caller)
-            found = session.execute(select(Trial.number, Trial.id).where(Trial.stage_id == stage.id))
+            found = session.execute(select(Trial.number, Trial.id).where(
+                Trial.stage_id == stage.id, Trial.role == TrialRole.CANDIDATE))
             ids = {number: trial_id for number, trial_id in found}
             recorded = session.scalars(select(SelectionOutcome).where(SelectionOutcome.stage_id == stage.id)).first()
             if recorded is not None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
-from clnp_core.values import TaskFacts
+from clnp_core.values import TaskFacts, TrialRole
 from clnp_core.words import plural
 from db.dialect import database_now
 from db.records import Lease, PlannedTrial
@@ -22,10 +22,10 @@ class SweepWrites(Writer):
 
     def begin_sweep(self, lease: Lease, task: int, facts: TaskFacts, architecture: dict[str, Any],
                     base_digest: str | None, planned: Sequence[PlannedTrial]) -> None:
-        """PENDING → SWEEPING with every trial of the grid, PENDING.
+        """PENDING → SWEEPING with every trial of the grid and every teacher, PENDING.
 
-        For a stage that is SWEEPING already, the same plan changes nothing, and neither does an empty one (a sampler's,
-        whose points came by :meth:`add_trials`); other facts about the worker's environment go into the events.
+        For a stage that is SWEEPING already, the same plan changes nothing, and neither does one without candidates (a
+        sampler's, whose points came by :meth:`add_trials`); other facts about the worker's environment go into the events.
 
         Raises:
             StateError: an earlier task is not committed, the stage is past its sweep, or another plan was recorded.
@@ -128,9 +128,10 @@ def release_running(session: Session, stage: Stage) -> tuple[int, ...]:
     return tuple(trial.number for trial in running)
 
 
-def _keys(session: Session, stage: Stage, numbers: Sequence[int] | None = None) -> dict[int, str]:
-    """The keys of all trials, or of those between the lowest and the highest of these numbers."""
-    query = select(Trial.number, Trial.key).where(Trial.stage_id == stage.id)
+def _keys(session: Session, stage: Stage, numbers: Sequence[int] | None = None,
+          roles: Collection[TrialRole] = tuple(TrialRole)) -> dict[int, str]:
+    """The keys of all trials of these roles, or of those between the lowest and the highest of these numbers."""
+    query = select(Trial.number, Trial.key).where(Trial.stage_id == stage.id, Trial.role.in_(roles))
     if numbers is not None:
         query = query.where(Trial.number.between(min(numbers, default=0), max(numbers, default=0)))
     return {number: key for number, key in session.execute(query)}
@@ -139,13 +140,14 @@ def _keys(session: Session, stage: Stage, numbers: Sequence[int] | None = None) 
 def _insert_trials(session: Session, stage: Stage, planned: Sequence[PlannedTrial]) -> None:
     now = database_now(session)
     session.add_all(
-        Trial(stage_id=stage.id, number=trial.number, key=trial.key, alpha=list(trial.alpha), seed=trial.seed,
+        Trial(stage_id=stage.id, number=trial.number, role=trial.role, key=trial.key, alpha=list(trial.alpha), seed=trial.seed,
               learning_rate=trial.learning_rate, state=TrialState.PENDING, attempts=0, created_at=now)
         for trial in planned)
 
 
 def _compare_plan(session: Session, lease: Lease, stage: Stage, planned: Sequence[PlannedTrial]) -> None:
-    recorded, wanted = _keys(session, stage), {trial.number: trial.key for trial in planned}
+    recorded = _keys(session, stage, roles={trial.role for trial in planned})
+    wanted = {trial.number: trial.key for trial in planned}
     if wanted and wanted != recorded:
         different = sorted(number for number in recorded.keys() | wanted.keys()
                            if recorded.get(number) != wanted.get(number))

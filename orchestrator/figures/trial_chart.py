@@ -72,7 +72,7 @@ class PlottedTrial:
 
 
 def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint]) -> list[PlottedTrial]:
-    """The points of the trials that have a result.
+    """The points of the candidates that have a result.
 
     Args:
         trials: of one task.
@@ -80,7 +80,9 @@ def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint
     """
     points = []
     for trial in trials:
-        if trial.state is not TrialState.FINISHED or not trial.val_total or not trial.hidden_total:
+        if not trial.role.can_be_chosen or trial.state is not TrialState.FINISHED:
+            continue
+        if not trial.val_total or not trial.hidden_total:
             continue
         exact = trial.free_neurons is not None and trial.pruned_val_correct is not None
         found = (PrunedPoint(trial.pruned_val_correct or 0, trial.free_neurons or 0) if exact else

@@ -143,9 +143,11 @@ def device_text(environment: dict[str, Any] | None) -> str:
 
 
 def verdict_text(row: "TrialRow") -> str:
-    """The verdict on a trial, or where it stands while there is none."""
+    """The verdict on a trial, or where it stands while there is none; a teacher is judged by no selection."""
     if row.failure_kind:
         return f"failed: {row.failure_kind.value}"
+    if row.val_correct is not None and not row.role.can_be_chosen:
+        return row.role.value
     return row.verdict.value if row.verdict else row.state.value
 
 
