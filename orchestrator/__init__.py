@@ -1,1 +1,1 @@
-"""The driver: configuration, sweeps, commits, and everything that people touch."""
+"""The driver and its interfaces: configuration, sweeps, commits, reports, notebook, service and commands."""

@@ -5,8 +5,8 @@
     run                                     # shows itself; run.trials(), run.figure("accuracy"), run.commit().predict(…)
     clnp.runs()                             # all recorded runs; clnp.run("name") returns one of them
 
-Everywhere here ``url`` is the database, None for ``CLNP_DB_URL`` or SQLite in the working folder, and ``storage`` the root of
-the artifact store, None for :func:`storage_root`. docs/tutorial.md shows all of it at work; :mod:`db.dataframes` has the same
+Throughout, ``url`` is the database (None: ``CLNP_DB_URL``, or SQLite in the working folder) and ``storage`` the root of the
+artifact store (None: :func:`storage_root`). docs/tutorial.md has worked examples; :mod:`db.dataframes` reads the same
 tables without handles.
 """
 
@@ -70,19 +70,19 @@ def group(name: str, *, url: str | None = None, storage: str | None = None) -> G
 def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), progress: Progress | None = None,
            url: str | None = None, storage: str | None = None) -> Run | Group:
     """Record a run and drive it in this process until it has ended or is asked to stop. With several ``seeds``: a group of
-    runs, each driven by a process of its own, all of them side by side.
+    runs that run side by side, each in its own driver process.
 
     Args:
-        config: the path of a file, its sections as dictionaries, or a configuration that is built already.
-        name: of the run or the group; must be free. None takes the config's name, with a number behind it if that is taken.
-        overrides: over a file or its sections: ``["a.b=value"]``, the value in YAML, or ``{"a.b": value}``.
-        progress: what the steps are reported to, such as ``clnp.ConsoleProgress()``; None is silent. Of a group it receives
-            lines, as notices.
+        config: the path of a file, its sections as dictionaries, or a :class:`Config`.
+        name: name of the run or group; must be free. None uses the config's name, with a number appended if it is taken.
+        overrides: changes to a file or its sections: ``["a.b=value"]``, the value in YAML, or ``{"a.b": value}``.
+        progress: receives the steps, such as ``clnp.ConsoleProgress()``; None is silent. For a group it receives the drivers'
+            lines as notices.
         url, storage: see :mod:`orchestrator.api`.
 
     Returns:
-        The run, whose driver has ended: completed, depleted, or stopped. With ``seeds`` the group; ``standing`` tells how each
-        of its runs ended.
+        The run, whose driver has ended: completed, depleted, or stopped. With ``seeds``, the group; its ``standing`` shows how
+        each run ended.
 
     Raises:
         ConfigError, DatabaseError, StateError: nothing was started.
@@ -100,14 +100,14 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
 
 def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), url: str | None = None,
           storage: str | None = None) -> Run:
-    """Record a run and drive it in the background, by a process of its own that continues when this one ends. What it prints is
-    kept in ``.clnp/jobs`` of the working folder.
+    """Record a run and drive it in a background process that outlives this one. Its output is kept in ``.clnp/jobs`` of the
+    working folder.
 
     Args:
         config, name, overrides, url, storage: as in :func:`launch`.
 
     Returns:
-        The run, as soon as a driver is at work on it: ``run.follow()`` shows how it gets on, ``run.stop()`` ends the driver.
+        The run, as soon as its driver is running: ``run.follow()`` shows its progress, ``run.stop()`` stops the driver.
 
     Raises:
         ConfigError, DatabaseError, StateError: nothing was started.
@@ -123,15 +123,15 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
          progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> Run:
     """Record a new run that continues from a commit of another one, and drive it like :func:`launch`.
 
-    Its tasks up to ``after_task`` are those of ``run``; the later ones are learnt under that run's config with the
-    overrides. Recorded trials with the same key are reused (``sweep.reuse_trials``) unless an override says otherwise.
+    Its tasks up to ``after_task`` are those of ``run``; later ones are learnt with that run's config and the overrides.
+    Recorded trials with the same key are reused unless ``sweep.reuse_trials`` is overridden.
 
     Args:
         run: the run to continue from, in any state: commits never change.
         after_task: the last task that is reused; 0 reuses none.
-        name: of the new run; must be free. None takes ``RUN-fork``, with a number behind it if that is taken.
-        overrides: over the config of ``run``, as in :func:`launch`.
-        accept_environment: continue although device, torch or code are not what they were at that commit; that is recorded.
+        name: name of the new run; must be free. None uses ``RUN-fork``, with a number appended if it is taken.
+        overrides: changes to the config of ``run``, as in :func:`launch`.
+        accept_environment: continue although device, torch or code differ from those of that commit; this is recorded.
         progress: as in :func:`launch`.
         url, storage: see :mod:`orchestrator.api`.
 
@@ -141,8 +141,8 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
     Raises:
         NotFoundError: no such run.
         ConfigError: an override is wrong, or contradicts how the reused tasks were learnt.
-        StateError: the task is not committed, no task would be left, or the name is taken.
-        EnvironmentChangedError: and nothing was recorded.
+        StateError: the task is not committed, no task is left to learn, or the name is taken.
+        EnvironmentChangedError: the environment differs; nothing was recorded.
         RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the new run can be resumed.
     """
     place = Place.of(url, storage)
@@ -151,13 +151,13 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
 
 def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = False,
            progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> Run:
-    """Continue a run from its recorded state: finished trials are never trained again. A completed run has nothing left to do,
-    but commits that the store has lost are built again.
+    """Continue a run from its recorded state. Finished trials are not trained again. For a completed run, only commits that are
+    missing from the store are rebuilt.
 
     Args:
         run: its name.
-        retry_failed: also train trials again that failed and that the selection could do without.
-        accept_environment: continue although device, torch or code have changed; that is recorded.
+        retry_failed: also retrain failed trials that the selection does not need.
+        accept_environment: continue although device, torch or code have changed; this is recorded.
         progress: as in :func:`launch`.
         url, storage: see :mod:`orchestrator.api`.
 
@@ -176,8 +176,8 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
 
 
 def remove(run: str, *, url: str | None = None, storage: str | None = None) -> int:
-    """Remove a run from the database, and the artifacts that no other run refers to; where other databases use the same
-    artifact store, the artifacts stay until :func:`orchestrator.runs.gc.collect` has asked those.
+    """Remove a run from the database, and the artifacts that no other run refers to. If other databases use the same artifact
+    store, the artifacts stay until :func:`orchestrator.runs.gc.collect` has checked those databases.
 
     Returns:
         Bytes freed in the artifact store.
@@ -190,11 +190,11 @@ def remove(run: str, *, url: str | None = None, storage: str | None = None) -> i
 
 
 def verify(run: str, *, url: str | None = None, storage: str | None = None) -> tuple[VerifiedCommit, ...]:
-    """Prove zero forgetting again for every commit of a run, from the stored weights. Needs the data, not Ray.
+    """Verify zero forgetting for every commit of a run from the stored weights. Needs the data, but not Ray.
 
     Raises:
         NotFoundError: no such run, or no commit yet.
-        ForgettingError: a commit changes an earlier task, or logits are not what was recorded.
+        ForgettingError: a commit changes an earlier task, or logits differ from the recorded ones.
         ArtifactError, DataError: something needed is missing or damaged.
     """
     return verify_run(Place.of(url, storage), run)

@@ -69,7 +69,7 @@ def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str 
 
     own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
     if own is not None:
-        raise UsageProblem(f"--set {own} has no meaning for a table", "name seeds with --seeds, and runs with --prefix")
+        raise UsageProblem(f"--set {own} cannot be used for a table", "name seeds with --seeds, and runs with --prefix")
     if prefix is not None and not prefix.strip():
         raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
     if dry_run and no_launch:

@@ -23,7 +23,7 @@ class BenchmarkSection(Section):
         description="arguments for a benchmark of your own: text, numbers, booleans, null, lists and sections of these")
     validation_fraction: Annotated[Share, Field(gt=0)] | None = Field(
         default=None,
-        description="share of the training data held out for validation, between 0 and 1; null takes the benchmark's own")
+        description="share of the training data held out for validation, between 0 and 1; null uses the benchmark's default")
     class_order: ClassOrder = Field(
         default=ClassOrder.INDEX,
         description="which classes the tasks of a split benchmark take: in the order of the data set, or permuted by the seed")
@@ -37,7 +37,7 @@ class BenchmarkSection(Section):
         if name in BUILT_IN_BENCHMARKS or IMPORT_PATH.fullmatch(name):
             return name
         if ":" in name:
-            raise ValueError(f"{show(name)} is no import path\nwrite module:callable, for example my_lab.tasks:make")
+            raise ValueError(f"{show(name)} is not an import path\nwrite module:callable, for example my_lab.tasks:make")
         raise ValueError(f"there is no benchmark {show(name)}\n{nearest(name, BUILT_IN_BENCHMARKS)}; "
                          "a benchmark of your own is written module:callable")
 
@@ -54,7 +54,7 @@ class BenchmarkSection(Section):
     @classmethod
     def _only_for_own(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if params and info.data.get("name") in BUILT_IN_BENCHMARKS:
-            raise ValueError(f"has no meaning with {info.data['name']}, which takes no arguments\nremove it")
+            raise ValueError(f"cannot be used with {info.data['name']}, which takes no arguments\nremove it")
         if "seed" in params:
             raise ValueError("must not hold seed, which every benchmark is given\nset the top-level seed")
         return {key: json_value(value, key) for key, value in params.items()}
@@ -64,7 +64,7 @@ class BenchmarkSection(Section):
     def _only_for_built_in(cls, fraction: float | None, info: ValidationInfo) -> float | None:
         name = info.data.get("name")
         if fraction is not None and name is not None and name not in BUILT_IN_BENCHMARKS:
-            raise ValueError("has no meaning with a benchmark of your own, which splits its data itself\n"
+            raise ValueError("cannot be used with a benchmark of your own, which splits its data itself\n"
                              "remove it, or pass it to your callable in benchmark.params")
         return fraction
 
@@ -84,20 +84,20 @@ class BenchmarkSection(Section):
 
     @property
     def is_built_in(self) -> bool:
-        """Whether it comes along, or is imported from the user's own code."""
+        """Whether the benchmark is built in, rather than imported from the user's code."""
         return self.name in BUILT_IN_BENCHMARKS
 
 
 def _only_where_classes_are_split(info: ValidationInfo, own: str) -> None:
-    """Refuse a key that means something only where every task has classes of its own; ``own`` is what the user's code does."""
+    """Refuse a key that only applies to benchmarks with separate classes per task; ``own`` says what user code does instead."""
     name = info.data.get("name")
     if name is None:
         return
     known = BUILT_IN_BENCHMARKS.get(name)
     if known is None:
-        raise ValueError(f"has no meaning with a benchmark of your own, which {own}\n"
+        raise ValueError(f"cannot be used with a benchmark of your own, which {own}\n"
                          "remove it, or pass it to your callable in benchmark.params")
     if not known.splits_classes:
         split = " or ".join(other for other, facts in BUILT_IN_BENCHMARKS.items() if facts.splits_classes)
-        raise ValueError(f"has no meaning with {name}, whose tasks all have the same images\n"
+        raise ValueError(f"cannot be used with {name}, whose tasks all have the same images\n"
                          f"remove it, or set benchmark.name to {split}")

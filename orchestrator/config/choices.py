@@ -1,4 +1,4 @@
-"""The words that a configuration chooses between, each with what follows from it."""
+"""The enumerations of the configuration, with predicates on their values."""
 
 from enum import StrEnum
 
@@ -6,14 +6,14 @@ from clnp_core.architecture import HeadKind
 
 
 class HeadChoice(StrEnum):
-    """The output of a network: the kinds of :class:`clnp_core.architecture.HeadKind` that CLNP knows."""
+    """The output of a network: the kinds of :class:`clnp_core.architecture.HeadKind` that a config can choose."""
 
     MULTI = "multi"
     SINGLE = "single"
 
     @property
     def kind(self) -> HeadKind:
-        """What the network is described by."""
+        """The head kind of the architecture."""
         return HeadKind(self.value)
 
 
@@ -26,12 +26,12 @@ class OptimizerKind(StrEnum):
 
     @property
     def has_momentum(self) -> bool:
-        """Whether ``training.momentum`` means anything to it."""
+        """Whether it uses ``training.momentum``."""
         return self is OptimizerKind.SGD
 
 
 class Precision(StrEnum):
-    """In which numbers a trial computes its forward and backward passes."""
+    """The number format of a trial's forward and backward passes."""
 
     FLOAT32 = "float32"
     TF32 = "tf32"
@@ -39,19 +39,19 @@ class Precision(StrEnum):
 
 
 class Normalization(StrEnum):
-    """What happens to input values before training."""
+    """How input values are normalized before training."""
 
     UNIT = "unit"
     STANDARD = "standard"
 
     @property
     def transforms(self) -> bool:
-        """Whether a benchmark has to do more than deliver values in 0..1."""
+        """Whether inputs are changed beyond scaling to 0..1."""
         return self is Normalization.STANDARD
 
 
 class OnDepletion(StrEnum):
-    """What a run does when a task finds no free neuron where it needs one."""
+    """What a run does when a layer that a task needs has no free neuron."""
 
     STOP = "stop"
     WIDEN = "widen"
@@ -71,7 +71,7 @@ class SamplerKind(StrEnum):
 
     @property
     def is_grid(self) -> bool:
-        """Every point is known before the sweep starts, so a resumed run ends exactly like an uninterrupted one."""
+        """Whether every point is known before the sweep starts, so that a resumed run ends exactly as an uninterrupted one."""
         return self is SamplerKind.GRID
 
 
@@ -84,7 +84,7 @@ class SweepProtocol(StrEnum):
 
     @property
     def sweeps_every_task(self) -> bool:
-        """Whether every task has a sweep of its own, and none takes one trial with given values."""
+        """Whether every task is swept, rather than trained once with fixed values."""
         return self is SweepProtocol.PER_TASK
 
     @property

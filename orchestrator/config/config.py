@@ -1,10 +1,10 @@
-"""The configuration of a run: read once, checked whole, recorded with every default filled in.
+"""The configuration of a run: read once, validated as a whole, recorded with all defaults filled in.
 
     config = load("experiments/permuted-digits.yaml", ["selection.margin_points=2"], name="quick")
     config.grid()        # the trials of a swept task, in the order of their numbers
     config.resolved()    # JSON-able, for the database; Config.from_resolved() is its inverse
 
-A wrong configuration ends in one ConfigError that lists all its problems, each with its path and how to fix it.
+An invalid configuration raises one ConfigError that lists all problems, each with its path and how to fix it.
 """
 
 import hashlib
@@ -45,14 +45,14 @@ from workers.spec import BUILT_IN_BENCHMARKS
 
 
 class Config(Section):
-    """Everything that determines a run. Frozen, complete and valid: build it with load, parse or from_resolved."""
+    """Everything that determines a run. Immutable, complete and valid: build it with load, parse or from_resolved."""
 
     name: Annotated[str, Field(strict=True)] = Field(
         description="letters, digits, dots, dashes and underscores, at most 100, the first a letter or a digit")
     seed: Seed = Field(default=0, description="the root of every random choice, a whole number of at least 0")
     seeds: Seeds | None = Field(
-        default=None, description="instead of seed: a run for each, all of them a group; distinct whole numbers of at least 0")
-    method: Method = Field(default=Method.CLNP, description="how the tasks are learnt: clnp, or what it is held against")
+        default=None, description="instead of seed: a group with one run per seed; distinct whole numbers of at least 0")
+    method: Method = Field(default=Method.CLNP, description="how the tasks are learnt: clnp, or a baseline")
     benchmark: BenchmarkSection = Field(description="the sequence of tasks")
     network: NetworkSection = Field(description="the network that all tasks share")
     training: Training = Field(description="how one trial trains")
@@ -70,7 +70,7 @@ class Config(Section):
         default_factory=Storage, description="which trained networks stay on disk; leave it out for its defaults")
     baseline: Baseline = Field(
         default_factory=Baseline, validate_default=True,
-        description="what methods other than clnp need to know; leave it out for its defaults")
+        description="settings of the baselines; leave it out for its defaults")
 
     @field_validator("name")
     @classmethod
@@ -89,7 +89,7 @@ class Config(Section):
     @field_validator("network")
     @classmethod
     def _reads_the_samples(cls, network: NetworkSection, info: ValidationInfo) -> NetworkSection:
-        """Where the shape of a sample is known beforehand, a network that cannot read it is refused here and not in a run."""
+        """Refuse a network that cannot read the samples, if their shape is known before the data is loaded."""
         benchmark = info.data.get("benchmark")
         if benchmark is None or not benchmark.is_built_in:
             return network
@@ -106,8 +106,8 @@ class Config(Section):
     def _own_data_comes_ready(cls, training: Training, info: ValidationInfo) -> Training:
         benchmark = info.data.get("benchmark")
         if benchmark is not None and not benchmark.is_built_in and training.normalize.transforms:
-            raise ValueError(f"normalize {training.normalize} has no meaning with a benchmark of your own, which "
-                             "delivers its inputs ready\nremove it, and normalize in your callable")
+            raise ValueError(f"normalize {training.normalize} cannot be used with a benchmark of your own, which "
+                             "delivers inputs ready for training\nremove it, and normalize in your callable")
         return training
 
     @field_validator("resources")
@@ -115,8 +115,8 @@ class Config(Section):
     def _only_a_grid_is_packed(cls, resources: Resources, info: ValidationInfo) -> Resources:
         sweep = info.data.get("sweep")
         if sweep is not None and not sweep.sampler.is_grid and resources.trials_per_pack > 1:
-            raise ValueError(f"trials_per_pack has no meaning with the sampler {sweep.sampler}, which draws a trial after the "
-                             "other\nremove it, or set sweep.sampler to grid")
+            raise ValueError(f"trials_per_pack cannot be used with the sampler {sweep.sampler}, which draws one trial at a "
+                             "time\nremove it, or set sweep.sampler to grid")
         return resources
 
     @field_validator("sweep", "fine_tuning", "capacity", "resources")
@@ -126,14 +126,14 @@ class Config(Section):
         if method.divides_the_network:
             return section
         if isinstance(section, Sweep) and not section.sampler.is_grid:
-            raise ValueError(f"the sampler {section.sampler} has no meaning with method {method}, which sweeps a list of "
+            raise ValueError(f"the sampler {section.sampler} cannot be used with method {method}, which sweeps a list of "
                              "learning rates\nset sweep.sampler to grid")
         if isinstance(section, FineTuning):
-            raise ValueError(f"has no meaning with method {method}, which prunes nothing\nremove it, or set it to null")
+            raise ValueError(f"cannot be used with method {method}, which prunes nothing\nremove it, or set it to null")
         if isinstance(section, CapacitySection) and section.on_depletion.widens:
-            raise ValueError(f"on_depletion widen has no meaning with method {method}, whose network is never full\nremove it")
+            raise ValueError(f"on_depletion widen cannot be used with method {method}, whose network is never full\nremove it")
         if isinstance(section, Resources) and section.trials_per_pack > 1:
-            raise ValueError(f"trials_per_pack has no meaning with method {method}, whose trials train alone\nremove it")
+            raise ValueError(f"trials_per_pack cannot be used with method {method}, whose trials train alone\nremove it")
         return section
 
     @field_validator("baseline")
@@ -141,18 +141,18 @@ class Config(Section):
     def _is_of_the_method(cls, baseline: Baseline, info: ValidationInfo) -> Baseline:
         method, benchmark = info.data.get("method", Method.CLNP), info.data.get("benchmark")
         if method.is_held and baseline.strength is None:
-            raise ValueError(f"strength is missing, and method {method} holds the weights by it\n"
+            raise ValueError(f"strength is missing, and method {method} needs it\n"
                              "give baseline.strength, for example 100")
         if not method.is_held and baseline.strength is not None:
-            raise ValueError(f"strength has no meaning with method {method}, which holds no weights\nremove it")
+            raise ValueError(f"strength cannot be used with method {method}, which has no penalty\nremove it")
         if method is not Method.JOINT and baseline.batch is not None:
-            raise ValueError(f"batch has no meaning with method {method}, whose batches are of one task\nremove it")
+            raise ValueError(f"batch cannot be used with method {method}, whose batches are of one task\nremove it")
         if baseline.batch is not None and benchmark is not None and len(baseline.batch) != benchmark.tasks:
             raise ValueError(f"batch has {len(baseline.batch)} numbers for {benchmark.tasks} tasks\ngive one for each task")
         training = info.data.get("training")
         if (method is Method.JOINT and baseline.batch is None and benchmark is not None and training is not None
                 and training.batch_size < benchmark.tasks):
-            raise ValueError(f"is without batch, and a batch of {training.batch_size} samples cannot hold one of each of "
+            raise ValueError(f"has no batch, and {training.batch_size} samples are too few for one of each of "
                              f"{benchmark.tasks} tasks\nraise training.batch_size, or give baseline.batch")
         return baseline
 
@@ -168,23 +168,23 @@ class Config(Section):
         width = network.architecture(known.input_shape, known.classes).hidden[-1]
         if width < benchmark.tasks:
             raise ValueError(f"has {width} neurons in its last hidden layer, which method joint cuts into {benchmark.tasks} "
-                             "parts\nwiden it, or take a head for each task")
+                             "parts\nwiden it, or set network.head to multi")
         return network
 
     @classmethod
     def parse(cls, values: Mapping[Any, Any], source: str = "the config",
               overridden: Collection[tuple[str, ...]] = (), recorded: bool = False) -> Self:
-        """The configuration that a mapping describes. A network of the user's own is imported and written out. Keys at the top
-        that start with ``x-`` are left out: they hold what a file's anchors are written at.
+        """Return the configuration that a mapping describes. A custom network is imported and written out as its layers.
+        Top-level keys that start with ``x-`` are ignored: they are for YAML anchors.
 
         Args:
-            values: sections of keys, as read from YAML or JSON. One that is null takes its default, as if it was left out.
-            source: what to call it in an error, such as its file name.
-            overridden: paths that came from the command line, for the errors.
-            recorded: whether it is a run's record, in which the user's own network is written out already.
+            values: sections of keys, as read from YAML or JSON. A section that is null takes its default.
+            source: name for error messages, such as a file name.
+            overridden: paths that came from the command line, for error messages.
+            recorded: whether it is the record of a run, in which a custom network is already written out.
 
         Raises:
-            ConfigError: with a line for every problem there is.
+            ConfigError: invalid; one line per problem.
         """
         given = {path[0] for path in overridden}
         values = {key: value for key, value in values.items()
@@ -196,43 +196,43 @@ class Config(Section):
             return cls.model_validate(reading.values, context=context)
         except ValidationError as error:
             failure = explain(error, cls, source, overridden)
-            for note in getattr(reading.error, "__notes__", ()):  # where in a network of the user's own it went wrong
+            for note in getattr(reading.error, "__notes__", ()):  # where in a custom network it failed
                 failure.add_note(note)
             raise failure from None
 
     @classmethod
     def from_resolved(cls, recorded: Mapping[str, Any]) -> Self:
-        """The configuration that :meth:`resolved` recorded. Nothing is imported; one from before weights could be removed
-        keeps them all.
+        """Return the configuration that :meth:`resolved` recorded. Nothing is imported. A record without
+        ``storage.keep_trials``, from a version before it existed, keeps all trials.
 
         Raises:
-            ConfigError: it was recorded by a version that knew other keys, or was changed since.
+            ConfigError: it was recorded by a version with other keys, or was changed since.
         """
         return cls.parse({"storage": {"keep_trials": "all"}, **recorded}, "the recorded config", recorded=True)
 
     def resolved(self) -> dict[str, Any]:
-        """The keys with their values as plain JSON values: every key of version 0.1, defaults filled in, and of later ones
-        those that differ from their defaults (see ``recorded_keys``); of ``seed`` and ``seeds`` the one that counts.
+        """Return the keys and values as plain JSON: every key of version 0.1 with defaults filled in, later keys only where
+        they differ from their defaults (see ``recorded_keys``), and either ``seed`` or ``seeds``.
 
-        ``method`` and ``baseline`` are left out for CLNP: configs from before there were others keep their digests.
+        ``method`` and ``baseline`` are left out for CLNP, so that configs from before baselines existed keep their digests.
         """
         without = {"seeds" if self.seeds is None else "seed"}
         without |= {"method", "baseline"} if self.method.divides_the_network else set()
         return self.model_dump(mode="json", exclude=without)
 
     def digest(self) -> str:
-        """SHA-256 (hexadecimal) of the resolved configuration in canonical JSON."""
+        """Return the SHA-256 (hexadecimal) of the resolved configuration in canonical JSON."""
         text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
     def of_each_seed(self, group: str) -> "tuple[Config, ...]":
-        """The configurations of a group's runs, one for each of ``seeds``; each has its own name and ``seed``."""
+        """Return the configurations of a group's runs, one per seed, each with its own name and ``seed``."""
         return tuple(self.model_copy(update={"name": f"{group}{run_ending(seed)}", "seed": seed, "seeds": None})
                      for seed in self.seeds or ())
 
     def grid(self) -> tuple[GridPoint, ...]:
-        """The points of a swept task; a trial's number is its index. α varies slowest, the learning rate fastest. L1 serves
-        pruning, so without it only the rates are tried, with α = 0.
+        """Return the points of a swept task; a trial's number is its index. α varies slowest, the learning rate fastest.
+        Methods that do not prune have no L1 penalty: only learning rates are tried, with α = 0.
 
         Raises:
             ConfigError: the points are drawn by a sampler, so there is no grid.
@@ -246,7 +246,7 @@ class Config(Section):
         return tuple(GridPoint(per_layer(alpha, self.network.alpha_count), rate) for alpha in alphas for rate in rates)
 
     def later_point(self) -> GridPoint | None:
-        """The fixed point of every task that is not swept; None where there is none, or they take what was selected."""
+        """Return the fixed point of tasks that are not swept; None if there are none, or if they reuse the selected point."""
         later = self.sweep.later_tasks
         if later is None:
             return None
@@ -264,15 +264,15 @@ def _holds_anchors(key: object) -> bool:
 
 
 def load(path: str | Path, overrides: Sequence[str] = (), name: str | None = None) -> Config:
-    """The configuration in a YAML file.
+    """Return the configuration in a YAML file.
 
     Args:
         path: the file.
         overrides: ``a.b=value`` assignments, the value in YAML; later ones win.
-        name: the run's name, instead of the file's.
+        name: name of the run, instead of the one in the file.
 
     Raises:
-        ConfigError: unreadable, not YAML, or wrong; then with a line for every problem there is.
+        ConfigError: unreadable, not YAML, or invalid; then one line per problem.
     """
     values = override(read_mapping(Path(path)), overrides)
     if name is not None:

@@ -1,6 +1,6 @@
-"""From what pydantic found wrong to lines that a person can act on.
+"""Turn pydantic's validation errors into lines with a fix.
 
-Every line reads ``path: what is wrong; how to fix it``. All problems of a config stand in one :class:`ConfigError`.
+Every line reads ``path: what is wrong; how to fix it``. All problems of a config are in one :class:`ConfigError`.
 """
 
 import difflib
@@ -20,15 +20,15 @@ from pydantic_core import ErrorDetails
 from clnp_core.errors import ConfigError
 
 LIST, RANGE, NUMBER = "<list>", "<range>", "<number>"
-"""Tags of the union types in the models. pydantic puts them into an error's location; they are no keys."""
+"""Tags of the union types in the models. pydantic adds them to an error's location; they are not keys."""
 
 _HINT = "docs/configuration.md explains every key, with its unit and default"
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key that a config may have: ``training.epochs``, with what the model knows of it. The keys of a list's entries stand
-    without positions: ``network.layers.kernel``."""
+    """One key that a config may have, such as ``training.epochs``, with its field of the model. Keys of list entries have no
+    positions: ``network.layers.kernel``."""
 
     path: str
     field: FieldInfo
@@ -37,7 +37,7 @@ class Key:
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
-    """Every key below ``model``, sections before their content, in the order of the models."""
+    """Yield every key below ``model``, each section before its content, in the order of the models."""
     for name, field in model.model_fields.items():
         section = next(_models(field.annotation), None)
         yield Key(prefix + name, field, section)
@@ -46,12 +46,12 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    """The models in an annotation such as ``Section | None`` or ``tuple[Section, ...]``, however deep."""
+    """Yield the models in an annotation such as ``Section | None`` or ``tuple[Section, ...]``, at any depth."""
     return (option for option in _types(annotation) if issubclass(option, BaseModel))
 
 
 def _types(annotation: object) -> Iterator[type]:
-    """The plain types in an annotation, however deep in unions, ``Annotated`` and tuples."""
+    """Yield the plain types in an annotation, at any depth in unions, ``Annotated`` and tuples."""
     origin, options = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType, tuple):
         for option in options:
@@ -64,14 +64,14 @@ def _types(annotation: object) -> Iterator[type]:
 
 def explain(error: ValidationError, model: type[BaseModel], source: str, overridden: Collection[tuple[str, ...]] = (),
             hint: str = _HINT) -> ConfigError:
-    """One ConfigError with a line per problem.
+    """Return one ConfigError with a line per problem.
 
     Args:
         error: what pydantic found.
         model: the root model.
-        source: what the config is called, such as its file name.
-        overridden: the paths that came from the command line; their lines say so.
-        hint: where what is described can be read.
+        source: name for error messages, such as a file name.
+        overridden: paths that came from the command line; their lines say so.
+        hint: hint of the error.
     """
     known = {key.path: key for key in keys(model)}
     lines = []
@@ -88,7 +88,7 @@ def explain(error: ValidationError, model: type[BaseModel], source: str, overrid
 
 
 def _follows_from_another(problem: ErrorDetails) -> bool:
-    """A default derived from a key that is wrong, or a list found empty only because its entries are: those have lines."""
+    """Whether a problem only follows from another: a default derived from an invalid key, or a list of invalid entries."""
     return problem["type"] == "default_factory_not_called" or (problem["type"] == "too_short" and bool(problem["input"]))
 
 
@@ -97,7 +97,7 @@ def _is_about_a_key(problem: ErrorDetails) -> bool:
 
 
 def _location(problem: ErrorDetails) -> tuple[str | int, ...]:
-    """Where the problem is, as keys and positions; the section, where one of its keys is no key at all."""
+    """Return where the problem is, as keys and positions; the section if one of its keys is not text."""
     location = tuple(part for part in problem["loc"] if part not in (LIST, RANGE, NUMBER, "[key]"))
     return location[:-1] if _is_about_a_key(problem) else location
 
@@ -114,7 +114,7 @@ def _path(location: Sequence[str | int]) -> str:
 
 
 def _describe(problem: ErrorDetails, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
-    """What is wrong, and how to fix it."""
+    """Return what is wrong, and how to fix it."""
     kind, given, context = problem["type"], problem["input"], problem.get("ctx", {})
     expectation = _expectation(location, known)
     if kind == "value_error":
@@ -143,7 +143,7 @@ _LIMITS = ("gt", "ge", "lt", "le")
 _RULES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
-    "int_parsing_size": "must be a whole number of sensible size",
+    "int_parsing_size": "must be a whole number within 64 bits",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "string_type": "must be text",
@@ -163,12 +163,11 @@ _RULES = {
     "above_low": "must be above low",
     "rising": "must rise from entry to entry",
 }
-"""What the error types of pydantic, and those that our own validators give, mean to the author of a config. What was written
-follows."""
+"""Messages for the error types of pydantic and of our validators. The given value is appended."""
 
 
 def _expectation(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
-    """What the key at, or the nearest key above, a location is for: its unit and its range."""
+    """Return the description of the key at a location, or of the nearest key above it: its unit and range."""
     names = _names(location)
     while names:
         key = known.get(".".join(names))
@@ -179,11 +178,11 @@ def _expectation(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
 
 
 _NICKNAMES = {"lr": "learning_rate", "l1": "alpha"}
-"""What other tools call a key of ours, too short to be near it by spelling."""
+"""Names that other tools use for our keys and that are too short to match by spelling."""
 
 
 def _meant(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
-    """The key that was probably meant: a similar one in this section, or the same or a similar one in another."""
+    """Suggest the key that was probably meant: a similar one in this section, or the same or a similar one in another."""
     *section, name = _names(location)
     name = _NICKNAMES.get(name, name)
     siblings = [_leaf(path) for path in known if path.split(".")[:-1] == section]
@@ -198,7 +197,7 @@ def _meant(location: tuple[str | int, ...], known: dict[str, Key]) -> str:
 
 
 def _refused(location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str] | None:
-    """What a section says of a key that it does not have on purpose, in its ``refused_keys``."""
+    """Return the message and fix for a key that its section refuses by name (``refused_keys``)."""
     *section, name = _names(location)
     key = known.get(".".join(section))
     text = getattr(key.section, "refused_keys", {}).get(name) if key else None
@@ -206,7 +205,7 @@ def _refused(location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[st
 
 
 def _names(location: Sequence[str | int]) -> list[str]:
-    """The keys of a location, without the positions in lists."""
+    """Return the keys of a location, without list positions."""
     return [part for part in location if isinstance(part, str)]
 
 
@@ -215,7 +214,7 @@ def _leaf(path: str) -> str:
 
 
 def _enum(given: object, location: tuple[str | int, ...], known: dict[str, Key]) -> tuple[str, str]:
-    """The allowed values, the nearest one first if there is a near one."""
+    """Return the allowed values, and the nearest one if there is one."""
     key = known.get(".".join(_names(location)))
     options = _options(key.field.annotation) if key else []
     near = _near(given, options)
@@ -235,7 +234,7 @@ def _reads_as_number(text: str) -> bool:
 
 
 def nearest(given: object, options: Iterable[str]) -> str:
-    """A question that names the nearest option; all options where none is near."""
+    """Return a question that names the nearest option, or all options if none is near."""
     near = _near(given, options)
     return f"did you mean {near}?" if near else f"there are {', '.join(options)}"
 
@@ -247,7 +246,7 @@ def _near(given: object, options: Iterable[str], cutoff: float = 0.6) -> str | N
 
 
 def show(value: object) -> str:
-    """A value as a config would write it, in at most about 60 printable characters: 2.0 as ``2.0``, and 1e-05 as ``1e-5``."""
+    """Return a value as it is written in a config, in at most about 60 characters: 2.0 as ``2.0``, and 1e-05 as ``1e-5``."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -268,12 +267,12 @@ def _written(value: object) -> str:
 
 
 def _number(value: float) -> str:
-    """The shortest digits that mean the same number, in the words of YAML."""
+    """Return the shortest YAML text of a number."""
     if not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     return re.sub(r"e([+-])0*", lambda found: "e-" if found[1] == "-" else "e", float.__repr__(value))
 
 
 def _limit(limit: object) -> str:
-    """A bound without a point where it is whole: pydantic turns the 1 of a model into 1.0."""
+    """Return a bound without a decimal point if it is whole: pydantic turns the 1 of a model into 1.0."""
     return show(int(limit) if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e15 else limit)

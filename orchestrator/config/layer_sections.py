@@ -1,4 +1,4 @@
-"""A network written layer by layer: the chain language of ``network.layers``."""
+"""A network described layer by layer: the entries of ``network.layers``."""
 
 import math
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from orchestrator.config.sweep_section import Section
 
 Padding = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
 
-_NO_CHAIN = ("networks that are no chain are not supported yet\n"
-             "every layer reads the one before it: describe it without branches")
+_NO_CHAIN = ("networks with branches are not supported yet\n"
+             "every layer must read the one before it")
 
 
 class LayerKind(StrEnum):
-    """What a hidden layer's weights do."""
+    """The kind of a hidden layer."""
 
     CONV = "conv"
     DENSE = "dense"
 
     @property
     def convolves(self) -> bool:
-        """Whether kernel, stride, padding and pool mean anything to it."""
+        """Whether kernel, stride, padding and pool apply to it."""
         return self is LayerKind.CONV
 
 
@@ -37,7 +37,7 @@ _KINDS_THAT_ARE_KEYS = {
     "norm": _NORM, "batchnorm": _NORM, "batch_norm": _NORM, "dropout": "dropout: 0.5", "activation": "activation: relu",
     "relu": "activation: relu",
 }
-"""What other tools call a layer, and is a key of the layer before it here."""
+"""Kinds that are layers in other tools, but keys of the preceding layer here."""
 
 _KINDS_OF_GRAPHS = ("residual", "add", "concat", "skip", "branch", "parallel")
 
@@ -55,7 +55,7 @@ class OutputSection(Section):
         return _sensible_padding(padding, info.data.get("kernel"))
 
     def window(self) -> Window:
-        """The same as the core describes it."""
+        """Return the equivalent value of clnp_core."""
         return Window(self.kernel, self.stride, self.padding)
 
 
@@ -69,7 +69,7 @@ class PoolSection(Section):
     kind: PoolKind = Field(description="max or average")
     kernel: Count = Field(description="side of the window, a whole number of at least 1")
     stride: Count = Field(default_factory=_pool_stride, json_schema_extra={"default": "the kernel"},
-                          description="steps of the window, a whole number of at least 1; null takes the kernel")
+                          description="steps of the window, a whole number of at least 1; null uses the kernel")
     padding: Padding = Field(default=0, description="padding around the map, at most half of the kernel")
 
     @field_validator("stride", mode="before")
@@ -86,7 +86,7 @@ class PoolSection(Section):
         return padding
 
     def pool(self) -> Pool:
-        """The same as the core describes it."""
+        """Return the equivalent value of clnp_core."""
         return Pool(self.kind, Window(self.kernel, self.stride, self.padding))
 
 
@@ -102,7 +102,7 @@ class LayerSection(Section):
     """One hidden layer, in the order of what it does: weights, BatchNorm, nonlinearity, pooling, dropout."""
 
     refused_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(("reads", "from", "input", "inputs", "skip"), _NO_CHAIN)
-    """Keys of networks that branch, with what to say where one stands."""
+    """Keys of networks with branches, with the message for each."""
 
     kind: LayerKind = Field(description="conv or dense")
     neurons: Count = Field(description="channels of a convolution or units of a dense layer, a whole number of at least 1")
@@ -118,11 +118,11 @@ class LayerSection(Section):
     batch_norm: Annotated[bool, Field(strict=True)] = Field(
         default=False, description="true or false; whether BatchNorm follows the weights")
     activation: Activation | None = Field(
-        default=None, description="the nonlinearity of this layer; null takes network.activation")
+        default=None, description="the nonlinearity of this layer; null uses network.activation")
     pool: PoolSection | None = Field(
         default=None, description="pooling of a convolution's map: {kind, kernel, stride, padding}; for conv only")
     dropout: Annotated[Share, Field(ge=0)] = Field(
-        default=0.0, description="share of the values passed on that training drops, at least 0 and below 1")
+        default=0.0, description="share of the outputs dropped during training, at least 0 and below 1")
 
     @field_validator("kind", mode="before")
     @classmethod
@@ -130,10 +130,10 @@ class LayerSection(Section):
         if isinstance(kind, str) and kind in _KINDS_OF_GRAPHS:
             raise ValueError(f"{show(kind)}: {_NO_CHAIN}")
         if isinstance(kind, str) and kind in _KINDS_THAT_ARE_KEYS:
-            raise ValueError(f"{show(kind)} is no layer of its own\n"
-                             f"write {_KINDS_THAT_ARE_KEYS[kind]} into the layer before it")
+            raise ValueError(f"{show(kind)} is not a layer of its own\n"
+                             f"write {_KINDS_THAT_ARE_KEYS[kind]} in the layer before it")
         if kind in ("flatten", "linear"):
-            raise ValueError(f"{show(kind)} is no kind of layer\nuse dense: it reads a map flattened")
+            raise ValueError(f"{show(kind)} is not a kind of layer\nuse dense, which flattens a map itself")
         return kind
 
     @field_validator("stride", "padding", mode="before")
@@ -148,7 +148,7 @@ class LayerSection(Section):
     def _for_convolutions(cls, value: object, info: ValidationInfo) -> object:
         kind = info.data.get("kind")
         if kind is LayerKind.DENSE and value is not None:
-            raise ValueError("has no meaning in a dense layer, which has no map\nremove it, or set kind to conv")
+            raise ValueError("cannot be used in a dense layer, which has no map\nremove it, or set kind to conv")
         if kind is LayerKind.CONV and value is None and info.field_name == "kernel":
             raise ValueError("is missing, and a convolution needs it")
         if info.field_name == "padding" and isinstance(value, int):
@@ -161,7 +161,7 @@ class LayerSection(Section):
         return math.fabs(dropout)
 
     def layer(self, activation: Activation) -> Layer:
-        """The same as the core describes it; ``activation`` where the layer names none."""
+        """Return the equivalent value of clnp_core, with ``activation`` if the layer names none."""
         convolution = None
         if self.kernel is not None and self.stride is not None and self.padding is not None:
             convolution = Window(self.kernel, self.stride, self.padding)
@@ -170,20 +170,20 @@ class LayerSection(Section):
 
 
 def _sensible_padding(padding: int, kernel: int | None) -> int:
-    """A window that lies in the padding alone would see nothing."""
+    """Refuse a window that could lie entirely in the padding."""
     if kernel is not None and padding >= kernel:
         raise ValueError(f"must be below the kernel {kernel}, not {padding}")
     return padding
 
 
 def misplaced(layers: tuple[LayerSection, ...]) -> int | None:
-    """The first convolution that follows a dense layer, whose output has no map; None where there is none."""
+    """Return the index of the first convolution that follows a dense layer, whose output has no map; None if there is none."""
     dense = [index for index, layer in enumerate(layers) if not layer.kind.convolves]
     return next((index for index, layer in enumerate(layers) if layer.kind.convolves and dense and dense[0] < index), None)
 
 
 def written_out(chain: Chain) -> dict[str, Any]:
-    """A chain in the words of the configuration: the values of ``network.layers`` and ``network.output``."""
+    """Return a chain as values of ``network.layers`` and ``network.output``."""
     return {"layers": [_layer(layer) for layer in chain.layers], "output": _window(chain.output) or None}
 
 

@@ -17,7 +17,7 @@ from orchestrator.config.sweep_section import Section
 from orchestrator.config.user_code import IMPORT_PATH, json_value
 
 WRITTEN_OUT, UNREADABLE = "written out", "unreadable"
-"""What the validation is told of the user's own network: that its layers stand beside its name, or what is wrong with it."""
+"""Keys of the validation context: the custom network is already written out, or the error that prevented it."""
 
 
 def _derived_bias(data: Mapping[str, Any]) -> bool:
@@ -27,15 +27,14 @@ def _derived_bias(data: Mapping[str, Any]) -> bool:
 class NetworkSection(Section):
     """The network that all tasks share. Exactly one of ``name``, ``layers`` and ``hidden`` describes it.
 
-    A network of the user's own is recorded as its ``layers`` and ``output``, with ``name`` and ``params`` to say where it came
-    from.
+    A custom network is recorded as its ``layers`` and ``output``; ``name`` and ``params`` record where it came from.
     """
 
     name: Annotated[str, Field(strict=True)] | None = Field(
         default=None,
         description=f"one of {', '.join(BUILT_IN_NETWORKS)}, or module:callable for a network of your own")
     width_factor: Annotated[Float, Field(gt=0, le=100)] = Field(
-        default=1.0, description="what every hidden width of a built-in network is multiplied by, above 0 and at most 100")
+        default=1.0, description="factor on every hidden width of a built-in network, above 0 and at most 100")
     params: dict[str, Any] = Field(
         default_factory=dict,
         description="arguments for a network of your own: text, numbers, booleans, null, lists and sections of these")
@@ -55,7 +54,7 @@ class NetworkSection(Section):
         description="multi gives every task its own output layer, single shares one with a mask per task")
     head_bias: Annotated[bool, Field(strict=True)] = Field(
         default_factory=_derived_bias, json_schema_extra={"default": "true for multi, else false"},
-        description="true or false; null takes true for a multi-head and false for a single-head network")
+        description="true or false; null means true for a multi-head and false for a single-head network")
 
     @field_validator("name")
     @classmethod
@@ -68,7 +67,7 @@ class NetworkSection(Section):
         if IMPORT_PATH.fullmatch(name):
             return name
         if ":" in name:
-            raise ValueError(f"{show(name)} is no import path\nwrite module:callable, for example my_lab.nets:make")
+            raise ValueError(f"{show(name)} is not an import path\nwrite module:callable, for example my_lab.nets:make")
         raise ValueError(f"there is no network {show(name)}\n{nearest(name, BUILT_IN_NETWORKS)}; "
                          "a network of your own is written module:callable")
 
@@ -76,8 +75,8 @@ class NetworkSection(Section):
     @classmethod
     def _scales_what_is_built_in(cls, factor: float, info: ValidationInfo) -> float:
         if factor != 1 and info.data.get("name", "") not in BUILT_IN_NETWORKS and "name" in info.data:
-            raise ValueError("has no meaning without a built-in network in network.name\n"
-                             "remove it, and write the widths that you want")
+            raise ValueError("cannot be used without a built-in network in network.name\n"
+                             "remove it, and set the widths that you want")
         return factor
 
     @field_validator("params")
@@ -85,14 +84,14 @@ class NetworkSection(Section):
     def _only_for_own(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         name = info.data.get("name", "")
         if params and (name is None or name in BUILT_IN_NETWORKS):
-            raise ValueError("has no meaning without a network of your own in network.name\nremove it")
+            raise ValueError("cannot be used without a network of your own in network.name\nremove it")
         return {key: json_value(value, key) for key, value in params.items()}
 
     @field_validator("activation")
     @classmethod
     def _names_its_own(cls, activation: Activation, info: ValidationInfo) -> Activation:
         if activation is not Activation.RELU and info.data.get("name"):
-            raise ValueError(f"has no meaning with {info.data['name']}, whose layers name their own\nremove it")
+            raise ValueError(f"cannot be used with {info.data['name']}, whose layers name their own\nremove it")
         return activation
 
     @field_validator("layers")
@@ -102,15 +101,16 @@ class NetworkSection(Section):
         written_out = name is not None and name not in BUILT_IN_NETWORKS and _context(info, WRITTEN_OUT)
         if layers is None:
             if written_out:
-                raise ValueError(f"is missing, and a record does not import {name} again\nthe record has been changed")
+                raise ValueError(f"is missing, and {name} is not imported again for a recorded run\n"
+                "restore the recorded config, which has been changed")
             return None
         if name is not None and not written_out:
-            raise ValueError("has no meaning beside network.name\nkeep one of the two")
+            raise ValueError("cannot be used together with network.name\nkeep one of the two")
         wrong = misplaced(layers)
         if wrong is not None:
             raise ValueError(f"[{wrong}] is a convolution after a dense layer, whose output has no map\n"
                              "put all convolutions before the first dense layer; positions count from 0")
-        # The default is recorded where it applies, so that a record says what every layer computes.
+        # Record the default in every layer that it applies to, so that a record says what every layer computes.
         activation = info.data.get("activation")
         return tuple(layer if layer.activation else layer.model_copy(update={"activation": activation}) for layer in layers)
 
@@ -121,7 +121,7 @@ class NetworkSection(Section):
             return output
         layers = info.data["layers"]
         if layers is None:
-            raise ValueError("has no meaning without network.layers\nremove it")
+            raise ValueError("cannot be used without network.layers\nremove it")
         if not layers[-1].kind.convolves:
             raise ValueError("needs a map, and the last of network.layers is dense\n"
                              "remove it for a dense output, or end with a convolution")
@@ -131,10 +131,10 @@ class NetworkSection(Section):
     @classmethod
     def _one_of_three(cls, hidden: tuple[int, ...] | None, info: ValidationInfo) -> tuple[int, ...] | None:
         if "name" not in info.data or "layers" not in info.data:
-            return hidden  # that line comes first
+            return hidden  # reported for that key
         others = [f"network.{key}" for key in ("name", "layers") if info.data[key] is not None]
         if hidden is not None and others:
-            raise ValueError(f"has no meaning beside {others[0]}\nkeep one of the two")
+            raise ValueError(f"cannot be used together with {others[0]}\nkeep one of the two")
         if hidden is None and not others:
             raise ValueError("is missing, and so are network.layers and network.name\n"
                              "give one of the three: hidden: [300, 300], layers: [...], or name: one of "
@@ -150,13 +150,13 @@ class NetworkSection(Section):
     @classmethod
     def _single_has_none(cls, bias: bool, info: ValidationInfo) -> bool:
         if bias and info.data.get("head") is HeadChoice.SINGLE:
-            raise ValueError("must be false with a single head: all tasks would share the bias, and forget\n"
+            raise ValueError("must be false with a single head: a bias shared by all tasks causes forgetting\n"
                              "remove it, or set network.head to multi")
         return bias
 
     @property
     def alpha_count(self) -> int:
-        """Hidden layers and the output: how many values a per-layer α has."""
+        """Number of values of a per-layer α: the hidden layers and the output."""
         return len(self.widths) + 1
 
     @property
@@ -165,7 +165,7 @@ class NetworkSection(Section):
         return tuple(layer.neurons for layer in self.chain().layers)
 
     def chain(self) -> Chain:
-        """The network before its input, classes and head are decided."""
+        """Return the network before its input, classes and head are known."""
         if self.hidden is not None:
             return dense_chain(self.hidden, self.activation)
         if self.layers is not None:
@@ -174,7 +174,7 @@ class NetworkSection(Section):
         return _scaled(BUILT_IN_NETWORKS[self.name or ""](), self.width_factor)
 
     def architecture(self, input_shape: Sequence[int], classes: int) -> Architecture:
-        """The network for samples of this shape and ``classes`` classes per task.
+        """Return the network for samples of this shape and ``classes`` classes per task.
 
         Raises:
             ConfigError: it cannot read samples of this shape.
@@ -183,7 +183,7 @@ class NetworkSection(Section):
 
 
 def alpha_count(network: object) -> int | None:
-    """How many values a per-layer α needs, read ahead so that α is checked even where another key is wrong."""
+    """Return how many values a per-layer α needs, read before validation to check α even if other keys are invalid."""
     if not isinstance(network, Mapping):
         return None
     for key in ("layers", "hidden"):
@@ -195,7 +195,7 @@ def alpha_count(network: object) -> int | None:
 
 
 def _scaled(chain: Chain, factor: float) -> Chain:
-    """Every hidden width multiplied and rounded; no layer vanishes."""
+    """Multiply and round every hidden width; each stays at least 1."""
     return dataclasses.replace(chain, layers=tuple(
         dataclasses.replace(layer, neurons=max(1, round(layer.neurons * factor))) for layer in chain.layers))
 

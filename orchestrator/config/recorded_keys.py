@@ -1,8 +1,8 @@
 """Which keys a recorded config always has.
 
-The record of a run has every key that version 0.1 knew, with defaults filled in. A key that came later is recorded only where
-it differs from its default, so a config that does not use it keeps its record and its digest. For the same reason the default
-of such a key never changes. Nothing has to be done when a key is added, and nothing is ever added here.
+The record of a run has every key of version 0.1, with defaults filled in. A later key is recorded only if it differs from its
+default, so a config that does not use it keeps its record and its digest. For the same reason the default of such a key must
+never change. When a key is added, do not add it here.
 """
 
 from collections.abc import Mapping

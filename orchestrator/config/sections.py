@@ -20,7 +20,7 @@ Positive = Annotated[Float, Field(gt=0)]
 
 
 class EvaluationSection(Section):
-    """The canonical evaluation, whose bits depend on its batch size."""
+    """The canonical evaluation, whose exact results depend on its batch size."""
 
     batch_size: Count = Field(default=1000, description="samples per evaluation batch, a whole number of at least 1")
 
@@ -30,7 +30,7 @@ def _derived_threads(data: Mapping[str, Any]) -> int:
 
 
 def _as_ray_counts(quantity: float) -> float:
-    """Ray counts devices in steps of 0.0001."""
+    """Refuse more than four decimals: Ray counts devices in steps of 0.0001."""
     if round(quantity, 4) != quantity:
         raise ValueError(f"must have at most 4 decimals, not {show(quantity)}\nuse {show(max(round(quantity, 4), 0.0001))}")
     return quantity
@@ -39,7 +39,7 @@ def _as_ray_counts(quantity: float) -> float:
 def _whole_above_one(quantity: float) -> float:
     if quantity > 1 and not quantity.is_integer():
         raise ValueError(f"must be a whole number above 1, not {show(quantity)}\n"
-                         f"use {math.floor(quantity)} or {math.ceil(quantity)}; below 1, any share will do")
+                         f"use {math.floor(quantity)} or {math.ceil(quantity)}; below 1, any share is allowed")
     return quantity
 
 
@@ -53,32 +53,32 @@ class Resources(Section):
         default=0.0, description="GPUs per trial, at least 0, whole above 1; a share such as 0.25 lets trials share one")
     trials_per_pack: Count = Field(
         default=1,
-        description="trials of a grid that one GPU trains as one batched computation, at least 1; what a trial may use is then "
-                    "what a pack may use")
+        description="trials of a grid that one GPU trains as one batched computation, at least 1; the limits of a trial then "
+                    "apply to a pack")
     max_concurrent_trials: Count | None = Field(
-        default=None, description="trials or packs at the same time, at least 1; null is as many as the machines hold")
+        default=None, description="trials or packs at the same time, at least 1; null is as many as fit on the machines")
     trial_time_limit_seconds: Positive | None = Field(
         default=None,
-        description="seconds after which a trial or a pack is ended and counts as failed, above 0; null is no limit")
+        description="seconds after which a trial or pack is stopped and counts as failed, above 0; null is no limit")
     sweep_time_limit_seconds: Positive | None = Field(
-        default=None, description="seconds after which a task's sweep is ended, above 0; null is no limit")
+        default=None, description="seconds after which a task's sweep is stopped, above 0; null is no limit")
     checkpoint_every_seconds: Positive | None = Field(
-        default=300.0, description="seconds of training between two checkpoints of a trial, above 0; null is no checkpoints")
+        default=300.0, description="seconds of training between two checkpoints of a trial, above 0; null disables checkpoints")
     stop_time_limit_seconds: Annotated[Float, Field(ge=0)] = Field(
         default=20.0,
-        description="seconds that a run which is asked to stop waits for running trainings to write a checkpoint, at least 0")
+        description="seconds that a stopping run waits for running trials to write a checkpoint, at least 0")
     job_time_limit_seconds: Positive | None = Field(
         default=None,
-        description="seconds after which a job between trials ends the stage as failed, above 0; null is no limit")
+        description="seconds after which a job between trials is stopped and the stage fails, above 0; null is no limit")
     retries: Whole = Field(
         default=2,
-        description="how often a trial is tried again after its machine was lost, a whole number of at least 0")
+        description="how often a trial is retried after its machine was lost, a whole number of at least 0")
     database_patience_seconds: Annotated[Float, Field(ge=0)] = Field(
         default=600.0,
-        description="seconds that a driver waits for a database that is away before it ends, at least 0")
+        description="seconds that a driver waits for an unreachable database before it ends, at least 0")
     threads_per_trial: Count = Field(
         default_factory=_derived_threads, json_schema_extra={"default": "cpus_per_trial rounded down, at least 1"},
-        description="CPU threads of a trial's arithmetic, at least 1; null takes cpus_per_trial, rounded down")
+        description="CPU threads of a trial, at least 1; null uses cpus_per_trial, rounded down")
 
     @field_validator("threads_per_trial", mode="before")
     @classmethod
@@ -97,10 +97,10 @@ class Training(Section):
     """How one trial trains."""
 
     optimizer: OptimizerKind = Field(
-        default=OptimizerKind.ADAM, description="a fresh one for every task")
+        default=OptimizerKind.ADAM, description="the optimizer, created anew for every task")
     momentum: Annotated[Share, Field(ge=0)] = Field(
         default_factory=_derived_momentum, json_schema_extra={"default": "0.9 for sgd, else 0.0"},
-        description="momentum of sgd, at least 0 and below 1; null takes the default")
+        description="momentum of sgd, at least 0 and below 1; null uses the default")
     weight_decay: NotNegative = Field(default=0.0, description="L2 decay per step, a number of at least 0")
     batch_size: Count = Field(default=256, description="training samples per step, a whole number of at least 1")
     epochs: Count = Field(description="passes over the training data, a whole number of at least 1")
@@ -114,10 +114,10 @@ class Training(Section):
         description="epochs without a better validation accuracy after which a trial ends, at least 1; null for never")
     precision: Precision = Field(
         default=Precision.FLOAT32,
-        description="of a step's products: float32, or with weights and optimizer in float32 tf32 (on a GPU) or bfloat16")
+        description="of matrix products: float32, or tf32 (on a GPU) or bfloat16 with weights and optimizer in float32")
     normalize: Normalization = Field(
         default=Normalization.UNIT,
-        description="unit scales inputs to 0..1, standard to mean 0 and deviation 1 over the training data")
+        description="unit scales inputs to 0..1, standard to mean 0 and standard deviation 1 over the training data")
 
     @field_validator("momentum", mode="before")
     @classmethod
@@ -129,7 +129,7 @@ class Training(Section):
     def _only_sgd(cls, momentum: float, info: ValidationInfo) -> float:
         optimizer = info.data.get("optimizer")
         if momentum and optimizer is not None and not optimizer.has_momentum:
-            raise ValueError(f"has no meaning with the optimizer {optimizer}\n"
+            raise ValueError(f"cannot be used with the optimizer {optimizer}\n"
                              "remove it, or set training.optimizer to sgd")
         return momentum
 
@@ -140,7 +140,7 @@ class Training(Section):
             raise PydanticCustomError("rising", "must rise from entry to entry")
         epochs = info.data.get("epochs")
         if milestones and epochs is not None and milestones[-1] >= epochs:
-            raise ValueError(f"{milestones[-1]} would never take effect: training ends with epoch {epochs}\n"
+            raise ValueError(f"{milestones[-1]} has no effect: training ends with epoch {epochs}\n"
                              "drop it, or raise training.epochs")
         return milestones
 
@@ -149,7 +149,7 @@ class CapacitySection(Section):
     """What happens when the network is full."""
 
     on_depletion: OnDepletion = Field(
-        default=OnDepletion.STOP, description="stop ends the run, widen adds free neurons and goes on")
+        default=OnDepletion.STOP, description="stop ends the run, widen adds free neurons and continues")
     widen_by: Count | None = Field(
         default=None, validate_default=True,
         description="neurons added to each depleted layer, a whole number of at least 1")
@@ -166,7 +166,7 @@ class CapacitySection(Section):
         if action.widens and neurons is None:
             raise ValueError("is missing, and capacity.on_depletion widen needs it")
         if not action.widens and neurons is not None:
-            raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
+            raise ValueError("cannot be used with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
         return neurons
 
     @field_validator("widen_below")
@@ -174,16 +174,16 @@ class CapacitySection(Section):
     def _bounds_widening(cls, share: float, info: ValidationInfo) -> float:
         action = info.data.get("on_depletion")
         if share and action is not None and not action.widens:
-            raise ValueError("has no meaning with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
+            raise ValueError("cannot be used with capacity.on_depletion stop\nremove it, or set on_depletion to widen")
         return share + 0.0  # -0.0 is 0.0, and must digest like it
 
 
 class FineTuning(Section):
-    """After the selection: train what survived the pruning, and perhaps prune and train again."""
+    """Training of the pruned network after the selection, optionally in several rounds of pruning and training."""
 
     rounds: Count = Field(
         default=1,
-        description="rounds of fine-tuning, a whole number of at least 1; from the second on each prunes again first")
+        description="rounds of fine-tuning, a whole number of at least 1; each round after the first prunes again first")
     epochs: Count = Field(default=20, description="passes over the training data in each round, a whole number of at least 1")
     learning_rate: Rate = Field(default=1e-4, description="the constant learning rate of fine-tuning, a number above 0")
     alpha: Alpha = Field(
@@ -196,14 +196,14 @@ Held = Annotated[Float, Field(ge=0)]
 
 
 class Baseline(Section):
-    """Settings of the methods that CLNP is held against."""
+    """Settings of the baselines."""
 
     strength: Held | None = Field(
-        default=None, description="λ of ewc or c of si: how strongly earlier tasks hold the weights, a number of at least 0")
+        default=None, description="λ of ewc or c of si: strength of the penalty that protects earlier tasks, at least 0")
     fisher_samples: Count = Field(
         default=1000, description="training samples over which ewc averages the Fisher information of a task")
     batch: tuple[Count, ...] | None = Field(
-        default=None, description="of joint: samples of each task in a batch, one number per task; null: in proportion to the "
+        default=None, description="for joint: samples of each task in a batch, one number per task; null: in proportion to the "
                                   "tasks' sizes, training.batch_size in all")
 
 
@@ -211,7 +211,7 @@ ALL, NONE = "all", "none"
 
 
 def _kept(value: object) -> int | Literal["all"]:
-    """``all``, or how many; ``none`` is 0."""
+    """Parse ``all``, ``none`` (0) or a count."""
     if value == ALL:
         return "all"
     if value == NONE:
@@ -223,22 +223,22 @@ def _kept(value: object) -> int | Literal["all"]:
 
 
 class Storage(Section):
-    """What stays of a task's trained networks once it is committed. The chosen one always does."""
+    """Which trained networks of a committed task are kept. The chosen one always is."""
 
     keep_trials: Annotated[int | Literal["all"], PlainValidator(_kept)] = Field(
         default=10,
-        description="trained networks kept of every committed task besides the chosen one: all, none, or so many of the best")
+        description="trained networks kept of every committed task besides the chosen one: all, none, or a number of the best")
 
 
 SEED_GIVEN = "seed given"
-"""Under this name the validation's context says whether the config has the key ``seed``, too."""
+"""Key of the validation context: whether the config also has the key ``seed``."""
 
 
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 def _of_text(value: object) -> object:
-    """JSON gives seeds as text, so that a config which was read from JSON can be launched again."""
+    """Convert seeds given as text, as in our JSON output, so that such a config can be launched again."""
     return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
 
 
@@ -247,23 +247,24 @@ Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 
 def run_ending(seed: int) -> str:
-    """What a run of a group has behind the group's name."""
+    """Return the suffix of a run's name in a group."""
     return f"-seed-{seed}"
 
 
 def check_seeds(seeds: Sequence[int], info: ValidationInfo) -> None:
-    """Refuse a seed that stands twice, or beside the key ``seed``, or in the name of whose run there is no room for it.
+    """Refuse duplicate seeds, seeds together with the key ``seed``, and seeds that make a run's name too long.
 
     Raises:
         ValueError: what is wrong, and how to fix it.
     """
     if isinstance(info.context, Mapping) and info.context.get(SEED_GIVEN):
-        raise ValueError("stands beside seed\nremove one of the two: seed is of a single run, seeds of a group of runs")
+        raise ValueError("cannot be used together with seed\nremove one of the two: "
+        "seed is for a single run, seeds for a group of runs")
     twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
     if twice is not None:
         raise ValueError(f"holds {twice} twice\ngive every seed once: each is a run of its own")
     name = info.data.get("name", "")
     longest = max((f"{name}{run_ending(seed)}" for seed in seeds), key=len)
     if len(longest) > MAX_NAME:
-        raise ValueError(f"makes names of {len(longest)} characters, and a run's has at most {MAX_NAME}\n"
+        raise ValueError(f"leads to run names of {len(longest)} characters, and at most {MAX_NAME} are allowed\n"
                          f"choose a name of at most {MAX_NAME - len(longest) + len(name)}")

@@ -1,4 +1,4 @@
-"""Graceful forgetting: how much validation accuracy pruning may cost, and who is chosen; points are exact decimals."""
+"""Graceful forgetting: how much validation accuracy pruning may cost, and which trial is chosen; points are exact decimals."""
 
 import re
 from collections.abc import Callable
@@ -16,11 +16,11 @@ _PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 
 
 MOST_WEIGHT_POINTS = 10**9
-"""Enough to make one neuron of any network dearer than all accuracy, so that the sparsest wins."""
+"""Enough for one neuron of any network to outweigh all accuracy, so that the sparsest wins."""
 
 
 def _exact_points(most: int) -> Callable[[Any], Decimal]:
-    """Reads an exact decimal from 0 to ``most``. A float means the digits that it was written with: its shortest form."""
+    """Return a parser of exact decimals from 0 to ``most``. A float is read as its shortest decimal representation."""
     def read(given: object) -> Decimal:
         value = given if isinstance(given, Decimal) else real(given)
         if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
@@ -40,27 +40,27 @@ def _exact_points(most: int) -> Callable[[Any], Decimal]:
 
 
 def points_text(points: Decimal) -> str:
-    """The canonical text of points: ``0.05``, ``1``, never ``1.0`` or ``1E+1``. Equal points have equal texts."""
+    """Return the canonical text of points: ``0.05``, ``1``, never ``1.0`` or ``1E+1``. Equal points have equal texts."""
     text = format(points, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class SelectionSection(Section):
-    """Graceful forgetting (paper §2.2): how much validation accuracy pruning may cost, where, and who is chosen."""
+    """Graceful forgetting (paper §2.2): how much validation accuracy pruning may cost, and which trial is chosen."""
 
     margin_points: Annotated[Decimal, PlainValidator(_exact_points(100)), PlainSerializer(points_text, return_type=str)] = (
         Field(description="percentage points of validation accuracy that pruning may cost, 0 to 100"))
     threshold: ThresholdMode = Field(
         default=ThresholdMode.SHARED,
-        description="shared prunes all layers at one threshold, per-layer raises each on its own")
+        description="shared prunes all layers at one threshold, per-layer raises each separately")
     rule: SelectionRule = Field(
         default=SelectionRule.SPARSEST,
-        description="within the margin sparsest takes the sparsest network, trade-off weighs accuracy against free neurons")
+        description="sparsest chooses the sparsest network within the margin, trade-off weighs accuracy against free neurons")
     capacity_weight_points: Annotated[
         Decimal, PlainValidator(_exact_points(MOST_WEIGHT_POINTS)), PlainSerializer(points_text, return_type=str)
     ] | None = Field(
         default=None,
-        description="percentage points that using a fair share of the free neurons costs, with the rule trade-off; null takes "
+        description="cost of using a fair share of the free neurons, in percentage points, with the rule trade-off; null uses "
                     "margin_points")
     minimum_accuracy: Annotated[
         Decimal, PlainValidator(_exact_points(1)), PlainSerializer(points_text, return_type=str)] | None = Field(
@@ -73,13 +73,13 @@ class SelectionSection(Section):
     @classmethod
     def _weight_of_a_trade_off(cls, weight: Decimal | None, info: ValidationInfo) -> Decimal | None:
         if weight is not None and info.data.get("rule") is SelectionRule.SPARSEST:
-            raise ValueError("has no meaning with the rule sparsest, which weighs nothing\n"
+            raise ValueError("cannot be used with the rule sparsest, which has no weight\n"
                              "remove it, or set selection.rule to trade-off")
         return weight
 
     @property
     def weight_points(self) -> Decimal | None:
-        """What a fair share costs, in percentage points; None where the rule weighs nothing."""
+        """Cost of a fair share of the free neurons, in percentage points; None for the rule sparsest."""
         if self.rule is SelectionRule.SPARSEST:
             return None
         return self.margin_points if self.capacity_weight_points is None else self.capacity_weight_points

@@ -1,7 +1,7 @@
 """Which trials a stage has: α per layer and learning rate, as a grid or as ranges.
 
-α is the strength of the L1 penalty (paper §2.2). One value stands for all layers, or a list gives one per hidden layer
-and one for the output.
+α is the strength of the L1 penalty (paper §2.2): one value for all layers, or a list with one per hidden layer and one for
+the output.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from orchestrator.config.recorded_keys import ALWAYS_RECORDED
 
 
 class Section(BaseModel):
-    """A frozen group of keys. What it does not know, it refuses. Dumped, it has the keys that ``recorded_keys`` asks for."""
+    """An immutable group of keys that refuses unknown keys. A dump has the keys that ``recorded_keys`` asks for."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,13 +52,13 @@ class GridPoint(NamedTuple):
 
 
 def layers_of(info: ValidationInfo) -> int | None:
-    """Hidden layers and the output, from the validation's context; None where the network itself is wrong."""
+    """Return the number of hidden layers plus the output, from the validation context; None if the network is invalid."""
     layers = info.context.get("layers") if isinstance(info.context, Mapping) else None
     return layers if isinstance(layers, int) else None
 
 
 def _plus_zero(value: float) -> float:
-    """-0.0 is 0.0, and must digest like it."""
+    """Turn -0.0 into 0.0, so that both have the same digest."""
     return value + 0.0
 
 
@@ -86,7 +86,7 @@ Alpha = Annotated[Annotated[PerLayer, Tag(LIST)] | Annotated[Strength, Tag(NUMBE
 
 
 class LogRange(Section):
-    """An interval from which a sampler draws, uniformly in the logarithm."""
+    """An interval from which a sampler draws log-uniformly."""
 
     low: Rate = Field(description="the lower end, a number above 0")
     high: Rate = Field(description="the upper end, a number above low")
@@ -104,7 +104,7 @@ Rates = Annotated[tuple[Rate, ...], Field(min_length=1)]
 
 
 class LaterTasks(Section):
-    """Fixed values for every task after those that are swept."""
+    """Fixed values for the tasks after the swept ones."""
 
     alpha: Alpha = Field(
         description="one number of at least 0, or a list with one per hidden layer and one for the output")
@@ -119,10 +119,10 @@ class Sweep(Section):
         description="grid tries every combination, tpe and nsga2 draw samples and learn from results")
     protocol: SweepProtocol = Field(
         default=SweepProtocol.PER_TASK,
-        description="per-task sweeps every task, first-task only the first, first-k the first_tasks first ones")
+        description="per-task sweeps every task, first-task only the first, first-k the first first_tasks")
     first_tasks: Count | None = Field(
         default=None, validate_default=True,
-        description="tasks that are swept with protocol first-k, a whole number of at least 1")
+        description="number of tasks swept with protocol first-k, a whole number of at least 1")
     alpha: Annotated[Alphas, Tag(LIST)] | Annotated[LogRange, Tag(RANGE)] = Field(
         discriminator=Discriminator(_list_or_range),
         description="L1 strengths of at least 0: for a grid a list of numbers or per-layer lists, "
@@ -138,7 +138,7 @@ class Sweep(Section):
         description="fixed alpha and learning_rate for the tasks that are not swept, with protocol first-task or first-k")
     reuse_trials: Annotated[bool, Field(strict=True)] = Field(
         default=False,
-        description="true takes over recorded results of the same trials from other runs of the database")
+        description="true reuses recorded results of the same trials from other runs of the database")
 
     @field_validator("first_tasks")
     @classmethod
@@ -149,7 +149,7 @@ class Sweep(Section):
         if protocol.counts_swept_tasks and first_tasks is None:
             raise ValueError(f"is missing, and the protocol {protocol} needs it")
         if not protocol.counts_swept_tasks and first_tasks is not None:
-            raise ValueError(f"has no meaning with the protocol {protocol}\nremove it, or set sweep.protocol to first-k")
+            raise ValueError(f"cannot be used with the protocol {protocol}\nremove it, or set sweep.protocol to first-k")
         return first_tasks
 
     @field_validator("alpha", "learning_rate")
@@ -160,7 +160,7 @@ class Sweep(Section):
             return value
         if sampler.is_grid and isinstance(value, LogRange):
             raise ValueError("must be a list with the sampler grid\n"
-                             f"write the values out, for example [{value.low}, {value.high}]")
+                             f"list the values, for example [{value.low}, {value.high}]")
         if not sampler.is_grid and not isinstance(value, LogRange):
             raise ValueError(f"must be a range with the sampler {sampler}\nfor example {{low: 1e-6, high: 1e-3}}")
         return value
@@ -187,7 +187,7 @@ class Sweep(Section):
         if sampler is None:
             return samples
         if sampler.is_grid and samples is not None:
-            raise ValueError("has no meaning with the sampler grid, which tries every combination\n"
+            raise ValueError("cannot be used with the sampler grid, which tries every combination\n"
                              "remove it, or set sweep.sampler to tpe or nsga2")
         if not sampler.is_grid and samples is None:
             raise ValueError(f"is missing, and the sampler {sampler} needs it")
@@ -198,25 +198,25 @@ class Sweep(Section):
     def _later_after_first(cls, later: LaterTasks | None, info: ValidationInfo) -> LaterTasks | None:
         protocol = info.data.get("protocol")
         if later is not None and protocol is not None and protocol.sweeps_every_task:
-            raise ValueError(f"has no meaning with the protocol {protocol}, which sweeps every task\n"
+            raise ValueError(f"cannot be used with the protocol {protocol}, which sweeps every task\n"
                              "remove it, or set sweep.protocol to first-task or first-k")
         return later
 
     @property
     def last_swept_task(self) -> int | None:
-        """The last task that has a sweep of its own; None where every task has."""
+        """The last swept task; None if every task is swept."""
         if self.protocol.sweeps_every_task:
             return None
         return self.first_tasks if self.protocol.counts_swept_tasks else 1
 
 
 def per_layer(alpha: float | Sequence[float], layers: int) -> tuple[float, ...]:
-    """One α per layer: a single number stands for all of them."""
+    """Return one α per layer; a single number applies to all of them."""
     return tuple(alpha) if isinstance(alpha, Sequence) else (alpha,) * layers
 
 
 def _refuse_repeats(values: Sequence[Any]) -> None:
-    """Two trials with the same values would be one experiment counted twice."""
+    """Refuse two trials with the same values."""
     first: dict[Any, int] = {}
     repeats = [f"[{position}] repeats [{first[value]}]" for position, value in enumerate(values)
                if first.setdefault(value, position) != position]

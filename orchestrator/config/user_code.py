@@ -1,4 +1,4 @@
-"""The user's own code in a config: import paths and their arguments, and a network that a function of the user's returns."""
+"""User code in a config: import paths with their arguments, and networks that user functions return."""
 
 import math
 import re
@@ -13,16 +13,16 @@ from orchestrator.config.layer_sections import written_out
 from workers import user_modules
 
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
-"""``module:callable``, both with dots where they need them."""
+"""``module:callable``; both may contain dots."""
 
 _MAX_JSON_INT = 2**63 - 1
 
 
 def json_value(value: object, where: str, depth: int = 1) -> object:
-    """A copy of a value that JSON can hold, so that it can be recorded and sent to workers unchanged.
+    """Return a copy of a JSON-compatible value, so that it can be recorded and sent to workers unchanged.
 
     Raises:
-        ValueError: JSON cannot hold it; with what, where and how to fix it.
+        ValueError: JSON cannot represent it; says what, where and how to fix it.
     """
     if depth > 20:
         raise ValueError(f"{where} is nested too deeply")
@@ -30,7 +30,7 @@ def json_value(value: object, where: str, depth: int = 1) -> object:
         return value
     if isinstance(value, int):
         if abs(value) > _MAX_JSON_INT:
-            raise ValueError(f"{where} is beyond 64 bits")
+            raise ValueError(f"{where} does not fit into 64 bits")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -43,14 +43,14 @@ def json_value(value: object, where: str, depth: int = 1) -> object:
             if not isinstance(key, str):
                 raise ValueError(f"{where} has the key {show(key)}, which is not text\nput it in quotes")
         return {key: json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
-    raise ValueError(f"{where} is a {type(value).__name__}, which JSON cannot hold")
+    raise ValueError(f"{where} is a {type(value).__name__}, which JSON cannot represent")
 
 
 _RETURNS = "it must return a torch.nn.Sequential or a clnp_core.networks.Chain"
 
 
 class Reading(NamedTuple):
-    """The values of a config after a look at its network: whether it was imported and written out, or why it could not be."""
+    """The values of a config after its custom network was imported and written out, or the error that prevented it."""
 
     values: dict[Any, Any]
     is_written_out: bool = False
@@ -58,10 +58,10 @@ class Reading(NamedTuple):
 
 
 def with_own_network(values: Mapping[Any, Any]) -> Reading:
-    """The config with the network of an import path written out.
+    """Return the config with the network of an import path written out as its layers.
 
-    The same values where no network is to be imported, or where other keys of the section are wrong, which is for the
-    validation to say.
+    The values are unchanged if there is no network to import, or if other keys of the section are invalid; the validation
+    reports those.
     """
     network = values.get("network")
     if not isinstance(network, Mapping):
@@ -85,15 +85,15 @@ def _are_arguments(params: object) -> bool:
 
 
 def _written_out(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The network that ``module:callable`` makes, in the words of the configuration.
+    """Return the network that ``module:callable`` makes, as values of the configuration.
 
     Raises:
-        ConfigError: it cannot be imported, fails, or returns something that is no chain.
+        ConfigError: it cannot be imported, fails, or returns something that is not a chain.
     """
     made = _made(name, params)
     if isinstance(made, Chain):
         chain = made
-    elif "torch" not in sys.modules:  # nobody has made a module without torch, and it is slow to load
+    elif "torch" not in sys.modules:  # without torch there is no module, and torch is slow to import
         raise ConfigError(f"{name} returned a {type(made).__name__}", _RETURNS)
     else:
         chain = _read(name, made)
@@ -128,7 +128,7 @@ def _made(name: str, params: Mapping[str, Any]) -> Any:
     except BaseException as error:
         raise user_modules.with_traceback(
             ConfigError(f"{name} failed: {user_modules.summary(error)}",
-                        user_modules.name_taken(name, error) or "call it by hand with network.params, and fix what it says"),
+                        user_modules.name_taken(name, error) or "call it with network.params in Python, and fix the error"),
             error) from None
 
 
@@ -146,5 +146,5 @@ def _read(name: str, made: object) -> Chain:
 
 
 def _line(error: Exception) -> str:
-    """The first line of what an exception says."""
+    """Return the first line of an exception's message."""
     return next(iter(str(error).splitlines()), "no reason given")

@@ -1,7 +1,7 @@
-"""Reading YAML into plain values, or saying in one line why it cannot be read.
+"""Parse YAML into plain values, with one-line errors.
 
-The dialect is YAML without its surprises. Numbers read as people write them (``1e-5`` is a float, which YAML 1.1 takes
-for text), a key may stand only once, and dates, octal and base-60 numbers are text. Which keys exist is no concern here.
+The dialect differs from YAML 1.1: ``1e-5`` is a float and not text, duplicate keys are errors, and dates, octal and base-60
+numbers are text. Which keys exist is not checked here.
 """
 
 import difflib
@@ -15,34 +15,34 @@ import yaml
 from clnp_core.errors import ConfigError
 
 _MAX_VALUES = 100_000
-"""Values in one file, aliases and merged sections counted as often as they are used: far above any real config, far below what
-takes seconds or memory to build."""
+"""Values in one file, counting aliases and merged sections each time they are used: far above any real config, and cheap to
+build."""
 
 _MAX_DEPTH = 50
-"""Levels of nesting. Also what ends the walk through an alias that contains itself."""
+"""Levels of nesting. Also ends the walk through an alias that contains itself."""
 
 
 class _DuplicateKeyError(yaml.MarkedYAMLError):
-    """A key that stands twice in one mapping."""
+    """A duplicate key in a mapping."""
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, without its surprises (see the module's docstring)."""
+    """PyYAML's safe loader with the dialect of this module."""
 
     def __init__(self, text: str | bytes) -> None:
         super().__init__(text)
         self._written = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Stop at a document that holds too many values before all of it has been read."""
+        """Stop at a document with too many values before all of it has been read."""
         self._written += 1
         if self._written > 2 * _MAX_VALUES:  # keys are nodes, too
             raise _MonsterError
         return super().compose_node(parent, index)
 
     def value(self) -> Any:
-        """The value of the one document. Its nodes are looked at before anything is built from them, because a merge key copies
-        what it merges, and a few lines of merges that merge merges would take minutes."""
+        """Return the value of the document. Its nodes are checked before anything is built from them, because a merge key
+        copies what it merges, and a few lines of nested merges would take minutes."""
         node = self.get_single_node()
         if node is None:
             return None
@@ -76,11 +76,11 @@ _Loader.add_implicit_resolver(
 
 
 def parse(text: str | bytes, source: str) -> Any:
-    """The value that a YAML document holds; None for an empty one.
+    """Return the value of a YAML document; None for an empty one.
 
     Args:
         text: the document. Bytes are decoded as UTF-8, or as UTF-16 with a byte-order mark.
-        source: what to call it in an error.
+        source: name for error messages.
 
     Raises:
         ConfigError: it is not YAML, has a duplicate key, an unknown tag, or is absurdly large or deep.
@@ -92,13 +92,13 @@ def parse(text: str | bytes, source: str) -> Any:
         where = f"{source}, line {mark.line + 1}, column {mark.column + 1}" if mark else source
         what = error.problem or error.context or "cannot be read"
         hint = ("keep one of the two" if isinstance(error, _DuplicateKeyError)
-                else "look at the indentation, the colons and the brackets there; tabs are not allowed")
+                else "check the indentation, colons and brackets there; tabs are not allowed")
         raise ConfigError(f"{where}: {what}", hint) from None
     except yaml.YAMLError as error:
         what = str(error).splitlines()[0]
         raise ConfigError(f"{source} is not a text file: {what}", "save it as UTF-8 text") from None
     except (ValueError, LookupError, ArithmeticError) as error:
-        raise ConfigError(f"{source} holds a value that cannot be read: {error}",
+        raise ConfigError(f"{source} contains a value that cannot be read: {error}",
                           "remove the tag (!!...) or the oversized number") from None
     except RecursionError:
         raise _too_large(source) from None
@@ -116,16 +116,16 @@ def _value(text: str | bytes) -> Any:
 
 
 class _MonsterError(Exception):
-    """Values that no config holds."""
+    """The document is too large or too deeply nested."""
 
 
 def _too_large(source: str) -> ConfigError:
-    return ConfigError(f"{source} is nested too deeply, contains itself, or holds too many values",
-                       f"a config holds at most {_MAX_VALUES:,} values, nested at most {_MAX_DEPTH} deep")
+    return ConfigError(f"{source} is nested too deeply, contains itself, or has too many values",
+                       f"a config has at most {_MAX_VALUES:,} values, nested at most {_MAX_DEPTH} deep")
 
 
 def _check_nodes(root: yaml.Node) -> None:
-    """Refuse a document that is too large or too deep once its aliases and merges are followed, and a key that stands twice."""
+    """Refuse a document that is too large or too deep with its aliases and merges expanded, and duplicate keys."""
     waiting = [(root, 1)]
     seen, looked_at = 0, set()
     while waiting:
@@ -149,13 +149,13 @@ def _refuse_duplicates(node: yaml.MappingNode) -> None:
         if isinstance(key, yaml.ScalarNode):
             name, line = (key.tag, key.value), key.start_mark.line + 1
             if name in lines:
-                raise _DuplicateKeyError(problem=f"the key {key.value!r} stands twice, first on line {lines[name]}",
+                raise _DuplicateKeyError(problem=f"the key {key.value!r} occurs twice, first on line {lines[name]}",
                                          problem_mark=key.start_mark)
             lines[name] = line
 
 
 def read_mapping(path: Path) -> dict[Any, Any]:
-    """The mapping that a YAML file holds.
+    """Return the mapping in a YAML file.
 
     Raises:
         ConfigError: no such file, a folder, unreadable, empty, not YAML, or not a mapping.
@@ -169,19 +169,19 @@ def read_mapping(path: Path) -> dict[Any, Any]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(f"cannot read the config file {str(path)!r}: {reason}",
-                          "check its name and who may read it") from None
+                          "check its name and permissions") from None
     value = parse(content, str(path))
     if value is None:
         raise ConfigError(f"{path} is empty", "start from a copy of experiments/permuted-digits.yaml")
     if not isinstance(value, dict):
         kind = "a list" if isinstance(value, list) else "a single value"
-        raise ConfigError(f"{path} holds {kind}, not sections of keys",
+        raise ConfigError(f"{path} contains {kind}, not sections of keys",
                           "start from a copy of experiments/permuted-digits.yaml")
     return value
 
 
 def _neighbours(path: Path) -> str:
-    """A hint that names the config files beside a path that is none."""
+    """Return a hint that names the config files near a path that is not one."""
     try:
         names = sorted(p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml"))
     except OSError:
@@ -195,10 +195,10 @@ def _neighbours(path: Path) -> str:
 
 
 def override(values: Mapping[Any, Any], assignments: Sequence[str]) -> dict[Any, Any]:
-    """A copy of ``values`` with every ``a.b=value`` applied in order; the later one wins.
+    """Return a copy of ``values`` with every ``a.b=value`` applied in order; later ones win.
 
-    The value is YAML, so ``0.1``, ``[1, 2]``, ``null`` and ``{low: 1e-7, high: 1e-3}`` mean what they mean in a file.
-    Sections that are not there yet are made. Whether a key exists is for the validation to say.
+    The value is YAML, so ``0.1``, ``[1, 2]``, ``null`` and ``{low: 1e-7, high: 1e-3}`` mean the same as in a file.
+    Missing sections are created. Whether a key exists is checked by the validation.
 
     Raises:
         ConfigError: an assignment is malformed, or its path leads through something that is not a section.
@@ -220,7 +220,7 @@ def override(values: Mapping[Any, Any], assignments: Sequence[str]) -> dict[Any,
 
 
 def assignment_path(assignment: str) -> tuple[str, ...]:
-    """The keys on the left of ``a.b=value``.
+    """Return the keys on the left of ``a.b=value``.
 
     Raises:
         ConfigError: there is no ``=``, or a key is empty.

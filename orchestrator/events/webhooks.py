@@ -148,7 +148,7 @@ def hook_of(target: str) -> Hook:
     if not words:
         raise ConfigError("a hook is empty", "write an http:// or https:// address, or a command")
     if shutil.which(words[0]) is None:
-        raise ConfigError(f"the hook {words[0]!r} is no program that can be started here",
+        raise ConfigError(f"the hook {words[0]!r} is not a program that can be started here",
                           "name a program on the PATH or by its whole path, or an http:// or https:// address")
     return CommandHook(words)
 

@@ -96,7 +96,7 @@ def _without_names(assignments: tuple[str, ...]) -> tuple[str, ...]:
         if not equals or not key.strip():
             raise ValueError(f"holds {assignment!r}, which assigns nothing\nwrite for example training.epochs=3")
         if key.strip() in ("seed", "seeds", "name"):
-            raise ValueError(f"holds {assignment!r}, which has no meaning in a table\n"
+            raise ValueError(f"holds {assignment!r}, which cannot be used in a table\n"
                              "its own keys seeds and rows name seeds and runs")
     return assignments
 
@@ -225,5 +225,5 @@ def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:
         return network | {"layers": narrowed}
     if network.get("name") and ":" not in network["name"]:
         return network | {"width_factor": width * network.get("width_factor", 1)}
-    raise ConfigError("--width has no meaning for a network of your own",
+    raise ConfigError("--width cannot be used for a network of your own",
                       "let its module:callable take a width, given with --set network.params")

@@ -76,8 +76,8 @@ def test_what_is_refused_before_anything_is_recorded(tmp_path: Path, clnp: Clnp)
         2, "a live screen shows a single run, and this is a group of them",
         "leave --progress out, or say --progress plain or json")
     assert clnp("launch", "lab.yaml", "--hook", "no-such-program", folder=tmp_path).error[:2] == (
-        2, "the hook 'no-such-program' is no program that can be started here")
+        2, "the hook 'no-such-program' is not a program that can be started here")
     assert clnp("launch", "lab.yaml", "--set", "seed=1", folder=tmp_path).error[:2] == (
-        2, "lab.yaml has one problem:\n  seeds: stands beside seed; remove one of the two: seed is of a single run, seeds of a "
-           "group of runs")
+        2, "lab.yaml has one problem:\n  seeds: cannot be used together with seed; remove one of the two: seed is for a "
+           "single run, seeds for a group of runs")
     assert not (tmp_path / ".clnp").exists()

@@ -175,7 +175,7 @@ def test_a_hook_or_a_screen_that_cannot_be_is_refused_before_anything_starts(
         tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     assert clnp("launch", "tiny.yaml", "--hook", "no-such-program", folder=tmp_path).error[:2] == (
-        2, "the hook 'no-such-program' is no program that can be started here")
+        2, "the hook 'no-such-program' is not a program that can be started here")
     assert clnp("launch", "tiny.yaml", "--progress", "live", folder=tmp_path).error[:2] == (
         2, "a live screen needs a terminal on standard error, with a TERM that is not dumb")
     monkeypatch.setenv("CLNP_HOOK", "https://")

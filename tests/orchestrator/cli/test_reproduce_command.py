@@ -79,7 +79,7 @@ def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcom
     (("two.yaml", "--output", "/proc/here"), "/proc/here cannot be written"),
     (("two.yaml", "--seeds", "1,1"), "--seeds '1,1' is no list of distinct whole numbers"),
     (("two.yaml", "--no-launch"), "there is no database"),
-    (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] has no meaning for a table"),
+    (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] cannot be used for a table"),
     (("two.yaml", "--width", "nan"), "--width nan is no factor"),
     (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
     (("two.yaml", "--dry-run", "--no-launch"), "--dry-run writes nothing, and --no-launch does"),

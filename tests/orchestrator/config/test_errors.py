@@ -57,40 +57,40 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                      "permuted-mnist, split-digits, split-cifar; a benchmark of your own is written "
                                      "module:callable"),
     ({"benchmark.name": "cifar"}, 'benchmark.name: there is no benchmark "cifar"; did you mean split-cifar?; '),
-    ({"benchmark.name": "a b:c"}, 'benchmark.name: "a b:c" is no import path; write module:callable, for example '
+    ({"benchmark.name": "a b:c"}, 'benchmark.name: "a b:c" is not an import path; write module:callable, for example '
                                   "my_lab.tasks:make"),
     ({"benchmark.tasks": 0}, "benchmark.tasks: must be at least 1, not 0; tasks in the sequence, a whole number of at "
                              "least 1"),
-    ({"benchmark.params": {"a": 1}}, "benchmark.params: has no meaning with permuted-digits, which takes no arguments; "
+    ({"benchmark.params": {"a": 1}}, "benchmark.params: cannot be used with permuted-digits, which takes no arguments; "
                                      "remove it"),
     ({"benchmark": OWN | {"params": {"a": {"b": [1, float("nan")]}}}},
      "benchmark.params: a.b[1] must be a finite number, not nan; "),
     ({"benchmark": OWN | {"params": {"a": {1: 2}}}}, "benchmark.params: a has the key 1, which is not text; put it in "
                                                      "quotes"),
     ({"benchmark": OWN | {"params": {1: 2}}}, "benchmark.params: a key must be text, not 1; put it in quotes"),
-    ({"benchmark": OWN | {"params": {"a": 2**63}}}, "benchmark.params: a is beyond 64 bits; "),
+    ({"benchmark": OWN | {"params": {"a": 2**63}}}, "benchmark.params: a does not fit into 64 bits; "),
     ({"benchmark": OWN | {"params": {"seed": 1}}}, "benchmark.params: must not hold seed, which every benchmark is given; "
                                                    "set the top-level seed"),
     ({"benchmark": OWN | {"validation_fraction": 0.1}},
-     "benchmark.validation_fraction: has no meaning with a benchmark of your own, which splits its data itself; remove it, "
+     "benchmark.validation_fraction: cannot be used with a benchmark of your own, which splits its data itself; remove it, "
      "or pass it to your callable in benchmark.params"),
     ({"benchmark": {"name": "split-digits", "tasks": 6}}, "benchmark.tasks: must be at most 5 with split-digits, not 6; "),
     ({"benchmark.class_order": "sed"}, 'benchmark.class_order: must be one of index, seed, not "sed"; did you mean seed?'),
     ({"benchmark.class_order": "seed"},
-     "benchmark.class_order: has no meaning with permuted-digits, whose tasks all have the same images; remove it, or set "
+     "benchmark.class_order: cannot be used with permuted-digits, whose tasks all have the same images; remove it, or set "
      "benchmark.name to split-digits or split-cifar"),
     ({"benchmark": OWN | {"class_order": "seed"}},
-     "benchmark.class_order: has no meaning with a benchmark of your own, which takes its classes in an order of its own; "
+     "benchmark.class_order: cannot be used with a benchmark of your own, which takes its classes in an order of its own; "
      "remove it, or pass it to your callable in benchmark.params"),
     ({"benchmark.samples_per_class": 50},
-     "benchmark.samples_per_class: has no meaning with permuted-digits, whose tasks all have the same images; remove it"),
+     "benchmark.samples_per_class: cannot be used with permuted-digits, whose tasks all have the same images; remove it"),
     ({"benchmark": OWN | {"samples_per_class": 50}},
-     "benchmark.samples_per_class: has no meaning with a benchmark of your own, which chooses its samples itself; remove it"),
+     "benchmark.samples_per_class: cannot be used with a benchmark of your own, which chooses its samples itself; remove it"),
     ({"benchmark": {"name": "split-cifar", "tasks": 2, "samples_per_class": 1}},
      "benchmark.samples_per_class: must be at least 2, not 1; training images of each class"),
     ({"benchmark": OWN, "training.normalize": "standard"},
-     "training: normalize standard has no meaning with a benchmark of your own, which delivers its inputs ready; remove "
-     "it, and normalize in your callable"),
+     "training: normalize standard cannot be used with a benchmark of your own, which delivers inputs ready for training; "
+     "remove it, and normalize in your callable"),
     ({"benchmark.validation_fraction": 1}, "benchmark.validation_fraction: must be below 1, not 1; share of"),
     ({"network.hidden": []}, "network.hidden: must not be empty, not []; neurons of each hidden layer, a list of whole "
                              "numbers of at least 1"),
@@ -113,15 +113,15 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"network.activation": "GELLU"}, "network.activation: must be one of relu, leaky_relu, tanh, sigmoid, gelu, elu, silu, "
                                       'not "GELLU"; did you mean gelu?'),
     ({"network.head": 1}, "network.head: must be one of multi, single, not 1"),
-    ({"network.head_bias": True}, "network.head_bias: must be false with a single head: all tasks would share the bias, and "
-                                  "forget; remove it, or set network.head to multi"),
-    ({"network.head_bias": "yes"}, 'network.head_bias: must be true or false, not "yes"; true or false; null takes true '
-                                   "for a multi-head and false for a single-head network"),
-    ({"training.momentum": 0.5}, "training.momentum: has no meaning with the optimizer adam; remove it, or set "
+    ({"network.head_bias": True}, "network.head_bias: must be false with a single head: a bias shared by all tasks causes "
+                                  "forgetting; remove it, or set network.head to multi"),
+    ({"network.head_bias": "yes"}, 'network.head_bias: must be true or false, not "yes"; true or false; null means true for a '
+                                   "multi-head and false for a single-head network"),
+    ({"training.momentum": 0.5}, "training.momentum: cannot be used with the optimizer adam; remove it, or set "
                                  "training.optimizer to sgd"),
     ({"training.optimizer": "sgd", "training.momentum": 1}, "training.momentum: must be below 1, not 1; "),
     ({"training.milestones": [2, 2]}, "training.milestones: must rise from entry to entry, not [2, 2]; "),
-    ({"training.milestones": [2, 5]}, "training.milestones: 5 would never take effect: training ends with epoch 5; drop it, "
+    ({"training.milestones": [2, 5]}, "training.milestones: 5 has no effect: training ends with epoch 5; drop it, "
                                       "or raise training.epochs"),
     ({"training.gamma": 0}, "training.gamma: must be above 0, not 0; "),
     ({"training.gamma": 1.01}, "training.gamma: must be at most 1, not 1.01; "),
@@ -129,7 +129,7 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                         "any zeros before it; L2 decay per step, a number of at least 0"),
     ({"training.early_stopping_patience": 0}, "training.early_stopping_patience: must be at least 1, not 0; "),
     ({"sweep.alpha": 1e-5}, "sweep.alpha: must be a list, not 1e-5; "),
-    ({"sweep.alpha": {"low": 0.1, "high": 1}}, "sweep.alpha: must be a list with the sampler grid; write the values out, for "
+    ({"sweep.alpha": {"low": 0.1, "high": 1}}, "sweep.alpha: must be a list with the sampler grid; list the values, for "
                                                "example [0.1, 1.0]"),
     ({"sweep.alpha": [-1e-9]}, "sweep.alpha[0]: must be at least 0, not -1e-9; "),
     ({"sweep.alpha": [float("inf")]}, "sweep.alpha[0]: must be a finite number, not .inf; "),
@@ -141,7 +141,7 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"sweep.alpha": [0, -0.0]}, "sweep.alpha: [1] repeats [0]; "),
     ({"sweep.learning_rate": [0.1, 0.1]}, "sweep.learning_rate: [1] repeats [0]; "),
     ({"sweep.learning_rate": [0]}, "sweep.learning_rate[0]: must be above 0, not 0; "),
-    ({"sweep.samples": 3}, "sweep.samples: has no meaning with the sampler grid, which tries every combination; remove it, or "
+    ({"sweep.samples": 3}, "sweep.samples: cannot be used with the sampler grid, which tries every combination; remove it, or "
                            "set sweep.sampler to tpe or nsga2"),
     ({"sweep": SAMPLER | {"samples": None}}, "sweep.samples: is missing, and the sampler tpe needs it; trials that tpe or "
                                              "nsga2 draws for a task, a whole number of at least 1"),
@@ -152,11 +152,11 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"sweep": SAMPLER | {"alpha": {"low": 1, "hihg": 2, "high": 3}}}, "sweep.alpha.hihg: unknown key; did you mean "
                                                                       "sweep.alpha.high?"),
     ({"sweep.later_tasks": {"alpha": 1, "learning_rate": 1}},
-     "sweep.later_tasks: has no meaning with the protocol per-task, which sweeps every task; remove it, or set "
+     "sweep.later_tasks: cannot be used with the protocol per-task, which sweeps every task; remove it, or set "
      "sweep.protocol to first-task or first-k"),
-    ({"sweep.protocol": "first-k"}, "sweep.first_tasks: is missing, and the protocol first-k needs it; tasks that are swept "
+    ({"sweep.protocol": "first-k"}, "sweep.first_tasks: is missing, and the protocol first-k needs it; number of tasks swept "
                                     "with protocol first-k, a whole number of at least 1"),
-    ({"sweep.first_tasks": 2}, "sweep.first_tasks: has no meaning with the protocol per-task; remove it, or set sweep.protocol "
+    ({"sweep.first_tasks": 2}, "sweep.first_tasks: cannot be used with the protocol per-task; remove it, or set sweep.protocol "
                                "to first-k"),
     ({"sweep.protocol": "first-task", "sweep.later_tasks": {"alpha": [1], "learning_rate": 1}},
      "sweep.later_tasks.alpha: has 1 value for 3 layers; give one value for each of the 2 hidden layers"),
@@ -170,24 +170,24 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"selection.margin_points": False}, "selection.margin_points: must be a number, not false; "),
     ({"selection.rule": "tradeoff"}, 'selection.rule: must be one of sparsest, trade-off, not "tradeoff"; did you mean '
                                      "trade-off?"),
-    ({"selection.capacity_weight_points": 0}, "selection.capacity_weight_points: has no meaning with the rule sparsest, which "
-                                              "weighs nothing; remove it, or set selection.rule to trade-off"),
+    ({"selection.capacity_weight_points": 0}, "selection.capacity_weight_points: cannot be used with the rule sparsest, which "
+                                              "has no weight; remove it, or set selection.rule to trade-off"),
     ({"selection.rule": "trade-off", "selection.capacity_weight_points": -1},
-     "selection.capacity_weight_points: must be between 0 and 1000000000, not -1; percentage points that using a fair share of "
-     "the free neurons costs, with the rule trade-off; null takes margin_points"),
+     "selection.capacity_weight_points: must be between 0 and 1000000000, not -1; cost of using a fair share of the free "
+     "neurons, in percentage points, with the rule trade-off; null uses margin_points"),
     ({"selection.rule": "trade-off", "selection.capacity_weight_points": "1e3"},
      'selection.capacity_weight_points: must be a decimal number with at most 20 digits after the point, not "1e3"; '),
     ({"selection.curve_points": 1}, "selection.curve_points: must be at least 2, not 1; "),
     ({"capacity.on_depletion": "widen"}, "capacity.widen_by: is missing, and capacity.on_depletion widen needs it; neurons "
                                          "added to each depleted layer, a whole number of at least 1"),
-    ({"capacity.widen_by": 5}, "capacity.widen_by: has no meaning with capacity.on_depletion stop; remove it, or set "
+    ({"capacity.widen_by": 5}, "capacity.widen_by: cannot be used with capacity.on_depletion stop; remove it, or set "
                                "on_depletion to widen"),
-    ({"capacity.widen_below": 0.1}, "capacity.widen_below: has no meaning with capacity.on_depletion stop; remove it, or set "
+    ({"capacity.widen_below": 0.1}, "capacity.widen_below: cannot be used with capacity.on_depletion stop; remove it, or set "
                                     "on_depletion to widen"),
     ({"resources.cpus_per_trial": 0}, "resources.cpus_per_trial: must be above 0, not 0; "),
     ({"resources.cpus_per_trial": 1.23456}, "resources.cpus_per_trial: must have at most 4 decimals, not 1.23456; use 1.2346"),
     ({"resources.gpus_per_trial": 2.5}, "resources.gpus_per_trial: must be a whole number above 1, not 2.5; use 2 or 3; below "
-                                        "1, any share will do"),
+                                        "1, any share is allowed"),
     ({"resources.gpus_per_trial": 1e-6}, "resources.gpus_per_trial: must have at most 4 decimals, not 1e-6; use 0.0001"),
     ({"resources.retries": -1}, "resources.retries: must be at least 0, not -1; "),
     ({"resources.trial_time_limit_seconds": 0}, "resources.trial_time_limit_seconds: must be above 0, not 0; seconds after "

@@ -97,8 +97,7 @@ class TestRecord:
 
 
 HIDDEN = MINIMAL["network"]
-NO_CHAIN = ("networks that are no chain are not supported yet; every layer reads the one before it: describe it without "
-            "branches")
+NO_CHAIN = ("networks with branches are not supported yet; every layer must read the one before it")
 FLAT_HINT = "images come as [channels, height, width], and no convolution may follow a dense layer"
 
 
@@ -107,32 +106,32 @@ FLAT_HINT = "images come as [channels, height, width], and no convolution may fo
     ({}, "network.hidden: is missing, and so are network.layers and network.name; give one of the three: hidden: [300, 300], "
          "layers: [...], or name: one of cifar-narrow, cifar-wide, digits-small, or module:callable"),
     ({"hidden": None}, "network.hidden: is missing, and so are"),
-    ({"hidden": [3], "layers": [DENSE]}, "network.hidden: has no meaning beside network.layers; keep one of the two"),
-    ({"hidden": [3], "name": "digits-small"}, "network.hidden: has no meaning beside network.name; keep one of the two"),
-    ({"layers": [DENSE], "name": "digits-small"}, "network.layers: has no meaning beside network.name; keep one of the two"),
-    ({"layers": [DENSE], "name": "lab:make"}, "network.layers: has no meaning beside network.name; keep one of the two"),
-    ({"hidden": [3], "name": "lab:make"}, "network.hidden: has no meaning beside network.name; keep one of the two"),
-    ({"output": {"kernel": 1}, "name": "lab:make"}, "network.output: has no meaning without network.layers; remove it"),
+    ({"hidden": [3], "layers": [DENSE]}, "network.hidden: cannot be used together with network.layers; keep one of the two"),
+    ({"hidden": [3], "name": "digits-small"}, "network.hidden: cannot be used together with network.name; keep one of the two"),
+    ({"layers": [DENSE], "name": "digits-small"}, "network.layers: cannot be used together with network.name"),
+    ({"layers": [DENSE], "name": "lab:make"}, "network.layers: cannot be used together with network.name; keep one of the two"),
+    ({"hidden": [3], "name": "lab:make"}, "network.hidden: cannot be used together with network.name; keep one of the two"),
+    ({"output": {"kernel": 1}, "name": "lab:make"}, "network.output: cannot be used without network.layers; remove it"),
     # names
     ({"name": "cifar_wide"}, 'network.name: there is no network "cifar_wide"; did you mean cifar-wide?; a network of your own '
                              "is written module:callable"),
     ({"name": "mlp"}, 'network.name: there is no network "mlp"; there are cifar-narrow, cifar-wide, digits-small; a'),
-    ({"name": "a b:c"}, 'network.name: "a b:c" is no import path; write module:callable, for example my_lab.nets:make'),
+    ({"name": "a b:c"}, 'network.name: "a b:c" is not an import path; write module:callable, for example my_lab.nets:make'),
     ({"name": 5}, "network.name: must be text, not 5; one of cifar-narrow,"),
-    ({"name": "digits-small", "params": {"a": 1}}, "network.params: has no meaning without a network of your own in "
+    ({"name": "digits-small", "params": {"a": 1}}, "network.params: cannot be used without a network of your own in "
                                                    "network.name; remove it"),
-    (HIDDEN | {"params": {"a": 1}}, "network.params: has no meaning without a network of your own"),
+    (HIDDEN | {"params": {"a": 1}}, "network.params: cannot be used without a network of your own"),
     ({"name": "lab:make", "params": {1: 2}}, "network.params: a key must be text, not 1; put it in quotes"),
     ({"name": "lab:make", "params": {"a": float("inf")}}, "network.params: a must be a finite number, not inf; arguments for"),
     ({"name": "lab:make", "params": 3}, "network.params: must be a section of keys, not 3; arguments for a network of"),
-    ({"name": "digits-small", "activation": "elu"}, "network.activation: has no meaning with digits-small, whose layers name "
+    ({"name": "digits-small", "activation": "elu"}, "network.activation: cannot be used with digits-small, whose layers name "
                                                     "their own; remove it"),
-    ({"name": "digits-small", "width_factor": 0}, "network.width_factor: must be above 0, not 0; what every hidden width of a "
-                                                  "built-in network is multiplied by"),
+    ({"name": "digits-small", "width_factor": 0}, "network.width_factor: must be above 0, not 0; factor on every hidden width "
+                                                  "of a built-in network"),
     ({"name": "digits-small", "width_factor": 101}, "network.width_factor: must be at most 100, not 101; "),
     ({"name": "digits-small", "width_factor": float("nan")}, "network.width_factor: must be a finite number, not .nan; "),
-    (HIDDEN | {"width_factor": 2}, "network.width_factor: has no meaning without a built-in network in network.name; remove "
-                                   "it, and write the widths that you want"),
+    (HIDDEN | {"width_factor": 2}, "network.width_factor: cannot be used without a built-in network in network.name; remove "
+                                   "it, and set the widths that you want"),
     # layers
     ({"layers": []}, "network.layers: must not be empty, not []; the hidden layers, a list of {kind: conv"),
     ({"layers": 5}, "network.layers: must be a list, not 5; the hidden layers"),
@@ -145,12 +144,12 @@ FLAT_HINT = "images come as [channels, height, width], and no convolution may fo
     ({"layers": [CONV | {"stride": 0}]}, "network.layers[0].stride: must be at least 1, not 0; steps of a convolution's"),
     ({"layers": [CONV | {"padding": -1}]}, "network.layers[0].padding: must be at least 0, not -1; zeros around the map"),
     ({"layers": [CONV | {"padding": 3}]}, "network.layers[0].padding: must be below the kernel 3, not 3; zeros around the map"),
-    ({"layers": [DENSE | {"kernel": 3}]}, "network.layers[0].kernel: has no meaning in a dense layer, which has no map; remove "
+    ({"layers": [DENSE | {"kernel": 3}]}, "network.layers[0].kernel: cannot be used in a dense layer, which has no map; remove "
                                           "it, or set kind to conv"),
-    ({"layers": [DENSE | {"stride": 1}]}, "network.layers[0].stride: has no meaning in a dense layer"),
-    ({"layers": [DENSE | {"padding": 0}]}, "network.layers[0].padding: has no meaning in a dense layer"),
-    ({"layers": [DENSE | {"pool": {"kind": "max", "kernel": 2}}]}, "network.layers[0].pool: has no meaning in a dense layer"),
-    ({"layers": [DENSE | {"dropout": 1}]}, "network.layers[0].dropout: must be below 1, not 1; share of the values passed on"),
+    ({"layers": [DENSE | {"stride": 1}]}, "network.layers[0].stride: cannot be used in a dense layer"),
+    ({"layers": [DENSE | {"padding": 0}]}, "network.layers[0].padding: cannot be used in a dense layer"),
+    ({"layers": [DENSE | {"pool": {"kind": "max", "kernel": 2}}]}, "network.layers[0].pool: cannot be used in a dense layer"),
+    ({"layers": [DENSE | {"dropout": 1}]}, "network.layers[0].dropout: must be below 1, not 1; share of the outputs dropped"),
     ({"layers": [DENSE | {"dropout": -0.1}]}, "network.layers[0].dropout: must be at least 0, not -0.1; "),
     ({"layers": [DENSE | {"batch_norm": 1}]}, "network.layers[0].batch_norm: must be true or false, not 1; true or false"),
     ({"layers": [DENSE | {"activation": "rely"}]}, "network.layers[0].activation: must be one of relu, leaky_relu, tanh, "
@@ -166,12 +165,12 @@ FLAT_HINT = "images come as [channels, height, width], and no convolution may fo
     # kinds and keys of other languages
     ({"layers": [CONV | {"kind": "conv2d"}]}, 'network.layers[0].kind: must be one of conv, dense, not "conv2d"; did you mean '
                                               "conv?"),
-    ({"layers": [DENSE | {"kind": "linear"}]}, 'network.layers[0].kind: "linear" is no kind of layer; use dense: it reads a '
-                                               "map flattened"),
-    ({"layers": [DENSE | {"kind": "flatten"}]}, 'network.layers[0].kind: "flatten" is no kind of layer; use dense'),
-    ({"layers": [DENSE | {"kind": "max_pool"}]}, 'network.layers[0].kind: "max_pool" is no layer of its own; write pool: '
-                                                 "{kind: max, kernel: 2} into the layer before it"),
-    ({"layers": [DENSE | {"kind": "dropout"}]}, 'network.layers[0].kind: "dropout" is no layer of its own; write dropout: 0.5'),
+    ({"layers": [DENSE | {"kind": "linear"}]}, 'network.layers[0].kind: "linear" is not a kind of layer; use dense, which '
+                                               "flattens a map itself"),
+    ({"layers": [DENSE | {"kind": "flatten"}]}, 'network.layers[0].kind: "flatten" is not a kind of layer; use dense'),
+    ({"layers": [DENSE | {"kind": "max_pool"}]}, 'network.layers[0].kind: "max_pool" is not a layer of its own; write pool: '
+                                                 "{kind: max, kernel: 2} in the layer before it"),
+    ({"layers": [DENSE | {"kind": "dropout"}]}, 'network.layers[0].kind: "dropout" is not a layer of its own; write dropout'),
     ({"layers": [DENSE | {"kind": "residual"}]}, f'network.layers[0].kind: "residual": {NO_CHAIN}'),
     ({"layers": [DENSE | {"kind": "add"}]}, f'network.layers[0].kind: "add": {NO_CHAIN}'),
     ({"layers": [DENSE | {"kind": "concat"}]}, f'network.layers[0].kind: "concat": {NO_CHAIN}'),
@@ -187,7 +186,7 @@ FLAT_HINT = "images come as [channels, height, width], and no convolution may fo
     (HIDDEN | {"kernel": 1}, "network.kernel: unknown key; did you mean network.layers.kernel or network.layers.pool.kernel or "
                              "network.output.kernel?"),
     # the output
-    (HIDDEN | {"output": {"kernel": 1}}, "network.output: has no meaning without network.layers; remove it"),
+    (HIDDEN | {"output": {"kernel": 1}}, "network.output: cannot be used without network.layers; remove it"),
     ({"layers": [DENSE], "output": {"kernel": 1}}, "network.output: needs a map, and the last of network.layers is dense; "
                                                    "remove it for a dense output, or end with a convolution"),
     ({"layers": [CONV], "output": {"kernel": 1, "padding": 1}}, "network.output.padding: must be below the kernel 1, not 1; "),

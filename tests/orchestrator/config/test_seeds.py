@@ -45,18 +45,19 @@ def test_of_seed_and_seeds_the_record_has_the_one_that_counts(values: dict[str, 
 
 
 @pytest.mark.parametrize(("changes", "told"), [
-    ({"seeds": []}, "seeds: must not be empty, not []; instead of seed: a run for each, all of them a group; distinct whole "
-                    "numbers of at least 0"),
+    ({"seeds": []}, "seeds: must not be empty, not []; instead of seed: a group with one run per seed; distinct whole numbers "
+                    "of at least 0"),
     ({"seeds": [0, 1, 0]}, "seeds: holds 0 twice; give every seed once: each is a run of its own"),
-    ({"seeds": [0, -1]}, "seeds[1]: must be at least 0, not -1; instead of seed: a run for each, all of them a group; distinct "
+    ({"seeds": [0, -1]}, "seeds[1]: must be at least 0, not -1; instead of seed: a group with one run per seed; distinct "
                          "whole numbers of at least 0"),
-    ({"seeds": [1.5]}, "seeds[0]: must be a whole number, not 1.5; instead of seed: a run for each, all of them a group; "
-                       "distinct whole numbers of at least 0"),
-    ({"seeds": 3}, "seeds: must be a list, not 3; instead of seed: a run for each, all of them a group; distinct whole numbers "
-                   "of at least 0"),
-    ({"seed": 0, "seeds": [0]}, "seeds: stands beside seed; remove one of the two: seed is of a single run, seeds of a group "
-                                "of runs"),
-    ({"name": "n" * 95, "seeds": [7, 123]}, "seeds: makes names of 104 characters, and a run's has at most 100; choose a name "
+    ({"seeds": [1.5]}, "seeds[0]: must be a whole number, not 1.5; instead of seed: a group with one run per seed; distinct "
+                       "whole numbers of at least 0"),
+    ({"seeds": 3}, "seeds: must be a list, not 3; instead of seed: a group with one run per seed; distinct whole numbers of "
+                   "at least 0"),
+    ({"seed": 0, "seeds": [0]}, "seeds: cannot be used together with seed; remove one of the two: seed is for a single run, "
+                                "seeds for a group of runs"),
+    ({"name": "n" * 95, "seeds": [7, 123]}, "seeds: leads to run names of 104 characters, and at most 100 are allowed; choose "
+                                            "a name "
                                             "of at most 91")])
 def test_seeds_that_are_refused(values: dict[str, Any], changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError) as caught:

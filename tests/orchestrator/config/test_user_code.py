@@ -99,21 +99,21 @@ def test_a_fork_imports_nothing_unless_it_is_about_the_network() -> None:
     assert forked.network == Config.from_resolved(recorded).network and MODULE not in sys.modules
     anew = ["network.layers=null", "network.output=null", f"network.name={MODULE}:sequential"]
     assert len(forked_config(recorded, "lab-1", 0, anew, "other").network.widths) == 2
-    with pytest.raises(ConfigError, match=r"network.layers: has no meaning beside network.name; keep one of the two"):
+    with pytest.raises(ConfigError, match=r"network.layers: cannot be used together with network.name; keep one of the two"):
         forked_config(recorded, "lab-1", 0, [f"network.name={MODULE}:sequential"], "other")
 
 
 def test_a_record_without_its_layers_imports_nothing() -> None:
     recorded = Config.parse(values("Zoo.chain")).resolved()
     recorded["network"] |= {"layers": None, "output": None}
-    with pytest.raises(ConfigError, match=r"network.layers: is missing, and a record does not import nets_of_a_test:Zoo.chain "
-                                          r"again; the record has been changed"):
+    with pytest.raises(ConfigError, match=r"network.layers: is missing, and nets_of_a_test:Zoo.chain is not imported again "
+                                          r"for a recorded run; restore"):
         Config.from_resolved(recorded)
 
 
 def test_a_file_may_not_write_out_what_it_imports() -> None:
     assert problem("Zoo.chain", layers=[{"kind": "dense", "neurons": 3}]) == (
-        "network.layers: has no meaning beside network.name; keep one of the two")
+        "network.layers: cannot be used together with network.name; keep one of the two")
 
 
 @pytest.mark.parametrize(("name", "line"), [
@@ -121,8 +121,8 @@ def test_a_file_may_not_write_out_what_it_imports() -> None:
                 "in the folder that holds the module, or install it"),
     ("number", f"network.name: {MODULE}:number is a int, which cannot be called; it must return a torch.nn.Sequential or a "
                "clnp_core.networks.Chain"),
-    ("failing", f"network.name: {MODULE}:failing failed: RuntimeError: no luck; call it by hand with network.params, and fix "
-                "what it says"),
+    ("failing", f"network.name: {MODULE}:failing failed: RuntimeError: no luck; call it with network.params in Python, and "
+                "fix the error"),
     ("text", f"network.name: {MODULE}:text returned a str; it must return a torch.nn.Sequential or a clnp_core.networks.Chain"),
     ("layerless", f"network.name: {MODULE}:layerless returned a Chain that cannot be written out: 'str' object has no "
                   "attribute 'convolution'; its layers are clnp_core.architecture.Layer, its output a Window or None"),

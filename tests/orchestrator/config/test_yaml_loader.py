@@ -61,33 +61,33 @@ def test_what_grows_when_it_is_built_is_refused_before_it_is_built(text: str, mo
     monkeypatch.setattr(yaml.SafeLoader, "construct_document", lambda *_: pytest.fail("something was built"))
     with pytest.raises(ConfigError) as caught:
         parse(text, "lab.yaml")
-    assert str(caught.value) == ("lab.yaml is nested too deeply, contains itself, or holds too many values\n"
-                                 "a config holds at most 100,000 values, nested at most 50 deep")
+    assert str(caught.value) == ("lab.yaml is nested too deeply, contains itself, or has too many values\n"
+                                 "a config has at most 100,000 values, nested at most 50 deep")
 
 
 def test_a_long_document_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_loader, "_MAX_VALUES", 10)
     assert parse("[1, 2, 3, 4, 5, 6, 7, 8, 9]", "x") == list(range(1, 10))
-    with pytest.raises(ConfigError, match="x is nested too deeply, contains itself, or holds too many values"):
+    with pytest.raises(ConfigError, match="x is nested too deeply, contains itself, or has too many values"):
         parse("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "x")
-    with pytest.raises(ConfigError, match="holds too many values"):
+    with pytest.raises(ConfigError, match="has too many values"):
         parse("[" + "1, " * 30 + "this is no end", "x")
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("a: 1\nb: 2\na: 3", "lab.yaml, line 3, column 1: the key 'a' stands twice, first on line 1\nkeep one of the two"),
-    ("b: {<<: {x: 1, x: 2}}", "lab.yaml, line 1, column 16: the key 'x' stands twice, first on line 1\nkeep one of the two"),
-    ("{a: {b: 1, b: 2}}", "lab.yaml, line 1, column 12: the key 'b' stands twice, first on line 1\nkeep one of the two"),
+    ("a: 1\nb: 2\na: 3", "lab.yaml, line 3, column 1: the key 'a' occurs twice, first on line 1\nkeep one of the two"),
+    ("b: {<<: {x: 1, x: 2}}", "lab.yaml, line 1, column 16: the key 'x' occurs twice, first on line 1\nkeep one of the two"),
+    ("{a: {b: 1, b: 2}}", "lab.yaml, line 1, column 12: the key 'b' occurs twice, first on line 1\nkeep one of the two"),
     ("a: [1, 2", "lab.yaml, line 1, column 9: expected ',' or ']', but got '<stream end>'\n"
-                 "look at the indentation, the colons and the brackets there; tabs are not allowed"),
+                 "check the indentation, colons and brackets there; tabs are not allowed"),
     ("a:\n\tb: 1", "lab.yaml, line 2, column 1: found character '\\t' that cannot start any token\n"
-                   "look at the indentation, the colons and the brackets there; tabs are not allowed"),
+                   "check the indentation, colons and brackets there; tabs are not allowed"),
     ("a: !secret x", "lab.yaml, line 1, column 4: could not determine a constructor for the tag '!secret'\n"
-                     "look at the indentation, the colons and the brackets there; tabs are not allowed"),
-    ("a: !!int b", "lab.yaml holds a value that cannot be read: invalid literal for int() with base 10: 'b'\n"
+                     "check the indentation, colons and brackets there; tabs are not allowed"),
+    ("a: !!int b", "lab.yaml contains a value that cannot be read: invalid literal for int() with base 10: 'b'\n"
                    "remove the tag (!!...) or the oversized number"),
-    ("a: &a [*a]", "lab.yaml is nested too deeply, contains itself, or holds too many values\n"
-                   "a config holds at most 100,000 values, nested at most 50 deep"),
+    ("a: &a [*a]", "lab.yaml is nested too deeply, contains itself, or has too many values\n"
+                   "a config has at most 100,000 values, nested at most 50 deep"),
 ])
 def test_errors_name_the_place_and_the_remedy(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -147,8 +147,8 @@ class TestFiles:
             read_mapping(tmp_path / "lab.yaml" / "x.yaml")
 
     @pytest.mark.parametrize(("content", "what"), [
-        ("", "is empty"), ("# nothing but a comment\n", "is empty"), ("- a\n- b", "holds a list, not sections of keys"),
-        ("just words", "holds a single value, not sections of keys")])
+        ("", "is empty"), ("# nothing but a comment\n", "is empty"), ("- a\n- b", "contains a list, not sections of keys"),
+        ("just words", "contains a single value, not sections of keys")])
     def test_what_is_no_mapping(self, tmp_path: Path, content: str, what: str) -> None:
         file = tmp_path / "lab.yaml"
         file.write_text(content)
@@ -185,7 +185,7 @@ class TestOverrides:
                    "write the key with its section, for example --set selection.margin_points=2"),
         ("seed.x=5", "--set seed.x=5: seed is not a section\nset it as a whole: --set 'seed=...'"),
         ("a=[1", "--set a=[1, line 1, column 3: expected ',' or ']', but got '<stream end>'\n"
-                 "look at the indentation, the colons and the brackets there; tabs are not allowed"),
+                 "check the indentation, colons and brackets there; tabs are not allowed"),
     ])
     def test_errors(self, assignment: str, message: str) -> None:
         with pytest.raises(ConfigError) as caught:

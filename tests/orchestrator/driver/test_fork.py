@@ -52,7 +52,7 @@ def test_commits_are_not_relabelled_as_those_of_another_method(overrides: tuple[
 def test_what_held_the_weights_of_one_method_is_not_taken_over_by_another() -> None:
     ewc = Config.parse({**SMALL, "method": "ewc", "baseline": {"strength": 2}})
     assert forked(0, "method=clnp", source=ewc).method == "clnp"
-    with pytest.raises(ConfigError, match="strength is missing, and method si holds the weights by it"):
+    with pytest.raises(ConfigError, match="strength is missing, and method si needs it"):
         forked(0, "method=si", source=ewc)
     with pytest.raises(ConfigError, match=r"task 1 of run 'm1' was learnt with another baseline\.strength"):
         forked(1, "baseline.strength=3", source=ewc)

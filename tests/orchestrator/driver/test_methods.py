@@ -253,15 +253,15 @@ def test_the_steps_of_joint_training_are_those_of_its_one_stage(lab: Methods) ->
 
 
 @pytest.mark.parametrize(("values", "expected"), [
-    ({"method": "ewc"}, "baseline: strength is missing, and method ewc holds the weights by it"),
-    ({"method": "sequential", "baseline": {"strength": 1}}, "strength has no meaning with method sequential"),
-    ({"baseline": {"strength": 1}}, "strength has no meaning with method clnp"),
-    ({"method": "scratch", "fine_tuning": {}}, "has no meaning with method scratch, which prunes nothing"),
-    ({"method": "si", "baseline": {"batch": [1, 1], "strength": 1}}, "batch has no meaning with method si"),
+    ({"method": "ewc"}, "baseline: strength is missing, and method ewc needs it"),
+    ({"method": "sequential", "baseline": {"strength": 1}}, "strength cannot be used with method sequential"),
+    ({"baseline": {"strength": 1}}, "strength cannot be used with method clnp"),
+    ({"method": "scratch", "fine_tuning": {}}, "cannot be used with method scratch, which prunes nothing"),
+    ({"method": "si", "baseline": {"batch": [1, 1], "strength": 1}}, "batch cannot be used with method si"),
     ({"method": "joint", "baseline": {"batch": [1]}}, "batch has 1 numbers for 2 tasks"),
-    ({"method": "joint", "training": {"batch_size": 1, "epochs": 2}}, "baseline: is without batch, and a batch of 1 samples"),
+    ({"method": "joint", "training": {"batch_size": 1, "epochs": 2}}, "baseline: has no batch, and 1 samples are too few"),
     ({"method": "joint", "network": {"hidden": [32, 1]}}, "network: has 1 neurons in its last hidden layer, which method"),
-    ({"method": "joint", "resources": {"trials_per_pack": 2}}, "trials_per_pack has no meaning with method joint"),
+    ({"method": "joint", "resources": {"trials_per_pack": 2}}, "trials_per_pack cannot be used with method joint"),
     ({"method": "ewcc"}, "did you mean ewc?"),
 ])
 def test_what_does_not_fit_a_method(values: dict[str, Any], expected: str) -> None:

@@ -59,5 +59,5 @@ def test_only_what_is_missing_of_a_pack_is_recorded_and_it_ends_as_if_trained_wh
 
 def test_only_a_grid_can_be_cut_into_packs() -> None:
     drawn = {"sampler": "tpe", "samples": 4, "alpha": {"low": 1e-6, "high": 1e-3}, "learning_rate": {"low": 1e-3, "high": 1e-2}}
-    with pytest.raises(ConfigError, match=r"resources: trials_per_pack has no meaning with the sampler tpe.*"):
+    with pytest.raises(ConfigError, match=r"resources: trials_per_pack cannot be used with the sampler tpe.*"):
         small(resources=PACKS, sweep=drawn)

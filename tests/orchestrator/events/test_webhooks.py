@@ -205,7 +205,7 @@ def test_troubles_are_told_while_the_run_goes_on(server: Server) -> None:
     ("http://host:port/s3cret", "a hook is no address that can be called"),
     ("https://ho st/s3cret", "a hook is no address that can be called"),
     ("say 's3cret", "a hook is no command line: no closing quotation"),
-    ("no-such-program s3cret", "the hook 'no-such-program' is no program that can be started here")])
+    ("no-such-program s3cret", "the hook 'no-such-program' is not a program that can be started here")])
 def test_a_hook_that_cannot_be_is_refused_before_anything_starts(target: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         with_hooks(Progress(), [target])

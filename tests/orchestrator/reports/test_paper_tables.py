@@ -62,10 +62,10 @@ def test_every_table_of_the_project_has_valid_rows(file: Path) -> None:
     (TABLE.replace("title: A table", "titel: A table"), "titel: unknown key; did you mean title?"),
     (TABLE.replace("name: ewc", "name: clnp"), "rows: two rows have one name; give each a name of its own"),
     (TABLE.replace("name: ewc", "name: a b"), "rows[1].name: is 'a b', and is to be a part of runs' names; take at most 40"),
-    (TABLE.replace("strength=7", "strength=7, 'seeds=[7]'"), "rows[1].set: holds 'seeds=[7]', which has no meaning in a table"),
-    (TABLE.replace("strength=7", "strength=7, name=foo"), "rows[1].set: holds 'name=foo', which has no meaning in a table"),
+    (TABLE.replace("strength=7", "strength=7, 'seeds=[7]'"), "rows[1].set: holds 'seeds=[7]', which cannot be used in a table"),
+    (TABLE.replace("strength=7", "strength=7, name=foo"), "rows[1].set: holds 'name=foo', which cannot be used in a table"),
     (TABLE.replace("config: base.yaml", "config: base.yaml\nset: [bogus]"), "set: holds 'bogus', which assigns nothing"),
-    ("[]", "holds a list, not sections of keys"),
+    ("[]", "contains a list, not sections of keys"),
 ])
 def test_what_is_no_table(path: Path, text: str, expected: str) -> None:
     path.write_text(text)
@@ -95,7 +95,7 @@ def test_a_width_for_a_network_of_ones_own(path: Path, monkeypatch: pytest.Monke
         "from torch import nn\ndef network():\n    return nn.Sequential(nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 10))\n")
     table: Table = read_table(path)
     (path.parent / "base.yaml").write_text(CONFIG.replace("{hidden: [40, 20]}", "{name: 'narrow_of_mine:network'}"))
-    with pytest.raises(ConfigError, match="--width has no meaning for a network of your own"):
+    with pytest.raises(ConfigError, match="--width cannot be used for a network of your own"):
         config_of(table, path, table.rows[0], "x", (1,), None, 0.5, [])
 
 

@@ -1,4 +1,4 @@
-"""The precision of a step's products."""
+"""The precision of matrix products in training."""
 
 import pytest
 import torch
