@@ -47,6 +47,19 @@ class ClassOrder(StrEnum):
         return self is ClassOrder.SEED
 
 
+class Schedule(StrEnum):
+    """How the learning rate changes from epoch to epoch (:mod:`workers.training.schedules`)."""
+
+    MILESTONES = "milestones"
+    COSINE = "cosine"
+    CONSTANT = "constant"
+
+    @property
+    def has_milestones(self) -> bool:
+        """Whether ``training.milestones`` and ``training.gamma`` mean anything to it."""
+        return self is Schedule.MILESTONES
+
+
 def digest_of(value: object) -> str:
     """sha256 of the canonical JSON of ``value``: 64 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -106,7 +119,8 @@ class BenchmarkSpec:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """How one trial trains. Epochs are counted from 1; the rate is multiplied by ``gamma`` after each milestone.
+    """How one trial trains. Epochs are counted from 1; the rate is multiplied by ``gamma`` after each milestone, or falls along
+    a cosine to 0 over ``epochs``.
 
     With the precision ``bfloat16`` a step's products are computed in it (autocast); with ``tf32`` a GPU rounds their factors
     to ten bits behind the point. Weights, gradients of weights and the optimizer's memory are float32, and so is everything
@@ -122,13 +136,22 @@ class TrainingSpec:
     gamma: float
     early_stopping_patience: int | None
     precision: str = "float32"
+    schedule: Schedule = Schedule.MILESTONES
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dictionary. ``precision`` is left out at its default: keys from before it existed stay what they were."""
-        data = dataclasses.asdict(self) | {"milestones": list(self.milestones)}
-        if self.precision == "float32":
-            del data["precision"]
+        """A JSON-able dictionary; :meth:`from_json` is its inverse. ``precision`` and ``schedule`` are left out at their
+        defaults: keys from before they existed stay what they were."""
+        data = dataclasses.asdict(self) | {"milestones": list(self.milestones), "schedule": self.schedule.value}
+        for name, default in (("precision", "float32"), ("schedule", Schedule.MILESTONES.value)):
+            if data[name] == default:
+                del data[name]
         return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TrainingSpec":
+        """The training that :meth:`to_json` described."""
+        return cls(**{**data, "milestones": tuple(data["milestones"]),
+                      "schedule": Schedule(data.get("schedule", Schedule.MILESTONES))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +161,12 @@ class FineTuningSpec:
     Attributes:
         rounds: of fine-tuning; from the second on each prunes once more before it trains.
         epochs: of every round.
-        learning_rate: constant.
+        learning_rate: of the first epoch of every round.
         alpha: L1 coefficients, one per hidden layer and one for the output.
         seed: that those of the rounds are derived from.
         required: the lowest validation count within the stage's margin; it bounds every pruning, not what training makes of it.
         mode: of the thresholds, from the second round on.
+        schedule: constant, or a cosine over the epochs of a round.
 
     Optimizer and batch size are those of the training.
     """
@@ -154,6 +178,15 @@ class FineTuningSpec:
     seed: int
     required: int
     mode: ThresholdMode
+    schedule: Schedule = Schedule.CONSTANT
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dictionary. ``schedule`` is left out at its default, so that checkpoints from before it existed are
+        found."""
+        data = dataclasses.asdict(self)
+        if self.schedule is Schedule.CONSTANT:
+            del data["schedule"]
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +230,9 @@ class StageSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StageSpec":
         """The stage that :meth:`to_json` described."""
-        training = {**data["training"], "milestones": tuple(data["training"]["milestones"])}
         return cls(BenchmarkSpec.from_json(data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
-                   data["base_digest"], TrainingSpec(**training), data["evaluation_batch_size"], data["threads"],
-                   data["curve_points"], MethodSpec.from_json(data["method"]) if "method" in data else None)
+                   data["base_digest"], TrainingSpec.from_json(data["training"]), data["evaluation_batch_size"],
+                   data["threads"], data["curve_points"], MethodSpec.from_json(data["method"]) if "method" in data else None)
 
 
 ALONE = (1, 0)

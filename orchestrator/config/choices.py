@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from clnp_core.architecture import HeadKind
+from workers.spec import Schedule
 
 
 class HeadChoice(StrEnum):
@@ -28,6 +29,18 @@ class OptimizerKind(StrEnum):
     def has_momentum(self) -> bool:
         """Whether it uses ``training.momentum``."""
         return self is OptimizerKind.SGD
+
+
+class FineTuningSchedule(StrEnum):
+    """How the learning rate changes during fine-tuning."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+
+    @property
+    def schedule(self) -> Schedule:
+        """What a training is described by."""
+        return Schedule(self.value)
 
 
 class Precision(StrEnum):

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from orchestrator.config.choices import Normalization, OnDepletion, OptimizerKind, Precision
+from orchestrator.config.choices import FineTuningSchedule, Normalization, OnDepletion, OptimizerKind, Precision
 from orchestrator.config.errors import show
 from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share, whole
 from orchestrator.config.sweep_section import Alpha, Rate, Section
 from orchestrator.runs.run_names import MAX_NAME
+from workers.spec import Schedule
 
 Whole = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[Float, Field(gt=0)]
@@ -93,6 +94,9 @@ def _derived_momentum(data: Mapping[str, Any]) -> float:
     return 0.9 if data.get("optimizer") is OptimizerKind.SGD else 0.0
 
 
+DEFAULT_GAMMA = 0.1
+
+
 class Training(Section):
     """How one trial trains."""
 
@@ -104,11 +108,15 @@ class Training(Section):
     weight_decay: NotNegative = Field(default=0.0, description="L2 decay per step, a number of at least 0")
     batch_size: Count = Field(default=256, description="training samples per step, a whole number of at least 1")
     epochs: Count = Field(description="passes over the training data, a whole number of at least 1")
+    schedule: Schedule = Field(
+        default=Schedule.MILESTONES,
+        description="of the learning rate: milestones multiplies it by gamma after some epochs, cosine brings it to 0 over "
+                    "all, constant keeps it")
     milestones: tuple[Count, ...] = Field(
         default=(),
         description="epochs after which the learning rate is multiplied by gamma, a rising list below epochs")
     gamma: Annotated[Float, Field(gt=0, le=1)] = Field(
-        default=0.1, description="factor on the learning rate at each milestone, above 0 and at most 1")
+        default=DEFAULT_GAMMA, description="factor on the learning rate at each milestone, above 0 and at most 1")
     early_stopping_patience: Count | None = Field(
         default=None,
         description="epochs without a better validation accuracy after which a trial ends, at least 1; null for never")
@@ -132,6 +140,15 @@ class Training(Section):
             raise ValueError(f"cannot be used with the optimizer {optimizer}\n"
                              "remove it, or set training.optimizer to sgd")
         return momentum
+
+    @field_validator("milestones", "gamma")
+    @classmethod
+    def _only_with_milestones(cls, value: tuple[int, ...] | float, info: ValidationInfo) -> tuple[int, ...] | float:
+        schedule = info.data.get("schedule")
+        if schedule is not None and not schedule.has_milestones and value not in ((), DEFAULT_GAMMA):
+            raise ValueError(f"has no meaning with training.schedule {schedule}\n"
+                             "remove it, or set training.schedule to milestones")
+        return value
 
     @field_validator("milestones")
     @classmethod
@@ -185,7 +202,10 @@ class FineTuning(Section):
         default=1,
         description="rounds of fine-tuning, a whole number of at least 1; each round after the first prunes again first")
     epochs: Count = Field(default=20, description="passes over the training data in each round, a whole number of at least 1")
-    learning_rate: Rate = Field(default=1e-4, description="the constant learning rate of fine-tuning, a number above 0")
+    learning_rate: Rate = Field(default=1e-4, description="the learning rate of fine-tuning, a number above 0")
+    schedule: FineTuningSchedule = Field(
+        default=FineTuningSchedule.CONSTANT,
+        description="of the learning rate: constant keeps it, cosine brings it to 0 over the epochs of each round")
     alpha: Alpha = Field(
         default=5e-5,
         description="L1 strength of fine-tuning, one number of at least 0, or a list with one per hidden layer and one for the "

@@ -11,7 +11,7 @@ from clnp_core.architecture import Architecture, HeadKind
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import GridPoint, per_layer
 from workers.methods import MethodSpec
-from workers.spec import BenchmarkSpec, FineTuningSpec, StageSpec, TrainingSpec, TrialSpec, derive_seed
+from workers.spec import BenchmarkSpec, FineTuningSpec, Schedule, StageSpec, TrainingSpec, TrialSpec, derive_seed
 from workers.training.packs.pack_plan import in_packs
 
 
@@ -50,9 +50,14 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
     training = config.training
     spec = TrainingSpec(training.optimizer.value, training.momentum, training.weight_decay, training.batch_size,
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
-                        training.precision.value)
+                        training.precision.value, _schedule(training.schedule))
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
                      config.resources.threads_per_trial, config.selection.curve_points, method_spec(config))
+
+
+def _schedule(wanted: Schedule) -> Schedule:
+    """A constant rate is one without milestones: the same computation, so the same keys."""
+    return wanted if wanted is Schedule.COSINE else Schedule.MILESTONES
 
 
 def method_spec(config: Config) -> MethodSpec | None:
@@ -82,7 +87,7 @@ def fine_tuning(config: Config, task: int, required: int) -> FineTuningSpec | No
         return None
     return FineTuningSpec(wanted.rounds, wanted.epochs, wanted.learning_rate,
                           per_layer(wanted.alpha, config.network.alpha_count), derive_seed(config.seed, "fine-tuning", task),
-                          required, config.selection.threshold)
+                          required, config.selection.threshold, wanted.schedule.schedule)
 
 
 def sweeps(config: Config, task: int) -> bool:

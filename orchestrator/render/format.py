@@ -8,6 +8,7 @@ from clnp_core.architecture import Architecture, HeadKind, Layer
 from clnp_core.words import plural as plural
 from orchestrator.render.matrices import percent
 from workers.methods import recorded_method
+from workers.spec import Schedule
 
 if TYPE_CHECKING:
     from db.rows import TrialRow
@@ -127,6 +128,8 @@ def training_text(training: Mapping[str, Any]) -> str:
     if training["milestones"]:
         after = ", ".join(map(str, training["milestones"]))
         parts.append(f"learning rate x {number_text(training['gamma'])} after epoch {after}")
+    if training.get("schedule") == Schedule.COSINE:
+        parts.append("learning rate along a cosine to 0")
     if training["early_stopping_patience"] is not None:
         parts.append(f"early stopping after {plural(training['early_stopping_patience'], 'epoch')} without progress")
     if training.get("precision", "float32") != "float32":

@@ -28,6 +28,7 @@ from workers.training.loop import divergence
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
+from workers.training.schedules import schedule_of
 from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 ALL_HEADS = 1
@@ -60,7 +61,7 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
     if architecture.head is HeadKind.SINGLE:
         _cut(free, wide, parts, classes)
     optimizer = optimizer_of(spec, free, trial.learning_rate, trial.alpha, spec.epochs * steps)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
+    schedule = schedule_of(spec, optimizer)
     learner = Learner(free, generator, None)
     standing = TrialStanding(learner, optimizer, schedule)
     checkpoint.restore(standing)

@@ -1,6 +1,5 @@
 """The job that commits a task: prune, fine-tune, publish, re-read, prove, evaluate. No Ray in it."""
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +108,7 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
 def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tuning: FineTuningSpec, threads: int,
                  every_seconds: float | None) -> list[Checkpoint]:
     """One for each round. A round that has ended keeps its own until the commit is published: the next one stands on it."""
-    what = [artifact_digest, thresholds, dataclasses.asdict(tuning)]
+    what = [artifact_digest, thresholds, tuning.to_json()]
     return [Checkpoint(storage, digest_of([*what, number]), threads, every_seconds, at_end=number < tuning.rounds)
             for number in range(1, tuning.rounds + 1)]
 

@@ -23,6 +23,7 @@ from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
+from workers.training.schedules import schedule_of
 from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 Result = TypeVar("Result")
@@ -64,7 +65,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
         pruned: with the task on it, on the device of ``data``; some last-hidden neuron or a head of its own must be left.
         data: the task.
         stage: of the task.
-        tuning: epochs, learning rate and α.
+        tuning: epochs, learning rate, its schedule, and α.
         seed: of the batches and of dropout.
         checkpoint: as in :func:`train`.
 
@@ -74,7 +75,8 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
     Raises:
         DivergedError: the loss is no longer finite.
     """
-    training = dataclasses.replace(stage.training, epochs=tuning.epochs, milestones=(), early_stopping_patience=None)
+    training = dataclasses.replace(stage.training, epochs=tuning.epochs, milestones=(), schedule=tuning.schedule,
+                                   early_stopping_patience=None)
     trial = TrialSpec(dataclasses.replace(stage, training=training), 0, tuning.alpha, tuning.learning_rate, seed)
     generator = torch.Generator().manual_seed(seed)
     free = FreeNetwork(pruned, generator, reopen=stage.task)
@@ -116,7 +118,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
     stage, spec, device = trial.stage, trial.stage.training, data.train.inputs.device
     steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
     optimizer = optimizer_of(spec, free, trial.learning_rate, trial.alpha, steps)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
+    schedule = schedule_of(spec, optimizer)
     learner, penalised = Learner(free, generator, best), free.penalised()
     standing = TrialStanding(learner, optimizer, schedule)
     attend(optimizer)

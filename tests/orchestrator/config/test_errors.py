@@ -125,6 +125,13 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                       "or raise training.epochs"),
     ({"training.gamma": 0}, "training.gamma: must be above 0, not 0; "),
     ({"training.gamma": 1.01}, "training.gamma: must be at most 1, not 1.01; "),
+    ({"training.schedule": "cosine", "training.milestones": [2]}, "training.milestones: has no meaning with training.schedule "
+                                                                  "cosine; remove it, or set training.schedule to milestones"),
+    ({"training.schedule": "constant", "training.gamma": 0.5}, "training.gamma: has no meaning with training.schedule "
+                                                               "constant; remove it, or set training.schedule to milestones"),
+    ({"training.schedule": "cosin"}, "training.schedule: must be one of milestones, cosine, constant, not \"cosin\"; did you "
+                                     "mean cosine?"),
+    ({"fine_tuning": {"schedule": "milestones"}}, "fine_tuning.schedule: must be one of constant, cosine, not \"milestones\""),
     ({"training.weight_decay": "1e-5"}, 'training.weight_decay: must be a number, not the text "1e-5"; remove the quotes, or '
                                         "any zeros before it; L2 decay per step, a number of at least 0"),
     ({"training.early_stopping_patience": 0}, "training.early_stopping_patience: must be at least 1, not 0; "),

@@ -60,6 +60,8 @@ def test_keys_depend_on_the_base_and_not_on_the_margin() -> None:
     assert keys() == keys(resources={"checkpoint_every_seconds": 1.5})
     assert not set(keys()) & set(keys(base="ab" * 32))
     assert not set(keys()) & set(keys(training={"epochs": 3}))
+    assert not set(keys()) & set(keys(training={"schedule": "cosine"}))
+    assert keys() == keys(training={"schedule": "constant"}), "the same computation"
 
 
 def test_first_k_sweeps_the_first_tasks_and_keeps_what_the_last_of_them_chose() -> None:

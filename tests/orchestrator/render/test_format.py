@@ -17,7 +17,9 @@ from orchestrator.render.format import (
     seconds_text,
     thresholds_text,
     time_text,
+    training_text,
 )
+from tests.orchestrator.laboratory import small
 
 
 @pytest.mark.parametrize(("value", "text"), [
@@ -29,6 +31,14 @@ def test_numbers_read_as_people_write_them(value: float, text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_no_digit_of_a_number_is_lost(value: float) -> None:
     assert float(number_text(value)) == value
+
+
+@pytest.mark.parametrize(("changes", "text"), [
+    ({}, ""), ({"milestones": [1]}, ", learning rate x 0.1 after epoch 1"), ({"schedule": "constant"}, ""),
+    ({"schedule": "cosine"}, ", learning rate along a cosine to 0")])
+def test_a_training_names_its_schedule(changes: dict[str, object], text: str) -> None:
+    config = small(training={"epochs": 2, **changes})
+    assert training_text(config.resolved()["training"]) == f"adam, batches of {config.training.batch_size}, 2 epochs{text}"
 
 
 def test_one_alpha_stands_for_equal_ones() -> None:

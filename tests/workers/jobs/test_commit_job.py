@@ -11,11 +11,11 @@ from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.errors import DataError, ForgettingError
 from clnp_core.network import FREE, Network
 from clnp_core.selection import ThresholdMode, required_correct
-from tests.workers.training.test_loop import finish
+from tests.workers.training.test_loop import finish, same_bits
 from workers.data.loader import load_task
 from workers.jobs import trial_job
 from workers.jobs.commit_job import BuiltCommit, build_commit, verify_commit
-from workers.spec import FineTuningSpec, StageSpec, TrialSpec
+from workers.spec import FineTuningSpec, Schedule, StageSpec, TrialSpec
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 
 Trials = Callable[..., TrialSpec]
@@ -157,6 +157,19 @@ class TestFineTuning:
         assert all(done.pruned_val_correct >= required and done.val_correct >= done.pruned_val_correct
                    for done in built.rounds)
         assert sum(layer.free for layer in built.capacity) == free[-1]
+
+    def test_a_rate_that_falls_trains_other_weights_from_the_second_epoch_on(self, trial: Trials, storage: str) -> None:
+        tunings = [dataclasses.replace(TUNING, epochs=epochs, schedule=schedule)
+                   for epochs in (1, 4) for schedule in (Schedule.CONSTANT, Schedule.COSINE)]
+        one, same, constant, cosine = (commit(trial(hidden=(60, 50), epochs=6), storage, [], margin=Decimal(15), tuning=tuning)
+                                       for tuning in tunings)
+        assert one.artifact == same.artifact and constant.artifact != cosine.artifact
+
+    def test_the_trainings_own_schedule_is_not_that_of_fine_tuning(self, trial: Trials, storage: str) -> None:
+        """Both trials are one epoch long, so their weights are the same."""
+        specs = [trial(hidden=(60, 50), epochs=1, schedule=schedule) for schedule in (Schedule.CONSTANT, Schedule.COSINE)]
+        built = [commit(spec, storage, [], margin=Decimal(15), tuning=TUNING) for spec in specs]
+        assert same_bits(*(network_of(each, storage) for each in built))
 
     def test_the_same_commit_twice_is_one_artifact(self, trial: Trials, storage: str) -> None:
         tuning = dataclasses.replace(TUNING, rounds=2)

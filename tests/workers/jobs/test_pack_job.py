@@ -13,7 +13,7 @@ from clnp_core.values import Epoch, TrialResult
 from tests.workers.training.packs.test_pack_loop import packed
 from tests.workers.training.test_resume import images
 from workers.jobs import pack_job, trial_job
-from workers.spec import TrialSpec
+from workers.spec import Schedule, TrialSpec
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
@@ -62,12 +62,13 @@ def test_a_pack_of_one_is_the_plain_loop(trial: Trials, storage: str) -> None:
     assert number == 4 and isinstance(diverged, DivergedError)
 
 
-@pytest.mark.parametrize("kind", ["dense", "early stopping", "one diverges", "images and dropout"])
+@pytest.mark.parametrize("kind", ["dense", "cosine", "early stopping", "one diverges", "images and dropout"])
 @pytest.mark.parametrize("told_before", [2, 5])
 def test_an_interrupted_pack_goes_on_to_the_same_bits(trial: Trials, storage: str, kind: str, told_before: int,
                                                       tmp_path: object) -> None:
     made: dict[str, list[TrialSpec]] = {
         "dense": [trial(seed=seed, epochs=4, milestones=(2,)) for seed in (1, 2)],
+        "cosine": [trial(seed=seed, epochs=4, learning_rate=0.01 * seed, schedule=Schedule.COSINE) for seed in (1, 2)],
         "early stopping": [trial(seed=1, epochs=12, patience=1, learning_rate=0.05), trial(seed=2, epochs=12, patience=1)],
         "one diverges": [trial(seed=seed, epochs=4, optimizer="sgd", learning_rate=rate)
                          for seed, rate in [(1, 0.01), (2, 1e30)]],

@@ -15,7 +15,7 @@ from tests.workers.training.test_resume import images
 from workers.jobs.baseline_job import run_whole_trial
 from workers.jobs.trial_job import run_trial
 from workers.methods import Method, MethodSpec
-from workers.spec import TrialSpec
+from workers.spec import Schedule, TrialSpec
 from workers.storage.artifacts import ArtifactStore, get_network
 from workers.training.loop import result_of
 
@@ -31,6 +31,7 @@ def with_method(trial: TrialSpec, method: MethodSpec, base: str | None = None) -
 
 VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
     "adam": lambda trial: trial(epochs=6, milestones=(3,)),
+    "cosine": lambda trial: trial(epochs=6, schedule=Schedule.COSINE),
     "adamw, tf32": lambda trial: trial(epochs=6, optimizer="adamw", precision="tf32"),
     "bfloat16": lambda trial: trial(epochs=6, precision="bfloat16"),
     "images, single-head": lambda trial: images(trial(epochs=6), HeadKind.SINGLE),

@@ -26,7 +26,7 @@ from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job
 from workers.jobs.commit_job import build_commit
 from workers.methods import Method, MethodSpec
-from workers.spec import BenchmarkSpec, TrialSpec
+from workers.spec import BenchmarkSpec, Schedule, TrialSpec
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
 from workers.training.resume import NEVER, Checkpoint, Interruptible
@@ -56,6 +56,9 @@ VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
     "sgd with momentum": lambda trial: trial(epochs=5, optimizer="sgd"),
     "milestones": lambda trial: trial(epochs=6, milestones=(1, 2, 4)),
     "milestones of sgd": lambda trial: trial(epochs=5, optimizer="sgd", milestones=(2, 3), learning_rate=0.1),
+    "cosine": lambda trial: trial(epochs=6, schedule=Schedule.COSINE),
+    "cosine of sgd, early stopping": lambda trial: trial(epochs=12, optimizer="sgd", learning_rate=0.3, patience=2,
+                                                         schedule=Schedule.COSINE),
     "early stopping": lambda trial: trial(epochs=40, learning_rate=0.05, patience=2),
     "multi-head": lambda trial: trial(epochs=4, head=HeadKind.MULTI),
     "images, single-head": lambda trial: images(trial(epochs=4), HeadKind.SINGLE),
@@ -339,7 +342,7 @@ def _pack(what: str, trial: Trials) -> list[TrialSpec]:
         return [images(trial(epochs=2), HeadKind.MULTI)]
     if what in ("dense", "sgd"):
         return [trial(epochs=2, optimizer="sgd" if what == "sgd" else "adam")]
-    spec = trial(task=2 if what == "joint" else 1, epochs=2, head=HeadKind.MULTI)
+    spec = trial(task=2 if what == "joint" else 1, epochs=2, head=HeadKind.MULTI, schedule=Schedule.COSINE)
     method = MethodSpec(Method.JOINT, tasks=2) if what == "joint" else MethodSpec(Method.SI, strength=1.0)
     return [dataclasses.replace(spec, stage=dataclasses.replace(spec.stage, method=method))]
 
@@ -384,14 +387,14 @@ class Interrupted(Exception):
 class TestFineTuning:
     """A commit that is interrupted goes on with its rounds."""
 
-    @pytest.mark.parametrize("rounds", [1, 3])
-    def test_interrupted_after_every_epoch(self, trial: Trials, storage: str, rounds: int, trained_epochs: list[int],
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("rounds", "schedule"), [(1, Schedule.COSINE), (3, Schedule.CONSTANT), (3, Schedule.COSINE)])
+    def test_interrupted_after_every_epoch(self, trial: Trials, storage: str, rounds: int, schedule: Schedule,
+                                           trained_epochs: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
         spec = trial(hidden=(60, 50), epochs=6)
         _, result = finish(trial_job.run_trial(spec, storage, Decimal(8)))
         required = result.val_correct - 28
         found = trial_job.scan(spec.stage, result.artifact.digest, storage, required, ThresholdMode.SHARED)
-        tuning = dataclasses.replace(TUNING, rounds=rounds, epochs=3, required=required)
+        tuning = dataclasses.replace(TUNING, rounds=rounds, epochs=3, required=required, schedule=schedule)
         arguments = (spec.stage, result.artifact.digest, found.thresholds, storage, [], splits(spec.stage), tuning)
         whole = build_commit(*arguments)
         assert whole.rounds is not None and len(whole.rounds) == rounds and whole.news == ()
@@ -416,10 +419,11 @@ class TestFineTuning:
         assert nothing_left(storage)
 
     def test_another_threshold_or_rate_goes_on_from_no_other_ones_checkpoint(self) -> None:
-        keys = [checkpoint._key for tuning in (TUNING, dataclasses.replace(TUNING, learning_rate=0.1, rounds=2))
+        keys = [checkpoint._key for tuning in (TUNING, dataclasses.replace(TUNING, learning_rate=0.1, rounds=2),
+                                                          dataclasses.replace(TUNING, schedule=Schedule.COSINE))
                 for thresholds in ((0.1, 0.1), (0.1, 0.2), (None, None))
                 for checkpoint in workers.jobs.commit_job._checkpoints("", "ab", thresholds, tuning, 1, None)]
-        assert len(keys) == len(set(keys)) == 9
+        assert len(keys) == len(set(keys)) == 12
 
 
 def _told(rounds: tuple[FineTuningRound, ...] | None) -> list[FineTuningRound]:

@@ -63,8 +63,7 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
         order = underway.orders[0].to(device)
         for batch in checkpoint.batches_left(batches(order, spec.batch_size, stage.architecture.has_batch_norm), standing):
             step(batch, pack.draw_dropout(batch.shape[1]))
-        if epoch in spec.milestones:
-            pack.optimizer.lower(spec.gamma)
+        pack.optimizer.epoch_ended(epoch)
 
         losses, measured = (pack.loss_sums / samples).tolist(), []
         for place in training:

@@ -10,8 +10,9 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from workers.spec import TrainingSpec
+from workers.spec import Schedule, TrainingSpec
 from workers.training.optimizers import BETAS, EPSILON, Pass, adam_pass
+from workers.training.schedules import cosine_factor
 
 
 @cache
@@ -65,15 +66,19 @@ class PackOptimizer:
         self._alpha = {name: self._number(alpha.get(name, [0.0] * len(rates)))[:, None] for name in self._weights}
         self._penalised = frozenset(name for name, values in alpha.items() if any(values))
         self.rates, self.steps = self._number(rates, torch.float64), self._number(0.0, torch.float64)
+        self._initial_rates = self.rates.clone()
         parts = ("momentum",) if self._is_sgd else ("mean", "square")
         self.memory = {name: {part: torch.zeros_like(weight) for part in parts} for name, weight in self._weights.items()}
         self._means = [self._number(value) for beta in BETAS for value in (beta, 1 - beta)]
         self._epsilon, self._momentum = self._number(EPSILON), self._number(spec.momentum)
         self._pass = as_kernel(sgd_pass if self._is_sgd else adam_pass, self._like.device.type)
 
-    def lower(self, factor: float) -> None:
-        """Multiply every rate."""
-        self.rates *= factor
+    def epoch_ended(self, epoch: int) -> None:
+        """Set the rates of the next epoch, in place, by the schedule of the training (:mod:`workers.training.schedules`)."""
+        if self._spec.schedule is Schedule.COSINE:
+            torch.mul(self._initial_rates, cosine_factor(epoch, self._spec.epochs), out=self.rates)
+        elif epoch in self._spec.milestones:
+            self.rates *= self._spec.gamma
 
     @torch.no_grad()
     def step(self, gradients: Gradients) -> None:
