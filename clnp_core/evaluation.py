@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,15 @@ from clnp_core.network import FREE, Network
 
 CANONICAL_BATCH = 1000
 """Default samples per batch."""
+
+
+class Inputs(Protocol):
+    """Samples that a network reads: a tensor float [samples, *input shape], or what computes its samples when they are read."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: slice | Tensor, /) -> Tensor:
+        """Some of them: float [places, *input shape]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ def logits(network: Network, inputs: Tensor, task: int) -> Tensor:
     return output(architecture.output, last, head.weight, head.bias)
 
 
-def canonical_batches(inputs: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
+def canonical_batches(inputs: Inputs, batch_size: int) -> Iterator[tuple[Tensor, int]]:
     """Cut ``inputs`` [samples, *input shape] into batches of exactly ``batch_size``, zero-padded, each with its real length."""
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start:start + batch_size].to(torch.float32)
@@ -75,7 +85,7 @@ def canonical_batches(inputs: Tensor, batch_size: int) -> Iterator[tuple[Tensor,
         yield batch, real
 
 
-def logit_batches(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Iterator[Tensor]:
+def logit_batches(network: Network, inputs: Inputs, task: int, batch_size: int = CANONICAL_BATCH) -> Iterator[Tensor]:
     """Canonical logits of ``task``, batch by batch: float32 [≤ batch_size, classes]."""
     for batch, real in canonical_batches(inputs, batch_size):
         with torch.no_grad(), exact_float32():

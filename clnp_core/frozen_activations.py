@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from clnp_core.architecture import Architecture
-from clnp_core.evaluation import exact_float32
+from clnp_core.evaluation import Inputs, exact_float32
 from clnp_core.layers import laid_out, pooled, respond
 from clnp_core.network import FREE, Network, column_index
 
@@ -77,7 +77,7 @@ def layers_computed_once(base: Network, samples: int, reopen: int | None = None)
 
 
 @torch.no_grad()
-def frozen_activations(base: Network, inputs: Tensor, reopen: int | None = None) -> tuple[Tensor, ...]:
+def frozen_activations(base: Network, inputs: Inputs, reopen: int | None = None) -> tuple[Tensor, ...]:
     """What the active neurons pass on for every sample, once for the whole task.
 
     Args:
@@ -93,7 +93,7 @@ def frozen_activations(base: Network, inputs: Tensor, reopen: int | None = None)
     active = active_neurons(base, reopen)
     once = layers_computed_once(base, len(inputs), reopen)
     network = FrozenNetwork(base, active)
-    layers = [laid_out(inputs.new_empty(len(inputs), len(index), *sides))
+    layers = [laid_out(inputs[:0].new_empty(len(inputs), len(index), *sides))
               for index, sides in zip(active[:once], architecture.maps, strict=False)]
     widest = max(width * _positions(sides) for width, sides in zip(architecture.hidden, _unpooled(architecture), strict=True))
     batch_size = min(10_000, max(1, PASS_BYTES // (4 * widest)))

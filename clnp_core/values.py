@@ -32,7 +32,7 @@ class TaskFacts:
     """A task's data as the driver knows it, which does not hold the data: sample counts, shape of a sample, classes, digests.
 
     ``environment`` is the fingerprint of the machine that loaded it; ``tasks`` is how many tasks the benchmark has, None for
-    any number.
+    any number; ``inputs_are_floats`` tells whether the task has given its inputs as floating-point numbers.
     """
 
     train_total: int
@@ -44,6 +44,7 @@ class TaskFacts:
     task_fingerprint: str
     environment: Mapping[str, Any]
     tasks: int | None = None
+    inputs_are_floats: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class FineTuningRound:
 
     Pruned at ``thresholds``, ``free_neurons`` over all hidden layers are free and ``pruned_val_correct`` validation samples
     correct. Of the ``epochs_run`` epochs after that ``best_epoch`` was kept; 0 says that the pruned weights were better than
-    every epoch. ``val_correct`` is what was kept.
+    every epoch. ``val_correct`` is what was kept. ``teachers`` is how many networks it was distilled from: 0 where distillation
+    was asked for and no teacher was left, so that it was of the cross-entropy; None where it was not asked for.
     """
 
     round: int
@@ -116,6 +118,7 @@ class FineTuningRound:
     epochs_run: int
     val_correct: int
     seconds: float
+    teachers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

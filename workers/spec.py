@@ -155,6 +155,26 @@ class TrainingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DistillationSpec:
+    """What fine-tuning learns from teachers, in place of the labels (:class:`workers.training.losses.DistillationLoss`).
+
+    Attributes:
+        temperature: T, which divides the logits of teacher and student.
+        cross_entropy: s, the share of the cross-entropy with the labels in the loss.
+        mixing: the largest λ of a mixed sample; 0 where none is mixed.
+        copies: mixed copies of the training set beside the clean one; 0 where none is mixed.
+        teachers: artifact digests of networks that have learnt the task, in the order of their numbers. Without any,
+            fine-tuning is of the cross-entropy.
+    """
+
+    temperature: float
+    cross_entropy: float
+    mixing: float
+    copies: int
+    teachers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FineTuningSpec:
     """How a pruned network is trained further before its commit (paper §3.2: one round, 20 epochs, rate 1e-4, α 5e-5).
 
@@ -167,6 +187,7 @@ class FineTuningSpec:
         required: the lowest validation count within the stage's margin; it bounds every pruning, not what training makes of it.
         mode: of the thresholds, from the second round on.
         schedule: constant, or a cosine over the epochs of a round.
+        distillation: what it learns from teachers; None for the labels alone.
 
     Optimizer and batch size are those of the training.
     """
@@ -179,13 +200,16 @@ class FineTuningSpec:
     required: int
     mode: ThresholdMode
     schedule: Schedule = Schedule.CONSTANT
+    distillation: DistillationSpec | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-able dictionary. ``schedule`` is left out at its default, so that checkpoints from before it existed are
-        found."""
-        data = dataclasses.asdict(self)
+    def to_json(self) -> dict[str, object]:
+        """A JSON-able dictionary. ``schedule`` and ``distillation`` are left out at their defaults, so that checkpoints from
+        before they existed are found."""
+        data: dict[str, object] = dataclasses.asdict(self)
         if self.schedule is Schedule.CONSTANT:
             del data["schedule"]
+        if self.distillation is None:
+            del data["distillation"]
         return data
 
 

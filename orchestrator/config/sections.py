@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from orchestrator.config.choices import FineTuningSchedule, Normalization, OnDepletion, OptimizerKind, Precision
+from orchestrator.config.distillation_section import Distillation
 from orchestrator.config.errors import show
 from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share, whole
 from orchestrator.config.sweep_section import Alpha, Rate, Section
@@ -210,6 +211,8 @@ class FineTuning(Section):
         default=5e-5,
         description="L1 strength of fine-tuning, one number of at least 0, or a list with one per hidden layer and one for the "
                     "output")
+    distillation: Distillation | None = Field(
+        default=None, description="learning from the logits of teachers; null, the default, learns from the labels")
 
 
 Held = Annotated[Float, Field(ge=0)]

@@ -9,9 +9,19 @@ from dataclasses import dataclass
 
 from clnp_core.architecture import Architecture, HeadKind
 from orchestrator.config.config import Config
+from orchestrator.config.distillation_section import Distillation
 from orchestrator.config.sweep_section import GridPoint, per_layer
 from workers.methods import MethodSpec
-from workers.spec import BenchmarkSpec, FineTuningSpec, Schedule, StageSpec, TrainingSpec, TrialSpec, derive_seed
+from workers.spec import (
+    BenchmarkSpec,
+    DistillationSpec,
+    FineTuningSpec,
+    Schedule,
+    StageSpec,
+    TrainingSpec,
+    TrialSpec,
+    derive_seed,
+)
 from workers.training.packs.pack_plan import in_packs
 
 
@@ -74,20 +84,35 @@ def first_task(config: Config) -> int:
     return config.method.first_task(config.benchmark.tasks)
 
 
-def fine_tuning(config: Config, task: int, required: int) -> FineTuningSpec | None:
+def fine_tuning(config: Config, task: int, required: int, teachers: tuple[str, ...] = ()) -> FineTuningSpec | None:
     """How the pruned network of ``task`` is trained further, or None.
 
     Args:
         config: the run's.
         task: counted from 1.
         required: the lowest validation count within the margin of the stage.
+        teachers: artifact digests of the stage's teachers, in the order of their numbers.
     """
     wanted = config.fine_tuning
     if wanted is None:
         return None
     return FineTuningSpec(wanted.rounds, wanted.epochs, wanted.learning_rate,
                           per_layer(wanted.alpha, config.network.alpha_count), derive_seed(config.seed, "fine-tuning", task),
-                          required, config.selection.threshold, wanted.schedule.schedule)
+                          required, config.selection.threshold, wanted.schedule.schedule,
+                          distillation(wanted.distillation, teachers))
+
+
+def distillation(wanted: Distillation | None, teachers: tuple[str, ...]) -> DistillationSpec | None:
+    """What fine-tuning learns from teachers; None where it learns from the labels.
+
+    Args:
+        wanted: the section of the config.
+        teachers: artifact digests.
+    """
+    if wanted is None:
+        return None
+    return DistillationSpec(wanted.temperature, wanted.cross_entropy, wanted.mixing, wanted.copies if wanted.mixing else 0,
+                            teachers)
 
 
 def sweeps(config: Config, task: int) -> bool:

@@ -166,5 +166,12 @@ def tuning_text(commit: "CommitRow") -> str | None:
     rows = [[str(done.round), thresholds_text(done.thresholds), f"{done.free_neurons:,}",
              percent_or_nothing(done.pruned_val_correct, total), percent_or_nothing(done.val_correct, total),
              f"{done.best_epoch} of {done.epochs_run}", seconds_text(done.seconds)] for done in rounds]
-    return (f"Fine-tuning, {plural(len(rounds), 'round')}; epoch 0 stands for the pruned weights:\n\n"
-            f"{render(columns, rows)}")
+    return (f"Fine-tuning{distilled_text(rounds[0].teachers)}, {plural(len(rounds), 'round')}; epoch 0 stands for the pruned "
+            f"weights:\n\n{render(columns, rows)}")
+
+
+def distilled_text(teachers: int | None) -> str:
+    """`` distilled from 2 teachers``, with a space in front; nothing where distillation was not asked for."""
+    if teachers is None:
+        return ""
+    return f" distilled from {plural(teachers, 'teacher')}" if teachers else " without the teachers that were asked for"

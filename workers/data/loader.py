@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import cast
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from clnp_core.errors import ClnpError, ConfigError, DataError
 from clnp_core.words import plural
@@ -22,8 +24,8 @@ from workers.data.provenance import Origin
 from workers.data.samples import Benchmark, Samples, TaskData
 from workers.spec import BenchmarkSpec
 
-__all__ = ["Benchmark", "Samples", "TaskData", "check_alike", "data_folder", "load_benchmark", "load_task", "task_count",
-           "task_origin"]
+__all__ = ["Benchmark", "Samples", "TaskData", "check_alike", "data_folder", "inputs_are_floats", "load_benchmark", "load_task",
+           "task_count", "task_origin"]
 
 
 def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
@@ -77,7 +79,17 @@ def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
         ConfigError: the benchmark has fewer tasks, or cannot be found.
         DataError: its data is missing or is not what :class:`TaskData` asks for.
     """
-    return _task(_Hashable(spec), number)
+    return _task(_Hashable(spec), number)[0]
+
+
+def inputs_are_floats(spec: BenchmarkSpec, number: int) -> bool:
+    """Whether a task has given its training inputs as floating-point numbers, and not as whole numbers or booleans, which may
+    stand for kinds.
+
+    Raises:
+        ConfigError, DataError: as :func:`load_task`.
+    """
+    return _task(_Hashable(spec), number)[1]
 
 
 def task_count(spec: BenchmarkSpec) -> int | None:
@@ -170,7 +182,8 @@ def _torch_as_it_was() -> Iterator[None]:
 
 
 @lru_cache(maxsize=2)
-def _task(key: _Hashable, number: int) -> TaskData:
+def _task(key: _Hashable, number: int) -> tuple[TaskData, bool]:
+    """The task, and whether its training inputs came as floating-point numbers."""
     benchmark = _benchmark(key)
     there = _count(benchmark)
     if there is not None and number > there:
@@ -194,10 +207,16 @@ def _task(key: _Hashable, number: int) -> TaskData:
     where = f"{key.spec.name}, task {number}"
     train, val, test = (_plain(f"{where}, {name}", part)
                         for name, part in (("train", data.train), ("val", data.val), ("test", data.test)))
+    are_floats = _are_floats(data.train.inputs)
     data = TaskData(train, val, test, classes)
     for name, part in (("train", train), ("val", val), ("test", test)):
         _check(f"{where}, {name}", part, data)
-    return data
+    return data, are_floats
+
+
+def _are_floats(inputs: object) -> bool:
+    """Of a tensor or an array."""
+    return inputs.is_floating_point() if isinstance(inputs, Tensor) else np.issubdtype(np.asarray(inputs).dtype, np.floating)
 
 
 def _plain(where: str, part: object) -> Samples:

@@ -22,6 +22,7 @@ from workers.jobs.inputs import activities_of, recorded, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.loop import fine_tune, result_of
+from workers.training.losses import CrossEntropy, DistillationLoss, Loss
 from workers.training.resume import Checkpoint
 from workers.training.stop_request import StoppedError
 
@@ -90,7 +91,8 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     if tuning is not None:
         checkpoints = _checkpoints(storage, artifact_digest, thresholds, tuning, stage.threads, checkpoint_every_seconds)
         try:
-            network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning, checkpoints)
+            network, activities, thresholds, rounds = _tune(network, activities, thresholds, data, stage, tuning, checkpoints,
+                                                            store)
         except StoppedError:
             raise StoppedError(_news(checkpoints)) from None
     artifact = put_network(store, network, "commit", task=stage.task, parent=stage.base_digest,
@@ -120,17 +122,19 @@ def _news(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
 
 
 def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Thresholds, data: TaskData, stage: StageSpec,
-          tuning: FineTuningSpec, checkpoints: Sequence[Checkpoint]
+          tuning: FineTuningSpec, checkpoints: Sequence[Checkpoint], store: ArtifactStore
           ) -> tuple[Network, tuple[Tensor, ...], Thresholds, tuple[FineTuningRound, ...]]:
-    """Prune + fine-tune rounds (paper §2.2: "one can iterate"), until one prunes nothing more.
+    """Prune + fine-tune rounds (paper §2.2: "one can iterate"), until one prunes nothing more. The first one's seconds are also
+    those of its teachers' logits.
 
     Returns:
         The network, its activities, the thresholds of the last pruning, and what every round did.
     """
     rounds: list[FineTuningRound] = []
-    task, val, batch = stage.task, data.val, stage.evaluation_batch_size
+    task, val, batch, loss, began = stage.task, data.val, stage.evaluation_batch_size, None, time.perf_counter()
+    teachers = None if tuning.distillation is None else len(tuning.distillation.teachers)
     while len(rounds) < tuning.rounds and _has_something_to_train(network, task):
-        began, number = time.perf_counter(), len(rounds) + 1
+        number, loss = len(rounds) + 1, loss or loss_of(stage, tuning, data, store)
         if rounds:
             found = find_thresholds(network, task, activities, val.inputs, val.labels, tuning.required, tuning.mode, batch)
             if found.free_neurons == free_neurons(network):
@@ -139,12 +143,33 @@ def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Threshol
             network = prune(network, task, activities, thresholds)
         before = evaluate(network, val.inputs, val.labels, task, batch).correct
         checkpoint = checkpoints[number - 1]
-        tuned = result_of(fine_tune(network, data, stage, tuning, derive_seed(tuning.seed, "fine-tuning", number), checkpoint))
+        seed = derive_seed(tuning.seed, "fine-tuning", number)
+        tuned = result_of(fine_tune(network, data, stage, tuning, seed, checkpoint, loss))
         network = tuned.network
         rounds.append(FineTuningRound(number, thresholds, before, free_neurons(network), tuned.best_epoch, tuned.epochs_run,
-                                 tuned.val_correct, checkpoint.seconds_before + time.perf_counter() - began))
-        activities = mean_activity(network, data.train.inputs, batch)
+                                      tuned.val_correct, checkpoint.seconds_before + time.perf_counter() - began, teachers))
+        activities, began = mean_activity(network, data.train.inputs, batch), time.perf_counter()
     return network, activities, thresholds, tuple(rounds)
+
+
+def loss_of(stage: StageSpec, tuning: FineTuningSpec, data: TaskData, store: ArtifactStore) -> Loss:
+    """What fine-tuning minimises: the distance to the teachers that there are, or else the cross-entropy.
+
+    Args:
+        stage: of the task.
+        tuning: with its distillation and the digests of the teachers.
+        data: the task, on the device that trains.
+        store: holds the teachers.
+
+    Raises:
+        ArtifactError: a teacher is missing or damaged.
+        DataError: the inputs are to be mixed, and are no floating-point numbers.
+    """
+    spec = tuning.distillation
+    if spec is None or not spec.teachers:
+        return CrossEntropy(data.train)
+    teachers = [get_network(store, digest)[0].to(data.train.inputs.device) for digest in spec.teachers]
+    return DistillationLoss(data.train, spec, teachers, stage.task, tuning.seed, stage.evaluation_batch_size)
 
 
 def _has_something_to_train(network: Network, task: int) -> bool:

@@ -19,7 +19,7 @@ from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
 from clnp_core.threshold import ThresholdResult, find_thresholds, threshold_curve
 from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
 from clnp_core.values import Epoch, TaskFacts, TrialResult
-from workers.data.loader import TaskData, load_task, task_count
+from workers.data.loader import TaskData, inputs_are_floats, load_task, task_count
 from workers.environment import fingerprint, host_name
 from workers.jobs.inputs import activities_of, base_of, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
@@ -38,7 +38,8 @@ def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
     """
     data = load_task(benchmark, task)
     return TaskFacts(len(data.train), len(data.val), len(data.test), tuple(data.train.inputs.shape[1:]), data.classes,
-                     data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark))
+                     data.split_digest(), benchmark.fingerprint(task), fingerprint(threads), task_count(benchmark),
+                     inputs_are_floats(benchmark, task))
 
 
 def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,

@@ -20,6 +20,7 @@ from clnp_core.values import Epoch
 from workers.data.loader import TaskData
 from workers.spec import FineTuningSpec, StageSpec, TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
+from workers.training.losses import CrossEntropy, Loss
 from workers.training.optimizers import optimizer_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
@@ -56,7 +57,7 @@ def train(trial: TrialSpec, base: Network, data: TaskData,
 
 
 def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec, seed: int,
-              checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
+              checkpoint: Checkpoint = NEVER, loss: Loss | None = None) -> Generator[Epoch, None, Trained]:
     """Go on training what survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
 
     Only rows that this task activated and its own head columns train; severed entries are not there.
@@ -68,6 +69,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
         tuning: epochs, learning rate, its schedule, and α.
         seed: of the batches and of dropout.
         checkpoint: as in :func:`train`.
+        loss: what is minimised, and on which samples; None for the cross-entropy of the training set.
 
     Returns:
         The best epoch's network; the pruned one, as epoch 0, where none is better.
@@ -80,9 +82,10 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
     trial = TrialSpec(dataclasses.replace(stage, training=training), 0, tuning.alpha, tuning.learning_rate, seed)
     generator = torch.Generator().manual_seed(seed)
     free = FreeNetwork(pruned, generator, reopen=stage.task)
-    frozen = frozen_activations(pruned, data.train.inputs, reopen=stage.task)
+    loss = CrossEntropy(data.train) if loss is None else loss
+    frozen = frozen_activations(pruned, loss.inputs, reopen=stage.task)
     correct = correct_predictions(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
-    return (yield from fit(free, frozen, data, trial, generator, checkpoint, Trained(pruned, correct, 0, 0, 0.0)))
+    return (yield from fit(free, frozen, data, trial, generator, checkpoint, Trained(pruned, correct, 0, 0, 0.0), loss))
 
 
 def result_of(steps: Generator[Epoch, None, Result]) -> Result:
@@ -96,10 +99,10 @@ def result_of(steps: Generator[Epoch, None, Result]) -> Result:
 
 
 def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: TrialSpec, generator: torch.Generator,
-        checkpoint: Checkpoint, best: Trained | None = None,
+        checkpoint: Checkpoint, best: Trained | None = None, loss: Loss | None = None,
         attend: Callable[[torch.optim.Optimizer], None] = lambda _: None,
         improved: Callable[[], None] = lambda: None) -> Generator[Epoch, None, Trained]:
-    """The loop itself. Loss = cross-entropy + Σ_l α_l ‖free weights of layer l‖₁ (paper §2.2).
+    """The loop itself. It minimises a loss + Σ_l α_l ‖free weights of layer l‖₁; that of the paper (§2.2) is the cross-entropy.
 
     Args:
         free: what trains.
@@ -109,6 +112,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
         generator: of the batches.
         checkpoint: as in :func:`train`.
         best: what an epoch must be better than; None takes the first.
+        loss: what is minimised, and the samples that ``frozen`` is of; None for the cross-entropy of the training set.
         attend: is given the optimizer, for the hooks of methods that add to a step (:mod:`workers.baselines`).
         improved: is called after every epoch that is the best so far, before a checkpoint is written.
 
@@ -116,6 +120,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
         DivergedError: the loss is no longer finite.
     """
     stage, spec, device = trial.stage, trial.stage.training, data.train.inputs.device
+    loss_of = CrossEntropy(data.train) if loss is None else loss
     steps = spec.epochs * math.ceil(len(data.train) / spec.batch_size)
     optimizer = optimizer_of(spec, free, trial.learning_rate, trial.alpha, steps)
     schedule = schedule_of(spec, optimizer)
@@ -129,18 +134,18 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
     def plain_step(batch: Tensor, dropout: Dropout) -> None:
         with float32_products(spec.precision, device):
             with autocast(spec.precision, device):
-                logits = free(laid_out(data.train.inputs[batch]), [layer[batch] for layer in frozen], dropout)
-                loss = torch.nn.functional.cross_entropy(logits, data.train.labels[batch])
+                logits = free(laid_out(loss_of.inputs[batch]), [layer[batch] for layer in frozen], dropout)
+                mean_loss = loss_of(logits, batch)
             optimizer.zero_grad()
-            loss.backward()
+            mean_loss.backward()
         optimizer.step()  # the gradient of the L1 term is added in the same pass
-        loss_sum.add_(loss.detach() * len(batch))
+        loss_sum.add_(mean_loss.detach() * len(batch))
 
     step: Step = Graphs(plain_step) if takes_graphs(optimizer) else plain_step
     for epoch in range(learner.epochs_run + 1, spec.epochs + 1):
         if learner.waits_in_vain(spec.early_stopping_patience):
             break
-        underway = begin_epoch(standing, loss_sum, lambda: (torch.randperm(len(data.train), generator=generator),))
+        underway = begin_epoch(standing, loss_sum, lambda: (loss_of.order(generator),))
         order = underway.orders[0].to(device)
         for batch in checkpoint.batches_left(batches(order, spec.batch_size, stage.architecture.has_batch_norm), standing):
             step(batch, free.draw_dropout(len(batch)))

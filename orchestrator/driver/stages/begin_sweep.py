@@ -16,6 +16,7 @@ from workers.jobs import trial_job
 from workers.jobs.baseline_job import prepare_all
 from workers.spec import StageSpec, TrialSpec
 from workers.storage.artifacts import ArtifactStore
+from workers.training.losses import MIXING_HINT
 from workers.training.packs.pack_plan import in_packs
 
 
@@ -67,6 +68,10 @@ def _refuse_unfit(run: RunContext, task: int, facts: TaskFacts) -> None:
     if facts.tasks is not None and wanted > facts.tasks:
         raise ConfigError(f"benchmark {name!r} has {plural(facts.tasks, 'task')}, the config asks for {wanted}",
                           f"launch a new run with benchmark.tasks of at most {facts.tasks}")
+    tuning = run.config.fine_tuning
+    if tuning is not None and tuning.distillation is not None and tuning.distillation.mixing and not facts.inputs_are_floats:
+        raise ConfigError(f"task {task} of benchmark {name!r} gives its inputs as whole numbers or booleans, and mixing "
+                          "averages inputs", MIXING_HINT)
     if task == plan.first_task(run.config):
         return
     first = run.reads.stages(run.name)[0]

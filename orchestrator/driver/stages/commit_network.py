@@ -15,6 +15,7 @@ from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.minimum_accuracy import require_accuracy
 from orchestrator.driver.stages.restore_trials import restore_trials
 from orchestrator.render.chance_text import chance_text, tasks_at_chance
+from orchestrator.render.run_summary import distilled_text
 from workers.jobs.baseline_job import build_whole_commit
 from workers.jobs.commit_job import BuiltCommit, build_commit
 from workers.storage.artifacts import ArtifactStore
@@ -122,5 +123,6 @@ def _verification(run: RunContext, built: BuiltCommit) -> dict[str, Any]:
 
 def _tuned_text(tuned: FineTuningRound, val_total: int) -> str:
     kept = f"epoch {tuned.best_epoch} of {tuned.epochs_run}" if tuned.best_epoch else "the pruned weights, no epoch was better"
-    return (f"fine-tuning, round {tuned.round}: validation {100 * tuned.pruned_val_correct / val_total:.2f} % pruned, "
+    return (f"fine-tuning{distilled_text(tuned.teachers)}, round {tuned.round}: "
+            f"validation {100 * tuned.pruned_val_correct / val_total:.2f} % pruned, "
             f"{100 * tuned.val_correct / val_total:.2f} % after {kept}; {tuned.seconds:.0f} s")

@@ -123,6 +123,12 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"training.milestones": [2, 2]}, "training.milestones: must rise from entry to entry, not [2, 2]; "),
     ({"training.milestones": [2, 5]}, "training.milestones: 5 has no effect: training ends with epoch 5; drop it, "
                                       "or raise training.epochs"),
+    ({"fine_tuning": {"distillation": {"mixing": 0, "copies": 5}}},
+     "fine_tuning.distillation.copies: has no meaning with mixing 0, which mixes nothing; remove it, or set mixing above 0"),
+    ({"fine_tuning": {"distillation": {"mixing": 1.5}}}, "fine_tuning.distillation.mixing: must be at most 1, not 1.5; "),
+    ({"fine_tuning": {"distillation": {"cross_entropy": 1}}},
+     "fine_tuning.distillation.cross_entropy: must be below 1, not 1; "),
+    ({"fine_tuning": {"distillation": {"temperature": 0}}}, "fine_tuning.distillation.temperature: must be above 0, not 0; "),
     ({"training.gamma": 0}, "training.gamma: must be above 0, not 0; "),
     ({"training.gamma": 1.01}, "training.gamma: must be at most 1, not 1.01; "),
     ({"training.schedule": "cosine", "training.milestones": [2]}, "training.milestones: has no meaning with training.schedule "

@@ -1,12 +1,16 @@
 """The plan is a pure function: the same config and base give the same trials, keys and seeds."""
 
+from typing import Any
+
 import pytest
 
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.networks import mlp
+from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
 from tests.orchestrator.laboratory import small
+from workers.spec import DistillationSpec, FineTuningSpec
 
 GRID = {"alpha": [1e-5, [1e-5, 1e-4, 1e-6]], "learning_rate": [0.1, 0.01]}
 
@@ -100,3 +104,19 @@ def test_the_architecture_follows_the_config_and_the_widths_of_the_stage() -> No
     config = small(network={"head": "multi"})
     assert plan.architecture(config, (64,), 10) == mlp(64, (32, 24), 10, head=HeadKind.MULTI, head_bias=True)
     assert plan.architecture(config, (64,), 10, (40, 24)).hidden == (40, 24)
+
+
+def test_distillation_is_planned_with_its_teachers(values: dict[str, Any]) -> None:
+    def planned(**distillation: Any) -> FineTuningSpec:
+        config = Config.parse(values | {"fine_tuning": {"distillation": distillation}})
+        found = plan.fine_tuning(config, 1, 300, ("ab" * 32, "cd" * 32))
+        assert found is not None
+        return found
+    assert planned(temperature=3).distillation == DistillationSpec(3.0, 0.0, 0.5, 3, ("ab" * 32, "cd" * 32))
+    assert planned(mixing=0).distillation == DistillationSpec(2.0, 0.0, 0.0, 0, ("ab" * 32, "cd" * 32))
+
+
+def test_fine_tuning_on_labels_has_the_checkpoints_that_it_had_before_distillation_existed(values: dict[str, Any]) -> None:
+    spec = plan.fine_tuning(Config.parse(values | {"fine_tuning": {}}), 1, 300)
+    assert spec is not None and spec.distillation is None
+    assert set(spec.to_json()) == {"rounds", "epochs", "learning_rate", "alpha", "seed", "required", "mode"}

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from clnp_core.values import FineTuningRound
 from db.rows import CommitRow
 from orchestrator.render.run_summary import tuning_text
@@ -30,3 +32,12 @@ def test_every_round_with_both_accuracies() -> None:
         "-----  -----------  ----  ------------  -----------  ------  -----",
         "    1  0.25 / none    40         95.00        98.50  3 of 5  4.2 s",
         "    2          0.5    44         95.50        99.00  0 of 5  3.0 s"])
+
+
+@pytest.mark.parametrize(("teachers", "said"), [
+    (2, "Fine-tuning distilled from 2 teachers, 1 round; epoch 0"),
+    (1, "Fine-tuning distilled from 1 teacher, 1 round; epoch 0"),
+    (0, "Fine-tuning without the teachers that were asked for, 1 round; epoch 0"),
+    (None, "Fine-tuning, 1 round; epoch 0")])
+def test_whom_it_learnt_from(teachers: int | None, said: str) -> None:
+    assert (tuning_text(commit((FineTuningRound(1, (0.25,), 190, 40, 3, 5, 197, 4.21, teachers),))) or "").startswith(said)

@@ -7,7 +7,7 @@ import torch
 
 from clnp_core.errors import ConfigError, DataError
 from workers.data.benchmarks import BUILT_IN
-from workers.data.loader import Samples, TaskData, check_alike, load_benchmark, load_task, task_count
+from workers.data.loader import Samples, TaskData, check_alike, inputs_are_floats, load_benchmark, load_task, task_count
 from workers.spec import BUILT_IN_BENCHMARKS, BenchmarkSpec
 
 
@@ -79,6 +79,17 @@ class TestYourOwn:
         tensors = load_task(own(tmp_path, monkeypatch, "pass", "own_tensors"), 1)
         assert arrays.split_digest() == tensors.split_digest()
         assert arrays.train.labels.dtype == torch.int64
+
+    @pytest.mark.parametrize(("given", "are_floats"), [
+        ("p.inputs", True), ("p.inputs.half()", True), ("p.inputs.numpy()", True), ("(p.inputs * 9).to(torch.uint8)", False),
+        ("(p.inputs * 9).numpy().astype('int16')", False), ("p.inputs > 0.5", False)])
+    def test_the_type_that_inputs_came_in_is_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str,
+                                                   are_floats: bool) -> None:
+        body = (f"def other(p): return Samples({given}, p.labels)\n        "
+                "data = TaskData(other(data.train), other(data.val), other(data.test), 3)")
+        spec = own(tmp_path, monkeypatch, body, f"own_given_{abs(hash(given))}")
+        assert load_task(spec, 1).train.inputs.dtype == torch.float32
+        assert inputs_are_floats(spec, 1) is are_floats
 
     def test_what_it_sets_for_all_of_torch_ends_with_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         spec = own(tmp_path, monkeypatch, "torch.set_grad_enabled(False); torch.set_num_threads(threads + 1)", "own_settings")

@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind
-from clnp_core.errors import DataError, ForgettingError
+from clnp_core.errors import ArtifactError, DataError, ForgettingError
 from clnp_core.network import FREE, Network
 from clnp_core.selection import ThresholdMode, required_correct
+from tests.workers.image_trials import images
 from tests.workers.training.test_loop import finish, same_bits
 from workers.data.loader import load_task
 from workers.jobs import trial_job
 from workers.jobs.commit_job import BuiltCommit, build_commit, verify_commit
-from workers.spec import FineTuningSpec, Schedule, StageSpec, TrialSpec
+from workers.spec import DistillationSpec, FineTuningSpec, Schedule, StageSpec, TrialSpec
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 
 Trials = Callable[..., TrialSpec]
@@ -181,3 +182,71 @@ class TestFineTuning:
         built = commit(trial(), storage, [], margin=Decimal(100), tuning=TUNING)
         assert built.rounds == ()
         assert [layer.used for layer in built.capacity] == [0, 0]
+
+
+def teacher(spec: TrialSpec, storage: str, epochs: int = 12, seed: int = 20, hidden: tuple[int, ...] | None = (96, 64)) -> str:
+    """The artifact of a wider network that has learnt the task of a trial alone, without L1."""
+    stage = spec.stage
+    wide = stage.architecture if hidden is None else stage.architecture.with_hidden(hidden)
+    alone = dataclasses.replace(stage, architecture=wide, base_digest=None,
+                                training=dataclasses.replace(stage.training, epochs=epochs))
+    own = TrialSpec(alone, 0, (0.0,) * len(spec.alpha), 0.003, seed)
+    return finish(trial_job.run_trial(own, storage, Decimal(0)))[1].artifact.digest
+
+
+def distilled(*teachers: str, **changes: object) -> FineTuningSpec:
+    return dataclasses.replace(TUNING, distillation=DistillationSpec(2.0, 0.0, 0.5, 3, teachers), **changes)
+
+
+class TestDistillation:
+    """Fine-tuning on the logits of teachers, for clean and mixed inputs."""
+
+    @pytest.mark.parametrize("head", DIVIDED_HEADS)
+    def test_it_wins_back_what_a_deep_cut_lost_and_moves_no_earlier_task(self, trial: Trials, storage: str,
+                                                                         head: HeadKind) -> None:
+        spec, earlier = trial(hidden=(60, 50), head=head, epochs=6), []
+        for task in (1, 2):
+            base = earlier[-1][1] if earlier else None
+            own = trial(hidden=(60, 50), head=head, epochs=6, task=task, base=base)
+            taught = distilled(teacher(own, storage), teacher(own, storage, seed=21), epochs=15)
+            built = commit(own, storage, list(earlier), margin=Decimal(15), tuning=taught)
+            assert built.rounds is not None and built.rounds[0].teachers == 2
+            assert built.rounds[0].val_correct == built.val_correct > built.rounds[0].pruned_val_correct
+            assert built.proof is not None and built.proof.tasks_compared == tuple(range(1, task))
+            earlier.append((task, built.artifact.digest))
+        plain = commit(spec, storage, [], margin=Decimal(15), tuning=TUNING)
+        assert plain.rounds is not None and plain.rounds[0].teachers is None
+        assert plain.artifact.digest != earlier[0][1]
+
+    def test_without_a_teacher_left_it_is_plain_fine_tuning_and_says_so(self, trial: Trials, storage: str) -> None:
+        spec = trial(hidden=(40, 30), epochs=4)
+        plain = commit(spec, storage, [], margin=Decimal(8), tuning=TUNING)
+        none_left = commit(spec, storage, [], margin=Decimal(8), tuning=distilled())
+        assert none_left.rounds is not None and none_left.rounds[0].teachers == 0
+        assert none_left.artifact.digest == plain.artifact.digest
+
+    def test_the_same_commit_twice_is_one_artifact(self, trial: Trials, storage: str) -> None:
+        spec = trial(hidden=(40, 30), epochs=4)
+        taught = distilled(teacher(spec, storage), epochs=4)
+        other = dataclasses.replace(taught, distillation=dataclasses.replace(taught.distillation, mixing=0.2))  # type: ignore[type-var]
+        digests = [commit(spec, storage, [], Decimal(8), tuning).artifact.digest for tuning in (taught, taught, other)]
+        assert digests[0] == digests[1] != digests[2]
+
+    def test_all_rounds_learn_from_the_teachers(self, trial: Trials, storage: str) -> None:
+        spec = trial(hidden=(60, 50), epochs=6)
+        built = commit(spec, storage, [], Decimal(8), distilled(teacher(spec, storage), rounds=3, epochs=4))
+        assert built.rounds is not None and len(built.rounds) >= 2
+        assert [done.teachers for done in built.rounds] == [1] * len(built.rounds)
+
+    @pytest.mark.parametrize("head", DIVIDED_HEADS)
+    def test_images_batch_norm_and_dropout(self, trial: Trials, storage: str, head: HeadKind) -> None:
+        spec = images(trial(epochs=6), head)
+        taught = distilled(teacher(spec, storage, epochs=8, hidden=None), alpha=(1e-5,) * 4)
+        first = commit(spec, storage, [], Decimal(6), taught)
+        again = commit(spec, storage, [], Decimal(6), taught)
+        assert first.rounds is not None and first.rounds[0].teachers == 1
+        assert first.artifact.digest == again.artifact.digest
+
+    def test_a_teacher_that_is_gone_is_an_error_that_names_it(self, trial: Trials, storage: str) -> None:
+        with pytest.raises(ArtifactError, match="is missing"):
+            commit(trial(), storage, [], Decimal(8), distilled("ab" * 32))

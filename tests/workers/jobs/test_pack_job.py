@@ -10,8 +10,8 @@ from clnp_core.architecture import HeadKind
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import PrunedTrial, Selection, ThresholdMode, TrainedTrial, pick, select
 from clnp_core.values import Epoch, TrialResult
+from tests.workers.image_trials import images
 from tests.workers.training.packs.test_pack_loop import packed
-from tests.workers.training.test_resume import images
 from workers.jobs import pack_job, trial_job
 from workers.spec import Schedule, TrialSpec
 from workers.storage.artifacts import ArtifactStore

@@ -11,11 +11,12 @@ import workers.baselines.joint
 import workers.training.loop
 from clnp_core.architecture import HeadKind
 from clnp_core.network import Network
-from tests.workers.training.test_resume import images
+from tests.workers.image_trials import images
+from tests.workers.jobs.test_commit_job import TUNING, commit, teacher
 from workers.jobs.baseline_job import run_whole_trial
 from workers.jobs.trial_job import run_trial
 from workers.methods import Method, MethodSpec
-from workers.spec import Schedule, TrialSpec
+from workers.spec import DistillationSpec, Schedule, TrialSpec
 from workers.storage.artifacts import ArtifactStore, get_network
 from workers.training.loop import result_of
 
@@ -76,3 +77,15 @@ def test_what_holds_weights_is_recorded_too(method: MethodSpec, trial: Trials, s
     without_graphs()
     assert trained(first, storage)[0] == base
     assert trained(second, storage)[0] == recorded != free
+
+
+@pytest.mark.parametrize("head", [HeadKind.SINGLE, HeadKind.MULTI])
+def test_distillation_is_recorded_too(head: HeadKind, trial: Trials, storage: str, without_graphs: Callable[[], None]) -> None:
+    """Mixed inputs and soft labels are looked up inside the graph."""
+    spec = images(trial(epochs=4), head)
+    taught = dataclasses.replace(TUNING, alpha=spec.alpha, distillation=DistillationSpec(2.0, 0.3, 0.5, 3, (
+        teacher(spec, storage, hidden=None), teacher(spec, storage, seed=21, hidden=None))))
+    recorded = commit(spec, storage, [], Decimal(6), taught).artifact
+    assert commit(spec, storage, [], Decimal(6), taught).artifact == recorded, "it repeats"
+    without_graphs()
+    assert commit(spec, storage, [], Decimal(6), taught).artifact == recorded

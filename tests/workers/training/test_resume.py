@@ -17,16 +17,16 @@ import workers.jobs.commit_job
 import workers.training.loop
 import workers.training.resume
 import workers.training.stop_request
-from clnp_core.architecture import DIVIDED_HEADS, HeadKind, Layer, Window
-from clnp_core.networks import Chain
+from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.selection import ThresholdMode
 from clnp_core.values import Epoch, FineTuningRound, TrialResult
-from tests.workers.jobs.test_commit_job import TUNING, commit, splits
+from tests.workers.image_trials import images
+from tests.workers.jobs.test_commit_job import TUNING, commit, splits, teacher
 from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job
 from workers.jobs.commit_job import build_commit
 from workers.methods import Method, MethodSpec
-from workers.spec import BenchmarkSpec, Schedule, TrialSpec
+from workers.spec import DistillationSpec, Schedule, TrialSpec
 from workers.storage.checkpoints import Checkpoints
 from workers.training.loop import DivergedError
 from workers.training.resume import NEVER, Checkpoint, Interruptible
@@ -37,18 +37,6 @@ Trials = Callable[..., TrialSpec]
 MARGIN = Decimal(3)
 ALWAYS = 1e-9
 """Seconds between checkpoints: one after every epoch."""
-
-IMAGES = BenchmarkSpec("split-digits", 0, {}, None, "unit")
-DROPPING = Chain((Layer(6, Window(3, 1, 1), batch_norm=True, dropout=0.2), Layer(7, Window(3, 2, 1), batch_norm=True),
-                  Layer(16, batch_norm=True, dropout=0.3)))
-
-
-def images(spec: TrialSpec, head: HeadKind) -> TrialSpec:
-    """The same trial of a convolutional network with BatchNorm and dropout, on images."""
-    architecture = DROPPING.architecture((1, 8, 8), 2, head, head_bias=head is HeadKind.MULTI)
-    stage = dataclasses.replace(spec.stage, benchmark=IMAGES, architecture=architecture)
-    return dataclasses.replace(spec, stage=stage, alpha=(1e-4,) * 4)
-
 
 VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
     "adam": lambda trial: trial(epochs=5),
@@ -387,14 +375,16 @@ class Interrupted(Exception):
 class TestFineTuning:
     """A commit that is interrupted goes on with its rounds."""
 
-    @pytest.mark.parametrize(("rounds", "schedule"), [(1, Schedule.COSINE), (3, Schedule.CONSTANT), (3, Schedule.COSINE)])
-    def test_interrupted_after_every_epoch(self, trial: Trials, storage: str, rounds: int, schedule: Schedule,
+    @pytest.mark.parametrize(("rounds", "schedule", "distilled"), [
+        (1, Schedule.COSINE, False), (3, Schedule.CONSTANT, False), (3, Schedule.COSINE, False), (2, Schedule.COSINE, True)])
+    def test_interrupted_after_every_epoch(self, trial: Trials, storage: str, rounds: int, schedule: Schedule, distilled: bool,
                                            trained_epochs: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
         spec = trial(hidden=(60, 50), epochs=6)
         _, result = finish(trial_job.run_trial(spec, storage, Decimal(8)))
         required = result.val_correct - 28
         found = trial_job.scan(spec.stage, result.artifact.digest, storage, required, ThresholdMode.SHARED)
-        tuning = dataclasses.replace(TUNING, rounds=rounds, epochs=3, required=required, schedule=schedule)
+        taught = DistillationSpec(2.0, 0.0, 0.5, 3, (teacher(spec, storage),)) if distilled else None
+        tuning = dataclasses.replace(TUNING, rounds=rounds, epochs=3, required=required, schedule=schedule, distillation=taught)
         arguments = (spec.stage, result.artifact.digest, found.thresholds, storage, [], splits(spec.stage), tuning)
         whole = build_commit(*arguments)
         assert whole.rounds is not None and len(whole.rounds) == rounds and whole.news == ()
