@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import Engine, event, insert, text
 
 from clnp_core.selection import PrunedTrial
-from clnp_core.values import StoredArtifact
+from clnp_core.values import StoredArtifact, TaskResult
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
@@ -31,7 +31,7 @@ from clnp_core.values import CurvePoint, Epoch, LayerCapacity, TaskFacts, TrialR
 from db.engine import open_database
 from db.liveness import this_owner
 from db.reads.reads import Reads
-from db.records import AttemptStart, CommitRecord, EvaluationRecord, Lease, NewRun, PlannedTrial, SelectionRecord, TrialReport
+from db.records import AttemptStart, CommitRecord, Lease, NewRun, PlannedTrial, SelectionRecord, TrialReport
 from db.schema.models import Artifact, Event, Trial, TrialJudgement
 from db.states import TrialState
 from db.store.store import Store
@@ -117,8 +117,9 @@ def _task(store: Store, lease: Lease, task: int, network: dict[str, object], is_
     store.record_selection(
         lease, task, SelectionRecord(9_500, VAL_TOTAL, "1", (0,), 0, (0.1, 0.1), 9_450, 50, 100, "sparsest", 1.0),
         [TrialVerdict(0, Verdict.CHOSEN, "sparsest within the margin", PrunedTrial(0, (0.1, 0.1), 9_450, 50))])
-    capacity = (LayerCapacity(1, 60, 3 * task, 3, 0, 60 - 3 * task), LayerCapacity(2, 40, 2 * task, 2, 0, 40 - 2 * task))
-    tested = tuple(EvaluationRecord(on, 290, 300, f"logits-{on}") for on in range(1, task + 1))
+    capacity = (LayerCapacity(task, 1, 60, 3 * task, 3, 0, 60 - 3 * task),
+                LayerCapacity(task, 2, 40, 2 * task, 2, 0, 40 - 2 * task))
+    tested = tuple(TaskResult(on, 290, 300, f"logits-{on}", 190, 200) for on in range(1, task + 1))
     proof = {"task": task, "tasks_compared": list(range(1, task)), "samples_compared": 300 * (task - 1)}
     store.record_commit(lease, task, CommitRecord(f"commit-{task}", 4096, base, capacity, tested, proof, 1.0))
 

@@ -33,7 +33,7 @@ def capacity(network: Network, task: int, activities: Sequence[Tensor],
         old = (owner != FREE) & (owner != task)
         floor = thresholds[layer]
         fires = activities[layer].to(owner.device) > (0.0 if floor is None else floor)
-        layers.append(LayerCapacity(layer + 1, len(owner), used, int((owner == task).sum()),
+        layers.append(LayerCapacity(task, layer + 1, len(owner), used, int((owner == task).sum()),
                                     int((old & fires & on_path[layer]).sum()), len(owner) - used))
     return tuple(layers)
 

@@ -5,7 +5,7 @@ Tasks, layers, rounds and epochs count from 1.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -123,20 +123,40 @@ class FineTuningRound:
 
 @dataclass(frozen=True, slots=True)
 class LayerCapacity:
-    """One hidden layer after one commit.
+    """One hidden layer after the commit of one task.
 
     Attributes:
+        task: the committed one.
         layer: counted from 1.
-        total: neurons.
-        used: active for some task.
-        new: activated by this task.
-        reused: active before, firing above this task's θ on this task's data, and read on this task's path.
-        free: total − used.
+        total_neurons: of the layer.
+        used_neurons: active for some task up to this one.
+        new_neurons: activated by this task.
+        reused_neurons: active before, firing above this task's θ on this task's data, and read on this task's path.
+        free_neurons: total − used.
+        used_fraction: used / total.
     """
 
+    task: int
     layer: int
-    total: int
-    used: int
-    new: int
-    reused: int
-    free: int
+    total_neurons: int
+    used_neurons: int
+    new_neurons: int
+    reused_neurons: int
+    free_neurons: int
+    used_fraction: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "used_fraction", self.used_neurons / self.total_neurons)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """A commit's network on one task, on its test and on its validation data. Both are recorded: what is chosen over all tasks
+    learnt so far must not look at test data. The digest is of the test logits."""
+
+    task: int
+    test_correct: int
+    test_total: int
+    logits_digest: str
+    val_correct: int
+    val_total: int

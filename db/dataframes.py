@@ -18,12 +18,12 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from clnp_core.values import LayerCapacity
 from db.engine import open_database
 from db.reads.reads import Reads
 from db.rows import (
     AccuracyRow,
     ArtifactRow,
-    CapacityRow,
     CommitRow,
     EpochRow,
     EventRow,
@@ -138,7 +138,7 @@ def commits(run: str, task: int | None = None, url: str | None = None) -> "DataF
 def capacity(run: str, url: str | None = None) -> "DataFrame":
     """Neurons used, new, reused and free per hidden layer after each task."""
     with reading(url) as reads:
-        return frame(CapacityRow, reads.capacity(run))
+        return frame(LayerCapacity, reads.capacity(run))
 
 
 def evaluations(run: str, url: str | None = None) -> "DataFrame":

@@ -10,7 +10,7 @@ from typing import Any
 
 from clnp_core.errors import ConfigError
 from clnp_core.selection import SelectionRule
-from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TrialResult, TrialRole
+from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TaskResult, TrialResult, TrialRole
 from db.states import FailureKind
 
 LARGEST_SEED = 2**63 - 1
@@ -153,18 +153,6 @@ class SelectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationRecord:
-    """One cell of the accuracy matrix: the commit's network on the test set of ``on_task``, and on its validation data."""
-
-    on_task: int
-    test_correct: int
-    test_total: int
-    logits_digest: str
-    val_correct: int | None = None
-    val_total: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class CommitRecord:
     """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting.
 
@@ -175,7 +163,7 @@ class CommitRecord:
     artifact_bytes: int
     parent_digest: str | None
     capacity: tuple[LayerCapacity, ...]
-    evaluations: tuple[EvaluationRecord, ...]
+    evaluations: tuple[TaskResult, ...]
     verification: Mapping[str, Any]
     commit_seconds: float
     val_correct: int | None = None

@@ -247,20 +247,6 @@ class CommitRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CapacityRow:
-    """Neurons of one hidden layer (from 1) after the commit of one task."""
-
-    task: int
-    layer: int
-    total_neurons: int
-    used_neurons: int
-    new_neurons: int
-    reused_neurons: int
-    free_neurons: int
-    used_fraction: float
-
-
-@dataclass(frozen=True, slots=True)
 class AccuracyRow:
     """One cell of the accuracy matrix: the network committed after ``after_task`` on the test set of ``on_task``,
     and on its validation data, None where that was not recorded."""

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import NotFoundError
-from clnp_core.values import TrialRole
+from clnp_core.values import LayerCapacity, TrialRole
 from db.dialect import of_one_moment
 from db.errors import translated
 from db.reads.assemble import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
@@ -16,7 +16,6 @@ from db.reads.lookup import find_run, find_stage, find_trial, no_such_task
 from db.rows import (
     AccuracyRow,
     ArtifactRow,
-    CapacityRow,
     CommitRow,
     EpochRow,
     EventRow,
@@ -199,13 +198,13 @@ class Reads:
                               c.val_correct, c.val_total, rounds_of(c.fine_tuning))
                     for of_task, c, size in session.execute(query.order_by(Stage.task))]
 
-    def capacity(self, run: str) -> list[CapacityRow]:
+    def capacity(self, run: str) -> list[LayerCapacity]:
         """Neurons per hidden layer after each commit, by task and layer."""
         with self._session() as session:
             query = _of_run(session, run, None, select(Stage.task, Capacity)
                             .join(Commit, Commit.id == Capacity.commit_id).join(Stage, Stage.id == Commit.stage_id))
-            return [CapacityRow(task, c.layer, c.total_neurons, c.used_neurons, c.new_neurons, c.reused_neurons,
-                                c.free_neurons, c.used_neurons / c.total_neurons)
+            return [LayerCapacity(task, c.layer, c.total_neurons, c.used_neurons, c.new_neurons, c.reused_neurons,
+                                  c.free_neurons)
                     for task, c in session.execute(query.order_by(Stage.task, Capacity.layer))]
 
     def accuracy_matrix(self, run: str) -> list[AccuracyRow]:

@@ -91,7 +91,7 @@ class StageWrites(Writer):
             session.flush()
             session.add_all(_capacity(row.id, layer) for layer in commit.capacity)
             session.add_all(
-                TaskEvaluation(commit_id=row.id, on_task=cell.on_task, test_correct=cell.test_correct,
+                TaskEvaluation(commit_id=row.id, on_task=cell.task, test_correct=cell.test_correct,
                                test_total=cell.test_total, test_accuracy=cell.test_correct / cell.test_total,
                                logits_digest=cell.logits_digest, val_correct=cell.val_correct,
                                val_total=cell.val_total) for cell in commit.evaluations)
@@ -157,8 +157,8 @@ def _judgement(selection_id: int, trial_id: int, judged: TrialVerdict) -> TrialJ
 
 
 def _capacity(commit_id: int, layer: LayerCapacity) -> Capacity:
-    return Capacity(commit_id=commit_id, layer=layer.layer, total_neurons=layer.total, used_neurons=layer.used,
-                    new_neurons=layer.new, reused_neurons=layer.reused, free_neurons=layer.free)
+    return Capacity(commit_id=commit_id, layer=layer.layer, total_neurons=layer.total_neurons, used_neurons=layer.used_neurons,
+                    new_neurons=layer.new_neurons, reused_neurons=layer.reused_neurons, free_neurons=layer.free_neurons)
 
 
 def _check_verdicts(lease: Lease, task: int, selection: SelectionRecord, verdicts: Sequence[TrialVerdict],

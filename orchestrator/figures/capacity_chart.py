@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from db.rows import CapacityRow
+from clnp_core.values import LayerCapacity
 from orchestrator.figures.chart import BLUE, FAINT_GREY, ORANGE, SLATE, chart_of, layered
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class BarPart:
     high: float
 
 
-def parts(rows: Sequence[CapacityRow]) -> list[BarPart]:
+def parts(rows: Sequence[LayerCapacity]) -> list[BarPart]:
     """The parts of all bars, from the bottom up; a part without a neuron is left out."""
     widest = _widest(rows)
     found = []
@@ -50,7 +50,7 @@ def parts(rows: Sequence[CapacityRow]) -> list[BarPart]:
     return found
 
 
-def capacity_figure(rows: Sequence[CapacityRow]) -> "altair.LayerChart":
+def capacity_figure(rows: Sequence[LayerCapacity]) -> "altair.LayerChart":
     """A panel per hidden layer, the first on top, and in it a stacked bar per task.
 
     It is one view and no row of views, because only one view can follow the width of what it stands in: so the panels lie
@@ -90,14 +90,14 @@ def _bar(part: BarPart, floor: float) -> dict[str, Any]:
             "percent": 100 * part.neurons / part.total, "low": floor + part.low, "high": floor + part.high}
 
 
-def _widest(rows: Sequence[CapacityRow]) -> dict[int, int]:
+def _widest(rows: Sequence[LayerCapacity]) -> dict[int, int]:
     widest: dict[int, int] = {}
     for row in rows:
         widest[row.layer] = max(row.total_neurons, widest.get(row.layer, 1))
     return widest
 
 
-def _name(rows: Sequence[CapacityRow], layer: int) -> str:
+def _name(rows: Sequence[LayerCapacity], layer: int) -> str:
     """``layer 1: 300 neurons``; a layer that was widened says from where."""
     widths = sorted({row.total_neurons for row in rows if row.layer == layer})
     grown = f", from {widths[0]:,}" if len(widths) > 1 else ""

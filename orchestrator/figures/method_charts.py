@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from db.rows import AccuracyRow, CapacityRow
+from clnp_core.values import LayerCapacity
+from db.rows import AccuracyRow
 from orchestrator.figures.chart import BLUE, FAINT, ORANGE, PURPLE, SLATE, chart_of, layered
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def methods_figure(cells: Mapping[str, Mapping[str, Sequence[AccuracyRow]]]) -> 
     ], 300)
 
 
-def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[CapacityRow]]]) -> "altair.LayerChart":
+def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[LayerCapacity]]]) -> "altair.LayerChart":
     """Neurons in use after every task (paper, Figs. 3, 4b and 5b), a line for each method and hidden layer: the mean over
     runs, in a band from the lowest run to the highest.
 

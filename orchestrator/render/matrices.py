@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clnp_core.values import LayerCapacity
 from orchestrator.render.table import GAP, Column, number, render
 from workers.methods import recorded_method
 
 if TYPE_CHECKING:
-    from db.rows import AccuracyRow, CapacityRow, CommitRow
+    from db.rows import AccuracyRow, CommitRow
 
 TASK_INCREMENTAL = ("Every sample was tested with the head or mask of its own task: the network is told which task a sample "
                     "belongs to.")
@@ -74,7 +75,7 @@ def _line_length(tasks: int, widest: int, gap: str) -> int:
     return len("after") + tasks * (len(gap) + widest) + len(gap) + len("100.00")
 
 
-def capacity_table(rows: "Sequence[CapacityRow]", width: int | None = None) -> str:
+def capacity_table(rows: "Sequence[LayerCapacity]", width: int | None = None) -> str:
     """Neurons of every hidden layer after every commit: how many are used, of these new and reused, and free."""
     columns: list[Column] = [number(title) for title in (
         "task", "layer", "neurons", "used", "used %", "new", "reused", "free")]

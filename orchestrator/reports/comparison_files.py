@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from clnp_core.values import LayerCapacity
 from db.reads.reads import Reads
-from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, SelectionRow
+from db.rows import AccuracyRow, CommitRow, EventRow, SelectionRow
 from orchestrator.figures import chart
 from orchestrator.figures.accuracy_chart import accuracy_figure
 from orchestrator.figures.capacity_chart import capacity_figure
@@ -222,7 +223,7 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
     names = [run.run for run in runs]
     recorded: dict[str, tuple[type, Callable[[str], Sequence[object]]]] = {
         "accuracy": (AccuracyRow, reads.accuracy_matrix), "selections": (SelectionRow, reads.selections),
-        "capacity": (CapacityRow, reads.capacity), "commits": (CommitRow, reads.commits), "events": (EventRow, reads.events)}
+        "capacity": (LayerCapacity, reads.capacity), "commits": (CommitRow, reads.commits), "events": (EventRow, reads.events)}
     return _figures(reads, lines, found) | {
         "table.md": markdown(title, lines, found, command, notes).encode(),
         "table.csv": csv_text(frame).encode(),
@@ -241,7 +242,7 @@ def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str
     """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
     matrix of the first completed seed of every method that prunes (paper, Figs. 3 to 5)."""
     cells: dict[str, dict[str, list[AccuracyRow]]] = {}
-    used: dict[str, dict[str, list[CapacityRow]]] = {}
+    used: dict[str, dict[str, list[LayerCapacity]]] = {}
     charts: dict[str, chart.Chart] = {}
     for line, side in zip(lines, found.sides, strict=False):
         runs = [run for run in side.runs if run.counts]

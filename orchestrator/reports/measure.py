@@ -9,8 +9,9 @@ from clnp_core.analysis.metrics import AccuracyMatrix, CommittedStage, Counts, R
 from clnp_core.analysis.model_size import UsedWidths, divided_parameters, whole_parameters
 from clnp_core.architecture import Architecture
 from clnp_core.errors import ConfigError
+from clnp_core.values import LayerCapacity
 from db.reads.reads import Reads
-from db.rows import AccuracyRow, CapacityRow, RunRow, TrialRow
+from db.rows import AccuracyRow, RunRow, TrialRow
 from db.states import RunState, TrialState
 from orchestrator.render.chance_text import tasks_at_chance
 from orchestrator.render.format import divides_the_network
@@ -162,7 +163,7 @@ def _val_accuracy(matrix: Sequence[AccuracyRow]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(fractions) else None
 
 
-def _parameters(reads: Reads, row: RunRow, capacity: Sequence[CapacityRow]) -> int | None:
+def _parameters(reads: Reads, row: RunRow, capacity: Sequence[LayerCapacity]) -> int | None:
     described = {stage.task: stage.architecture for stage in reads.stages(row.name)}
     commits = []
     for task, rows in groupby(capacity, key=lambda layer: layer.task):

@@ -6,7 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from db.rows import AccuracyRow, CapacityRow, SelectionRow
+from clnp_core.values import LayerCapacity
+from db.rows import AccuracyRow, SelectionRow
 from orchestrator.render.serialize import Frame, csv_text, of_rows, of_trials
 from orchestrator.reports import latex
 from orchestrator.reports.report_charts import ReportFigure, figures_of
@@ -112,5 +113,5 @@ LATEX: dict[str, Callable[[Gathered], str]] = {
 
 
 def _frames(gathered: Gathered) -> dict[str, Frame]:
-    return {"accuracy": of_rows(AccuracyRow, gathered.cells), "capacity": of_rows(CapacityRow, gathered.capacity),
+    return {"accuracy": of_rows(AccuracyRow, gathered.cells), "capacity": of_rows(LayerCapacity, gathered.capacity),
             "selections": of_rows(SelectionRow, gathered.selections), "trials": of_trials(gathered.trials)}

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from clnp_core.selection import Verdict
+from clnp_core.values import LayerCapacity
 from db.reads.curves import pruned_within_margin
 from db.rows import (
     AccuracyRow,
-    CapacityRow,
     CommitRow,
     EpochRow,
     RunRow,
@@ -64,7 +64,7 @@ class Gathered:
     run: RunRow
     tasks: Sequence[TaskPart]
     cells: Sequence[AccuracyRow]
-    capacity: Sequence[CapacityRow]
+    capacity: Sequence[LayerCapacity]
     claim: ForgettingClaim
     at_chance: Sequence[str]
     read_at: datetime

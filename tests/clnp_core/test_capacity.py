@@ -42,25 +42,25 @@ ACTIVITIES = (torch.tensor([3.0, 2.0, 1.0, 0.0], dtype=torch.float64), torch.ten
 def test_used_new_reused_and_free_are_counted(head: HeadKind) -> None:
     """Neuron 1 of layer 1 is reused: old, read by task 2, firing. Neuron 0 fires more, but nothing of task 2 reads it."""
     assert capacity(written(head), 2, ACTIVITIES, (0.5, 0.5)) == (
-        LayerCapacity(layer=1, total=4, used=3, new=1, reused=1, free=1),
-        LayerCapacity(layer=2, total=4, used=3, new=2, reused=0, free=1))
+        LayerCapacity(2, layer=1, total_neurons=4, used_neurons=3, new_neurons=1, reused_neurons=1, free_neurons=1),
+        LayerCapacity(2, layer=2, total_neurons=4, used_neurons=3, new_neurons=2, reused_neurons=0, free_neurons=1))
 
 
 def test_a_multi_head_that_reads_an_old_neuron_reuses_it() -> None:
     network = copied(written(HeadKind.MULTI))
     network.heads[2].weight[0, 0] = 0.5
     first, second = capacity(network, 2, ACTIVITIES, (0.5, 0.5))
-    assert (first.reused, second.reused) == (2, 1)
+    assert (first.reused_neurons, second.reused_neurons) == (2, 1)
 
 
 @pytest.mark.parametrize(("theta", "reused"), [(2.0, 0), (1.999, 1), (0.0, 1), (None, 1)])
 def test_reused_means_above_the_threshold_of_the_layer(theta: float | None, reused: int) -> None:
-    assert capacity(written(HeadKind.SINGLE), 2, ACTIVITIES, (theta, 99.0))[0].reused == reused
+    assert capacity(written(HeadKind.SINGLE), 2, ACTIVITIES, (theta, 99.0))[0].reused_neurons == reused
 
 
 def test_without_a_threshold_a_reused_neuron_must_fire_at_all() -> None:
     silent = (torch.zeros(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64))
-    assert capacity(written(HeadKind.SINGLE), 2, silent, (None, None))[0].reused == 0
+    assert capacity(written(HeadKind.SINGLE), 2, silent, (None, None))[0].reused_neurons == 0
 
 
 def test_counts_add_up_over_a_trained_history(history: History) -> None:
@@ -70,11 +70,11 @@ def test_counts_add_up_over_a_trained_history(history: History) -> None:
         layers = capacity(network, task, activities, (0.0, 0.0))
         assert [layer.layer for layer in layers] == [1, 2]
         for layer, before, owner in zip(layers, used_before, network.activated_by, strict=True):
-            assert layer.total == len(owner) and layer.used + layer.free == layer.total
-            assert layer.used == before + layer.new and 0 <= layer.reused <= before
-            assert layer.new == int((owner == task).sum()) > 0
-        used_before = [layer.used for layer in layers]
-        assert free_neurons(network) == sum(layer.free for layer in layers)
+            assert layer.total_neurons == len(owner) and layer.used_neurons + layer.free_neurons == layer.total_neurons
+            assert layer.used_neurons == before + layer.new_neurons and 0 <= layer.reused_neurons <= before
+            assert layer.new_neurons == int((owner == task).sum()) > 0
+        used_before = [layer.used_neurons for layer in layers]
+        assert free_neurons(network) == sum(layer.free_neurons for layer in layers)
 
 
 def test_free_neurons_are_counted_over_all_layers() -> None:

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, update
 
 from clnp_core.networks import mlp
 from clnp_core.selection import PrunedTrial, TrialVerdict, Verdict
-from clnp_core.values import CurvePoint, Epoch, LayerCapacity, StoredArtifact, TaskFacts, TrialResult
+from clnp_core.values import CurvePoint, Epoch, LayerCapacity, StoredArtifact, TaskFacts, TaskResult, TrialResult
 from db.liveness import this_owner
-from db.records import CommitRecord, EvaluationRecord, Lease, NewRun, Owner, PlannedTrial, SelectionRecord
+from db.records import CommitRecord, Lease, NewRun, Owner, PlannedTrial, SelectionRecord
 from db.schema.migrate import configuration
 from db.schema.models import Artifact
 from db.store.store import Store
@@ -88,8 +88,9 @@ def commit(task: int = 1, **changes: Any) -> CommitRecord:
     """The commit of a task, evaluated on all tasks up to it."""
     record = CommitRecord(
         digest=f"commit-{task}", artifact_bytes=5000, parent_digest=f"commit-{task - 1}" if task > 1 else None,
-        capacity=(LayerCapacity(1, 12, 3 * task, 3, 0, 12 - 3 * task), LayerCapacity(2, 8, 2 * task, 2, 1, 8 - 2 * task)),
-        evaluations=tuple(EvaluationRecord(on, 290 - on, 300, f"logits-{on}") for on in range(1, task + 1)),
+        capacity=(LayerCapacity(task, 1, 12, 3 * task, 3, 0, 12 - 3 * task),
+                  LayerCapacity(task, 2, 8, 2 * task, 2, 1, 8 - 2 * task)),
+        evaluations=tuple(TaskResult(on, 290 - on, 300, f"logits-{on}", 190 - on, 200) for on in range(1, task + 1)),
         verification={"structure": "bit-equal", "tasks": task}, commit_seconds=3.25)
     return dataclasses.replace(record, **changes)
 

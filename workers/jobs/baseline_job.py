@@ -101,7 +101,7 @@ def build_whole_commit(stage: StageSpec, artifact_digest: str, storage: str, ear
     own_cells = [cell for cell in evaluations if cell.task == stage.task or method.kind is Method.JOINT]
     own_val = sum(cell.val_correct for cell in own_cells), sum(cell.val_total for cell in own_cells)
     first = not method.kind.goes_on or stage.task == 1
-    layers = tuple(LayerCapacity(number, width, width, width if first else 0, 0 if first else width, 0)
+    layers = tuple(LayerCapacity(stage.task, number, width, width, width if first else 0, 0 if first else width, 0)
                    for number, width in enumerate(stage.architecture.hidden, start=1))
     return BuiltCommit(artifact, *own_val, None, layers, tuple(evaluations), None, time.perf_counter() - began, ())
 

@@ -16,7 +16,7 @@ from clnp_core.network import Network
 from clnp_core.pruning import prune
 from clnp_core.selection import Thresholds
 from clnp_core.threshold import find_thresholds
-from clnp_core.values import FineTuningRound, LayerCapacity, StoredArtifact
+from clnp_core.values import FineTuningRound, LayerCapacity, StoredArtifact, TaskResult
 from workers.data.loader import Samples, TaskData, load_task
 from workers.jobs.inputs import activities_of, recorded, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
@@ -25,19 +25,6 @@ from workers.training.loop import fine_tune, result_of
 from workers.training.losses import CrossEntropy, DistillationLoss, Loss
 from workers.training.resume import Checkpoint
 from workers.training.stop_request import StoppedError
-
-
-@dataclass(frozen=True, slots=True)
-class OnTask:
-    """Results on one task after a commit, on its validation and its test data. Both belong to the record: what is chosen over
-    all tasks learnt so far must not look at test data."""
-
-    task: int
-    val_correct: int
-    val_total: int
-    test_correct: int
-    test_total: int
-    logits_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +37,7 @@ class BuiltCommit:
     val_total: int
     rounds: tuple[FineTuningRound, ...] | None
     capacity: tuple[LayerCapacity, ...]
-    evaluations: tuple[OnTask, ...]
+    evaluations: tuple[TaskResult, ...]
     proof: Proof | None
     seconds: float
     news: tuple[str, ...]
@@ -178,7 +165,7 @@ def _has_something_to_train(network: Network, task: int) -> bool:
 
 
 def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence[tuple[int, str]],
-                  splits: Mapping[int, str]) -> tuple[Proof, tuple[OnTask, ...]]:
+                  splits: Mapping[int, str]) -> tuple[Proof, tuple[TaskResult, ...]]:
     """Prove zero forgetting from the published artifacts alone, and evaluate every task so far.
 
     Arguments as in :func:`build_commit`.
@@ -199,11 +186,11 @@ def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence
     return proof, tuple(on_task(new, task, val, test, stage.evaluation_batch_size) for task, (val, test) in samples.items())
 
 
-def on_task(network: Network, task: int, val: Samples, test: Samples, batch_size: int) -> OnTask:
+def on_task(network: Network, task: int, val: Samples, test: Samples, batch_size: int) -> TaskResult:
     """The canonical evaluation of a commit on one task; samples and network on one device."""
     on_val = evaluate(network, val.inputs, val.labels, task, batch_size)
     on_test = evaluate(network, test.inputs, test.labels, task, batch_size)
-    return OnTask(task, on_val.correct, on_val.total, on_test.correct, on_test.total, on_test.logits_digest)
+    return TaskResult(task, on_test.correct, on_test.total, on_test.logits_digest, on_val.correct, on_val.total)
 
 
 def _recorded_samples(stage: StageSpec, task: int, split_digest: str, device: torch.device) -> tuple[Samples, Samples]:

@@ -7,7 +7,7 @@ from typing import Any
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import required_correct
 from clnp_core.values import FineTuningRound
-from db.records import CommitRecord, EvaluationRecord
+from db.records import CommitRecord
 from db.rows import StageRow
 from db.states import TrialState
 from orchestrator.driver import plan
@@ -60,17 +60,14 @@ def commit(run: RunContext, stage: StageRow) -> None:
     ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may have taken longer than what `clnp gc` waits
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
-        built.capacity,
-        tuple(EvaluationRecord(cell.task, cell.test_correct, cell.test_total, cell.logits_digest, cell.val_correct,
-                               cell.val_total)
-              for cell in built.evaluations),
+        built.capacity, built.evaluations,
         _verification(run, built), built.seconds, built.val_correct, built.val_total,
         built.rounds))
     for tuned in built.rounds or ():
         run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
     run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
-                           [100 * layer.used / layer.total for layer in built.capacity if built.proof is not None],
+                           [100 * layer.used_fraction for layer in built.capacity if built.proof is not None],
                            built.artifact.digest)
     for found in tasks_at_chance(run.reads.accuracy_matrix(run.name), run.reads.stages(run.name)):
         if found.task not in earlier:

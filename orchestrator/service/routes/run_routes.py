@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
+from clnp_core.values import LayerCapacity
 from db.reads.pages import RunFilter
-from db.rows import AccuracyRow, CapacityRow, CommitRow, EventRow, RequestRow
+from db.rows import AccuracyRow, CommitRow, EventRow, RequestRow
 from db.schema.types import REVISIONS
 from db.states import RunState
 from orchestrator.jobs.jobs import JobKind
@@ -87,7 +88,7 @@ def commits(pages: Reading, run: RunName, request: Request, response: Response) 
 
 @router.get("/runs/{run}/capacity", summary="Neurons after each commit, by task and layer",
             responses={**OF_A_RUN, **NOT_MODIFIED})
-def capacity(pages: Reading, run: RunName, request: Request, response: Response) -> list[CapacityRow]:
+def capacity(pages: Reading, run: RunName, request: Request, response: Response) -> list[LayerCapacity]:
     """Used, new, reused and free neurons of every hidden layer."""
     tagged(request, response, tag("capacity", run, pages.version_of_commits(run)))
     return pages.capacity(run)

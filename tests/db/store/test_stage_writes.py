@@ -6,10 +6,10 @@ import pytest
 
 from clnp_core.errors import DatabaseError, StateError
 from clnp_core.selection import SelectionRule, TrialVerdict, Verdict
-from clnp_core.values import FineTuningRound
+from clnp_core.values import FineTuningRound, TaskResult
 from db import dataframes
 from db.reads.reads import Reads
-from db.records import EvaluationRecord, TrialFailure
+from db.records import TrialFailure
 from db.states import FailureKind, RunState, StageState
 from tests.db.builders import Driver, bytes_removed, commit, selection, verdicts
 
@@ -102,11 +102,11 @@ class TestRecordCommit:
         found = reads.commits("demo")[1]
         assert (found.task, found.digest, found.parent_digest, found.artifact_bytes, found.verification,
                 found.commit_seconds) == (2, "commit-2", "commit-1", 5000, {"structure": "bit-equal", "tasks": 2}, 3.25)
-        assert [(c.task, c.layer, c.total_neurons, c.used_neurons, c.new_neurons, c.reused_neurons, c.free_neurons)
-                for c in reads.capacity("demo")] == [
-            (1, 1, 12, 3, 3, 0, 9), (1, 2, 8, 2, 2, 1, 6), (2, 1, 12, 6, 3, 0, 6), (2, 2, 8, 4, 2, 1, 4)]
-        assert [(a.after_task, a.on_task, a.test_correct, a.test_total) for a in reads.accuracy_matrix("demo")] == [
-            (1, 1, 289, 300), (2, 1, 289, 300), (2, 2, 288, 300)]
+        assert reads.capacity("demo") == [*commit(1).capacity, *commit(2).capacity]
+        assert [layer.used_fraction for layer in reads.capacity("demo")] == [3 / 12, 2 / 8, 6 / 12, 4 / 8]
+        assert [(a.after_task, TaskResult(a.on_task, a.test_correct, a.test_total, a.logits_digest, a.val_correct or 0,
+                                          a.val_total or 0)) for a in reads.accuracy_matrix("demo")] == [
+            (task, result) for task in (1, 2) for result in commit(task).evaluations]
 
     def test_the_same_one_again_changes_nothing(self, driver: Driver, reads: Reads) -> None:
         driver.commit()
@@ -136,7 +136,7 @@ class TestRecordCommit:
 
     def test_is_all_or_nothing(self, driver: Driver, reads: Reads) -> None:
         driver.select()
-        impossible = (EvaluationRecord(1, 301, 300, "logits"),)
+        impossible = (TaskResult(1, 301, 300, "logits", 190, 200),)
         with pytest.raises(DatabaseError, match=r"refused: .*ck_clnp_evaluations_test_correct"):
             driver.store.record_commit(driver.lease, 1, commit(evaluations=impossible))
         assert reads.commits("demo") == [] and reads.stages("demo")[0].state is StageState.COMMITTING

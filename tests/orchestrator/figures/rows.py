@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.selection import SelectionRule
-from db.rows import AccuracyRow, CapacityRow, EpochRow, SelectionRow, ThresholdRow
+from clnp_core.values import LayerCapacity
+from db.rows import AccuracyRow, EpochRow, SelectionRow, ThresholdRow
 from orchestrator.figures.chart import specification
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ def triangle(tasks: int) -> list[AccuracyRow]:
     return [accuracy(after, on, 990 - 10 * (on % 7)) for after in range(1, tasks + 1) for on in range(1, after + 1)]
 
 
-def capacity(task: int, layer: int, total: int, used: int, new: int, reused: int) -> CapacityRow:
+def capacity(task: int, layer: int, total: int, used: int, new: int, reused: int) -> LayerCapacity:
     """A layer after a task."""
-    return CapacityRow(task, layer, total, used, new, reused, total - used, used / total)
+    return LayerCapacity(task, layer, total, used, new, reused, total - used)
 
 
 def epoch(number: int, loss: float | None = 0.5) -> EpochRow:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from clnp_core.values import TaskResult
 from db.engine import open_database
 from db.liveness import this_owner
-from db.records import EvaluationRecord
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.driver.launch import new_run
@@ -33,7 +33,7 @@ def write_group(place: Place, tasks_committed: dict[int, int]) -> None:
             for task in range(1, tasks_committed[config.seed] + 1):
                 driver.select(task)
                 right = 240 + 30 * (config.seed % 2)
-                cells = tuple(EvaluationRecord(on, right, 300, f"logits-{on}") for on in range(1, task + 1))
+                cells = tuple(TaskResult(on, right, 300, f"logits-{on}", 90, 100) for on in range(1, task + 1))
                 store.record_commit(driver.lease, task, commit(task, evaluations=cells))
             store.release_lease(driver.lease)
     finally:

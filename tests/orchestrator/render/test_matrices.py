@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from db.rows import AccuracyRow, CapacityRow, CommitRow
+from clnp_core.values import LayerCapacity
+from db.rows import AccuracyRow, CommitRow
 from orchestrator.render.matrices import accuracy_matrix, capacity_table, forgetting_claim, percent
 
 
@@ -65,7 +66,7 @@ def test_no_cells_no_matrix() -> None:
 
 
 def test_capacity() -> None:
-    assert capacity_table([CapacityRow(1, 1, 2000, 360, 360, 0, 1640, 0.18), CapacityRow(2, 2, 2000, 800, 440, 300, 1200, 0.4)]
+    assert capacity_table([LayerCapacity(1, 1, 2000, 360, 360, 0, 1640), LayerCapacity(2, 2, 2000, 800, 440, 300, 1200)]
                           ) == (
         "task  layer  neurons  used  used %  new  reused   free\n"
         "----  -----  -------  ----  ------  ---  ------  -----\n"

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from clnp_core.values import TaskResult
 from db.engine import open_database
 from db.liveness import this_owner
 from db.reads.reads import Reads
-from db.records import EvaluationRecord, NewRun
+from db.records import NewRun
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.reports.report_data import Gathered, gather
@@ -67,7 +68,7 @@ def learnt(engine: Engine, name: str, seed: int, rows: list[list[int]], tasks: i
                                config=config, first_task=first_task)
     for task, row in enumerate(rows, start=first_task):
         _select(driver, task, split)
-        cells = tuple(EvaluationRecord(on, correct, 300, f"{name}-{task}-{on}", correct // 3, 100)
+        cells = tuple(TaskResult(on, correct, 300, f"{name}-{task}-{on}", correct // 3, 100)
                       for on, correct in enumerate(row, start=1))
         driver.store.record_commit(driver.lease, task, dataclasses.replace(
             commit(task), digest=f"{name}-{task}", evaluations=cells, val_correct=180, val_total=200))

@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from benchmarks.bench_queries import RUN, fill, val_correct
+from clnp_core.values import TaskResult
 from db.engine import open_database
 from db.liveness import this_host, this_owner
-from db.records import EvaluationRecord, PlannedTrial
+from db.records import PlannedTrial
 from db.states import FailureKind
 from orchestrator.jobs.jobs import JobFolder, JobKind, JobRecord, started_of
 from orchestrator.service.settings import ServiceSettings
@@ -174,7 +175,7 @@ def test_times_name_the_zone_of_who_looks(browser: Browser, tmp_path: Path) -> N
 @pytest.mark.parametrize("method", [method for method in Method if method is not Method.JOINT])
 def test_a_task_shows_what_it_reaches_now_and_other_methods_than_clnp_no_margin(context: BrowserContext, tmp_path: Path,
                                                                                method: Method) -> None:
-    fallen = (EvaluationRecord(1, 126, 300, "logits-1"), EvaluationRecord(2, 288, 300, "logits-2"))
+    fallen = (TaskResult(1, 126, 300, "logits-1", 90, 100), TaskResult(2, 288, 300, "logits-2", 90, 100))
     proof = {} if method is Method.CLNP else {"verification": {"method": method.value}}
     with written(tmp_path, method=method) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         driver = Driver(run.store, run.lease)
@@ -209,7 +210,7 @@ def test_a_task_shows_what_it_reaches_now_and_other_methods_than_clnp_no_margin(
 
 
 def test_joint_training_is_one_task_with_the_mean_over_all(context: BrowserContext, tmp_path: Path) -> None:
-    cells = (EvaluationRecord(1, 270, 300, "logits-1"), EvaluationRecord(2, 288, 300, "logits-2"))
+    cells = (TaskResult(1, 270, 300, "logits-1", 90, 100), TaskResult(2, 288, 300, "logits-2", 90, 100))
     with written(tmp_path, method=Method.JOINT) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
         driver = Driver(run.store, run.lease)
         run.store.begin_sweep(run.lease, 2, facts(), ARCHITECTURE, None, grid(3, "key"))

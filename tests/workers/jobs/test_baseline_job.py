@@ -47,7 +47,7 @@ def test_holding_the_weights_forgets_less(stage: Build, storage: str) -> None:
     assert forgotten(synaptic) < 0.8 * forgotten(plain)
     assert plain[1].evaluations[1].test_correct > 300
     assert plain[0].proof is None
-    assert [layer.free for layer in plain[0].capacity] == [0, 0]
+    assert [layer.free_neurons for layer in plain[0].capacity] == [0, 0]
 
 
 def test_no_strength_is_no_method(stage: Build, storage: str) -> None:

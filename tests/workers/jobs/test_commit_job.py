@@ -54,8 +54,8 @@ def test_a_sequence_of_commits_forgets_nothing(trial: Trials, storage: str, head
         for cell in built.evaluations:
             assert first_logits.setdefault(cell.task, cell.logits_digest) == cell.logits_digest
         for layer in built.capacity:
-            assert layer.used + layer.free == layer.total
-            assert layer.reused <= layer.used - layer.new
+            assert layer.used_neurons + layer.free_neurons == layer.total_neurons
+            assert layer.reused_neurons <= layer.used_neurons - layer.new_neurons
 
 
 def test_a_commit_stands_on_its_parent(trial: Trials, storage: str) -> None:
@@ -91,10 +91,10 @@ def test_a_widened_stage_keeps_the_old_network(trial: Trials, storage: str) -> N
     first = commit(trial(hidden=(30, 20)), storage, [])
     second = commit(trial(hidden=(30, 28), task=2, base=first.artifact.digest), storage, [(1, first.artifact.digest)])
     assert second.proof.widened
-    assert second.capacity[1].total == 28
+    assert second.capacity[1].total_neurons == 28
     network, _ = get_network(ArtifactStore(storage), second.artifact.digest)
     assert int((network.activated_by[1][20:] == 1).sum()) == 0
-    assert int((network.activated_by[1] != FREE).sum()) == second.capacity[1].used
+    assert int((network.activated_by[1] != FREE).sum()) == second.capacity[1].used_neurons
 
 
 def network_of(built: BuiltCommit, storage: str) -> Network:
@@ -120,7 +120,7 @@ class TestFineTuning:
         assert tuned.pruned_val_correct == cut.val_correct
         assert tuned.val_correct == built.val_correct > cut.val_correct
         assert 1 <= tuned.best_epoch <= tuned.epochs_run == 8
-        assert [layer.used for layer in built.capacity] == [layer.used for layer in cut.capacity]
+        assert [layer.used_neurons for layer in built.capacity] == [layer.used_neurons for layer in cut.capacity]
         before, after = network_of(cut, storage), network_of(built, storage)
         for rows, old, owner, was in zip(after.hidden, before.hidden, after.activated_by, before.activated_by, strict=True):
             assert torch.equal(owner, was)
@@ -157,7 +157,7 @@ class TestFineTuning:
         assert free == sorted(set(free))
         assert all(done.pruned_val_correct >= required and done.val_correct >= done.pruned_val_correct
                    for done in built.rounds)
-        assert sum(layer.free for layer in built.capacity) == free[-1]
+        assert sum(layer.free_neurons for layer in built.capacity) == free[-1]
 
     def test_a_rate_that_falls_trains_other_weights_from_the_second_epoch_on(self, trial: Trials, storage: str) -> None:
         tunings = [dataclasses.replace(TUNING, epochs=epochs, schedule=schedule)
@@ -181,7 +181,7 @@ class TestFineTuning:
     def test_with_nothing_left_there_is_nothing_to_tune(self, trial: Trials, storage: str) -> None:
         built = commit(trial(), storage, [], margin=Decimal(100), tuning=TUNING)
         assert built.rounds == ()
-        assert [layer.used for layer in built.capacity] == [0, 0]
+        assert [layer.used_neurons for layer in built.capacity] == [0, 0]
 
 
 def teacher(spec: TrialSpec, storage: str, epochs: int = 12, seed: int = 20, hidden: tuple[int, ...] | None = (96, 64)) -> str:

@@ -131,7 +131,7 @@ def test_on_a_base_with_frozen_rows(kind: str, head: HeadKind, trial: Trials, tm
         return spec if kind == "dense" else images(spec, head)
 
     first = commit(of(1, None), str(tmp_path / "artifacts"), [], margin=Decimal(10))
-    assert any(0 < layer.used < layer.total for layer in first.capacity)
+    assert any(0 < layer.used_neurons < layer.total_neurons for layer in first.capacity)
     assert_interruptions_change_nothing(of(2, first.artifact.digest), tmp_path, trained_epochs)
 
 
