@@ -14,6 +14,7 @@ from clnp_core.architecture import DIVIDED_HEADS, Activation, Architecture, Head
 from clnp_core.errors import ConfigError
 from clnp_core.network import empty_network
 from tests.clnp_core.builders import CONVOLUTIONAL, DROPPING, FULLY_CONVOLUTIONAL
+from tests.messages import naming, tells
 
 FLAT = Architecture((784,), (Layer(20), Layer(30)), 10)
 
@@ -154,15 +155,12 @@ class TestImpossible:
     def test_sizes(self, shape: tuple[int, ...], hidden: tuple[int, ...], classes: int) -> None:
         with pytest.raises(ConfigError) as refused:
             Architecture(shape, tuple(map(Layer, hidden)), classes)
-        assert refused.value.message == (f"a network of input shape {list(shape)}, hidden widths {list(hidden)} and {classes} "
-                                         "classes is impossible")
-        assert refused.value.hint == "inputs, classes and every width must be at least 1, with one hidden layer or more"
+        assert tells(refused.value, list(shape), list(hidden), classes, 1)
 
     def test_a_single_head_with_a_bias(self) -> None:
         with pytest.raises(ConfigError) as refused:
             Architecture((3,), (Layer(4),), 2, head=HeadKind.SINGLE, head_bias=True)
-        assert refused.value.message == "a single head cannot have a bias: all tasks would share it and forget"
-        assert refused.value.hint == "set head_bias to false, or use a multi-head network"
+        assert tells(refused.value, "head_bias")
         assert Architecture((3,), (Layer(4),), 2, head=HeadKind.MULTI, head_bias=True).head_bias
 
     @pytest.mark.parametrize(("shape", "layers", "output", "message", "hint"), [
@@ -190,7 +188,7 @@ class TestImpossible:
 
     @pytest.mark.parametrize("window", [Window(0), Window(3, 0), Window(3, 1, -1), Window(-2)])
     def test_windows(self, window: Window) -> None:
-        with pytest.raises(ConfigError, match=r"^hidden layer 1: a "):
+        with pytest.raises(ConfigError, match=naming("layer 1")):
             Architecture((1, 8, 8), (Layer(4, window),), 2)
 
 

@@ -39,6 +39,7 @@ from tests.clnp_core.builders import (
     with_flipped_bit,
     with_tensor,
 )
+from tests.messages import naming
 
 ALL = {"multi-head": CONVOLUTIONAL, "single convolutional head": FULLY_CONVOLUTIONAL, "dropout": DROPPING}
 EACH = pytest.mark.parametrize("architecture", ALL.values(), ids=ALL.keys())
@@ -83,7 +84,7 @@ class TestTraining:
     def test_a_full_last_layer_depletes_a_single_head(self) -> None:
         base = drawn_network(FULLY_CONVOLUTIONAL, 1, seed=2)
         full = dataclasses.replace(base, activated_by=(base.activated_by[0], torch.ones_like(base.activated_by[1])))
-        with pytest.raises(DepletedError, match="no neuron of the last hidden layer is free"):
+        with pytest.raises(DepletedError):
             FreeNetwork(full, generator(1))
 
     def test_parameters_are_the_free_rows_and_no_running_statistic(self) -> None:
@@ -136,20 +137,20 @@ class TestZeroForgetting:
         assert proof.tasks_compared == (1, 2) and not proof.widened
 
     @pytest.mark.parametrize(("vector", "words"), [
-        ("variance", "1 running variances frozen by task 1 in hidden layer 2 changed"),
-        ("mean", "1 running means frozen by task 1 in hidden layer 2 changed"),
-        ("scale", "1 BatchNorm scales frozen by task 1 in hidden layer 2 changed"),
-        ("shift", "1 BatchNorm shifts frozen by task 1 in hidden layer 2 changed")])
-    def test_one_flipped_bit_of_batch_norm_is_refused(self, history: History, vector: str, words: str) -> None:
+        ("variance", ("1", "task 1", "layer 2")),
+        ("mean", ("1", "task 1", "layer 2")),
+        ("scale", ("1", "BatchNorm", "task 1", "layer 2")),
+        ("shift", ("1", "BatchNorm", "task 1", "layer 2"))])
+    def test_one_flipped_bit_of_batch_norm_is_refused(self, history: History, vector: str, words: tuple[str, ...]) -> None:
         neuron = int(torch.nonzero(history.newest.activated_by[1] == 1).flatten()[0])
         forged = with_flipped_bit(history.newest, f"hidden.2.{vector}", (neuron,))
-        with pytest.raises(ForgettingError, match=words):
+        with pytest.raises(ForgettingError, match=naming(*words)):
             prove_zero_forgetting(forged, 3, history.earlier, history.test_inputs, 64)
 
     def test_a_doubled_running_variance_is_seen_in_the_logits_too(self, history: History) -> None:
         newest = copied(history.newest)
         newest.hidden[1].vectors["variance"][newest.activated_by[1] == 1] *= 2
-        with pytest.raises(ForgettingError, match="150 of 150 test samples of task 1 have other logits"):
+        with pytest.raises(ForgettingError, match=naming(150, "task 1")):
             prove_zero_forgetting(newest, 3, history.earlier, history.test_inputs, 64)
 
     def test_one_bit_of_one_kernel_is_refused(self, history: History) -> None:

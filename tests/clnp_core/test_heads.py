@@ -9,6 +9,7 @@ from clnp_core.heads import neurons_read_by, neurons_read_in_training, task_mask
 from clnp_core.network import Network
 from clnp_core.networks import mlp
 from tests.clnp_core.builders import History, drawn_network
+from tests.messages import tells
 
 OWNERS = torch.tensor([0, 1, 2, 1, 3, 0], dtype=torch.int16)
 MULTI = mlp(3, (6,), 2, head=HeadKind.MULTI)
@@ -34,8 +35,7 @@ def test_a_depleted_last_layer_stops_a_single_head_and_says_how_to_go_on() -> No
     full = torch.tensor([1, 2, 1], dtype=torch.int16)
     with pytest.raises(DepletedError) as refused:
         neurons_read_in_training(SINGLE, full)
-    assert refused.value.message == "no neuron of the last hidden layer is free, and a single head can read no other"
-    assert refused.value.hint == "widen the layer (capacity.on_depletion: widen), or use a multi-head network"
+    assert tells(refused.value, "capacity.on_depletion")
     assert neurons_read_in_training(MULTI, full).tolist() == [True] * 3
 
 

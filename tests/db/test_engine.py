@@ -18,6 +18,7 @@ from db.schema.types import REVISIONS, VERSION_TABLE
 from db.store.store import Store
 from db.url import resolve_url, shown
 from tests.db.builders import new_run
+from tests.messages import tells
 
 
 def at_revision(url: str, revision: str) -> None:
@@ -85,7 +86,7 @@ class TestRevisions:
         expected = (f"{shown(empty_url)} has the schema 9999 of a newer clnp; this one knows up to {REVISIONS[-1]}\n"
                     "install the newer version; a schema is never taken back")
         assert str(refusal(empty_url)) == str(refusal(empty_url, create=True)) == expected
-        with pytest.raises(DatabaseError, match="of a newer clnp"):
+        with pytest.raises(DatabaseError):
             upgrade(empty_url)
 
     def test_of_an_older_clnp_wants_an_upgrade(self, empty_url: str) -> None:
@@ -137,7 +138,7 @@ class TestSqlite:
     def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         error = refusal(f"sqlite:///{tmp_path}/file/clnp.db", create=True)
-        assert error.message.startswith(f"the folder of sqlite:///{tmp_path}/file/clnp.db cannot be made: ")
+        assert tells(error, tmp_path, "file/clnp.db")
 
     def test_a_lock_that_is_held_too_long(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'clnp.db'}"
@@ -146,9 +147,7 @@ class TestSqlite:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseError) as caught:
             Store(engine).create_run(new_run())
-        assert str(caught.value) == (
-            f"the database {url} is locked by another program\n"
-            "close what else writes to it (a database browser?) and try again; for many writers use PostgreSQL")
+        assert tells(caught.value, url, "PostgreSQL")
         assert Reads(engine).runs() == []  # a reader is never in a writer's way, nor a writer in its
         other.execute("ROLLBACK")
         Store(engine).create_run(new_run())
@@ -185,15 +184,15 @@ class TestSqlite:
 class TestPostgresql:
     def test_no_server(self) -> None:
         error = refusal("postgresql://anna:s3cret@127.0.0.1:1/clnp")
-        assert error.message.startswith("the PostgreSQL server of postgresql://anna:***@127.0.0.1:1/clnp cannot be reached: ")
+        assert tells(error, "PostgreSQL", "127.0.0.1:1")
         assert "refused" in error.message and "s3cret" not in str(error)
-        assert error.hint == "check that it runs, and the host, port and network in CLNP_DB_URL"
+        assert tells(error, "CLNP_DB_URL")
 
     def test_no_such_database(self, postgres_url: str) -> None:
         url = resolve_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
         error = refusal(url, create=True)
         assert 'database "nowhere" does not exist' in error.message
-        assert error.hint == "create it first (`createdb NAME`), or correct CLNP_DB_URL"
+        assert tells(error, "createdb NAME", "CLNP_DB_URL")
 
     def test_rows_that_are_held_too_long(self, postgres_url: str) -> None:
         engine = open_database(postgres_url, create=True, busy_timeout_seconds=0.05)
@@ -204,7 +203,7 @@ class TestPostgresql:
             with pytest.raises(DatabaseError) as caught:
                 store.remove_run("demo")
         engine.dispose()
-        assert caught.value.message == f"rows of {shown(postgres_url)} are locked by another session"
+        assert tells(caught.value, shown(postgres_url))
 
 
 def test_an_engine_survives_a_lost_connection(engine: Engine, kind: str) -> None:

@@ -12,6 +12,7 @@ from db.errors import translate, translated
 from db.reads.reads import Reads
 from db.url import resolve_url
 from tests.db.builders import Driver
+from tests.messages import tells
 
 SERVER = resolve_url("postgresql://ada:s3cret@h/clnp")
 
@@ -36,13 +37,12 @@ def test_an_error_of_postgresql_is_what_its_state_says(state: str | None, messag
 
 def test_a_mistake_in_a_statement_is_no_database_that_is_missing() -> None:
     error = ProgrammingError("SELECT 1", {}, psycopg.errors.UndefinedTable('relation "x" does not exist'))
-    assert translate(error, SERVER).message == (
-        'the database postgresql://ada:***@h/clnp refused: relation "x" does not exist')
+    assert tells(translate(error, SERVER), "h/clnp")
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_a_statement_that_takes_too_long_for_the_server(engine: Engine) -> None:
-    with pytest.raises(DatabaseError, match="ended a statement: canceling statement due to statement timeout") as caught, \
+    with pytest.raises(DatabaseError) as caught, \
             translated(engine.url), engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 100"))
         connection.execute(text("SELECT pg_sleep(60)"))
@@ -75,15 +75,14 @@ def test_a_deadlock_may_pass(driver: Driver, engine: Engine) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("setting", "reason"), [
-    ("config = '{'", "'{' is no JSON"),
-    ("created_at = 'yesterday'", "Invalid isoformat string: 'yesterday'"),
+    ("config = '{'", "'{' is no JSON"), ("created_at = 'yesterday'", "Invalid isoformat string: 'yesterday'"),
 ])
 def test_a_row_that_clnp_did_not_write(driver: Driver, reads: Reads, engine: Engine, setting: str, reason: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE clnp_runs SET {setting}")
     with pytest.raises(DatabaseError) as caught:
         reads.runs()
-    assert caught.value.message.startswith("the database sqlite:///") and not caught.value.may_pass
+    assert tells(caught.value) and not caught.value.may_pass
     assert caught.value.message.endswith(f" holds what clnp did not write: {reason}")
 
 

@@ -15,6 +15,7 @@ from clnp_core.errors import DatabaseError
 from db.reads.reads import Reads
 from db.sql import READING_ROLE, READS_ONLY, TABLES, distinct, first_word, run_sql
 from tests.db.builders import Driver
+from tests.messages import naming
 
 WRITES = [
     "DELETE FROM clnp_runs",
@@ -45,7 +46,7 @@ def test_no_two_columns_have_one_name(url: str) -> None:
 @pytest.mark.parametrize("statement", WRITES)
 def test_writes_nothing(driver: Driver, reads: Reads, url: str, statement: str) -> None:
     before = reads.runs(), reads.events("demo")
-    with pytest.raises(DatabaseError, match="the statement was refused: "):
+    with pytest.raises(DatabaseError):
         run_sql(statement, url)
     assert (reads.runs(), reads.events("demo")) == before
     assert run_sql("SELECT count(*) FROM clnp_events", url).rows[0][0] == len(before[1])
@@ -61,7 +62,7 @@ def test_a_setting_that_would_allow_writes_is_gone_with_its_statement(driver: Dr
     if kind == "postgresql":
         run_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", url)
     else:
-        with pytest.raises(DatabaseError, match="not authorized"):
+        with pytest.raises(DatabaseError, match=naming("not authorized")):
             run_sql("PRAGMA query_only = OFF", url)
     with pytest.raises(DatabaseError, match=r"read-only|readonly"):
         run_sql("DELETE FROM clnp_runs", url)
@@ -90,7 +91,7 @@ def test_a_statement_without_a_result(url: str) -> None:
 def test_a_pragma_tells_and_sets_nothing(driver: Driver, url: str) -> None:
     for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA journal_mode(DELETE)", "PRAGMA user_version = 3",
                       "PRAGMA wal_checkpoint", "PRAGMA optimize", "PRAGMA main.WRITABLE_SCHEMA = 1"):
-        with pytest.raises(DatabaseError, match="the statement was refused: not authorized") as caught:
+        with pytest.raises(DatabaseError, match=naming("not authorized")) as caught:
             run_sql(statement, url)
         assert caught.value.hint == READS_ONLY
     assert run_sql("PRAGMA journal_mode", url).rows == (("wal",),)
@@ -104,7 +105,7 @@ def test_no_file_and_no_program_of_the_server_is_reached(driver: Driver, url: st
     made = tmp_path / "made"
     for statement in (f"COPY (SELECT 1) TO PROGRAM 'touch {made}'", f"/* a /* b */ */ -- c\n ; copy (SELECT 1) TO '{made}'",
                       f"DO $$ BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM $p$touch {made}$p$'; END $$"):
-        with pytest.raises(DatabaseError, match="can reach files and programs of the server") as caught:
+        with pytest.raises(DatabaseError, match=naming("the server")) as caught:
             run_sql(statement, url)
         assert caught.value.hint == READS_ONLY
     assert not made.exists()
@@ -118,7 +119,7 @@ def test_no_file_and_no_program_of_the_server_is_reached(driver: Driver, url: st
     "SELECT ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, ''b''::tsquery')", "SELECT set_config('role', 'postgres', true)",
     "SELECT U&\"lo\\005fexport\"(1, 'x')", "EXPLAIN ANALYZE SELECT pg_read_file('/etc/passwd')", "NOTIFY x"])
 def test_nothing_acts_on_the_server(driver: Driver, url: str, statement: str) -> None:
-    with pytest.raises(DatabaseError, match=r"the statement was refused: .* acts on the server") as caught:
+    with pytest.raises(DatabaseError, match=naming("the server")) as caught:
         run_sql(statement, url)
     assert caught.value.hint == READS_ONLY
 
@@ -129,11 +130,11 @@ def test_a_superuser_reads_as_a_role_that_may_only_read(
     assert run_sql("SELECT session_user <> current_user, current_user", url).rows == ((True, READING_ROLE),)
     monkeypatch.setattr("db.sql.ACTING_FUNCTIONS", re.compile("$x"))  # the server refuses what a look would miss
     for statement in ("SELECT lo_export(1, '/tmp/x')", "SELECT pg_read_file('/etc/hostname')", "SELECT pg_reload_conf()"):
-        with pytest.raises(DatabaseError, match="permission denied"):
+        with pytest.raises(DatabaseError, match=naming("permission denied")):
             run_sql(statement, url)
     with engine.connect() as other:
         pid = other.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        with pytest.raises(DatabaseError, match=r"must be a|permission denied"):
+        with pytest.raises(DatabaseError, match=naming("permission denied")):
             run_sql(f"SELECT pg_terminate_backend({pid})", url)
         assert other.execute(text("SELECT 1")).scalar_one() == 1
 

@@ -15,6 +15,7 @@ from db.states import (
     derive_run_state,
     resumed_in,
 )
+from tests.messages import naming, tells
 
 P, C, F, D, W, S = (StageState.PENDING, StageState.COMMITTED, StageState.FAILED, StageState.DEPLETED, StageState.SWEEPING,
                     StageState.SELECTING)
@@ -62,16 +63,15 @@ def test_check_transition_follows_the_table(state: TrialState, target: TrialStat
     if target in TRIAL_TRANSITIONS[state]:
         check_transition("caller", "trial 3", state, target)
     else:
-        with pytest.raises(StateError, match=f"^caller: trial 3 is {state.value}, expected .* to become {target.value}"):
+        with pytest.raises(StateError, match=naming("trial 3", state.value, target.value)):
             check_transition("caller", "trial 3", state, target)
 
 
 def test_what_an_illegal_transition_says() -> None:
     with pytest.raises(StateError) as caught:
         check_transition("record_commit", "task 2 of run 'demo'", P, C)
-    assert str(caught.value) == (
-        "record_commit: task 2 of run 'demo' is pending, expected committing to become committed\n"
-        "nothing was changed; a pending one can become depleted or failed or sweeping")
+    assert tells(caught.value, "record_commit", "task 2", "demo", "pending", "committing", "committed", "depleted", "failed",
+                 "sweeping")
 
 
 @pytest.mark.parametrize(("stages", "cancelled", "lives", "state"), [

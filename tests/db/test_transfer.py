@@ -17,6 +17,7 @@ from db.store.store import Store
 from db.transfer import LEASE, copy_database
 from db.url import shown
 from tests.db.builders import TTL_SECONDS, Driver, new_run
+from tests.messages import naming, tells
 
 
 @contextmanager
@@ -79,17 +80,17 @@ def test_refuses_a_target_with_runs(laptop: str, store: Store, url: str) -> None
     store.create_run(new_run("mine"))
     with pytest.raises(DatabaseError) as caught:
         copy_database(laptop, url)
-    assert str(caught.value) == f"{shown(url)} holds 1 run already\ncopy into a database without runs"
+    assert tells(caught.value, shown(url), 1)
 
 
 def test_refuses_while_a_driver_is_at_work(laptop: str, tmp_path: Path) -> None:
     with opened(laptop) as engine:
         Store(engine).acquire_lease("demo", this_owner(), TTL_SECONDS)
-    with pytest.raises(BusyError, match="a driver is at work on demo"):
+    with pytest.raises(BusyError, match=naming("driver is at work")):
         copy_database(laptop, f"sqlite:///{tmp_path / 'target.db'}")
     assert not (tmp_path / "target.db").exists()
 
 
 def test_refuses_itself(laptop: str) -> None:
-    with pytest.raises(DatabaseError, match="cannot be copied onto itself"):
+    with pytest.raises(DatabaseError, match=naming("itself")):
         copy_database(laptop, laptop.replace("sqlite:", "sqlite+pysqlite:"))

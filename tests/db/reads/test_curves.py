@@ -20,6 +20,7 @@ from db.records import TrialFailure
 from db.rows import ThresholdRow, TrialRow
 from db.states import FailureKind, TrialState
 from tests.db.builders import Driver, selection, verdicts
+from tests.messages import naming
 
 JUDGED_AT, FOUND_FREE = 182, 9
 """What the builders' selection asked for, and the free neurons that its verdicts on trials 0 to 2 name."""
@@ -112,7 +113,7 @@ def test_of_one_task_of_one_run_only(judged: Driver, reads: Reads) -> None:
 
 
 def test_what_is_not_there(judged: Driver, reads: Reads) -> None:
-    with pytest.raises(NotFoundError, match="there is no run 'dem'"):
+    with pytest.raises(NotFoundError, match=naming("dem")):
         ended_trials(reads, "dem", 1)
-    with pytest.raises(NotFoundError, match="run 'demo' has no task 4"):
+    with pytest.raises(NotFoundError, match=naming("demo", "task 4")):
         stage_points(reads, "demo", 4)

@@ -9,6 +9,7 @@ from db.sql import run_sql
 from db.states import RunState
 from db.store.store import Store
 from tests.db.builders import ELSEWHERE, Driver, new_run
+from tests.messages import naming, tells
 
 
 class TestRuns:
@@ -84,19 +85,19 @@ def test_of_a_run_that_is_not_there(driver: Driver, reads: Reads) -> None:
                  reads.capacity, reads.accuracy_matrix, reads.events, reads.last_event, reads.requests):
         with pytest.raises(NotFoundError) as caught:
             read("demi")
-        assert str(caught.value) == "there is no run 'demi'\ndid you mean demo?"
+        assert tells(caught.value, "demi")
         with pytest.raises(NotFoundError) as caught:
             read("something else entirely")
-        assert caught.value.hint == "`clnp ls` lists the runs"
+        assert tells(caught.value, "clnp ls")
 
 
 def test_of_a_task_or_trial_that_is_not_there(driver: Driver, reads: Reads) -> None:
     driver.begin()
     for read in (reads.trials, reads.verdicts, reads.selections, reads.commits):
-        with pytest.raises(NotFoundError, match="run 'demo' has no task 9"):
+        with pytest.raises(NotFoundError, match=naming("demo", "task 9")):
             read("demo", 9)
     for of_trial in (reads.trial, reads.trial_history, reads.threshold_curve):
-        with pytest.raises(NotFoundError, match="task 1 of run 'demo' has no trial 9"):
+        with pytest.raises(NotFoundError, match=naming("task 1", "demo", "trial 9")):
             of_trial("demo", 1, 9)
 
 

@@ -10,6 +10,7 @@ from db.reads.curves import PrunedPoint, pruned_within_margin
 from db.reads.reads import Reads
 from orchestrator.runs.optuna_export import sparsity_within_margin
 from tests.db.builders import Driver
+from tests.messages import naming
 
 CURVES = (
     (CurvePoint(0.0, 180, 2), CurvePoint(0.1, 179, 5), CurvePoint(0.2, 178, 7), CurvePoint(0.3, 179, 7),
@@ -58,7 +59,7 @@ def test_of_one_task_only_and_nothing_before_its_data_are_known(driver: Driver, 
 
 
 def test_what_is_not_there_is_named(driver: Driver, reads: Reads) -> None:
-    with pytest.raises(NotFoundError, match="there is no run 'dema'"):
+    with pytest.raises(NotFoundError, match=naming("dema")):
         pruned_within_margin(reads, "dema", 1, "1")
-    with pytest.raises(NotFoundError, match="has no task 9"):
+    with pytest.raises(NotFoundError, match=naming("task 9")):
         pruned_within_margin(reads, "demo", 9, "1")

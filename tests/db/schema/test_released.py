@@ -22,6 +22,7 @@ from db.schema.types import REVISIONS, VERSION_TABLE
 from db.states import RunState, StageState, TrialState
 from db.store.store import Store
 from db.url import resolve_url
+from tests.messages import naming
 
 ASSETS = sorted((Path(__file__).parent / "assets").glob("*.sql"))
 
@@ -98,7 +99,7 @@ def test_every_released_schema_has_its_asset() -> None:
 def test_an_old_database_asks_for_an_upgrade_and_loses_nothing_by_it(asset: Path, old: tuple[str, Any]) -> None:
     url, before = old
     if asset.stem != REVISIONS[-1]:
-        with pytest.raises(DatabaseError, match="db upgrade"):
+        with pytest.raises(DatabaseError, match=naming("db upgrade")):
             open_database(url)
         assert upgrade(url) == (asset.stem, REVISIONS[-1])
     engine = open_database(url)

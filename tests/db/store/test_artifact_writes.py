@@ -6,6 +6,7 @@ from clnp_core.errors import StateError
 from db.reads.reads import Reads
 from db.store.store import Store
 from tests.db.builders import Driver, commit, new_run
+from tests.messages import naming
 
 
 def removed(reads: Reads) -> set[str]:
@@ -24,7 +25,7 @@ def test_all_but_those_to_keep_go_and_that_is_recorded_once(driver: Driver, read
 
 def test_nothing_goes_before_the_commit(driver: Driver, reads: Reads) -> None:
     driver.select()
-    with pytest.raises(StateError, match="drop_trial_weights: task 1 of run 'demo' is committing, expected committed"):
+    with pytest.raises(StateError, match=naming("drop_trial_weights", "task 1", "demo", "committing", "committed")):
         driver.store.drop_trial_weights(driver.lease, 1, {1})
     assert removed(reads) == set()
 

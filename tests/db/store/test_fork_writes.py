@@ -10,6 +10,7 @@ from db.liveness import this_owner
 from db.reads.reads import Reads
 from db.states import StageState
 from tests.db.builders import TTL_SECONDS, Driver, new_run
+from tests.messages import naming, tells
 
 
 def recorded(reads: Reads, run: str, task: int) -> list[Any]:
@@ -73,21 +74,21 @@ def test_after_nothing_is_a_new_run(driver: Driver, reads: Reads) -> None:
 
 
 @pytest.mark.parametrize(("after", "tasks", "said"), [
-    (2, 3, "fork_run: task 2 of run 'demo' is not committed"),
-    (9, 10, "fork_run: task 9 of run 'demo' is not committed"),
-    (1, 1, "fork_run: a run of 1 tasks forked after task 1 has nothing to do"),
-    (-1, 3, "fork_run: a run of 3 tasks forked after task -1 has nothing to do"),
+    (2, 3, ("fork_run", "task 2", "demo")),
+    (9, 10, ("fork_run", "task 9", "demo")),
+    (1, 1, ("fork_run", "task 1")),
+    (-1, 3, ("fork_run", "3", "task -1")),
 ])
-def test_refusals_leave_no_run_behind(driver: Driver, reads: Reads, after: int, tasks: int, said: str) -> None:
+def test_refusals_leave_no_run_behind(driver: Driver, reads: Reads, after: int, tasks: int, said: tuple[str, ...]) -> None:
     driver.commit(1)
     with pytest.raises(StateError) as caught:
         driver.store.fork_run("demo", after, new_run("forked", tasks=tasks))
-    assert caught.value.message == said
+    assert tells(caught.value, *said)
     assert [run.name for run in reads.runs()] == ["demo"]
 
 
 def test_names(driver: Driver) -> None:
-    with pytest.raises(StateError, match="there is a run 'demo' already"):
+    with pytest.raises(StateError, match=naming("demo")):
         driver.store.fork_run("demo", 0, new_run("demo"))
-    with pytest.raises(NotFoundError, match="there is no run 'demi'"):
+    with pytest.raises(NotFoundError, match=naming("demi")):
         driver.store.fork_run("demi", 0, new_run("forked"))

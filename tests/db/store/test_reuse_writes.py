@@ -13,6 +13,7 @@ from db.rows import TrialRow
 from db.states import FailureKind, TrialState
 from db.store.store import Store
 from tests.db.builders import Driver, bytes_removed, commit, epoch, new_run, selection, verdicts
+from tests.messages import naming, tells
 
 HERE, ELSEWHERE = {"device": "cpu"}, {"device": "cuda"}
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -177,16 +178,15 @@ class TestRefusals:
         second.start(1)
         with pytest.raises(StateError) as caught:
             second.store.reuse_trials(second.lease, 1, chosen)
-        assert str(caught.value) == ("reuse_trials: trial 1 of task 1 of run 'second' is running, expected pending\n"
-                                     "release or retry it first")
+        assert tells(caught.value, "reuse_trials", "trial 1", "task 1", "second", "running", "pending")
         assert len(second.store.reusable_trials(second.lease, 1)) == 2, "nothing was taken over"
 
     def test_another_grid_point(self, second: Driver) -> None:
         source = dataclasses.replace(second.store.reusable_trials(second.lease, 1)[0], number=1)
-        with pytest.raises(StateError, match="trial 1 of task 1 of run 'second' is another grid point than first/1/0"):
+        with pytest.raises(StateError, match=naming("trial 1", "task 1", "second", 1, 0)):
             second.store.reuse_trials(second.lease, 1, [source])
 
     def test_a_stage_that_does_not_sweep(self, second: Driver) -> None:
         lease: Lease = second.lease
-        with pytest.raises(StateError, match="reuse_trials: task 2 of run 'second' is pending, expected sweeping"):
+        with pytest.raises(StateError, match=naming("reuse_trials", "task 2", "second", "pending", "sweeping")):
             second.store.reuse_trials(lease, 2, [])

@@ -13,6 +13,7 @@ from db.schema.types import Base
 from db.states import RequestKind, RunState, StageState
 from db.store.store import Store
 from tests.db.builders import ARCHITECTURE, Driver, facts, grid, new_run, success
+from tests.messages import naming, tells
 
 
 def rows_left(engine: Engine) -> dict[str, int]:
@@ -37,8 +38,7 @@ class TestCreateRun:
         store.create_run(new_run())
         with pytest.raises(StateError) as caught:
             store.create_run(new_run(seed=8))
-        assert str(caught.value) == ("there is a run 'demo' already\n"
-                                     "choose another name with --name, or continue that one: `clnp resume demo`")
+        assert tells(caught.value, "demo", "--name", "clnp resume demo")
 
     def test_of_two_at_once_one_gets_the_name(self, store: Store, reads: Reads) -> None:
         outcomes: list[str] = []
@@ -69,7 +69,7 @@ class TestCreateRun:
 
     @pytest.mark.parametrize("seed", [-1, 2**63])
     def test_refuses_a_seed_that_no_column_holds(self, seed: int) -> None:
-        with pytest.raises(ConfigError, match=f"the seed {seed} of run 'demo' is outside 0 to 9223372036854775807"):
+        with pytest.raises(ConfigError, match=naming(seed, "demo", 0, 9223372036854775807)):
             new_run(seed=seed)
 
     def test_keeps_the_largest_seed_exactly(self, store: Store, reads: Reads) -> None:
@@ -148,14 +148,14 @@ class TestEvents:
 class TestRemoveRun:
     def test_refuses_while_a_driver_lives(self, driver: Driver, engine: Engine) -> None:
         before = rows_left(engine)
-        with pytest.raises(BusyError, match="run 'demo' is driven by process"):
+        with pytest.raises(BusyError, match=naming("demo")):
             driver.store.remove_run("demo")
         assert rows_left(engine) == before
 
     def test_refuses_while_a_process_of_this_host_lives_whatever_the_clock_says(self, driver: Driver, engine: Engine) -> None:
         with engine.begin() as connection:
             connection.exec_driver_sql("UPDATE clnp_runs SET heartbeat_at = '2000-01-01 00:00:00'")
-        with pytest.raises(BusyError, match="run 'demo' is driven by process"):
+        with pytest.raises(BusyError, match=naming("demo")):
             driver.store.remove_run("demo")
 
     def test_takes_everything_along(self, driver: Driver, engine: Engine) -> None:
@@ -199,5 +199,5 @@ class TestRemoveRun:
         lease = Driver.of_new_run(store).lease
         store.release_lease(lease)
         store.remove_run("demo")
-        with pytest.raises(BusyError, match="may no longer write to run 'demo': it has been removed"):
+        with pytest.raises(BusyError, match=naming("demo")):
             store.heartbeat(lease)

@@ -12,6 +12,7 @@ from db.reads.reads import Reads
 from db.records import TrialFailure
 from db.states import FailureKind, RunState, StageState
 from tests.db.builders import Driver, bytes_removed, commit, selection, verdicts
+from tests.messages import naming, tells
 
 
 class TestRecordSelection:
@@ -55,9 +56,7 @@ class TestRecordSelection:
         driver.select()
         with pytest.raises(StateError) as caught:
             driver.store.record_selection(driver.lease, 1, selection(**changes), verdicts())
-        assert str(caught.value) == (
-            "record_selection: another selection is recorded for task 1 of run 'demo'\n"
-            "a selection never changes; for another margin: `clnp fork demo --task 0`")
+        assert tells(caught.value, "record_selection", "task 1", "demo", "clnp fork demo --task 0")
 
     @pytest.mark.parametrize(("numbers", "wrong"), [((0, 1), "2"), ((0, 1, 2, 3), "3"), ((0, 1, 2, 2), "2")])
     def test_needs_one_verdict_for_each_trial(self, driver: Driver, reads: Reads, numbers: tuple[int, ...],
@@ -65,13 +64,12 @@ class TestRecordSelection:
         driver.sweep()
         with pytest.raises(StateError) as caught:
             driver.store.record_selection(driver.lease, 1, selection(), verdicts(numbers=numbers))
-        assert caught.value.message == ("record_selection: task 1 of run 'demo' needs a verdict for every trial, 3 in all; "
-                                        f"missing, unknown or doubled: {wrong}")
+        assert tells(caught.value, "record_selection", "task 1", "demo", 3, wrong)
         assert reads.selections("demo") == [] and reads.stages("demo")[0].state is StageState.SELECTING
 
     def test_its_verdicts_must_choose_the_same_trial(self, driver: Driver) -> None:
         driver.sweep()
-        with pytest.raises(StateError, match=r"of task 1 of run 'demo' chooses trial 1, its verdicts \[2\]"):
+        with pytest.raises(StateError, match=naming("task 1", "demo", "trial 1", "[2]")):
             driver.store.record_selection(driver.lease, 1, selection(), verdicts(chosen=2))
 
     def test_failed_trials_have_a_verdict_too(self, driver: Driver, reads: Reads) -> None:
@@ -88,8 +86,8 @@ class TestRecordSelection:
 
     def test_refuses_a_stage_that_still_sweeps(self, driver: Driver) -> None:
         driver.begin()
-        with pytest.raises(StateError, match="record_selection: task 1 of run 'demo' is sweeping, expected selecting or "
-                                             "failed to become committing"):
+        with pytest.raises(StateError, match=naming("record_selection", "task 1", "demo", "sweeping", "selecting", "failed",
+                                                    "committing")):
             driver.store.record_selection(driver.lease, 1, selection(), verdicts())
 
 
@@ -131,13 +129,12 @@ class TestRecordCommit:
         driver.commit()
         with pytest.raises(StateError) as caught:
             driver.store.record_commit(driver.lease, 1, commit(digest="another-digest"))
-        assert caught.value.message == (
-            "record_commit: task 1 of run 'demo' has been committed as commit-1, not as another-dige")
+        assert tells(caught.value, "record_commit", "task 1", "demo", 1)
 
     def test_is_all_or_nothing(self, driver: Driver, reads: Reads) -> None:
         driver.select()
         impossible = (TaskResult(1, 301, 300, "logits", 190, 200),)
-        with pytest.raises(DatabaseError, match=r"refused: .*ck_clnp_evaluations_test_correct"):
+        with pytest.raises(DatabaseError, match=naming("ck_clnp_evaluations_test_correct")):
             driver.store.record_commit(driver.lease, 1, commit(evaluations=impossible))
         assert reads.commits("demo") == [] and reads.stages("demo")[0].state is StageState.COMMITTING
         assert "commit-1" not in [artifact.digest for artifact in reads.artifacts()]
@@ -145,7 +142,7 @@ class TestRecordCommit:
 
     def test_needs_a_selection(self, driver: Driver) -> None:
         driver.sweep()
-        with pytest.raises(StateError, match="record_commit: task 1 of run 'demo' is selecting, expected committing"):
+        with pytest.raises(StateError, match=naming("record_commit", "task 1", "demo", "selecting", "committing")):
             driver.store.record_commit(driver.lease, 1, commit())
 
     def test_an_artifact_that_was_deleted_is_there_again(self, driver: Driver, reads: Reads) -> None:
@@ -200,7 +197,7 @@ class TestFailure:
         (StageState.COMMITTING, StageState.SELECTING), (StageState.SELECTING, StageState.COMMITTED)])
     def test_never_skips_ahead_or_forgets_a_selection(self, driver: Driver, state: StageState, to: StageState) -> None:
         fail_in(driver, state)
-        with pytest.raises(StateError, match=f"reopen_stage: task 1 of run 'demo' ended while {state.value}, expected"):
+        with pytest.raises(StateError, match=naming("reopen_stage", "task 1", "demo", state.value)):
             driver.store.reopen_stage(driver.lease, 1, to)
 
     def test_a_stage_that_was_stopped_before_its_selection_may_go_back_to_the_sweep(self, driver: Driver, reads: Reads) -> None:
@@ -208,21 +205,20 @@ class TestFailure:
         driver.store.reopen_stage(driver.lease, 1, StageState.SWEEPING)
         assert reads.stages("demo")[0].state is StageState.SWEEPING
         driver.store.end_sweep(driver.lease, 1)
-        with pytest.raises(StateError, match="reopen_stage: task 1 of run 'demo' ended while selecting, expected"):
+        with pytest.raises(StateError, match=naming("reopen_stage", "task 1", "demo", "selecting")):
             driver.store.reopen_stage(driver.lease, 1, StageState.COMMITTING)
 
     def test_only_a_failed_stage_is_reopened(self, driver: Driver) -> None:
         driver.begin()
-        with pytest.raises(StateError, match="reopen_stage: task 1 of run 'demo' is sweeping, expected failed"):
+        with pytest.raises(StateError, match=naming("reopen_stage", "task 1", "demo", "sweeping", "failed")):
             driver.store.reopen_stage(driver.lease, 1, StageState.PENDING)
 
     def test_a_commit_is_final(self, driver: Driver) -> None:
         driver.commit()
         with pytest.raises(StateError) as caught:
             driver.store.fail_stage(driver.lease, 1, "too late")
-        assert str(caught.value) == (
-            "fail_stage: task 1 of run 'demo' is committed, expected pending or sweeping or selecting or committing "
-            "to become failed\nnothing was changed; a committed one can become nothing else")
+        assert tells(caught.value, "fail_stage", "task 1", "demo", "committed", "pending", "sweeping", "selecting",
+                     "committing", "failed")
 
 
 class TestDepletion:
@@ -237,5 +233,5 @@ class TestDepletion:
 
     def test_is_known_before_the_selection(self, driver: Driver) -> None:
         driver.sweep()
-        with pytest.raises(StateError, match="deplete_stage: task 1 of run 'demo' is selecting, expected pending or sweeping"):
+        with pytest.raises(StateError, match=naming("deplete_stage", "task 1", "demo", "selecting", "pending", "sweeping")):
             driver.store.deplete_stage(driver.lease, 1, "too late")

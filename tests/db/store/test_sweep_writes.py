@@ -11,6 +11,7 @@ from db.reads.reads import Reads
 from db.records import PlannedTrial, TrialFailure
 from db.states import FailureKind, StageState, TrialState
 from tests.db.builders import ARCHITECTURE, Driver, epoch, facts, grid, success
+from tests.messages import naming, tells
 
 
 def states(reads: Reads, task: int = 1) -> list[str]:
@@ -45,9 +46,7 @@ class TestBeginSweep:
         with pytest.raises(StateError) as caught:
             driver.store.begin_sweep(driver.lease, 1, facts(), ARCHITECTURE, None, plan)
         first = {2: 2, 4: 3, 3: 0}[len(plan)]
-        assert caught.value.message == (
-            "begin_sweep: another plan is recorded for task 1 of run 'demo': "
-            f"3 trials against {len(plan)}, first different at trial {first}")
+        assert tells(caught.value, "begin_sweep", "task 1", "demo", 3, len(plan), first)
         assert "`clnp fork`" in caught.value.hint and len(reads.trials("demo")) == 3
 
     def test_another_environment_is_kept_in_the_events(self, driver: Driver, reads: Reads) -> None:
@@ -57,23 +56,22 @@ class TestBeginSweep:
         assert reads.events("demo")[-1].details == {"task": 1, "before": {"device": "cpu"}, "after": {"device": "cuda"}}
 
     def test_refuses_a_task_whose_base_is_not_committed(self, driver: Driver) -> None:
-        with pytest.raises(StateError, match="task 2 of run 'demo' would start before task 1 is committed"):
+        with pytest.raises(StateError, match=naming("task 2", "demo", "task 1")):
             driver.begin(2)
 
     def test_refuses_a_stage_that_is_past_its_sweep(self, driver: Driver) -> None:
         driver.sweep()
         with pytest.raises(StateError) as caught:
             driver.begin()
-        assert caught.value.message == (
-            "begin_sweep: task 1 of run 'demo' is selecting, expected pending or failed")
+        assert tells(caught.value, "begin_sweep", "task 1", "demo", "selecting", "pending", "failed")
 
     def test_of_a_task_that_is_not_there(self, driver: Driver) -> None:
         with pytest.raises(NotFoundError) as caught:
             driver.begin(4)
-        assert str(caught.value) == "run 'demo' has no task 4\nits tasks are 1 to 3"
+        assert tells(caught.value, "demo", "task 4", 1, 3)
 
     def test_a_seed_must_fit(self) -> None:
-        with pytest.raises(ConfigError, match="the seed 9223372036854775808 of trial 3 is outside"):
+        with pytest.raises(ConfigError, match=naming("seed 9223372036854775808", "trial 3")):
             PlannedTrial(3, "key", (0.1,), 0.1, 2**63)
 
 
@@ -86,11 +84,11 @@ class TestAddTrials:
 
     def test_refuses_a_number_that_is_taken(self, driver: Driver) -> None:
         driver.begin()
-        with pytest.raises(StateError, match="add_trials: trial 0 of task 1 of run 'demo' is another grid point already"):
+        with pytest.raises(StateError, match=naming("add_trials", "trial 0", "task 1", "demo")):
             driver.store.add_trials(driver.lease, 1, grid(1, "other"))
 
     def test_refuses_a_stage_that_does_not_sweep(self, driver: Driver) -> None:
-        with pytest.raises(StateError, match="add_trials: task 1 of run 'demo' is pending, expected sweeping"):
+        with pytest.raises(StateError, match=naming("add_trials", "task 1", "demo", "pending", "sweeping")):
             driver.store.add_trials(driver.lease, 1, grid(1))
 
 
@@ -134,8 +132,7 @@ class TestTrials:
         driver.store.trial_finished(driver.lease, 1, 0, success(0))
         with pytest.raises(StateError) as caught:
             driver.store.trial_finished(driver.lease, 1, 0, success(0, **changes))
-        assert caught.value.message == (
-            f"trial_finished: trial 0 of task 1 of run 'demo' has finished with another result: {said}")
+        assert tells(caught.value, "trial_finished", "trial 0", "task 1", "demo", said)
 
     def test_what_has_finished_never_changes(self, driver: Driver, reads: Reads) -> None:
         driver.begin()
@@ -154,12 +151,11 @@ class TestTrials:
         driver.begin()
         with pytest.raises(StateError) as caught:
             driver.store.trial_finished(driver.lease, 1, 0, success(0))
-        assert str(caught.value) == (
-            "trial_finished: trial 0 of task 1 of run 'demo' is pending, expected running\nrecord its start first")
+        assert tells(caught.value, "trial_finished", "trial 0", "task 1", "demo", "pending", "running")
 
     def test_epochs_need_a_start(self, driver: Driver) -> None:
         driver.begin()
-        with pytest.raises(StateError, match="trial_epochs: trial 0 of task 1 of run 'demo' is pending, expected running"):
+        with pytest.raises(StateError, match=naming("trial_epochs", "trial 0", "task 1", "demo", "pending", "running")):
             driver.store.trial_epochs(driver.lease, 1, 0, [epoch(1)])
 
     def test_a_start_that_is_told_twice_counts_once(self, driver: Driver, reads: Reads) -> None:
@@ -202,7 +198,7 @@ class TestTrials:
         driver.begin()
         with pytest.raises(NotFoundError) as caught:
             driver.start(3)
-        assert str(caught.value) == "task 1 of run 'demo' has no trial 3\n`clnp trials demo --task 1` lists them"
+        assert tells(caught.value, "task 1", "demo", "trial 3", "clnp trials demo --task 1")
 
     def test_the_curve_keeps_every_bit(self, driver: Driver, reads: Reads) -> None:
         threshold = math.nextafter(0.1, 1.0)
@@ -233,7 +229,7 @@ class TestFailures:
         driver.begin()
         driver.start(0)
         driver.store.trial_failed(driver.lease, 1, 0, TrialFailure(FailureKind.ERROR, "boom"))
-        with pytest.raises(StateError, match="trial 0 of task 1 of run 'demo' is failed, expected pending or running"):
+        with pytest.raises(StateError, match=naming("trial 0", "task 1", "demo", "failed", "pending", "running")):
             driver.start(0)
 
     def test_only_the_chosen_kinds_are_retried(self, driver: Driver, reads: Reads) -> None:
@@ -275,8 +271,7 @@ class TestEndSweep:
         driver.finish(1)
         with pytest.raises(StateError) as caught:
             driver.store.end_sweep(driver.lease, 1)
-        assert caught.value.message == ("end_sweep: task 1 of run 'demo' has trials that have not ended: "
-                                        "0, 2, 3, 4, 5, 6, 7, 8, 9, 10, …")
+        assert tells(caught.value, "end_sweep", "task 1", "demo", 0, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 
     @pytest.mark.parametrize("failure", list(FailureKind))
     def test_is_blocked_by_a_failure_that_says_nothing_about_the_grid_point(
@@ -290,15 +285,14 @@ class TestEndSweep:
             return
         with pytest.raises(StateError) as caught:
             driver.store.end_sweep(driver.lease, 1)
-        assert str(caught.value) == ("end_sweep: trials of task 1 of run 'demo' failed and block the selection: 1\n"
-                                     "`clnp resume demo --retry-failed` trains them again")
+        assert tells(caught.value, "end_sweep", "task 1", "demo", 1, "clnp resume demo --retry-failed")
 
     def test_needs_a_trial(self, driver: Driver) -> None:
         driver.begin(trials=0)
-        with pytest.raises(StateError, match="end_sweep: task 1 of run 'demo' has no trials"):
+        with pytest.raises(StateError, match=naming("end_sweep", "task 1", "demo")):
             driver.store.end_sweep(driver.lease, 1)
 
     def test_no_trial_is_written_afterwards(self, driver: Driver) -> None:
         driver.sweep()
-        with pytest.raises(StateError, match="retry_trials: task 1 of run 'demo' is selecting, expected sweeping"):
+        with pytest.raises(StateError, match=naming("retry_trials", "task 1", "demo", "selecting", "sweeping")):
             driver.store.retry_trials(driver.lease, 1, set(FailureKind))

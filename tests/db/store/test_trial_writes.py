@@ -11,6 +11,7 @@ from db.reads.reads import Reads
 from db.records import AttemptStart, TrialFailure, TrialReport
 from db.states import FailureKind, TrialState
 from tests.db.builders import Driver, epoch, success
+from tests.messages import naming, tells
 
 START = AttemptStart("ray-0", 3.0)
 DIVERGED = TrialFailure(FailureKind.DIVERGED, "the loss became nan in epoch 2")
@@ -79,14 +80,14 @@ def test_without_any_start_is_refused_and_leaves_nothing(driver: Driver, reads: 
     driver.begin()
     with pytest.raises(StateError) as caught:
         driver.store.trial_reported(driver.lease, 1, 0, TrialReport((epoch(1),), success(0)))
-    assert caught.value.message == "trial_reported: trial 0 of task 1 of run 'demo' is pending, expected running"
+    assert tells(caught.value, "trial_reported", "trial 0", "task 1", "demo", "pending", "running")
     assert reads.trial("demo", 1, 0).state is TrialState.PENDING and reads.trial_history("demo", 1, 0) == []
 
 
 def test_another_result_is_refused(driver: Driver) -> None:
     driver.begin()
     driver.finish(0)
-    with pytest.raises(StateError, match="trial 0 of task 1 of run 'demo' has finished with another result: val_correct"):
+    with pytest.raises(StateError, match=naming("trial 0", "task 1", "demo", "val_correct")):
         driver.store.trial_reported(driver.lease, 1, 0, TrialReport((), success(0, val_correct=1), START))
 
 
@@ -101,7 +102,7 @@ def test_a_failure_after_a_result_is_set_aside(driver: Driver, reads: Reads) -> 
 def test_a_result_of_what_has_failed_is_refused(driver: Driver) -> None:
     driver.begin()
     driver.store.trial_reported(driver.lease, 1, 0, TrialReport((), DIVERGED, START))
-    with pytest.raises(StateError, match="trial_reported: trial 0 of task 1 of run 'demo' is failed"):
+    with pytest.raises(StateError, match=naming("trial_reported", "trial 0", "task 1", "demo")):
         driver.store.trial_reported(driver.lease, 1, 0, TrialReport((), success(0), START))
 
 
@@ -127,6 +128,6 @@ def test_of_several_one_that_may_not_be_recorded_holds_back_all(driver: Driver, 
     driver.begin()
     before = reads.trials("demo")
     reports = {0: TrialReport((), success(0), START), 1: TrialReport((epoch(1),), None)}
-    with pytest.raises(StateError, match="trials_reported: trial 1 of task 1 of run 'demo' is pending, expected running"):
+    with pytest.raises(StateError, match=naming("trials_reported", "trial 1", "task 1", "demo", "pending", "running")):
         driver.store.trials_reported(driver.lease, 1, reports)
     assert reads.trials("demo") == before

@@ -24,6 +24,7 @@ from db.store.store import Store
 from orchestrator.cli.main import main
 from orchestrator.config.config import Config
 from tests.db.builders import epoch, success
+from tests.messages import naming
 from workers.methods import Method
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,6 +62,11 @@ class Outcome:
         message, _, hint = FIRST_STEP.sub("", self.err).rstrip("\n").rpartition("\n")
         assert self.out == "" and message.startswith("error: ") and hint.startswith("hint: "), self
         return self.code, message.removeprefix("error: "), hint.removeprefix("hint: ")
+
+    def refuses(self, code: int, *facts: object) -> bool:
+        """Whether it ended with this exit code, and an error and a hint that contain these facts."""
+        ended, message, hint = self.error
+        return ended == code and re.search(naming(*facts), f"{message}\n{hint}") is not None
 
 
 def environment() -> dict[str, str]:

@@ -41,8 +41,7 @@ Mean test accuracy: 85.00 ± 7.07 % (mean ± standard deviation over 2 completed
 
 
 def test_stop_and_cancel(on_group: Clnp) -> None:
-    assert on_group("stop", "tiny").error == (
-        9, "no run of group 'tiny' has a driver that could stop", "`clnp status tiny` shows where its runs stand")
+    assert on_group("stop", "tiny").refuses(9, "tiny", "clnp status tiny")
     assert on_group("cancel", "tiny").out == ("1 run of group tiny ended for good: tiny-seed-2; a driver at work stops within "
                                               "seconds, and what is recorded stays\n")
     assert on_group("cancel", "tiny", "--json").document["error"]["message"] == (
@@ -54,8 +53,7 @@ def test_stop_and_cancel(on_group: Clnp) -> None:
 
 def test_commands_for_a_single_run_name_those_of_the_group(on_group: Clnp) -> None:
     for command in (["show"], ["trials"], ["fork", "--task", "1"], ["rm", "--yes"]):
-        assert on_group(command[0], "tiny", *command[1:]).error == (
-            4, "'tiny' is a group of runs, not a run", "its runs are tiny-seed-0, tiny-seed-1, tiny-seed-2")
+        assert on_group(command[0], "tiny", *command[1:]).refuses(4, "tiny", 0, 1, 2)
 
 
 def test_a_dry_run_names_the_runs_and_their_seeds(tmp_path: Path, clnp: Clnp) -> None:
@@ -72,12 +70,7 @@ def test_a_dry_run_names_the_runs_and_their_seeds(tmp_path: Path, clnp: Clnp) ->
 
 def test_what_is_refused_before_anything_is_recorded(tmp_path: Path, clnp: Clnp) -> None:
     (tmp_path / "lab.yaml").write_text(yaml.safe_dump({**TINY, "seeds": [0, 1]}))
-    assert clnp("launch", "lab.yaml", "--progress", "live", folder=tmp_path).error == (
-        2, "a live screen shows a single run, and this is a group of them",
-        "leave --progress out, or say --progress plain or json")
-    assert clnp("launch", "lab.yaml", "--hook", "no-such-program", folder=tmp_path).error[:2] == (
-        2, "the hook 'no-such-program' is not a program that can be started here")
-    assert clnp("launch", "lab.yaml", "--set", "seed=1", folder=tmp_path).error[:2] == (
-        2, "lab.yaml has one problem:\n  seeds: cannot be used together with seed; remove one of the two: seed is for a "
-           "single run, seeds for a group of runs")
+    assert clnp("launch", "lab.yaml", "--progress", "live", folder=tmp_path).refuses(2, "--progress")
+    assert clnp("launch", "lab.yaml", "--hook", "no-such-program", folder=tmp_path).refuses(2, "no-such-program")
+    assert clnp("launch", "lab.yaml", "--set", "seed=1", folder=tmp_path).refuses(2, "lab.yaml")
     assert not (tmp_path / ".clnp").exists()

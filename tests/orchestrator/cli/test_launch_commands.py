@@ -146,11 +146,9 @@ def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path,
 
 
 def test_forks_that_are_refused(on_tiny: Clnp) -> None:
-    assert on_tiny("fork", "tiny", "--task", "2").error == (
-        9, "fork_run: a run of 2 tasks forked after task 2 has nothing to do",
-        "fork after an earlier task, or give the new run more: `--set benchmark.tasks=3`")
+    assert on_tiny("fork", "tiny", "--task", "2").refuses(9, "fork_run", 2, "task 2", "--set benchmark.tasks=3")
     assert on_tiny("fork", "tiny").error[0] == 2
-    assert on_tiny("fork", "tine", "--task", "1").error[:2] == (4, "there is no run 'tine'")
+    assert on_tiny("fork", "tine", "--task", "1").refuses(4, "tine")
 
 
 def test_resuming_a_complete_run_says_so(on_tiny: Clnp) -> None:
@@ -162,24 +160,20 @@ def test_resuming_a_complete_run_says_so(on_tiny: Clnp) -> None:
 
 
 def test_a_name_is_taken_once(on_tiny: Clnp) -> None:
-    assert on_tiny("launch", "tiny.yaml", "--name", "tiny").error == (
-        9, "there is a run 'tiny' already", "choose another name with --name, or continue that one: `clnp resume tiny`")
+    assert on_tiny("launch", "tiny.yaml", "--name", "tiny").refuses(9, "tiny", "--name", "clnp resume tiny")
 
 
 def test_stopping_what_nobody_drives(on_tiny: Clnp) -> None:
-    assert on_tiny("stop", "tiny").error == (
-        9, "run 'tiny' is completed: no driver runs that could stop", "`clnp status tiny` shows where it stands")
+    assert on_tiny("stop", "tiny").refuses(9, "tiny", "clnp status tiny")
 
 
 def test_a_hook_or_a_screen_that_cannot_be_is_refused_before_anything_starts(
         tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    assert clnp("launch", "tiny.yaml", "--hook", "no-such-program", folder=tmp_path).error[:2] == (
-        2, "the hook 'no-such-program' is not a program that can be started here")
-    assert clnp("launch", "tiny.yaml", "--progress", "live", folder=tmp_path).error[:2] == (
-        2, "a live screen needs a terminal on standard error, with a TERM that is not dumb")
+    assert clnp("launch", "tiny.yaml", "--hook", "no-such-program", folder=tmp_path).refuses(2, "no-such-program")
+    assert clnp("launch", "tiny.yaml", "--progress", "live", folder=tmp_path).refuses(2, "TERM")
     monkeypatch.setenv("CLNP_HOOK", "https://")
-    assert clnp("launch", "tiny.yaml", folder=tmp_path).error[:2] == (2, "a hook is no address that can be called")
+    assert clnp("launch", "tiny.yaml", folder=tmp_path).refuses(2)
     assert not (tmp_path / ".clnp").exists()
 
 

@@ -134,8 +134,7 @@ def test_a_trial_is_followed_until_it_has_ended(tmp_path: Path, clnp: Clnp, monk
 
 
 def test_mistakes(on_tiny: Clnp) -> None:
-    assert on_tiny("logs", "tiny", "--trial", "1").error == (
-        2, "--trial needs --task: trials are numbered within their task", "for example `clnp logs tiny --task 1 --trial 1`")
-    assert on_tiny("logs", "tine").error[:2] == (4, "there is no run 'tine'")
-    assert on_tiny("logs", "tiny", "--task", "9").error[:2] == (4, "run 'tiny' has no task 9")
-    assert on_tiny("logs", "tiny", "--task", "1", "--trial", "9").error[:2] == (4, "task 1 of run 'tiny' has no trial 9")
+    assert on_tiny("logs", "tiny", "--trial", "1").refuses(2, "--trial", "--task", "clnp logs tiny --task 1 --trial 1")
+    assert on_tiny("logs", "tine").refuses(4, "tine")
+    assert on_tiny("logs", "tiny", "--task", "9").refuses(4, "tiny", "task 9")
+    assert on_tiny("logs", "tiny", "--task", "1", "--trial", "9").refuses(4, "task 1", "tiny", "trial 9")

@@ -32,32 +32,27 @@ def test_the_version_names_the_code(clnp: Clnp) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "message", "hint"), [
-    (["stats"], "there is no command `clnp stats`", "did you mean `clnp status`?"),
-    (["xyzzy"], "there is no command `clnp xyzzy`",
-     "the commands are launch, resume, fork, stop, cancel, status, ls, show, logs, trials, sql, mirror, what-if, compare, "
-     "reproduce, verify, report, export, doctor, gc, rm, db, serve"),
-    (["db", "upgrad"], "there is no command `clnp db upgrad`", "did you mean `clnp db upgrade`?"),
-    (["db"], "missing command", "`clnp db -h` shows how it is used"),
-    (["trials", "tiny", "--tsk", "1"], "`clnp trials` has no option --tsk", "did you mean --task?"),
-    (["launch", "x.yaml", "--dryrun"], "`clnp launch` has no option --dryrun", "did you mean --dry-run?"),
-    (["ls", "--db", "x"], "`clnp ls` has no option --db", "it stands before the command: `clnp --db … ls …`"),
-    (["--task", "1", "show", "tiny"], "`clnp` has no option --task", "it stands behind the command: `clnp show … --task`"),
-    (["--verson"], "`clnp` has no option --verson", "did you mean --version?"),
-    (["ls", "--zzz"], "`clnp ls` has no option --zzz", "`clnp ls -h` lists the options"),
-    (["show"], "`clnp show` needs RUN", "`clnp show -h` shows how it is used"),
-    (["show", "a", "b"], "got unexpected extra argument (b)", "`clnp show -h` shows how it is used"),
-    (["launch"], "`clnp launch` needs CONFIG", "`clnp launch -h` shows how it is used"),
-    (["trials", "tiny", "--task"], "option '--task' requires an argument", "`clnp trials -h` shows how it is used"),
-    (["trials", "tiny", "--task", "two"], "invalid value for '--task': 'two' is not a valid integer range",
-     "`clnp trials -h` shows how it is used"),
-    (["trials", "tiny", "--task", "0"], "invalid value for '--task': 0 is not in the range 1<=x<=2147483647",
-     "`clnp trials -h` shows how it is used"),
-    (["sql", "x", "--format", "xml"], "invalid value for '--format': 'xml' is not one of 'table', 'json', 'csv', 'parquet'",
-     "`clnp sql -h` shows how it is used"),
-    (["show", "\udcff"], "the argument '\\udcff' is not text", "write it in UTF-8"),
+    (["stats"], ("clnp stats",), ("clnp status",)),
+    (["xyzzy"], ("clnp xyzzy",), ("launch", "resume", "status", "doctor", "serve")),
+    (["db", "upgrad"], ("clnp db upgrad",), ("clnp db upgrade",)),
+    (["db"], (), ("clnp db -h",)),
+    (["trials", "tiny", "--tsk", "1"], ("clnp trials", "--tsk"), ("--task",)),
+    (["launch", "x.yaml", "--dryrun"], ("clnp launch", "--dryrun"), ("--dry-run",)),
+    (["ls", "--db", "x"], ("clnp ls", "--db"), ("clnp --db … ls …",)),
+    (["--task", "1", "show", "tiny"], ("clnp", "--task"), ("clnp show … --task",)),
+    (["--verson"], ("clnp", "--verson"), ("--version",)),
+    (["ls", "--zzz"], ("clnp ls", "--zzz"), ("clnp ls -h",)),
+    (["show"], ("clnp show", "RUN"), ("clnp show -h",)),
+    (["show", "a", "b"], ("b",), ("clnp show -h",)),
+    (["launch"], ("clnp launch", "CONFIG"), ("clnp launch -h",)),
+    (["trials", "tiny", "--task"], ("--task",), ("clnp trials -h",)),
+    (["trials", "tiny", "--task", "two"], ("--task", "two"), ("clnp trials -h",)),
+    (["trials", "tiny", "--task", "0"], ("--task", "0", "1", "2147483647"), ("clnp trials -h",)),
+    (["sql", "x", "--format", "xml"], ("--format", "xml", "table", "json", "csv", "parquet"), ("clnp sql -h",)),
+    (["show", "\udcff"], ("\\udcff",), ("UTF-8",)),
 ])
-def test_a_wrong_command_line(clnp: Clnp, arguments: list[str], message: str, hint: str) -> None:
-    assert clnp(*arguments).error == (2, message, hint)
+def test_a_wrong_command_line(clnp: Clnp, arguments: list[str], message: tuple[str, ...], hint: tuple[str, ...]) -> None:
+    assert clnp(*arguments).refuses(2, *message, *hint)
 
 
 @pytest.mark.parametrize(("arguments", "of", "example"), [
@@ -138,9 +133,8 @@ def test_a_bucket_that_cannot_be_is_told_without_its_password(clnp: Clnp, monkey
     with written(tmp_path):
         for command in (["doctor"], ["gc"], ["verify", "demo"], ["resume", "demo"], ["rm", "demo", "--yes"],
                         ["fork", "demo", "--task", "0"], ["db", "copy", "sqlite:////x.db"], ["launch", "x.yaml"]):
-            assert clnp(*command, folder=tmp_path).error == (
-                2, "CLNP_STORAGE holds a user name or a password where the bucket's name should stand",
-                "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+            assert clnp(*command, folder=tmp_path).refuses(2, "CLNP_STORAGE", "BUCKET/PREFIX", "AWS_ACCESS_KEY_ID",
+                                                           "AWS_SECRET_ACCESS_KEY")
         monkeypatch.setenv("CLNP_STORAGE", "s3://no bucket/x")
         message = clnp("gc", folder=tmp_path).error[1]
         assert message == "CLNP_STORAGE names the bucket 'no bucket', and no bucket can be named so"

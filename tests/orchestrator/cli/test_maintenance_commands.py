@@ -53,8 +53,7 @@ def test_verify_finds_one_flipped_bit(copy: Path, clnp: Clnp) -> None:
 def test_verify_before_the_first_commit(tmp_path: Path, clnp: Clnp) -> None:
     with written(tmp_path) as run:
         run.let_go()
-    assert clnp("verify", "demo", folder=tmp_path).error == (
-        4, "run 'demo' has no commit yet", "`clnp resume demo` goes on with it")
+    assert clnp("verify", "demo", folder=tmp_path).refuses(4, "demo", "clnp resume demo")
 
 
 def test_rm_refuses_where_nobody_can_be_asked(copy: Path, clnp: Clnp) -> None:
@@ -123,9 +122,7 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(tmp_path: Path, clnp: C
         downgrade_to(connection, REVISIONS[0])
     engine.dispose()
     where = f"sqlite:///{tmp_path}/.clnp/clnp.db"
-    assert clnp("ls", folder=tmp_path).error == (
-        5, f"{where} has the older schema {REVISIONS[0]}; this version of clnp works with {REVISIONS[-1]}",
-        "make a copy of the database, then run `clnp db upgrade`")
+    assert clnp("ls", folder=tmp_path).refuses(5, where, REVISIONS[0], REVISIONS[-1], "clnp db upgrade")
     assert clnp("db", "upgrade", folder=tmp_path).out == f"{where}: schema {REVISIONS[0]} became {REVISIONS[-1]}\n"
     assert clnp("ls", folder=tmp_path).code == 0
 

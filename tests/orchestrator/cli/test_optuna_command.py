@@ -47,7 +47,7 @@ def test_mirroring_again_adds_nothing(tmp_path: Path, on_tiny: Clnp) -> None:
 
 def test_a_mistyped_name_makes_no_mirror(tmp_path: Path, on_tiny: Clnp) -> None:
     refused = on_tiny("mirror", "tine", "--to", f"sqlite:///{tmp_path / 'optuna.db'}")
-    assert refused.error == (4, "there is no run 'tine'", "did you mean tiny?")
+    assert refused.refuses(4, "tine")
     assert not (tmp_path / "optuna.db").exists()
 
 

@@ -41,8 +41,7 @@ def test_a_group_is_reported_over_its_seeds(clnp: Callable[..., Outcome], tmp_pa
     table = (tmp_path / "tiny-report" / "table.md").read_text()
     assert "| tiny | 2 of 3 | 85.00 ± 7.07 |" in table
     assert "tiny-seed-3 is stopped with 1 of 2 tasks learnt: it is not averaged." in table
-    assert clnp("report", "tiny", "--format", "html", folder=tmp_path).error == (
-        2, "tiny is a group of runs, whose report has one form", "leave --format out")
+    assert clnp("report", "tiny", "--format", "html", folder=tmp_path).refuses(2, "--format")
     (tmp_path / "tiny-report" / "table.md").write_text("mine")
     assert clnp("report", "tiny", folder=tmp_path).error[1] == (
         "tiny-report/table.md has been changed since the report was made, and would be overwritten")
@@ -59,9 +58,7 @@ def test_a_comparison_is_written_where_it_is_asked_for(clnp: Callable[..., Outco
 def test_what_is_in_the_way_and_what_is_not_there(on_tiny: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "trials.csv").write_text("mine")
-    assert on_tiny("report", "tiny", "--output", str(tmp_path)).error == (
-        2, f"{tmp_path}/tables/trials.csv is not of an earlier report, and would be overwritten",
-        "move it away, or name another folder with --output")
-    assert on_tiny("report", "tony").error == (4, "there is no run 'tony'", "did you mean tiny?")
+    assert on_tiny("report", "tiny", "--output", str(tmp_path)).refuses(2, tmp_path, "tables/trials.csv", "--output")
+    assert on_tiny("report", "tony").refuses(4, "tony")
     code, message, _ = on_tiny("report", "tiny", "--format", "docx").error
     assert code == 2 and "docx" in message

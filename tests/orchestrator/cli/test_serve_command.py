@@ -31,8 +31,7 @@ def test_a_port_that_is_taken(on_tiny: Callable[..., Outcome]) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert on_tiny("serve", "--port", str(port)).error == (
-            2, f"port {port} of 127.0.0.1 is taken by another program", "choose another one with --port; 0 takes a free one")
+        assert on_tiny("serve", "--port", str(port)).refuses(2, port, "127.0.0.1", "--port", 0)
 
 
 def test_what_cannot_be_served_is_told_before(clnp: Callable[..., Outcome], on_tiny: Callable[..., Outcome],

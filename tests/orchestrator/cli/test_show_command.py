@@ -112,8 +112,7 @@ def _of_another_version() -> NewRun:
 
 
 def test_what_is_not_there(on_tiny: Clnp) -> None:
-    assert on_tiny("show", "tiny", "--trial", "1").error == (
-        2, "--trial needs --task: trials are numbered within their task", "for example `clnp show tiny --task 1 --trial 1`")
-    assert on_tiny("show", "tiny", "--task", "9").error == (4, "run 'tiny' has no task 9", "its tasks are 1 to 2")
-    assert on_tiny("show", "tiny", "--task", "1", "--trial", "7").error == (
-        4, "task 1 of run 'tiny' has no trial 7", "`clnp trials tiny --task 1` lists them")
+    assert on_tiny("show", "tiny", "--trial", "1").refuses(2, "--trial", "--task", "clnp show tiny --task 1 --trial 1")
+    assert on_tiny("show", "tiny", "--task", "9").refuses(4, "tiny", "task 9", 1, 2)
+    assert on_tiny("show", "tiny", "--task", "1", "--trial", "7").refuses(4, "task 1", "tiny", "trial 7",
+                                                                          "clnp trials tiny --task 1")

@@ -9,6 +9,7 @@ import pytest
 
 from clnp_core.errors import ConfigError
 from orchestrator.driver.cluster import SHIPPED, _stage_code, connect
+from tests.messages import naming
 from tests.orchestrator.laboratory import Laboratory, small
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,7 +85,7 @@ def test_a_file_that_workers_of_a_connected_cluster_would_import_in_our_place_is
         package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / f"{package}.py").write_text("raise SystemError\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=f"/{package}.py would be imported by the workers in place of clnp's own"), \
+    with pytest.raises(ConfigError, match=naming(package)), \
             connect(small()):
         pass
 

@@ -7,6 +7,7 @@ import pytest
 
 from clnp_core.errors import RunFailedError
 from db.states import RunState
+from tests.messages import tells
 from tests.orchestrator.driver.test_tuner import config
 from tests.orchestrator.laboratory import Laboratory
 from workers.ray.remote_jobs import fetch, submit
@@ -19,9 +20,7 @@ def test_a_job_that_hangs_is_ended_and_not_tried_again_by_itself(tmp_path: Path)
     laboratory, began = Laboratory(tmp_path), time.monotonic()
     with pytest.raises(RunFailedError) as caught:
         laboratory.launch(config(tmp_path, resources={"job_time_limit_seconds": 10}))
-    assert str(caught.value) == (
-        "the job prepare was ended: it took longer than 10 s (resources.job_time_limit_seconds)\n"
-        "see why it hangs, or raise the limit in a fork; then resume the run to try again")
+    assert tells(caught.value, 10, "resources.job_time_limit_seconds")
     assert time.monotonic() - began < 90
     assert len((tmp_path / "hung").read_text().splitlines()) == 1
     row = laboratory.read(lambda reads: reads.run("small"))
@@ -43,10 +42,10 @@ def _raises(message: str) -> None:
 
 
 @pytest.mark.parametrize(("message", "expected"), [
-    ("it broke\nCompile with `TORCH_USE_CUDA_DSA`\n", "a worker failed: RuntimeError: it broke\nsee Ray's logs"),
-    ("CUDA error: out of memory\nmore", "the GPU has too little memory: CUDA error: out of memory\nraise resources.gpus"),
+    ("it broke\nCompile with `TORCH_USE_CUDA_DSA`\n", ("RuntimeError", "it broke")),
+    ("CUDA error: out of memory\nmore", ("CUDA error: out of memory", "resources.gpus_per_trial")),
 ])
-def test_what_a_job_raises_is_told_in_its_own_first_words(message: str, expected: str) -> None:
+def test_what_a_job_raises_is_told_in_its_own_first_words(message: str, expected: tuple[str, ...]) -> None:
     with pytest.raises(RunFailedError) as caught:
         fetch(submit(_raises, message, cpus=0, gpus=0), lambda: False)
-    assert str(caught.value).startswith(expected)
+    assert tells(caught.value, *expected)

@@ -21,6 +21,7 @@ from orchestrator.events.events import Progress
 from orchestrator.events.stats import Tally
 from orchestrator.service.app import create_app
 from orchestrator.service.settings import ServiceSettings
+from tests.messages import naming
 from tests.orchestrator.laboratory import SMALL, Heard, Laboratory
 from workers.data.loader import load_task
 from workers.methods import Method
@@ -132,7 +133,7 @@ def fork_at_0(lab: Methods, method: Method, run: api.Run, clnp: Command, folder:
 def fork_after_a_task(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Path) -> None:
     if method is Method.JOINT:
         for task in (1, 2):
-            with pytest.raises(ConfigError, match=f"learns all its tasks at once, so there is no commit after task {task}"):
+            with pytest.raises(ConfigError, match=naming(task)):
                 lab.fork(method, task, "joint-later")
         return
     heard = Heard()
@@ -144,7 +145,7 @@ def fork_after_a_task(lab: Methods, method: Method, run: api.Run, clnp: Command,
 def fork_to_another_method(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Path) -> None:
     other = Method.JOINT if method is Method.CLNP else Method.CLNP
     if method is not Method.JOINT:
-        with pytest.raises(ConfigError, match=rf"task 1 of run '{method}' was learnt with another (baseline\S+, )*method"):
+        with pytest.raises(ConfigError, match=naming("task 1", method)):
             lab.fork(method, 1, "mixed", f"method={other}")
     lab.trained(other)
     forked = lab.fork(method, 0, f"{method}-to-{other}", f"method={other}")
@@ -157,11 +158,11 @@ def commit(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Pa
     assert run.commit().task == 2 and run.commit(2).digest == lab.digests(run.name)[-1]
     if method is Method.JOINT:
         for one in (run.commit, run.stage):
-            with pytest.raises(NotFoundError, match="learns tasks 1 to 2 at once, so task 1 has no stage of its own"):
+            with pytest.raises(NotFoundError, match=naming(1, 2, "task 1")):
                 one(1)
     else:
         assert run.commit(1).digest == lab.digests(run.name)[0]
-    with pytest.raises(NotFoundError, match="has no task 3"):
+    with pytest.raises(NotFoundError, match=naming("task 3")):
         run.commit(3)
 
 
@@ -173,7 +174,7 @@ def predict(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: P
         if method is Method.SCRATCH and cell.on_task < cell.after_task:
             assert cell.on_task not in made.tasks
             for ask in (made.predict, made.logits):
-                with pytest.raises(NotFoundError, match="does not serve task 1\nit serves task 2 alone: with method scratch"):
+                with pytest.raises(NotFoundError, match=naming("task 1", "task 2")):
                     ask(cell.on_task, test.inputs)
             continue
         assert int((made.predict(cell.on_task, test.inputs) == test.labels).sum()) == cell.test_correct
@@ -184,7 +185,7 @@ def verify(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Pa
     if method is Method.CLNP:
         assert [made.task for made in run.verify()] == [1, 2]
     else:
-        with pytest.raises(StateError, match="promises nothing about forgetting"):
+        with pytest.raises(StateError, match=naming("forgetting")):
             run.verify()
 
 
@@ -192,7 +193,7 @@ def what_if(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: P
     if method is Method.CLNP:
         assert clnp("what-if", run.name, "--margin", "5")[0] == 0
     else:
-        with pytest.raises(StateError, match="prunes nothing, so no margin plays a part"):
+        with pytest.raises(StateError, match=naming("margin")):
             run.what_if(5)
 
 
@@ -201,7 +202,7 @@ def export(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Pa
         assert run.export(1, folder / "export").folder.is_dir()
     else:
         for task in (1, 2):
-            with pytest.raises(StateError, match="no network of their own to take out"):
+            with pytest.raises(StateError):
                 run.export(task, folder / "export")
 
 

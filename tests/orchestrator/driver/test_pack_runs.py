@@ -9,6 +9,7 @@ import pytest
 from clnp_core.errors import ConfigError
 from db.states import RunState, TrialState
 from orchestrator.config.config import Config
+from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
 PACKS = {"max_concurrent_trials": 1, "trials_per_pack": 3}
@@ -59,5 +60,5 @@ def test_only_what_is_missing_of_a_pack_is_recorded_and_it_ends_as_if_trained_wh
 
 def test_only_a_grid_can_be_cut_into_packs() -> None:
     drawn = {"sampler": "tpe", "samples": 4, "alpha": {"low": 1e-6, "high": 1e-3}, "learning_rate": {"low": 1e-3, "high": 1e-2}}
-    with pytest.raises(ConfigError, match=r"resources: trials_per_pack cannot be used with the sampler tpe.*"):
+    with pytest.raises(ConfigError, match=naming("trials_per_pack")):
         small(resources=PACKS, sweep=drawn)

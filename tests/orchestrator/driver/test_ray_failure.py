@@ -15,6 +15,7 @@ import pytest
 
 from clnp_core.errors import ClnpError, ConfigError, RunFailedError
 from orchestrator.driver.ray_failure import LEAST_OPEN_FILES, LOGS, LONGEST_BASE, check_address, of_address, of_machine
+from tests.messages import naming
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -115,7 +116,7 @@ def test_a_reason_that_only_the_logs_of_ray_name(tmp_path: Path, line: str, mess
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", "127.0.0.1:99999", ":6379", "http://127.0.0.1:8265"])
 def test_an_address_that_is_none(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"RAY_ADDRESS is .* which is not the address") as refused:
+    with pytest.raises(ConfigError, match=naming("RAY_ADDRESS")) as refused:
         check_address(address)
     assert "HOST:PORT" in refused.value.hint
 
@@ -127,7 +128,7 @@ def test_an_address_where_nothing_listens_or_that_no_machine_has() -> None:
         check_address(f"ray://127.0.0.1:{port}")
     for address, what in ((f"127.0.0.1:{port}", "nothing listens there"),
                           ("no-such-host.invalid:6379", "no machine has the name 'no-such-host.invalid'")):
-        with pytest.raises(RunFailedError, match="cannot reach the Ray cluster at") as refused:
+        with pytest.raises(RunFailedError) as refused:
             check_address(address)
         assert what in refused.value.message and "unset" in refused.value.hint
 

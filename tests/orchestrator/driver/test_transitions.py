@@ -12,6 +12,7 @@ from clnp_core.selection import Verdict
 from db.liveness import this_owner
 from db.states import FailureKind, RunState, StageState, TrialState
 from orchestrator import api
+from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory, beat_now, small
 
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
@@ -159,7 +160,7 @@ class TestStoppingAndResuming:
         with engine.begin() as connection:
             connection.execute(text("UPDATE clnp_runs SET environment = json_set(environment, '$.torch', '1.0')"))
         engine.dispose()
-        with pytest.raises(EnvironmentChangedError, match=r"torch was 1\.0, is .*\n.*--accept-environment"):
+        with pytest.raises(EnvironmentChangedError, match=naming("1.0", "--accept-environment")):
             laboratory.resume("small")
         assert laboratory.resume("small", accept_environment=True).state is RunState.COMPLETED
         assert any(event.kind == "environment" for event in laboratory.read(lambda reads: reads.events("small")))
@@ -169,12 +170,12 @@ class TestTrouble:
     def test_all_trials_failing_fails_the_stage_and_resume_tries_again(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         config = small(benchmark={"tasks": 1}, training={"optimizer": "sgd"}, sweep={"learning_rate": [1e29, 1e30]})
-        with pytest.raises(RunFailedError, match="task 1: every trial failed; the first, trial 0: the loss became"):
+        with pytest.raises(RunFailedError, match=naming("task 1", "trial 0")):
             laboratory.launch(config)
         stage = laboratory.read(lambda reads: reads.stages("small"))[0]
         assert stage.state is StageState.FAILED and "every trial failed" in str(stage.reason)
         heard = Heard()
-        with pytest.raises(RunFailedError, match="every trial failed"):
+        with pytest.raises(RunFailedError):
             laboratory.resume("small", heard)
         assert [number for number, _ in heard.of("failed")] in ([0, 1], [1, 0])
         assert [trial.attempts for trial in laboratory.trials("small")] == [2, 2]
@@ -186,7 +187,7 @@ class TestTrouble:
         run = laboratory.launch(config, heard)
         assert run.state is RunState.DEPLETED and run.tasks_committed == 1
         assert any("task 2 cannot be learnt" in notice for notice in heard.of("notice"))
-        with pytest.raises(StateError, match="run 'small' is depleted and cannot go on"):
+        with pytest.raises(StateError, match=naming("small")):
             laboratory.resume("small")
 
     def test_depletion_can_widen_instead(self, tmp_path: Path) -> None:

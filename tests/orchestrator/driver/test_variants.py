@@ -9,6 +9,7 @@ from clnp_core.errors import ConfigError
 from db.states import RunState
 from orchestrator import api
 from orchestrator.config.config import Config
+from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory
 
 SPLIT: dict[str, Any] = {
@@ -98,7 +99,7 @@ def test_an_interrupted_convolutional_run_ends_in_the_same_bits(lab: Laboratory,
 
 
 def test_a_network_that_cannot_read_the_samples_is_refused_before_anything_runs(lab: Laboratory) -> None:
-    with pytest.raises(ConfigError, match="needs a map"):
+    with pytest.raises(ConfigError, match=naming("a map")):
         lab.launch(config(benchmark={"name": "permuted-digits", "tasks": 1}))
     assert not (lab.folder / "artifacts").exists()
 

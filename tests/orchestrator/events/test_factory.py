@@ -10,6 +10,7 @@ from orchestrator.events.console import ConsoleProgress
 from orchestrator.events.factory import ProgressStyle, progress_of
 from orchestrator.events.jsonl import JsonProgress
 from orchestrator.events.live import LiveProgress
+from tests.messages import tells
 
 
 class Terminal(io.StringIO):
@@ -43,8 +44,7 @@ def test_no_color_is_obeyed() -> None:
 def test_a_screen_that_is_asked_for_where_none_can_be_is_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
         progress_of(ProgressStyle.LIVE, io.StringIO(), XTERM)
-    assert str(caught.value) == ("a live screen needs a terminal on standard error, with a TERM that is not dumb\n"
-                                 "leave --progress out, or say --progress plain or json")
+    assert tells(caught.value, "TERM", "--progress")
 
 
 def test_the_command_line_offers_all_of_them() -> None:

@@ -18,6 +18,7 @@ from db.states import RunState
 from orchestrator.events import webhooks
 from orchestrator.events.events import Progress
 from orchestrator.events.webhooks import HookedProgress, hook_of, with_hooks
+from tests.messages import tells
 from tests.orchestrator.laboratory import Heard
 
 
@@ -201,15 +202,15 @@ def test_troubles_are_told_while_the_run_goes_on(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("target", "message"), [
-    ("", "a hook is empty"), ("   ", "a hook is empty"), ("https://", "a hook is no address that can be called"),
-    ("http://host:port/s3cret", "a hook is no address that can be called"),
-    ("https://ho st/s3cret", "a hook is no address that can be called"),
-    ("say 's3cret", "a hook is no command line: no closing quotation"),
-    ("no-such-program s3cret", "the hook 'no-such-program' is not a program that can be started here")])
-def test_a_hook_that_cannot_be_is_refused_before_anything_starts(target: str, message: str) -> None:
+    ("", ()), ("   ", ()), ("https://", ()),
+    ("http://host:port/s3cret", ()),
+    ("https://ho st/s3cret", ()),
+    ("say 's3cret", ("quotation",)),
+    ("no-such-program s3cret", ("no-such-program",))])
+def test_a_hook_that_cannot_be_is_refused_before_anything_starts(target: str, message: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
         with_hooks(Progress(), [target])
-    assert caught.value.message == message and caught.value.hint
+    assert tells(caught.value, *message)
     assert "s3cret" not in str(caught.value)
 
 

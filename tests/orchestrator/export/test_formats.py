@@ -21,6 +21,7 @@ from clnp_core.network import Network
 from clnp_core.to_torch import Scaled, plain_module
 from orchestrator.export.formats import OPSET, ModelFormat, content, opened, program_of, require_packages
 from tests.clnp_core.builders import CONVOLUTIONAL, FULLY_CONVOLUTIONAL, drawn_network, generator
+from tests.messages import naming
 
 ROOT = Path(__file__).resolve().parents[3]
 ABOUT = {"clnp_task": "1", "clnp_commit": "ab12"}
@@ -94,7 +95,6 @@ def test_a_package_of_the_extra_that_is_missing(absent: str, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, absent, None)  # Python's own way to say that there is no such module
     with pytest.raises(ImportError):
         importlib.import_module(absent)
-    with pytest.raises(ConfigError, match=f"the format onnx needs the package {absent}, which is not installed\n"
-                                          r"pip install 'clnp\[export\]'; or take --format torch, which needs nothing more"):
+    with pytest.raises(ConfigError, match=naming(absent, "clnp[export]", "--format")):
         require_packages(ModelFormat.ONNX)
     require_packages(ModelFormat.TORCH)

@@ -14,6 +14,7 @@ from orchestrator.driver.launch import free_name
 from orchestrator.groups.groups import GroupEnding, resume_group
 from orchestrator.groups.runner import PlainGroupProgress
 from orchestrator.runs.location import Place
+from tests.messages import naming, tells
 from tests.orchestrator.cli.conftest import TINY, run, start
 from tests.orchestrator.groups.conftest import place_in, write_group
 from tests.orchestrator.laboratory import SMALL, Heard
@@ -54,8 +55,7 @@ def test_a_background_start_refuses_seeds(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         api.start(ONE_TASK)
-    assert str(caught.value) == ("seeds makes a group of runs, and drivers in the background are started for single runs only\n"
-                                 "launch it with `clnp launch`, or launch one seed at a time, as `seed`")
+    assert tells(caught.value, "clnp launch", "seed")
     assert not (tmp_path / ".clnp" / "clnp.db").exists()
 
 
@@ -74,7 +74,7 @@ def test_launched_from_python_on_a_cluster_that_is_connected(tmp_path: Path, ray
     alone = api.launch({**ONE_TASK, "name": "alone", "seed": 7, "seeds": None}, **where)
     commits = [run.commits()["digest"].tolist() for run in (group.runs[1], alone)]
     assert commits[0] == commits[1], "a run of a group is what it would have been alone"
-    with pytest.raises(StateError, match="there is a group of runs 'pair' already"):
+    with pytest.raises(StateError, match=naming("pair")):
         api.launch(ONE_TASK, name="pair", **where)
 
 

@@ -7,6 +7,7 @@ import pytest
 from clnp_core.errors import BusyError, RunFailedError
 from db.states import RunState
 from orchestrator import api
+from tests.messages import naming, tells
 from tests.orchestrator.cli.conftest import Recorded, recorded, written
 from tests.orchestrator.laboratory import small
 
@@ -29,14 +30,12 @@ def test_a_driver_that_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     demo = api.run("demo", url=f"sqlite:///{tmp_path}/.clnp/clnp.db", storage="s3://no bucket/weights")
     with pytest.raises(RunFailedError) as caught:
         demo.start()
-    assert caught.value.message == ("the driver of run 'demo' ended with exit code 2: error: CLNP_STORAGE names the bucket 'no "
-                                    "bucket', and no bucket can be named so | hint: write s3://BUCKET/PREFIX")
-    assert caught.value.hint == "the run is recorded: clnp.run('demo').start() tries again once that is fixed"
+    assert tells(caught.value, "demo", 2, "CLNP_STORAGE", "no bucket", "BUCKET/PREFIX", "clnp.run")
 
 
 def test_one_that_is_driven_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with written(tmp_path), pytest.raises(BusyError, match="run 'demo' is driven by process "):
+    with written(tmp_path), pytest.raises(BusyError, match=naming("demo")):
         api.run("demo", url=f"sqlite:///{tmp_path}/.clnp/clnp.db").start()
 
 

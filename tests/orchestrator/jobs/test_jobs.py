@@ -12,6 +12,7 @@ from clnp_core.errors import NotFoundError
 from db.liveness import this_host
 from orchestrator.jobs.jobs import LONGEST_OUTPUT_BYTES, JobFolder, JobKind, JobRecord, JobState, started_of
 from orchestrator.jobs.ray_jobs import sendable
+from tests.messages import naming
 
 
 def _record(folder: JobFolder, pid: int, host: str | None = None, started: float | None = None) -> JobRecord:
@@ -54,7 +55,7 @@ def test_only_the_end_of_a_long_output_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "../jobs", "20260101-000000-abcdef", "20260101-000000-abcdef/..", "x" * 200])
 def test_a_name_of_no_job(tmp_path: Path, name: str) -> None:
-    with pytest.raises(NotFoundError, match="there is no such job"):
+    with pytest.raises(NotFoundError, match=naming("no such job")):
         JobFolder(tmp_path).record(name)
 
 

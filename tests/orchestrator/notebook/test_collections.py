@@ -7,6 +7,7 @@ import pytest
 from clnp_core.errors import NotFoundError, StateError
 from orchestrator import api
 from orchestrator.runs.location import Place
+from tests.messages import naming
 from tests.orchestrator.groups.conftest import place_in, write_group
 
 
@@ -37,9 +38,9 @@ def test_its_runs_and_their_accuracies(lab: Place) -> None:
 
 def test_what_can_be_done_with_it(lab: Place) -> None:
     group = api.group("tiny", url=lab.url)
-    with pytest.raises(StateError, match="no run of group 'tiny' has a driver"):
+    with pytest.raises(StateError, match=naming("tiny")):
         group.stop()
     assert group.cancel() == ["tiny-seed-2"]
     assert group.resume() is group
-    with pytest.raises(NotFoundError, match="there is no group of runs 'tiny-seed-0'"):
+    with pytest.raises(NotFoundError, match=naming("tiny-seed-0")):
         api.group("tiny-seed-0", url=lab.url)

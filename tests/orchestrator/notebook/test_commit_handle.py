@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clnp_core.errors import ArtifactError, DataError
 from orchestrator import api
+from tests.messages import naming
 
 
 @pytest.mark.parametrize(("after", "on"), [(1, 1), (2, 1), (2, 2)])
@@ -67,12 +68,12 @@ def test_the_network_is_held_against_its_digest(tiny: api.Run, tmp_path: Any) ->
     network = commit.network()
     assert network.architecture.hidden == (24, 16) and {int(owner.max()) for owner in network.activated_by} <= {0, 1, 2}
     elsewhere = api.run("tiny", url=tiny.place.url, storage=str(tmp_path)).commit(2)
-    with pytest.raises(ArtifactError, match="is missing"):
+    with pytest.raises(ArtifactError, match=naming("missing")):
         elsewhere.network()
     damaged = tmp_path / commit.digest[:2] / f"{commit.digest}.safetensors"
     damaged.parent.mkdir()
     damaged.write_bytes(b"not a network")
-    with pytest.raises(ArtifactError, match="is damaged"):
+    with pytest.raises(ArtifactError, match=naming("damaged")):
         elsewhere.predict(1, tiny.stage(1).data().test.inputs)
 
 
@@ -108,7 +109,7 @@ def test_data_that_is_no_longer_what_it_was(tiny: api.Run) -> None:
     kept = inputs[0, 0].clone()
     inputs[0, 0] += 1
     try:
-        with pytest.raises(DataError, match="the data of task 1 of run 'tiny' is not what it was when the task was learnt"):
+        with pytest.raises(DataError, match=naming("task 1", "tiny")):
             tiny.stage(1).data()
     finally:
         inputs[0, 0] = kept

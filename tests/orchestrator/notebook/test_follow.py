@@ -12,6 +12,7 @@ from db.states import FailureKind
 from orchestrator import api
 from orchestrator.notebook import follow
 from orchestrator.runs.location import Place
+from tests.messages import naming
 from tests.orchestrator.cli.conftest import Written, written
 
 
@@ -73,5 +74,5 @@ def test_a_run_that_is_removed_meanwhile(tmp_path: Path) -> None:
         assert next(events).message.startswith("driven by process")
         run.let_go()
         run.store.remove_run("demo")
-        with pytest.raises(NotFoundError, match="there is no run 'demo'"):
+        with pytest.raises(NotFoundError, match=naming("demo")):
             list(events)

@@ -7,6 +7,7 @@ import pytest
 
 from clnp_core.errors import ConfigError, NotFoundError
 from orchestrator import api
+from tests.messages import naming
 
 
 def test_the_recorded_margin_chooses_what_was_chosen(tiny: api.Run) -> None:
@@ -38,7 +39,7 @@ def test_all_margins(tiny: api.Run) -> None:
 
 @pytest.mark.parametrize("margin", [-1, 100.5, "a lot", float("nan"), float("inf")])
 def test_no_margin(tiny: api.Run, margin: Any) -> None:
-    with pytest.raises(ConfigError, match="is no number from 0 to 100"):
+    with pytest.raises(ConfigError, match=naming(0, 100)):
         tiny.what_if(margin)
 
 
@@ -47,5 +48,5 @@ def test_small_ones_are_understood(tiny: api.Run) -> None:
 
 
 def test_no_task(tiny: api.Run) -> None:
-    with pytest.raises(NotFoundError, match="run 'tiny' has no task 3"):
+    with pytest.raises(NotFoundError, match=naming("tiny", "task 3")):
         tiny.what_if(2, task=3)

@@ -9,6 +9,7 @@ import pytest
 from clnp_core.errors import ConfigError
 from db.reads.reads import Reads
 from orchestrator.reports.report import ReportFormat, write_report
+from tests.messages import naming
 
 
 def test_everything_of_a_real_run(reads: Reads, tmp_path: Path) -> None:
@@ -40,6 +41,6 @@ def test_only_the_formats_that_are_asked_for(reads: Reads, tmp_path: Path) -> No
 
 def test_what_is_in_the_way_is_found_before_anything_is_drawn(reads: Reads, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("mine")
-    with pytest.raises(ConfigError, match=r"report\.html is not of an earlier report"):
+    with pytest.raises(ConfigError, match=naming("report.html")):
         write_report(reads, "tiny", tmp_path, tell=lambda _done, _every: pytest.fail("a figure was drawn"))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

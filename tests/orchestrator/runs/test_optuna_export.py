@@ -19,6 +19,7 @@ from db.store.store import Store
 from orchestrator.runs.optuna_export import FOLLOW_SECONDS, MirroredStage, open_mirror
 from tests.db.builders import Driver
 from tests.db.conftest import postgres_url  # noqa: F401  a fixture
+from tests.messages import naming, tells
 from tests.orchestrator.cli.conftest import written
 
 
@@ -168,8 +169,7 @@ def test_sqlite_with_runs_in_it_is_no_mirror(tmp_path: Path) -> None:
     ours = f"sqlite:///{tmp_path / '.clnp' / 'clnp.db'}"
     with pytest.raises(DatabaseError) as refused, open_mirror(ours):
         pass
-    assert refused.value.message == f"{ours} holds runs, and the dashboard would lock it while a driver writes"
-    assert refused.value.hint == "name another file with --to; only a PostgreSQL database may hold both"
+    assert tells(refused.value, ours, "--to", "PostgreSQL")
 
 
 def test_another_run_of_the_same_name_is_not_mixed_in(tmp_path: Path) -> None:
@@ -183,15 +183,14 @@ def test_another_run_of_the_same_name_is_not_mixed_in(tmp_path: Path) -> None:
                 driver.store.remove_run("demo")
     with pytest.raises(StateError) as refused:
         mirror(tmp_path)
-    assert refused.value.message == f"the mirror {address(tmp_path)} has a study 'demo task 1' of something else than this run"
-    assert refused.value.hint == "name another mirror with --to, or delete that study in the dashboard"
+    assert tells(refused.value, address(tmp_path), "demo task 1", "--to")
     assert len(study(tmp_path).trials) == 1
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
     with written(tmp_path) as driver:
         driver.let_go()
-    with pytest.raises(NotFoundError, match="there is no run 'dem'"):
+    with pytest.raises(NotFoundError, match=naming("dem")):
         mirror(tmp_path, "dem")
 
 
@@ -200,15 +199,14 @@ def test_errors_of_the_mirror_show_no_password_and_name_the_option() -> None:
           open_mirror("postgresql://clnp:hunter22@127.0.0.1:1/optuna?password=hunter22")):
         pass
     assert "hunter22" not in f"{refused.value}{refused.value.__cause__}"
-    assert refused.value.message.startswith("the PostgreSQL server of postgresql://clnp:***@127.0.0.1:1/optuna")
-    assert refused.value.hint == "check that it runs, and the host, port and network in --to"
+    assert tells(refused.value, "PostgreSQL", "127.0.0.1:1", "--to")
 
 
 def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").write_text("not a database, but long enough to be taken for one by its size " * 30)
     with pytest.raises(DatabaseError) as refused, open_mirror(address(tmp_path)):
         pass
-    assert refused.value.message == f"{address(tmp_path)} is not a SQLite database"
+    assert tells(refused.value, address(tmp_path))
 
 
 def test_one_postgresql_database_may_hold_both(postgres_url: str) -> None:  # noqa: F811  the fixture above

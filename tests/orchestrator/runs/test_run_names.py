@@ -10,6 +10,7 @@ import pytest
 
 from clnp_core.errors import ConfigError
 from orchestrator.runs.run_names import MAX_NAME, folder_named_after, is_run_name
+from tests.messages import tells
 from tests.orchestrator.cli.conftest import Outcome, Recorded, clnp, recorded  # noqa: F401 (fixtures)
 
 Clnp = Callable[..., Outcome]
@@ -98,9 +99,9 @@ def test_names_that_a_run_may_have(name: str) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", ".x", "-x", "_x", "a/b", "../a", "a\n", "a b", "é", "x" * (MAX_NAME + 1)])
 def test_names_that_no_run_may_have(name: str) -> None:
     assert not is_run_name(name)
-    with pytest.raises(ConfigError, match="a run cannot be called that, and somebody has written the name into") as caught:
+    with pytest.raises(ConfigError) as caught:
         folder_named_after(name, "-report")
-    assert caught.value.hint == "name the folder yourself, with --output"
+    assert tells(caught.value, "--output")
 
 
 def test_rm_of_a_hostile_name_removes_its_row_alone(top: Path, clnp: Clnp) -> None:  # noqa: F811

@@ -23,6 +23,7 @@ from orchestrator.what_if.margins import canonical
 from orchestrator.what_if.rescan import KeptWeights
 from orchestrator.what_if.what_if import MarginPoint, ask, margin_curve, margin_points, thinned
 from tests.db.builders import Driver, commit, new_run
+from tests.messages import naming, tells
 from tests.orchestrator.laboratory import Laboratory, small
 
 CURVE = (CurvePoint(0.0, 182, 4), CurvePoint(0.25, 181, 7), CurvePoint(0.5, 170, 12), CurvePoint(0.75, 120, 16))
@@ -198,9 +199,9 @@ def test_a_thinned_curve_keeps_its_ends_and_the_recorded_margin() -> None:
 
 @pytest.mark.parametrize("text", ["-1", "101", "nan", "", "1e-3", "0,5", "100.01", "\u0661", "0." + "1" * 21])
 def test_what_is_no_margin(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no number from 0 to 100") as caught:
+    with pytest.raises(ConfigError, match=naming(0, 100)) as caught:
         margin_points(text)
-    assert caught.value.message == f"the margin {text!r} is no number from 0 to 100"
+    assert tells(caught.value, f"{text!r}", 0, 100)
     assert "percentage points" in caught.value.hint
 
 
@@ -210,14 +211,14 @@ def test_a_margin_as_it_is_recorded(text: str, recorded: str) -> None:
 
 
 def test_errors_say_what_is_missing(demo: Driver, store: Store, reads: Reads) -> None:
-    with pytest.raises(NotFoundError, match="there is no run 'dem'"):
+    with pytest.raises(NotFoundError, match=naming("dem")):
         ask(reads, "dem", [Decimal(1)])
-    with pytest.raises(NotFoundError, match="run 'demo' has no task 9"):
+    with pytest.raises(NotFoundError, match=naming("demo", "task 9")):
         margin_curve(reads, "demo", 9)
-    with pytest.raises(StateError, match="task 3 of run 'demo' is not selected yet\nanother margin is judged where one"):
+    with pytest.raises(StateError, match=naming("task 3", "demo")):
         ask(reads, "demo", [Decimal(1)], 3)
     store.create_run(new_run(name="fresh"))
-    with pytest.raises(StateError, match="run 'fresh' has no selection yet"):
+    with pytest.raises(StateError, match=naming("fresh")):
         margin_curve(reads, "fresh")
 
 

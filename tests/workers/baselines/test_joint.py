@@ -9,6 +9,7 @@ import torch
 from clnp_core.architecture import HeadKind
 from clnp_core.errors import ConfigError
 from clnp_core.evaluation import evaluate
+from tests.messages import naming
 from workers.baselines.joint import train_jointly
 from workers.data.loader import load_task
 from workers.methods import Method, MethodSpec
@@ -53,7 +54,7 @@ def test_a_batch_that_is_asked_for(stage: Build) -> None:
 def test_a_layer_with_too_few_neurons(stage: Build) -> None:
     trial = jointly(stage, HeadKind.SINGLE, hidden=(24, 1))
     tasks = [load_task(trial.stage.benchmark, task) for task in (1, 2)]
-    with pytest.raises(ConfigError, match="the last hidden layer has 1 neurons for 2 tasks"):
+    with pytest.raises(ConfigError, match=naming(1, 2)):
         result_of(train_jointly(trial, tasks))
 
 

@@ -11,6 +11,7 @@ from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.errors import ArtifactError, DataError, ForgettingError
 from clnp_core.network import FREE, Network
 from clnp_core.selection import ThresholdMode, required_correct
+from tests.messages import naming
 from tests.workers.image_trials import images
 from tests.workers.training.test_loop import finish, same_bits
 from workers.data.loader import load_task
@@ -77,13 +78,13 @@ def test_a_published_commit_that_forgets_is_refused(trial: Trials, storage: str)
     weight.view(torch.int32)[frozen, 20] ^= 1
     rows = dataclasses.replace(network.hidden[0], weight=weight)
     forged = put_network(store, dataclasses.replace(network, hidden=(rows, *network.hidden[1:])), "commit", task=2)
-    with pytest.raises(ForgettingError, match="1 weights frozen by task 1 in hidden layer 1 changed"):
+    with pytest.raises(ForgettingError, match=naming(1, "task 1", "layer 1")):
         verify_commit(spec.stage, forged.digest, storage, [(1, first.artifact.digest)], splits(spec.stage))
 
 
 def test_other_data_than_what_was_recorded_is_refused(trial: Trials, storage: str) -> None:
     built = commit(trial(), storage, [])
-    with pytest.raises(DataError, match="the data of task 1 of 'permuted-digits' is not what it was"):
+    with pytest.raises(DataError, match=naming("task 1", "permuted-digits")):
         verify_commit(trial().stage, built.artifact.digest, storage, [], {1: "ab" * 32})
 
 

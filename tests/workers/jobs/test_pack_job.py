@@ -10,6 +10,7 @@ from clnp_core.architecture import HeadKind
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import PrunedTrial, Selection, ThresholdMode, TrainedTrial, pick, select
 from clnp_core.values import Epoch, TrialResult
+from tests.messages import naming
 from tests.workers.image_trials import images
 from tests.workers.training.packs.test_pack_loop import packed
 from workers.jobs import pack_job, trial_job
@@ -109,9 +110,9 @@ def test_lost_members_are_trained_again_with_their_pack(trial: Trials, storage: 
         store.remove(found[number])
     pack_job.restore_pack(pack, {2: found[2]}, storage)
     assert {digest for digest, _ in store.stored()} == {found[1], found[2]}, "and nothing that nobody asked for"
-    with pytest.raises(ArtifactError, match=r"the network of trial 1 is lost: .* training it again gave [0-9a-f]{12}…"):
+    with pytest.raises(ArtifactError, match=naming("trial 1")):
         pack_job.restore_pack(pack, {1: "ab" * 32}, storage)
-    with pytest.raises(ArtifactError, match="training it again diverged"):
+    with pytest.raises(ArtifactError, match=naming("diverged")):
         diverging = packed(trial(seed=1), trial(seed=2, optimizer="adam", learning_rate=1e38))
         pack_job.restore_pack(diverging, {1: "ab" * 32}, storage)
 

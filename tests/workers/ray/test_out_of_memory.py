@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.messages import tells
 from workers.ray.out_of_memory import gpu_out_of_memory
 
 
@@ -14,8 +15,7 @@ from workers.ray.out_of_memory import gpu_out_of_memory
 def test_what_means_that_there_is_no_room(error: Exception) -> None:
     told = gpu_out_of_memory(error)
     assert told is not None
-    assert told.message == f"the GPU has too little memory: {str(error).splitlines()[0]}"
-    assert told.hint.startswith("raise resources.gpus_per_trial")
+    assert tells(told, str(error).splitlines()[0], "resources.gpus_per_trial")
 
 
 def test_an_error_that_came_of_it_is_told_as_what_it_came_of() -> None:
@@ -28,7 +28,7 @@ def test_an_error_that_came_of_it_is_told_as_what_it_came_of() -> None:
     with pytest.raises(RuntimeError) as caught:
         record()
     told = gpu_out_of_memory(caught.value)
-    assert told is not None and told.message == "the GPU has too little memory: out of memory"
+    assert told is not None and tells(told)
 
 
 def test_other_errors_are_left_alone() -> None:

@@ -11,6 +11,7 @@ import torch
 from clnp_core.errors import ArtifactError
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp
+from tests.messages import naming
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 
 TENSORS = {"b": torch.arange(6, dtype=torch.float32).reshape(2, 3), "a": torch.tensor([1, 2], dtype=torch.int16)}
@@ -64,12 +65,12 @@ def test_a_truncated_file_is_an_error(store: ArtifactStore) -> None:
     digest = store.put(TENSORS, FACTS).digest
     path = Path(store.shown(digest))
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ArtifactError, match="is damaged"):
+    with pytest.raises(ArtifactError, match=naming("damaged")):
         store.get(digest)
 
 
 def test_a_missing_file_names_the_folder_setting(store: ArtifactStore) -> None:
-    with pytest.raises(ArtifactError, match=r"is missing\nrestore it from a backup, or point CLNP_STORAGE"):
+    with pytest.raises(ArtifactError, match=naming("CLNP_STORAGE")):
         store.get("ab" * 32)
 
 
@@ -77,7 +78,7 @@ def test_nothing_half_written_is_left_behind(store: ArtifactStore, monkeypatch: 
     def full_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(ArtifactError, match=r"No space left on device\nfree some disk space"):
+    with pytest.raises(ArtifactError, match=naming("No space left on device")):
         store.put(TENSORS, FACTS)
     assert [path for path in Path(store.files.root).rglob("*") if path.is_file()] == []
 
@@ -108,5 +109,5 @@ def test_a_network_with_a_missing_tensor_is_refused(store: ArtifactStore) -> Non
     tensors = network.to_tensors()
     del tensors["hidden.2.bias"]
     digest = store.put(tensors, {"kind": "commit", "architecture": network.architecture.to_json()}).digest
-    with pytest.raises(ArtifactError, match=r"tensor hidden\.2\.bias is missing"):
+    with pytest.raises(ArtifactError, match=naming("missing")):
         get_network(store, digest)

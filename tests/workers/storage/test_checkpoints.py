@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from clnp_core.errors import ArtifactError
+from tests.messages import naming
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints, Snapshot
 
@@ -49,7 +50,7 @@ def test_every_flipped_bit_and_every_truncation_is_noticed(checkpoints: Checkpoi
     whole = path.read_bytes()
     for content in _damaged(whole):
         path.write_bytes(content)
-        with pytest.raises(ArtifactError, match="is damaged"):
+        with pytest.raises(ArtifactError, match=naming("damaged")):
             checkpoints.read(KEY, ENVIRONMENT)
     path.write_bytes(whole)
     assert checkpoints.read(KEY, ENVIRONMENT) is not None
@@ -66,27 +67,27 @@ def test_an_artifact_is_no_checkpoint(checkpoints: Checkpoints) -> None:
     store = ArtifactStore(checkpoints.files.root)
     digest = store.put({"weight": torch.ones(3)}, {"kind": "trial"}).digest
     checkpoints.files.write(checkpoints.name(KEY), store.files.read(store.name(digest)))
-    with pytest.raises(ArtifactError, match="is damaged"):
+    with pytest.raises(ArtifactError, match=naming("damaged")):
         checkpoints.read(KEY, ENVIRONMENT)
 
 
 def test_that_of_another_training_is_refused(checkpoints: Checkpoints) -> None:
     checkpoints.write(OTHER, ENVIRONMENT, SNAPSHOT)
     checkpoints.files.write(checkpoints.name(KEY), checkpoints.files.read(checkpoints.name(OTHER)))
-    with pytest.raises(ArtifactError, match="is of another training"):
+    with pytest.raises(ArtifactError, match=naming("another training")):
         checkpoints.read(KEY, ENVIRONMENT)
 
 
 @pytest.mark.parametrize("changed", [{"device": "H100"}, {"torch": "3"}, {"code": "1+b"}, {"threads": 2}])
 def test_that_of_another_environment_is_refused(checkpoints: Checkpoints, changed: dict[str, object]) -> None:
     checkpoints.write(KEY, ENVIRONMENT, SNAPSHOT)
-    with pytest.raises(ArtifactError, match="was written in another environment"):
+    with pytest.raises(ArtifactError, match=naming("another environment")):
         checkpoints.read(KEY, ENVIRONMENT | changed)
 
 
 def test_one_that_cannot_be_read_is_refused(checkpoints: Checkpoints) -> None:
     Path(checkpoints.files.shown(checkpoints.name(KEY))).mkdir(parents=True)
-    with pytest.raises(ArtifactError, match="cannot be read: Is a directory"):
+    with pytest.raises(ArtifactError, match=naming("Is a directory")):
         checkpoints.read(KEY, ENVIRONMENT)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from clnp_core.errors import ArtifactError, ConfigError
+from tests.messages import naming, tells
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.files import Files, below, inside, is_part
 from workers.storage.local import FolderFiles
@@ -123,20 +124,20 @@ def test_an_artifact_store_stands_on_either(root: str) -> None:
     assert torch.equal(ArtifactStore(root).get(digest).tensors["a"], torch.arange(3))
     assert [found for found, _ in store.stored()] == [digest]
     store.files.write(store.name(digest), b"damaged")
-    with pytest.raises(ArtifactError, match="is damaged"):
+    with pytest.raises(ArtifactError, match=naming("damaged")):
         store.get(digest)
     assert store.remove(digest) == 7
-    with pytest.raises(ArtifactError, match=f"artifact {root}/{digest[:2]}/{digest}.safetensors is missing"):
+    with pytest.raises(ArtifactError, match=naming(root, digest[:2], digest)):
         store.get(digest)
 
 
 @pytest.mark.parametrize(("root", "message"), [
-    ("s3://", "s3:// names no bucket\nwrite s3://BUCKET or s3://BUCKET/PREFIX"),
-    ("ftp://somewhere/else", "weights cannot be stored under ftp://\nname a folder, or s3://BUCKET/PREFIX")])
-def test_a_root_that_is_neither(root: str, message: str) -> None:
+    ("s3://", ("s3://", "s3://BUCKET/PREFIX")),
+    ("ftp://somewhere/else", ("ftp://", "s3://BUCKET/PREFIX"))])
+def test_a_root_that_is_neither(root: str, message: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
         open_files(root)
-    assert str(caught.value) == message
+    assert tells(caught.value, *message)
 
 
 def test_roots_mean_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +152,7 @@ def test_no_name_leads_out_of_the_root(files: Files, name: str) -> None:
     files.write("ab/one", b"1")
     for ask in (files.read, files.size, files.changed_at, files.touch, files.remove, lambda name: list(files.list(name)),
                 lambda name: files.write(name, b"2")):
-        with pytest.raises(ArtifactError, match="cannot be a file's name in the artifact store") as caught:
+        with pytest.raises(ArtifactError) as caught:
             ask(name)
         assert caught.value.hint.endswith("nothing outside of the store was touched")
     assert [stored.name for stored in files.list()] == ["ab/one"]
@@ -165,7 +166,7 @@ def test_names_that_stay_below_the_root(name: str) -> None:
 @pytest.mark.parametrize("part", ["", ".", "..", ".x", "-x", "a/b", "/a", "a\\b", "a b", "a\n", "a\0", "é", "x?y"])
 def test_what_a_database_says_is_checked_before_it_becomes_a_name(part: str) -> None:
     assert not is_part(part)
-    with pytest.raises(ArtifactError, match="cannot be part of a file's name in the artifact store"):
+    with pytest.raises(ArtifactError):
         below("logs", part)
     assert below("logs", "demo_1.x-y", "_job") == "logs/demo_1.x-y/_job"
 
@@ -183,7 +184,7 @@ def test_nothing_behind_a_link_is_listed_or_removed(tmp_path: Path, link: str) -
     assert files.read("logs/demo/precious") == b"1"
     for folder in ("", "logs", "logs/demo"):
         assert list(files.list(folder)) == []
-    with pytest.raises(ArtifactError, match="lies behind a symbolic link, and is not removed"):
+    with pytest.raises(ArtifactError, match=naming("symbolic link")):
         files.remove("logs/demo/precious")
     files.remove_empty("logs/demo")
     assert sorted(path.name for path in victim.iterdir()) == ["empty", "precious"]

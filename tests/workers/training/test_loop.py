@@ -93,7 +93,7 @@ def test_a_larger_alpha_leaves_smaller_weights(trial: Callable[..., TrialSpec]) 
 
 
 def test_an_infinite_loss_is_a_diverged_trial(trial: Callable[..., TrialSpec]) -> None:
-    with pytest.raises(DivergedError, match="the loss became"):
+    with pytest.raises(DivergedError):
         run(trial(learning_rate=1e30, epochs=5, optimizer="sgd"))
 
 

@@ -14,6 +14,7 @@ from orchestrator.reports.compare import compare
 from orchestrator.reports.comparison_files import cautions
 from orchestrator.reports.html import page
 from orchestrator.reports.report_data import gather
+from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
 SAID = "was learnt no better than by guessing: "
@@ -47,14 +48,13 @@ def test_it_is_committed_and_named_everywhere(tmp_path: Path) -> None:
 
 def test_it_fails_the_task_where_the_config_asks_for_more(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
-    with pytest.raises(RunFailedError, match=r"task 1: its best trial reaches \d+\.\d\d % on validation, and "
-                                             r"selection.minimum_accuracy asks for 50 %") as caught:
+    with pytest.raises(RunFailedError, match=naming("task 1", "selection.minimum_accuracy", 50)) as caught:
         laboratory.launch(learns_nothing("0.5"))
     assert caught.value.exit_code == 10 and "`clnp fork small --task 0 --set A.B=C`" in caught.value.hint
     stage = laboratory.read(lambda reads: reads.stage("small", 1))
     assert stage.state is StageState.FAILED and stage.failed_from is StageState.SELECTING
     assert laboratory.digests("small") == []
-    with pytest.raises(RunFailedError, match="task 1: its best trial reaches"):
+    with pytest.raises(RunFailedError, match=naming("task 1")):
         laboratory.resume("small")
 
 

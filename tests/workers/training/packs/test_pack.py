@@ -14,6 +14,7 @@ from clnp_core.network import Head, Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from tests.clnp_core.builders import CONVOLUTIONAL, DROPPING, FULLY_CONVOLUTIONAL, blobs, drawn_network
+from tests.messages import naming
 from workers.data.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
 from workers.training.optimizers import optimizer_of
@@ -136,5 +137,5 @@ def test_a_rehearsal_leaves_nothing_behind() -> None:
 def test_trials_of_two_stages_are_refused() -> None:
     trials = trials_of(DENSE, ADAM, 1)
     trials[2] = dataclasses.replace(trials[2], stage=dataclasses.replace(trials[2].stage, task=2))
-    with pytest.raises(StateError, match="must be of one stage"):
+    with pytest.raises(StateError, match=naming("one stage")):
         Pack(trials, in_float64(empty_network(DENSE)), task_of(DENSE), torch.float64)
