@@ -1,10 +1,11 @@
 """What a training step costs: ours beside the plain loop and beside what the processor could do at best.
 
-    python benchmarks/bench_step.py [ROUNDS]
+    python benchmarks/bench_step.py [ROUNDS [WORD]]
 
 The paper's perceptron, 784-2000-2000-10 without an output bias, batch 256, float32, as many threads as there are cores. Every
 variant is a process of its own that has warmed up; they take turns, and the lower quartile of the rounds counts. The floor of a
-step is its arithmetic divided by the peak, which is that of a large matrix product (2048³) in the same rounds.
+step is its arithmetic divided by the peak, which is that of a large matrix product (2048³) in the same rounds. A word
+leaves out the variants of CLNP without it: `window` compares networks with and without a window of free neurons.
 """
 
 import os
@@ -26,6 +27,7 @@ from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import prune
+from clnp_core.values import FreeWindow
 from orchestrator.driver.cluster import FOR_WORKERS
 from workers.data.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
@@ -76,8 +78,9 @@ def plain() -> Iterator[None]:
         yield
 
 
-def ours(network: Network | None = None, one_pass: bool = True, compiled: bool = True) -> Iterator[None]:
-    """Epochs of a trial."""
+def ours(network: Network | None = None, one_pass: bool = True, compiled: bool = True,
+         window: int | None = None) -> Iterator[None]:
+    """Epochs of a trial; with a window of at most so many free neurons of each layer."""
     if not one_pass:
         optimizers.WORTH_COMPILING = float("inf")
     if not compiled:
@@ -85,7 +88,8 @@ def ours(network: Network | None = None, one_pass: bool = True, compiled: bool =
     task = 1 if network is None else 2
     training = TrainingSpec("adam", 0.0, 0.0, BATCH, 10_000, (), 0.1, None)
     benchmark = BenchmarkSpec("permuted-mnist", 1, {}, None, "unit")
-    stage = StageSpec(benchmark, task, architecture(), None, training, BATCH, torch.get_num_threads(), 100)
+    stage = StageSpec(benchmark, task, architecture(), None, training, BATCH, torch.get_num_threads(), 100,
+                      free_window=None if window is None else FreeWindow((window, window), 3))
     trial = TrialSpec(stage, 0, (1e-5,) * 3, 1e-3, 7)
     for _ in train(trial, network or empty_network(architecture()), data()):
         yield
@@ -107,7 +111,12 @@ VARIANTS: dict[str, Callable[[], Iterator[None]]] = {
     "+ Adam and L1 in one pass, in blocks": lambda: ours(compiled=False),
     "+ the pass compiled": ours,
     "+ huge pages (what runs)": ours,
-    "18 % / 40 % frozen": lambda: ours(base(0.18, 0.4)),
+    "nothing frozen, no window": ours,
+    "nothing frozen, window of 800": lambda: ours(window=800),
+    "nothing frozen, window of 400": lambda: ours(window=400),
+    "18 % / 40 % frozen, no window": lambda: ours(base(0.18, 0.4)),
+    "18 % / 40 % frozen, window of 800": lambda: ours(base(0.18, 0.4), window=800),
+    "18 % / 40 % frozen, window of 400": lambda: ours(base(0.18, 0.4), window=400),
     "30 % / 85 % frozen": lambda: ours(base(0.3, 0.85)),
     "60 % / 95 % frozen": lambda: ours(base(0.6, 0.95)),
 }
@@ -130,12 +139,14 @@ def child(name: str) -> None:
 
 def main() -> None:
     """Measure and print."""
+    word = sys.argv.pop(2) if len(sys.argv) > 2 else ""
     count, = numbers(__doc__, rounds=9)
+    chosen = [name for place, name in enumerate(VARIANTS) if place < 2 or word in name]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     children = {name: subprocess.Popen([sys.executable, __file__, "--variant", name], stdin=subprocess.PIPE,
                                        env=environment | (FOR_WORKERS if name in AS_WORKERS else {}),
-                                       stdout=subprocess.PIPE, text=True) for name in VARIANTS}
-    seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
+                                       stdout=subprocess.PIPE, text=True) for name in chosen}
+    seconds: dict[str, list[float]] = {name: [] for name in chosen}
     for number in range(count + 1):
         for name, process in children.items():
             assert process.stdin is not None and process.stdout is not None

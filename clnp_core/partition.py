@@ -38,8 +38,10 @@ class FreeNetwork(nn.Module):
     """
 
     def __init__(self, base: Network, generator: torch.Generator, dtype: torch.dtype = torch.float32,
-                 reopen: int | None = None) -> None:
+                 reopen: int | None = None, window: Sequence[Tensor] | None = None) -> None:
         """Draw the free rows anew, by PyTorch's default scheme with the fan-in of the whole row; or reopen a task.
+
+        With a window a row is as long as what it reads: free neurons outside are in no row, and in no fan-in.
 
         Args:
             base: the committed network; with ``reopen`` the pruned one.
@@ -47,6 +49,8 @@ class FreeNetwork(nn.Module):
             dtype: of the parameters.
             reopen: a task whose own neurons are to go on training from the weights they have (fine-tuning, paper §2.2).
                 Neurons that were pruned stay out of it.
+            window: per hidden layer int64 [n], ascending, the free neurons that train
+                (:func:`clnp_core.free_window.draw_window`); None for all of them. Not together with ``reopen``.
 
         Raises:
             DepletedError: single-head, and no last-hidden neuron is free.
@@ -55,16 +59,18 @@ class FreeNetwork(nn.Module):
         self.architecture = architecture = base.architecture
         self._base, device = base, base.hidden[0].weight.device
         free = FREE if reopen is None else reopen
-        self.free = [torch.nonzero(owner == free).flatten() for owner in base.activated_by]
+        self.free = ([torch.nonzero(owner == free).flatten() for owner in base.activated_by] if window is None
+                     else list(window))
         self.active = active_neurons(base, reopen)
         self._frozen = FrozenNetwork(base, self.active)
         depth = architecture.depth
         self._active_columns = [active_below(architecture, layer, self.active) for layer in range(depth + 1)]
         self._free_columns = [self._active_columns[0][:0],
                               *(column_index(architecture, layer, self.free[layer - 1]) for layer in range(1, depth + 1))]
+        read = [len(active) + len(free) for active, free in zip(self._active_columns, self._free_columns, strict=True)]
         self.from_active, self.from_free, self.vectors = nn.ParameterList(), nn.ParameterList(), nn.ParameterDict()
         for layer in range(depth):
-            rows = (_default_rows(architecture, layer, len(self.free[layer]), generator, dtype) if reopen is None
+            rows = (_default_rows(architecture, layer, len(self.free[layer]), read[layer], generator, dtype) if reopen is None
                     else base.hidden[layer].of(self.free[layer]))
             rows = rows.map(lambda values: values.to(device, dtype))
             self.from_active.append(nn.Parameter(rows.weight[:, self._active_columns[layer]]))
@@ -76,7 +82,7 @@ class FreeNetwork(nn.Module):
                     self.vectors[f"{name}_{layer}"] = nn.Parameter(values)
         if reopen is None:
             neurons_read_in_training(architecture, base.activated_by[-1])  # refuses a depleted single head
-            head = _default_head(architecture, generator, dtype)
+            head = _default_head(architecture, read[depth], generator, dtype)
         else:
             head = base.head(reopen)
         weight = head.weight.to(device, dtype)
@@ -231,10 +237,16 @@ def _padded(values: Tensor, *shape: int) -> Tensor:
     return padded
 
 
-def _default_rows(architecture: Architecture, layer: int, rows: int, generator: torch.Generator, dtype: torch.dtype) -> Rows:
+def _bound(architecture: Architecture, layer: int, read: int) -> float:
+    """1/√fan_in of a row that reads so many columns."""
+    return float((architecture.fan_in(layer) * read // architecture.columns(layer)) ** -0.5)
+
+
+def _default_rows(architecture: Architecture, layer: int, rows: int, read: int, generator: torch.Generator,
+                  dtype: torch.dtype) -> Rows:
     """PyTorch's default of ``nn.Linear`` and ``nn.Conv2d``: weight and bias uniform within ±1/√fan_in; of ``nn.BatchNorm``:
-    scale and variance 1, shift and mean 0."""
-    bound = architecture.fan_in(layer) ** -0.5
+    scale and variance 1, shift and mean 0. Of all columns, ``read`` of which are wanted."""
+    bound = _bound(architecture, layer, read)
     weight = torch.empty(rows, *architecture.weight_shape(layer)[1:], dtype=dtype).uniform_(-bound, bound, generator=generator)
     names = vector_names(architecture, layer)
     if "bias" in names:
@@ -242,9 +254,9 @@ def _default_rows(architecture: Architecture, layer: int, rows: int, generator: 
     return Rows(weight, {name: torch.full((rows,), float(name in ("scale", "variance")), dtype=dtype) for name in names})
 
 
-def _default_head(architecture: Architecture, generator: torch.Generator, dtype: torch.dtype) -> Head:
+def _default_head(architecture: Architecture, read: int, generator: torch.Generator, dtype: torch.dtype) -> Head:
     """An output layer, drawn like rows."""
-    bound = architecture.fan_in(architecture.depth) ** -0.5
+    bound = _bound(architecture, architecture.depth, read)
     weight = torch.empty(architecture.weight_shape(architecture.depth), dtype=dtype)
     weight.uniform_(-bound, bound, generator=generator)
     bias = torch.empty(architecture.classes, dtype=dtype).uniform_(-bound, bound, generator=generator)

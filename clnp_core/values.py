@@ -48,6 +48,19 @@ class TaskFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeWindow:
+    """A bound on the free neurons that a task trains on (:mod:`clnp_core.free_window`).
+
+    Attributes:
+        neurons: per hidden layer how many at most, at least 1.
+        seed: which ones are drawn from.
+    """
+
+    neurons: tuple[int, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """One epoch of a trial. Losses are means over the training samples, and may be infinite or NaN; the count is canonical."""
 

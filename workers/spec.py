@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
 from clnp_core.selection import ThresholdMode
+from clnp_core.values import FreeWindow
 from workers.methods import MethodSpec
 
 
@@ -227,6 +228,7 @@ class StageSpec:
         threads: of torch inside one process. Bits depend on it.
         curve_points: how many thresholds the recorded curve has at most.
         method: what learns the task, unless it is CLNP.
+        free_window: how many of the free neurons train, and which; None for all.
     """
 
     benchmark: BenchmarkSpec
@@ -238,12 +240,17 @@ class StageSpec:
     threads: int
     curve_points: int
     method: MethodSpec | None = None
+    free_window: FreeWindow | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dictionary; :meth:`from_json` is its inverse. ``method`` is left out for CLNP: keys from before
-        there were others stay what they were."""
+        """A JSON-able dictionary; :meth:`from_json` is its inverse. ``method`` is left out for CLNP, ``free_window`` where
+        there is none: keys from before they existed stay what they were."""
         data = dataclasses.asdict(self)
         del data["method"]
+        if self.free_window is None:
+            del data["free_window"]
+        else:
+            data["free_window"]["neurons"] = list(self.free_window.neurons)
         if self.method is not None:
             data["method"] = self.method.to_json()
         data["benchmark"] = self.benchmark.to_json()
@@ -254,9 +261,12 @@ class StageSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StageSpec":
         """The stage that :meth:`to_json` described."""
+        found = data.get("free_window")
+        window = None if found is None else FreeWindow(tuple(found["neurons"]), found["seed"])
         return cls(BenchmarkSpec.from_json(data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
                    data["base_digest"], TrainingSpec.from_json(data["training"]), data["evaluation_batch_size"],
-                   data["threads"], data["curve_points"], MethodSpec.from_json(data["method"]) if "method" in data else None)
+                   data["threads"], data["curve_points"], MethodSpec.from_json(data["method"]) if "method" in data else None,
+                   window)
 
 
 ALONE = (1, 0)

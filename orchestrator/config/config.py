@@ -110,6 +110,15 @@ class Config(Section):
                              "delivers inputs ready for training\nremove it, and normalize in your callable")
         return training
 
+    @field_validator("training")
+    @classmethod
+    def _has_free_neurons(cls, training: Training, info: ValidationInfo) -> Training:
+        method = info.data.get("method", Method.CLNP)
+        if training.free_window is not None and not method.divides_the_network:
+            raise ValueError(f"free_window has no meaning with method {method}, which trains all neurons on every task\n"
+                             "remove it")
+        return training
+
     @field_validator("resources")
     @classmethod
     def _only_a_grid_is_packed(cls, resources: Resources, info: ValidationInfo) -> Resources:

@@ -13,7 +13,7 @@ from orchestrator.config.choices import FineTuningSchedule, Normalization, OnDep
 from orchestrator.config.distillation_section import Distillation
 from orchestrator.config.errors import show
 from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share, whole
-from orchestrator.config.sweep_section import Alpha, Rate, Section
+from orchestrator.config.sweep_section import Alpha, NeuronBound, Rate, Section
 from orchestrator.runs.run_names import MAX_NAME
 from workers.spec import Schedule
 
@@ -124,6 +124,10 @@ class Training(Section):
     precision: Precision = Field(
         default=Precision.FLOAT32,
         description="of matrix products: float32, or tf32 (on a GPU) or bfloat16 with weights and optimizer in float32")
+    free_window: NeuronBound | None = Field(
+        default=None,
+        description="free neurons that a task trains on at most, one number of at least 1 for every hidden layer, or a list "
+                    "with one for each; null trains all of them")
     normalize: Normalization = Field(
         default=Normalization.UNIT,
         description="unit scales inputs to 0..1, standard to mean 0 and standard deviation 1 over the training data")

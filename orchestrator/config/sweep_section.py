@@ -71,6 +71,14 @@ def _one_per_layer(values: tuple[float, ...], info: ValidationInfo) -> tuple[flo
     return values
 
 
+def _one_per_hidden_layer(values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+    layers = layers_of(info)
+    if layers is not None and len(values) != layers - 1:
+        raise ValueError(f"has {len(values)} value{'' if len(values) == 1 else 's'} for {layers - 1} hidden layer"
+                         f"{'' if layers == 2 else 's'}\ngive one value for each hidden layer, or one number for all")
+    return values
+
+
 def _list_or_number(value: object) -> str:
     return LIST if isinstance(value, list | tuple) else NUMBER
 
@@ -83,6 +91,8 @@ Strength = Annotated[Float, Field(ge=0), AfterValidator(_plus_zero)]
 Rate = Annotated[Float, Field(gt=0)]
 PerLayer = Annotated[tuple[Strength, ...], Field(min_length=1), AfterValidator(_one_per_layer)]
 Alpha = Annotated[Annotated[PerLayer, Tag(LIST)] | Annotated[Strength, Tag(NUMBER)], Discriminator(_list_or_number)]
+PerHiddenLayer = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_one_per_hidden_layer)]
+NeuronBound = Annotated[Annotated[PerHiddenLayer, Tag(LIST)] | Annotated[Count, Tag(NUMBER)], Discriminator(_list_or_number)]
 
 
 class LogRange(Section):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clnp_core.architecture import Architecture, HeadKind
+from clnp_core.values import FreeWindow
 from orchestrator.config.config import Config
 from orchestrator.config.distillation_section import Distillation
 from orchestrator.config.sweep_section import GridPoint, per_layer
@@ -62,7 +63,18 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
                         training.precision.value, _schedule(training.schedule))
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
-                     config.resources.threads_per_trial, config.selection.curve_points, method_spec(config))
+                     config.resources.threads_per_trial, config.selection.curve_points, method_spec(config),
+                     free_window(config, task))
+
+
+def free_window(config: Config, task: int) -> FreeWindow | None:
+    """Return how many free neurons of each hidden layer ``task`` trains on at most, and what they are drawn from: the same for
+    all trials of the task. None where the config sets no bound."""
+    wanted = config.training.free_window
+    if wanted is None:
+        return None
+    neurons = wanted if isinstance(wanted, tuple) else (wanted,) * len(config.network.widths)
+    return FreeWindow(neurons, derive_seed(config.seed, "free window", task))
 
 
 def _schedule(wanted: Schedule) -> Schedule:

@@ -130,6 +130,11 @@ def training_text(training: Mapping[str, Any]) -> str:
         parts.append(f"learning rate x {number_text(training['gamma'])} after epoch {after}")
     if training.get("schedule") == Schedule.COSINE:
         parts.append("learning rate along a cosine to 0")
+    window = training.get("free_window")
+    if window is not None:
+        neurons = window if isinstance(window, int) or len(set(window)) > 1 else window[0]
+        parts.append(f"at most {neurons:,} free neurons of each layer" if isinstance(neurons, int)
+                     else f"at most {' and '.join(f'{bound:,}' for bound in neurons)} free neurons of the layers")
     if training["early_stopping_patience"] is not None:
         parts.append(f"early stopping after {plural(training['early_stopping_patience'], 'epoch')} without progress")
     if training.get("precision", "float32") != "float32":

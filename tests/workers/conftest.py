@@ -8,6 +8,7 @@ import torch
 
 from clnp_core.architecture import HeadKind
 from clnp_core.networks import mlp
+from clnp_core.values import FreeWindow
 from workers.spec import BenchmarkSpec, Schedule, StageSpec, TrainingSpec, TrialSpec
 
 DIGITS = BenchmarkSpec("permuted-digits", 0, {}, None, "unit")
@@ -30,10 +31,11 @@ def stage() -> Callable[..., StageSpec]:
     def build(task: int = 1, base: str | None = None, hidden: tuple[int, ...] = (24, 16), head: HeadKind = HeadKind.SINGLE,
               epochs: int = 3, patience: int | None = None, optimizer: str = "adam", milestones: tuple[int, ...] = (),
               benchmark: BenchmarkSpec = DIGITS, inputs: int = 64, precision: str = "float32",
-              schedule: Schedule = Schedule.MILESTONES) -> StageSpec:
+              schedule: Schedule = Schedule.MILESTONES, free_window: FreeWindow | None = None) -> StageSpec:
         training = TrainingSpec(optimizer, 0.9 if optimizer == "sgd" else 0.0, 0.0, 64, epochs, milestones, 0.1, patience,
                                 precision, schedule)
-        return StageSpec(benchmark, task, mlp(inputs, hidden, 10, head=head), base, training, 100, 1, 20)
+        return StageSpec(benchmark, task, mlp(inputs, hidden, 10, head=head), base, training, 100, 1, 20,
+                         free_window=free_window)
     return build
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clnp_core.errors import RunFailedError
 from clnp_core.evaluation import correct_predictions
+from clnp_core.free_window import draw_window
 from clnp_core.frozen_activations import frozen_activations
 from clnp_core.l1 import l1_penalty
 from clnp_core.layers import laid_out
@@ -51,7 +52,7 @@ def train(trial: TrialSpec, base: Network, data: TaskData,
         DivergedError: the loss is no longer finite.
     """
     generator = torch.Generator().manual_seed(trial.seed)
-    free = FreeNetwork(base, generator)
+    free = FreeNetwork(base, generator, window=draw_window(base, trial.stage.free_window))
     frozen = frozen_activations(base, data.train.inputs)
     return (yield from fit(free, frozen, data, trial, generator, checkpoint))
 

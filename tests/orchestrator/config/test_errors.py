@@ -138,6 +138,14 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                                                                "constant; remove it, or set training.schedule to milestones"),
     ({"training.schedule": "cosin"}, "training.schedule: must be one of milestones, cosine, constant, not \"cosin\"; did you "
                                      "mean cosine?"),
+    ({"training.free_window": 0}, "training.free_window: must be at least 1, not 0; free neurons that a task trains on at "),
+    ({"training.free_window": [4, 0]}, "training.free_window[1]: must be at least 1, not 0; "),
+    ({"training.free_window": [4]}, "training.free_window: has 1 value for 2 hidden layers; give one value for each hidden "
+                                    "layer, or one number for all"),
+    ({"training.free_window": []}, "training.free_window: must not be empty, not []; "),
+    ({"training.free_window": "all"}, 'training.free_window: must be a whole number, not "all"; '),
+    ({"method": "scratch", "training.free_window": 5}, "training: free_window has no meaning with method scratch, which trains "
+                                                       "all neurons on every task; remove it"),
     ({"fine_tuning": {"schedule": "milestones"}}, "fine_tuning.schedule: must be one of constant, cosine, not \"milestones\""),
     ({"training.weight_decay": "1e-5"}, 'training.weight_decay: must be a number, not the text "1e-5"; remove the quotes, or '
                                         "any zeros before it; L2 decay per step, a number of at least 0"),

@@ -6,11 +6,12 @@ import pytest
 
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.networks import mlp
+from clnp_core.values import FreeWindow
 from orchestrator.config.config import Config
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
 from tests.orchestrator.laboratory import small
-from workers.spec import DistillationSpec, FineTuningSpec
+from workers.spec import DistillationSpec, FineTuningSpec, StageSpec
 
 GRID = {"alpha": [1e-5, [1e-5, 1e-4, 1e-6]], "learning_rate": [0.1, 0.01]}
 
@@ -66,6 +67,22 @@ def test_keys_depend_on_the_base_and_not_on_the_margin() -> None:
     assert not set(keys()) & set(keys(training={"epochs": 3}))
     assert not set(keys()) & set(keys(training={"schedule": "cosine"}))
     assert keys() == keys(training={"schedule": "constant"}), "the same computation"
+
+
+def test_a_window_is_of_the_run_and_the_task_and_belongs_to_the_key() -> None:
+    def windows(**training: object) -> list[FreeWindow | None]:
+        config = small(training=training)
+        return [plan.stage_spec(config, task, network(), None).free_window for task in (1, 2)]
+    assert windows() == [None, None]
+    one, two = windows(free_window=8)
+    assert one is not None and two is not None and one.neurons == two.neurons == (8, 8) and one.seed != two.seed
+    listed = windows(free_window=[8, 5])[0]
+    assert listed is not None and listed.neurons == (8, 5) and listed.seed == one.seed
+    spec = plan.stage_spec(small(training={"free_window": 8}), 1, network(), None)
+    plain = plan.stage_spec(small(), 1, network(), None)
+    assert StageSpec.from_json(spec.to_json()) == spec and "free_window" not in plain.to_json()
+    point = GridPoint((0.0,) * 3, 0.1)
+    assert plan.trial_spec(spec, 0, 0, point).key() != plan.trial_spec(plain, 0, 0, point).key()
 
 
 def test_first_k_sweeps_the_first_tasks_and_keeps_what_the_last_of_them_chose() -> None:

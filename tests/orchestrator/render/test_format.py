@@ -35,8 +35,11 @@ def test_no_digit_of_a_number_is_lost(value: float) -> None:
 
 @pytest.mark.parametrize(("changes", "text"), [
     ({}, ""), ({"milestones": [1]}, ", learning rate x 0.1 after epoch 1"), ({"schedule": "constant"}, ""),
-    ({"schedule": "cosine"}, ", learning rate along a cosine to 0")])
-def test_a_training_names_its_schedule(changes: dict[str, object], text: str) -> None:
+    ({"schedule": "cosine"}, ", learning rate along a cosine to 0"),
+    ({"free_window": 1200}, ", at most 1,200 free neurons of each layer"),
+    ({"free_window": [9, 9]}, ", at most 9 free neurons of each layer"),
+    ({"free_window": [8, 5]}, ", at most 8 and 5 free neurons of the layers")])
+def test_a_training_names_its_schedule_and_its_window(changes: dict[str, object], text: str) -> None:
     config = small(training={"epochs": 2, **changes})
     assert training_text(config.resolved()["training"]) == f"adam, batches of {config.training.batch_size}, 2 epochs{text}"
 

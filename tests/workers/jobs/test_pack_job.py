@@ -9,7 +9,7 @@ import pytest
 from clnp_core.architecture import HeadKind
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import PrunedTrial, Selection, ThresholdMode, TrainedTrial, pick, select
-from clnp_core.values import Epoch, TrialResult
+from clnp_core.values import Epoch, FreeWindow, TrialResult
 from tests.messages import naming
 from tests.workers.image_trials import images
 from tests.workers.training.packs.test_pack_loop import packed
@@ -63,13 +63,14 @@ def test_a_pack_of_one_is_the_plain_loop(trial: Trials, storage: str) -> None:
     assert number == 4 and isinstance(diverged, DivergedError)
 
 
-@pytest.mark.parametrize("kind", ["dense", "cosine", "early stopping", "one diverges", "images and dropout"])
+@pytest.mark.parametrize("kind", ["dense", "cosine", "window", "early stopping", "one diverges", "images and dropout"])
 @pytest.mark.parametrize("told_before", [2, 5])
 def test_an_interrupted_pack_goes_on_to_the_same_bits(trial: Trials, storage: str, kind: str, told_before: int,
                                                       tmp_path: object) -> None:
     made: dict[str, list[TrialSpec]] = {
         "dense": [trial(seed=seed, epochs=4, milestones=(2,)) for seed in (1, 2)],
         "cosine": [trial(seed=seed, epochs=4, learning_rate=0.01 * seed, schedule=Schedule.COSINE) for seed in (1, 2)],
+        "window": [trial(seed=seed, epochs=4, free_window=FreeWindow((9, 6), 3)) for seed in (1, 2)],
         "early stopping": [trial(seed=1, epochs=12, patience=1, learning_rate=0.05), trial(seed=2, epochs=12, patience=1)],
         "one diverges": [trial(seed=seed, epochs=4, optimizer="sgd", learning_rate=rate)
                          for seed, rate in [(1, 0.01), (2, 1e30)]],

@@ -19,7 +19,7 @@ import workers.training.resume
 import workers.training.stop_request
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.selection import ThresholdMode
-from clnp_core.values import Epoch, FineTuningRound, TrialResult
+from clnp_core.values import Epoch, FineTuningRound, FreeWindow, TrialResult
 from tests.workers.image_trials import images
 from tests.workers.jobs.test_commit_job import TUNING, commit, splits, teacher
 from tests.workers.training.test_loop import finish
@@ -48,6 +48,7 @@ VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
     "cosine of sgd, early stopping": lambda trial: trial(epochs=12, optimizer="sgd", learning_rate=0.3, patience=2,
                                                          schedule=Schedule.COSINE),
     "early stopping": lambda trial: trial(epochs=40, learning_rate=0.05, patience=2),
+    "window": lambda trial: trial(epochs=4, free_window=FreeWindow((9, 6), 3)),
     "multi-head": lambda trial: trial(epochs=4, head=HeadKind.MULTI),
     "images, single-head": lambda trial: images(trial(epochs=4), HeadKind.SINGLE),
     "images, multi-head": lambda trial: images(trial(epochs=4, optimizer="sgd"), HeadKind.MULTI),

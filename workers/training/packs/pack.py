@@ -12,6 +12,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional
 
 from clnp_core.errors import StateError
+from clnp_core.free_window import draw_window
 from clnp_core.frozen_activations import frozen_activations
 from clnp_core.network import Network
 from clnp_core.partition import FreeNetwork
@@ -51,7 +52,8 @@ class Pack:
         self._spec, self._inputs, self._labels = stage.training, data.train.inputs, data.train.labels
         self._frozen = frozen_activations(base, data.train.inputs)
         self.generators = [torch.Generator().manual_seed(trial.seed) for trial in trials]
-        self.members = [FreeNetwork(base, generator, dtype) for generator in self.generators]
+        window = draw_window(base, stage.free_window)
+        self.members = [FreeNetwork(base, generator, dtype, window=window) for generator in self.generators]
         self._weights = {name: self._stack(name, is_weight=True) for name, _ in self.members[0].named_parameters()}
         self._statistics = {name: self._stack(name, is_weight=False) for name, _ in self.members[0].named_buffers()}
         places = {id(weight): place for place, layer in enumerate(self.members[0].penalised()) for weight in layer}
