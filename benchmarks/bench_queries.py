@@ -95,7 +95,7 @@ def fill(engine: Engine, trials_per_task: int, tasks: int = TASKS) -> None:
                 ids = connection.execute(text(f"SELECT id FROM clnp_trials WHERE stage_id = {stage} AND number > 0")).scalars()
                 connection.execute(insert(TrialJudgement), [
                     {"trial_id": trial, "selection_id": selections[stage], "verdict": Verdict.OUTSIDE_MARGIN,
-                     "reason": "9100 of 10000 correct, 100 short of the 9200 that the margin asks for"} for trial in ids])
+                     "reason": "9100 of 10000 correct, 100 short of the 9200 that the margin requires"} for trial in ids])
         connection.execute(text(EPOCHS))
         connection.execute(text(POINTS.format(points=CURVE_POINTS)))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -1,15 +1,15 @@
-"""Continual learning by neural pruning: what Python users import.
+"""Continual learning by neural pruning: the names that Python users import.
 
     import clnp
 
     run = clnp.launch("experiments/permuted-digits.yaml", overrides=["selection.margin_points=2"])
-    run                                      # shows itself; run.trials(), run.figure("accuracy"), run.commit().predict(…)
+    run                                      # displays itself; run.trials(), run.figure("accuracy"), run.commit().predict(…)
     clnp.runs()                              # all recorded runs; clnp.run("name") returns one of them
     clnp.trials("name")                      # a pandas DataFrame; so are clnp.stages, clnp.commits, clnp.capacity, …
 
-A module of your own that makes tasks imports :class:`Samples`, :class:`TaskData` and :func:`derive_seed` from here. The modules
-``orchestrator.api``, ``db.queries`` and ``workers.tasks`` keep the same names for older programs. Names are loaded at
-their first use, so that ``import clnp`` itself loads neither torch nor Ray nor pandas.
+A module of your own that creates tasks imports :class:`Samples`, :class:`TaskData` and :func:`derive_seed` from here. The
+modules ``orchestrator.api``, ``db.queries`` and ``workers.tasks`` keep the same names for older programs. Names are loaded at
+their first use, so ``import clnp`` itself loads neither torch nor Ray nor pandas.
 """
 
 from importlib import import_module

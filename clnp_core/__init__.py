@@ -1,1 +1,1 @@
-"""Continual learning by neural pruning (Golkar, Kagan, Cho 2019): the method, usable without the service around it."""
+"""Continual learning by neural pruning (Golkar, Kagan, Cho 2019): the method, usable as a library without the service."""

@@ -1,7 +1,7 @@
-"""How much each neuron fires (paper §2.2): E_S |N_l| over the whole training set.
+"""The mean activity of each neuron (paper §2.2): E_S |N_l| over the whole training set.
 
-After the nonlinearity and before pooling, in evaluation mode, as a mean over samples (and over the positions of a channel's
-map, so that large maps do not look busier than small ones), accumulated in float64.
+It is measured after the nonlinearity and before pooling, in evaluation mode, as a mean over samples (and over the positions of
+a channel's map, so that large maps do not count more than small ones), accumulated in float64.
 """
 
 import torch
@@ -13,7 +13,7 @@ from clnp_core.network import Network
 
 @torch.no_grad()
 def mean_activity(network: Network, inputs: Tensor, batch_size: int = CANONICAL_BATCH) -> tuple[Tensor, ...]:
-    """Mean absolute activation of every neuron over ``inputs`` [samples, *input shape].
+    """Return the mean absolute activation of every neuron over ``inputs`` [samples, *input shape].
 
     Returns:
         Per hidden layer float64 [width], on the CPU; exactly 0 for free neurons.

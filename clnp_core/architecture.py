@@ -1,16 +1,15 @@
 """A network as a chain of layers, described as data.
 
-The description holds no weights. It knows how many neurons each hidden layer has, what each one reads, and how the
-output is organised, which is all that freezing, pruning and capacity need. It survives JSON, so it can stand in an artifact
-and in the database.
+The description contains no weights. It contains how many neurons each hidden layer has, what each one reads, and how the output
+is organised, which is all that freezing, pruning and capacity need. It can be converted to JSON, for artifacts and the
+database.
 
 A *neuron* is a unit of a dense layer or a channel of a convolution. Everything that belongs to one neuron of the layer below
 is a *block of columns* of a weight: one column for a unit, one k × k window for a channel under a convolution, and
 height × width columns for a channel under a dense layer, which reads the map flattened.
 
-Every layer reads the layer before it, and only that one: :meth:`Architecture.columns` and
-:attr:`Architecture.columns_per_neuron` are the only places that say so. A network that branches would list what a layer reads
-there.
+Every layer reads only the layer before it: :meth:`Architecture.columns` and :attr:`Architecture.columns_per_neuron` are the
+only places that assume this. A network with branches would list there what a layer reads.
 """
 
 import dataclasses
@@ -42,10 +41,10 @@ class HeadKind(StrEnum):
     """Every task has its own output layer over the neurons that are active after it, old and new."""
 
     SINGLE = "single"
-    """One output layer; each task reads only the last-hidden neurons that it activated itself."""
+    """One output layer; each task reads only the neurons of the last hidden layer that it activated itself."""
 
     SHARED = "shared"
-    """One output layer that every task reads whole: of methods that do not divide the network, and never of CLNP."""
+    """One output layer that every task reads completely; for methods that do not divide the network, never for CLNP."""
 
 
 DIVIDED_HEADS = (HeadKind.MULTI, HeadKind.SINGLE)
@@ -53,7 +52,7 @@ DIVIDED_HEADS = (HeadKind.MULTI, HeadKind.SINGLE)
 
 
 class PoolKind(StrEnum):
-    """What a pooling window keeps of the values in it."""
+    """The value that pooling computes from a window."""
 
     MAX = "max"
     AVERAGE = "average"
@@ -61,14 +60,14 @@ class PoolKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The square window of a convolution, in positions of the map below; padding is zeros."""
+    """The square window of a convolution, in positions of the map below; padded with zeros."""
 
     kernel: int
     stride: int = 1
     padding: int = 0
 
     def positions(self, side: int) -> int:
-        """How many positions the window takes along a side of ``side``; 0 or less where it does not fit."""
+        """Return the number of positions of the window along a side of length ``side``; 0 or less if it does not fit."""
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
 
@@ -82,15 +81,15 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One hidden layer, in the order of what it does: weights, BatchNorm, nonlinearity, pooling, dropout.
+    """One hidden layer, in the order of its computation: weights, BatchNorm, nonlinearity, pooling, dropout.
 
     Attributes:
         neurons: units, or channels of a convolution.
         convolution: its window; None for a dense layer.
-        batch_norm: whether BatchNorm follows the weights; its shift then takes the place of a bias.
+        batch_norm: whether BatchNorm follows the weights; its shift then replaces the bias.
         activation: the nonlinearity.
         pool: pooling of a convolution's map, or None.
-        dropout: share of the values passed on that are dropped in training, each on its own.
+        dropout: share of the values passed on that are dropped in training, each independently.
     """
 
     neurons: int
@@ -110,11 +109,11 @@ class Architecture:
         layers: the hidden layers, first to last: convolutions, then dense ones.
         classes: outputs of one head.
         head: multi-head or single-head.
-        head_bias: whether a head has a bias. Refused for a single head: tasks would share it.
+        head_bias: whether a head has a bias. Refused for a single head, whose bias all tasks would share.
         output: the window of a convolutional output, whose map is averaged (paper, Table 3); None for a dense one.
 
     Raises:
-        ConfigError: no such network can exist.
+        ConfigError: such a network is impossible.
     """
 
     input_shape: tuple[int, ...]
@@ -136,7 +135,7 @@ class Architecture:
         self._check_chain()
 
     def _check_chain(self) -> None:
-        """Every convolution reads a map, and every window fits into it."""
+        """Check that every convolution reads a map, and every window fits into it."""
         shape = self.input_shape
         if len(shape) not in (1, 3):
             raise ConfigError(f"the input shape {list(shape)} is neither values nor an image",
@@ -145,7 +144,7 @@ class Architecture:
             where = f"hidden layer {number}"
             if layer.convolution is None:
                 if layer.pool is not None:
-                    raise ConfigError(f"{where} pools, but is dense and has no map",
+                    raise ConfigError(f"{where} has pooling, but is dense and has no map",
                                       "remove its pool, or make it a convolution")
                 shape = (layer.neurons,)
                 continue
@@ -161,32 +160,32 @@ class Architecture:
 
     @cached_property
     def hidden(self) -> tuple[int, ...]:
-        """Neurons of each hidden layer, first to last."""
+        """Return the number of neurons of each hidden layer, first to last."""
         return tuple(layer.neurons for layer in self.layers)
 
     @property
     def depth(self) -> int:
-        """Number of hidden layers."""
+        """Return the number of hidden layers."""
         return len(self.layers)
 
     @property
     def hidden_total(self) -> int:
-        """Neurons over all hidden layers: the denominator of sparsity."""
+        """Return the number of neurons over all hidden layers, the denominator of sparsity."""
         return sum(self.hidden)
 
     @property
     def inputs(self) -> int:
-        """Values per sample."""
+        """Return the number of values per sample."""
         return _product(self.input_shape)
 
     @property
     def has_batch_norm(self) -> bool:
-        """Whether some layer normalises over the batch."""
+        """Return whether any layer has BatchNorm."""
         return any(layer.batch_norm for layer in self.layers)
 
     @cached_property
     def maps(self) -> tuple[tuple[int, ...], ...]:
-        """Per hidden layer the sides (height, width) of what it passes on, after pooling; () for a dense layer."""
+        """Return, per hidden layer, the sides (height, width) of its output after pooling; () for a dense layer."""
         sides, found = self.input_shape[1:], []
         for layer in self.layers:
             if layer.convolution is None:
@@ -200,63 +199,63 @@ class Architecture:
 
     @cached_property
     def columns_per_neuron(self) -> tuple[int, ...]:
-        """Per hidden layer, and last for the output: how many columns of its weight belong to one neuron below.
+        """Return, per hidden layer and last for the output, the columns of its weight that belong to one neuron below.
 
-        1, or height × width where a dense layer reads a map. A column of a convolution is a k × k window. For the first
-        layer, which reads inputs and no neurons, columns per input channel or value.
+        1, or height × width if a dense layer reads a map. A column of a convolution is a k × k window. For the first layer,
+        which reads inputs instead of neurons, columns per input channel or value.
         """
         below = (self.input_shape[1:], *self.maps)
         windows = (*(layer.convolution for layer in self.layers), self.output)
         return tuple(1 if window else _product(sides) for window, sides in zip(windows, below, strict=True))
 
     def columns(self, layer: int) -> int:
-        """Columns of the weight of hidden layer ``layer`` (0-based; ``depth`` is the output)."""
+        """Return the number of columns of the weight of hidden layer ``layer`` (0-based; ``depth`` is the output)."""
         below = self.input_shape[0] if layer == 0 else self.hidden[layer - 1]
         return below * self.columns_per_neuron[layer]
 
     def window(self, layer: int) -> Window | None:
-        """The convolution of hidden layer ``layer`` (0-based; ``depth`` is the output); None where it is dense."""
+        """Return the convolution of hidden layer ``layer`` (0-based; ``depth`` is the output); None if it is dense."""
         return self.output if layer == self.depth else self.layers[layer].convolution
 
     def weight_shape(self, layer: int) -> tuple[int, ...]:
-        """Of hidden layer ``layer`` (0-based; ``depth`` is the output): [rows, columns], a convolution's with [k, k] behind."""
+        """Return the shape of a weight (0-based; ``depth`` is the output): [rows, columns], and [k, k] of a convolution."""
         rows = self.classes if layer == self.depth else self.hidden[layer]
         window = self.window(layer)
         return (rows, self.columns(layer)) + ((window.kernel, window.kernel) if window else ())
 
     def fan_in(self, layer: int) -> int:
-        """Values that a neuron of hidden layer ``layer`` (0-based; ``depth`` is the output) reads."""
+        """Return the number of values that a neuron of hidden layer ``layer`` (0-based; ``depth`` is the output) reads."""
         return _product(self.weight_shape(layer)[1:])
 
     def parameter_count(self) -> int:
-        """Weights, biases, and scales and shifts of BatchNorm, of the dense network with one head."""
+        """Return the number of weights, biases, and BatchNorm scales and shifts of the dense network with one head."""
         hidden = sum(layer.neurons * (self.fan_in(index) + (2 if layer.batch_norm else 1))
                      for index, layer in enumerate(self.layers))
         return hidden + self.classes * (self.fan_in(self.depth) + int(self.head_bias))
 
     def with_hidden(self, widths: Sequence[int]) -> "Architecture":
-        """The same network with other widths (see :func:`clnp_core.partition.widen`)."""
+        """Return the same network with other widths (see :func:`clnp_core.partition.widen`)."""
         layers = tuple(dataclasses.replace(layer, neurons=width)
                        for layer, width in zip(self.layers, widths, strict=True))
         return dataclasses.replace(self, layers=layers)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able description; :meth:`from_json` is its inverse."""
+        """Return a JSON-able description; :meth:`from_json` is its inverse."""
         return {"input_shape": list(self.input_shape), "layers": [_layer_to_json(layer) for layer in self.layers],
                 "classes": self.classes, "head": str(self.head), "head_bias": self.head_bias,
                 "output": {"kind": "dense"} if self.output is None else {"kind": "conv", **dataclasses.asdict(self.output)}}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Architecture":
-        """The network that :meth:`to_json` described."""
+        """Return the network that :meth:`to_json` described."""
         return cls(tuple(data["input_shape"]), tuple(_layer_from_json(layer) for layer in data["layers"]), data["classes"],
                    HeadKind(data["head"]), data["head_bias"], _window_from_json(data["output"]))
 
 
 def _convolved(where: str, shape: tuple[int, ...], window: Window, channels: int) -> tuple[int, ...]:
-    """The shape after a window has moved over a map [channels, height, width]."""
+    """Return the shape after a window has moved over a map [channels, height, width]."""
     if len(shape) != 3:
-        raise ConfigError(f"{where} needs a map, and what it reads is flat",
+        raise ConfigError(f"{where} needs a map, but its input is flat",
                           "images come as [channels, height, width], and no convolution may follow a dense layer")
     possible = min(window.kernel, window.stride) >= 1 and window.padding >= 0
     sides = [window.positions(side) for side in shape[1:]] if possible else [0]

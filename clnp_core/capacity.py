@@ -1,4 +1,4 @@
-"""How full the network is (paper §3.1 and Figs. 3, 4b, 5b): used, new, reused and free neurons per hidden layer."""
+"""The capacity of the network (paper §3.1 and Figs. 3, 4b, 5b): used, new, reused and free neurons per hidden layer."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ from clnp_core.values import LayerCapacity
 
 
 def free_neurons(network: Network) -> int:
-    """Neurons that no task uses, over all hidden layers."""
+    """Return the number of neurons that no task uses, over all hidden layers."""
     return sum(int((owner == FREE).sum()) for owner in network.activated_by)
 
 
 def capacity(network: Network, task: int, activities: Sequence[Tensor],
              thresholds: Thresholds) -> tuple[LayerCapacity, ...]:
-    """Capacity after ``task`` was committed.
+    """Return the capacity after ``task`` was committed.
 
     Args:
         network: committed, pruned.
         task: the newest task.
         activities: per hidden layer float64 [width], mean activity on the training set of ``task``.
-        thresholds: θ of ``task`` per hidden layer; where none was found, a reused neuron must fire at all.
+        thresholds: θ of ``task`` per hidden layer; None counts a reused neuron if its activity is above 0.
     """
     on_path = path_neurons(network, task)
     layers = []
@@ -39,7 +39,7 @@ def capacity(network: Network, task: int, activities: Sequence[Tensor],
 
 
 def path_neurons(network: Network, task: int) -> tuple[Tensor, ...]:
-    """The neurons that the output of ``task`` depends on: those from which nonzero weights lead to its head.
+    """Return the neurons that the output of ``task`` depends on: those from which nonzero weights lead to its head.
 
     Returns:
         Per hidden layer bool [width].

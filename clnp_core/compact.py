@@ -1,4 +1,4 @@
-"""The sub-network of one task as a small dense network: only the neurons that its output depends on."""
+"""Extract the sub-network of one task as a small dense network of only the neurons that its output depends on."""
 
 import torch
 
@@ -7,20 +7,20 @@ from clnp_core.network import FREE, Head, Network, Rows, column_index, column_ma
 
 
 def extract(network: Network, task: int) -> Network:
-    """Cut out what ``task`` needs: same function, fewer neurons.
+    """Extract what ``task`` needs: the same function with fewer neurons.
 
-    Neurons keep their order. Logits equal the full network's up to the rounding of smaller products.
-    A layer from which no path leads to the head gets one empty, free neuron in their place, so that the chain stays whole
-    and the extract shows nothing of what other tasks did there.
+    Neurons keep their order. Logits equal those of the full network up to the rounding of smaller products.
+    A layer from which no path leads to the head becomes one empty, free neuron, so that the chain stays complete and the result
+    does not show what other tasks did there.
 
     Args:
-        network: with ``task`` committed on it.
+        network: with ``task`` committed.
         task: counted from 1.
     """
     paths = path_neurons(network, task)
     index = [torch.nonzero(path).flatten() if bool(path.any()) else torch.zeros(1, dtype=torch.int64, device=path.device)
              for path in paths]
-    real = [path[kept] for path, kept in zip(paths, index, strict=True)]  # false for a stand-in alone
+    real = [path[kept] for path, kept in zip(paths, index, strict=True)]  # False only for a placeholder
     architecture = network.architecture
     hidden = []
     for layer, rows in enumerate(network.hidden):

@@ -1,11 +1,11 @@
-"""One tree of errors: what went wrong, where, and how to fix it.
+"""The tree of errors; each says what went wrong, where, and how to fix it.
 
     ClnpError                      exit code
     ├── ConfigError                 2   the configuration or the command line is wrong
     ├── DataError                   3   a data set is missing, damaged or does not fit the network
     ├── NotFoundError               4   no such run, task or trial
     ├── DatabaseError               5   unreachable, locked, foreign or of another schema
-    ├── ArtifactError               6   stored weights are missing or not what their digest says
+    ├── ArtifactError               6   stored weights are missing or do not match their digest
     ├── ForgettingError             7   a commit would change what an earlier task computes: refused
     ├── BusyError                   8   another driver owns the run
     ├── StateError                  9   a transition that the lifecycle does not allow
@@ -13,14 +13,14 @@
     ├── EnvironmentChangedError    11   resumed on another kind of device, torch or code
     └── DepletedError              12   no free neuron is left where the task needs one
 
-Exit code 0 means success, 1 an error that nobody foresaw (please report it), 130 that Ctrl-C stopped a run cleanly.
+Exit code 0 means success, 1 an unexpected error (please report it), 130 that Ctrl-C stopped a run cleanly.
 """
 
 from typing import ClassVar
 
 
 class ClnpError(Exception):
-    """An error with one line of what is wrong (``message``) and one of how to fix it (``hint``)."""
+    """An error with one line about the problem (``message``) and one about the fix (``hint``)."""
 
     exit_code: ClassVar[int] = 1
 
@@ -54,7 +54,7 @@ class NotFoundError(ClnpError):
 class DatabaseError(ClnpError):
     """The database is unreachable, locked, foreign, or of another schema.
 
-    ``may_pass`` says that it was away or locked, so that the same call may succeed later.
+    ``may_pass`` is True if it was unreachable or locked, so that the same call may succeed later.
     """
 
     exit_code = 5
@@ -65,7 +65,7 @@ class DatabaseError(ClnpError):
 
 
 class ArtifactError(ClnpError):
-    """Stored weights are missing, truncated, or not what their digest says."""
+    """Stored weights are missing, truncated, or do not match their digest."""
 
     exit_code = 6
 

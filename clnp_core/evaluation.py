@@ -1,7 +1,7 @@
-"""The canonical evaluation: the one forward pass whose bits are compared, counted and committed.
+"""The canonical evaluation: the only forward pass whose bits are compared, counted and committed.
 
-float32, no TF32, no autocast, a fixed batch size with the last batch padded by zeros. Bits depend on all of these, on the
-number of threads and on the widths of the layers, and on nothing else: the rows of free neurons may change at will.
+float32, no TF32, no autocast, a fixed batch size with the last batch padded by zeros. The bits depend on these, on the number
+of threads and on the widths of the layers, and on nothing else: the rows of free neurons may change.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Correct predictions of one task, and a digest of the exact logits (sha256 of their float32 bytes)."""
+    """The correct predictions of one task, and a digest of the exact logits (sha256 of their float32 bytes)."""
 
     correct: int
     total: int
@@ -40,14 +40,14 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Correct predictions as a fraction."""
+        """Return the share of correct predictions."""
         return self.correct / self.total
 
 
 def hidden_activations(network: Network, inputs: Tensor) -> list[Tensor]:
-    """Activations of every hidden layer for one batch, before pooling, free neurons forced to exactly 0.
+    """Return the activations of every hidden layer for one batch, before pooling, with free neurons set to exactly 0.
 
-    They are forced because not every nonlinearity maps a zero row to zero (a sigmoid gives one half).
+    This is necessary because not every nonlinearity maps a zero row to zero (a sigmoid gives one half).
 
     Args:
         network: L hidden layers.
@@ -67,7 +67,7 @@ def hidden_activations(network: Network, inputs: Tensor) -> list[Tensor]:
 
 
 def logits(network: Network, inputs: Tensor, task: int) -> Tensor:
-    """Logits of ``task`` for one batch [batch, *input shape], in evaluation mode: float [batch, classes]."""
+    """Return the logits of ``task`` for one batch [batch, *input shape], in evaluation mode: float [batch, classes]."""
     architecture, head, mask = network.architecture, network.head(task), task_mask(network, task)
     last = pooled(architecture.layers[-1].pool, hidden_activations(network, inputs)[-1])
     if mask is not None:
@@ -76,7 +76,8 @@ def logits(network: Network, inputs: Tensor, task: int) -> Tensor:
 
 
 def canonical_batches(inputs: Inputs, batch_size: int) -> Iterator[tuple[Tensor, int]]:
-    """Cut ``inputs`` [samples, *input shape] into batches of exactly ``batch_size``, zero-padded, each with its real length."""
+    """Split ``inputs`` [samples, *input shape] into zero-padded batches of exactly ``batch_size``, each with its real
+    length."""
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start:start + batch_size].to(torch.float32)
         real = len(batch)
@@ -86,15 +87,15 @@ def canonical_batches(inputs: Inputs, batch_size: int) -> Iterator[tuple[Tensor,
 
 
 def logit_batches(network: Network, inputs: Inputs, task: int, batch_size: int = CANONICAL_BATCH) -> Iterator[Tensor]:
-    """Canonical logits of ``task``, batch by batch: float32 [≤ batch_size, classes]."""
+    """Yield the canonical logits of ``task``, batch by batch: float32 [≤ batch_size, classes]."""
     for batch, real in canonical_batches(inputs, batch_size):
         with torch.no_grad(), exact_float32():
             found = logits(network, batch, task)[:real]
-        yield found  # outside: what the reader does with a batch runs in the reader's own modes
+        yield found  # outside the block, so that the caller's code runs in the caller's modes
 
 
 def canonical_logits(network: Network, inputs: Tensor, task: int, batch_size: int = CANONICAL_BATCH) -> Tensor:
-    """Canonical logits of ``task`` for all samples: float32 [samples, classes]."""
+    """Return the canonical logits of ``task`` for all samples: float32 [samples, classes]."""
     return torch.cat(list(logit_batches(network, inputs, task, batch_size)))
 
 
@@ -102,14 +103,14 @@ def evaluate(network: Network, inputs: Tensor, labels: Tensor, task: int,
              batch_size: int = CANONICAL_BATCH) -> Evaluation:
     """Count the correct predictions of ``task`` under the canonical evaluation.
 
-    A sample counts when the first largest of its logits is its label; NaN logits never count.
+    A sample is correct if the first of its largest logits is its label; NaN logits are never correct.
 
     Args:
-        network: the network, with ``task`` already on it.
+        network: the network, with ``task`` already learnt.
         inputs: float [samples, *input shape].
         labels: int64 [samples].
         task: counted from 1.
-        batch_size: part of the result's bits, so recorded with them.
+        batch_size: the bits of the result depend on it.
     """
     digest = hashlib.sha256()
     correct = 0
@@ -122,14 +123,14 @@ def evaluate(network: Network, inputs: Tensor, labels: Tensor, task: int,
 
 def correct_predictions(network: Network, inputs: Tensor, labels: Tensor, task: int,
                         batch_size: int = CANONICAL_BATCH) -> int:
-    """What :func:`evaluate` counts, without the digest: a GPU is asked once, in the end."""
+    """Return the count of :func:`evaluate` without the digest, with a single transfer from a GPU."""
     counts = [_hits(found, labels[start * batch_size:start * batch_size + len(found)]).sum()
               for start, found in enumerate(logit_batches(network, inputs, task, batch_size))]
     return int(torch.stack(counts).sum()) if counts else 0
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> int:
-    """Samples whose first largest logit is their label: logits float [n, classes], labels int64 [n]."""
+    """Return the number of samples whose first largest logit is their label: logits float [n, classes], labels int64 [n]."""
     return int(_hits(logits, labels).sum())
 
 
@@ -140,8 +141,8 @@ def _hits(logits: Tensor, labels: Tensor) -> Tensor:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Full float32 products and convolutions inside, the same algorithm every time, without autocast, whatever the process
-    chose for its training."""
+    """Compute full float32 products and convolutions in this block, with deterministic algorithms and without autocast,
+    regardless of the settings of the process."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -1,8 +1,8 @@
-"""The proof that nothing was forgotten (paper §2.1), from published networks alone.
+"""Prove that nothing was forgotten (paper §2.1), from published networks alone.
 
-Two independent proofs, both bit for bit. *Structure*: every frozen row, bias, BatchNorm value and old head column is what its
-own commit published, and no neuron reads a later or a free one (W_int = 0). *Behaviour*: the new network and each earlier
-task's own give the same logits on the earlier task's test set under the canonical evaluation.
+Two independent proofs, both bit for bit. *Structure*: every frozen row, bias, BatchNorm value and old head column equals what
+its own commit published, and no neuron reads a later or a free one (W_int = 0). *Behaviour*: the new network and the network of
+each earlier task give the same logits on that task's test set in the canonical evaluation.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from clnp_core.network import FREE, Network, column_mask
 from clnp_core.partition import widen
 
 WIDENED_LOGIT_TOLERANCE = 1e-5
-"""After a widening dense products round differently: logits may differ by this share of the largest (or of 1, whatever is
+"""After widening, dense products round differently: logits may differ by this share of the largest one (or of 1, whichever is
 larger), and the extracted sub-networks are compared bit for bit instead."""
 
 WORDS = {"bias": "biases", "scale": "BatchNorm scales", "shift": "BatchNorm shifts", "mean": "running means",
          "variance": "running variances"}
-"""What :data:`clnp_core.network.VECTORS` are called in a fault."""
+"""Names of :data:`clnp_core.network.VECTORS` in messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Proof:
 
     Attributes:
         task: the task just committed.
-        tasks_compared: the earlier tasks whose published networks were held against the new one.
+        tasks_compared: the earlier tasks whose published networks were compared with the new one.
         samples_compared: test samples whose logits were compared, over all earlier tasks.
-        widened: whether some earlier network had other widths.
+        widened: whether an earlier network had other widths.
     """
 
     task: int
@@ -51,12 +51,12 @@ def prove_zero_forgetting(new: Network, task: int, earlier: Mapping[int, Network
     Args:
         new: the network published for ``task``, re-read from storage.
         task: counted from 1.
-        earlier: for every earlier task, none left out, the network that its own commit published, re-read from storage.
+        earlier: the network that the commit of each earlier task published, for every earlier task, re-read from storage.
         test_inputs: for every earlier task its test inputs, float [samples, *input shape].
         batch_size: of the canonical evaluation.
 
     Raises:
-        ForgettingError: naming the first faults found.
+        ForgettingError: the commit is refused; names the first faults.
     """
     faults = _uncomparable(new, task, earlier)
     if not faults:
@@ -65,17 +65,17 @@ def prove_zero_forgetting(new: Network, task: int, earlier: Mapping[int, Network
             faults += behaviour_faults(new, old_task, old, test_inputs[old_task], batch_size)
     if faults:
         shown = "; ".join(faults[:5]) + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
-        raise ForgettingError(f"the commit of task {task} is refused, it would not preserve earlier tasks: {shown}",
+        raise ForgettingError(f"the commit of task {task} is refused because it would not preserve earlier tasks: {shown}",
                               "nothing was committed; resume the run to build this commit again from its trial")
     widened = any(old.architecture != new.architecture for old in earlier.values())
     return Proof(task, tuple(sorted(earlier)), sum(len(test_inputs[old]) for old in earlier), widened)
 
 
 def structure_faults(new: Network, task: int, earlier: Mapping[int, Network]) -> list[str]:
-    """Every way in which the tensors of ``new`` break the promise; empty when they keep it."""
+    """Return every way in which the tensors of ``new`` violate zero forgetting; empty if there is none."""
     faults = _interference(new) + _free_rows(new)
     if int(max(owner.max() for owner in new.activated_by)) > task:
-        faults.append(f"some neuron claims to be activated by a task after {task}")
+        faults.append(f"a neuron is marked as activated by a task after {task}")
     for old_task, published in sorted(earlier.items()):
         old = published
         if old.architecture.hidden != new.architecture.hidden:
@@ -86,24 +86,24 @@ def structure_faults(new: Network, task: int, earlier: Mapping[int, Network]) ->
 
 def behaviour_faults(new: Network, old_task: int, old: Network, test_inputs: Tensor,
                      batch_size: int = CANONICAL_BATCH) -> list[str]:
-    """Whether ``new`` computes for ``old_task`` what its own published network ``old`` computes."""
+    """Return how the output of ``new`` for ``old_task`` differs from that of the published network ``old``."""
     expected = canonical_logits(old, test_inputs, old_task, batch_size)
     actual = canonical_logits(new, test_inputs, old_task, batch_size)
     if old.architecture.hidden == new.architecture.hidden:
         wrong = int((_bits(expected) != _bits(actual)).any(dim=1).sum())
-        return [f"{wrong} of {len(expected)} test samples of task {old_task} have other logits"] if wrong else []
+        return [f"{wrong} of {len(expected)} test samples of task {old_task} have different logits"] if wrong else []
     faults = []
     if not _same_network(extract(old, old_task), extract(new, old_task)):
-        faults.append(f"the extracted sub-network of task {old_task} has other bits")
+        faults.append(f"the extracted sub-network of task {old_task} has different bits")
     scale = max(1.0, float(expected.abs().max()))
     if not bool((expected - actual).abs().max() <= WIDENED_LOGIT_TOLERANCE * scale):
         faults.append(f"logits of task {old_task} differ by more than {WIDENED_LOGIT_TOLERANCE:g} of {scale:g} "
-                      "after the widening")
+                      "after widening")
     return faults
 
 
 def _uncomparable(new: Network, task: int, earlier: Mapping[int, Network]) -> list[str]:
-    """Evidence that is missing, and networks that are not the same chain of layers, widened or not."""
+    """Return networks that are missing, and networks that are not the same chain of layers, widened or not."""
     faults = [f"the published network of task {old_task} is missing from the proof"
               for old_task in range(1, task) if old_task not in earlier]
     for old_task, old in sorted(earlier.items()):
@@ -115,7 +115,7 @@ def _uncomparable(new: Network, task: int, earlier: Mapping[int, Network]) -> li
 
 
 def _interference(network: Network) -> list[str]:
-    """Weights through which a later or a free neuron would speak to an earlier one."""
+    """Return weights through which a later or a free neuron would affect an earlier one."""
     faults = []
     for layer in range(1, network.architecture.depth):
         rows = network.activated_by[layer][:, None]
@@ -131,7 +131,7 @@ def _interference(network: Network) -> list[str]:
             unread = unread | (last > key)
         count = _nonzero(head.weight, column_mask(network.architecture, network.architecture.depth, unread)[None, :])
         if count:
-            faults.append(f"{count} weights of head {key} read neurons that it must not")
+            faults.append(f"{count} weights of head {key} read neurons that it must not read")
     return faults
 
 
@@ -146,7 +146,7 @@ def _free_rows(network: Network) -> list[str]:
 
 
 def _changed(new: Network, old: Network, old_task: int) -> list[str]:
-    """Rows, biases, owners and head columns that ``old`` froze and ``new`` does not repeat, and owners that it adds."""
+    """Return rows, biases, owners and head columns that ``old`` froze and ``new`` changed, and owners that it added."""
     faults = []
     for layer in range(old.architecture.depth):
         frozen = old.activated_by[layer] != FREE
@@ -156,14 +156,14 @@ def _changed(new: Network, old: Network, old_task: int) -> list[str]:
         late = (new.activated_by[layer] != FREE) & (new.activated_by[layer] <= old_task) & ~frozen
         if bool(late.any()):
             faults.append(f"{int(late.sum())} neurons that were free after task {old_task} in hidden layer {layer + 1} "
-                          "claim to be older")
+                          "are marked as older")
         faults += _differing(f"weights {name}", new.hidden[layer].weight[frozen], old.hidden[layer].weight[frozen])
         for vector, values in old.hidden[layer].vectors.items():
             faults += _differing(f"{WORDS[vector]} {name}", new.hidden[layer].vectors[vector][frozen], values[frozen])
     for key, old_head in old.heads.items():
         new_head = new.heads.get(key)
         if new_head is None or (new_head.bias is None) != (old_head.bias is None):
-            faults.append(f"head {key} of task {old_task} is gone")
+            faults.append(f"head {key} of task {old_task} is missing")
             continue
         frozen = column_mask(old.architecture, old.architecture.depth, old.activated_by[-1] != FREE)
         faults += _differing(f"columns of head {key} frozen by task {old_task}",
@@ -179,8 +179,8 @@ def _differing(what: str, new: Tensor, old: Tensor) -> list[str]:
 
 
 def _nonzero(values: Tensor, where: Tensor) -> int:
-    """How many of the selected float32 values are neither +0 nor −0, judged by their bits (denormals count). ``where`` selects
-    by the first dimensions of ``values``."""
+    """Return how many of the selected float32 values are neither +0 nor −0, determined by their bits (denormals count).
+    ``where`` selects by the first dimensions of ``values``."""
     where = where.reshape(*where.shape, *(1,) * (values.ndim - where.ndim))
     return int(((_bits(values) & 0x7FFFFFFF != 0) & where).sum())
 

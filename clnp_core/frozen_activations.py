@@ -1,8 +1,8 @@
-"""What the active neurons say, which no training of a later task can change (paper §2.1).
+"""The activations of the active neurons, which no training of a later task can change (paper §2.1).
 
-An active neuron reads active neurons only, with frozen weights and frozen running statistics. Where no dropout lies before it,
-what it passes on is a constant of the task and computed once for all samples; behind a dropout it is computed at every step,
-without gradients.
+An active neuron reads only active neurons, with frozen weights and frozen running statistics. If no dropout precedes it, its
+output is a constant of the task and computed once for all samples; after a dropout it is computed at every step, without
+gradients.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from clnp_core.layers import laid_out, pooled, respond
 from clnp_core.network import FREE, Network, column_index
 
 CACHE_BYTES = 2**31
-"""The first hidden layers are computed once per task as far as they fit into so many bytes; the rest at every step. A constant,
-so that which layers those are, and with them the bits of a trial, follow from the trial alone."""
+"""The first hidden layers are computed once per task as long as they fit into this many bytes; the others at every step. This
+is a constant, so that which layers are computed once, and with it the bits of a trial, depend on the trial alone."""
 
 PASS_BYTES = 2**28
-"""About what the largest activation of one pass over the samples may take."""
+"""Approximate size of the largest activation in one pass over the samples."""
 
 
 class FrozenNetwork:
-    """The active neurons of a network and what they read of each other."""
+    """The active neurons of a network and their connections."""
 
     def __init__(self, base: Network, active: Sequence[Tensor]) -> None:
-        """Cut out the active rows and columns.
+        """Extract the active rows and columns.
 
         Args:
             base: the network.
@@ -40,11 +40,11 @@ class FrozenNetwork:
 
     @torch.no_grad()
     def passed_on(self, layer: int, values: Tensor) -> Tensor:
-        """What the active neurons of hidden layer ``layer`` (0-based) pass on, pooled.
+        """Return the pooled output of the active neurons of hidden layer ``layer`` (0-based).
 
         Args:
             layer: the layer.
-            values: what its active neurons read: float [batch, *input shape] or [batch, active of the layer below, …].
+            values: the input of its active neurons: float [batch, *input shape] or [batch, active of the layer below, …].
         """
         vectors = {name: values_of.to(values.dtype) for name, values_of in self._rows[layer].vectors.items()}
         responses = respond(self._layers[layer], values, self._weights[layer].to(values.dtype), vectors)
@@ -52,20 +52,20 @@ class FrozenNetwork:
 
 
 def active_below(architecture: Architecture, layer: int, active: Sequence[Tensor]) -> Tensor:
-    """The columns of a hidden layer's weight that belong to active neurons below: all of them where it reads inputs."""
+    """Return the columns of a hidden layer's weight that belong to active neurons below; all columns if it reads inputs."""
     if layer == 0:
         return torch.arange(architecture.columns(0), device=active[0].device)
     return column_index(architecture, layer, active[layer - 1])
 
 
 def active_neurons(network: Network, reopen: int | None = None) -> list[Tensor]:
-    """Per hidden layer int64 [n], ascending: the neurons that do not train. With ``reopen`` those of that task do."""
+    """Return, per hidden layer, the frozen neurons: int64 [n], ascending. With ``reopen`` the neurons of that task are free."""
     return [torch.nonzero((owner != FREE) & (owner != (FREE if reopen is None else reopen))).flatten()
             for owner in network.activated_by]
 
 
 def layers_computed_once(base: Network, samples: int, reopen: int | None = None) -> int:
-    """How many hidden layers, from the first, have frozen activations that are constants of the task and fit into memory."""
+    """Return how many hidden layers, from the first, have frozen activations that are constant and fit into memory."""
     architecture, total = base.architecture, 0
     for index, (layer, active) in enumerate(zip(architecture.layers, active_neurons(base, reopen), strict=True)):
         total += samples * len(active) * _positions(architecture.maps[index]) * 4
@@ -78,12 +78,12 @@ def layers_computed_once(base: Network, samples: int, reopen: int | None = None)
 
 @torch.no_grad()
 def frozen_activations(base: Network, inputs: Inputs, reopen: int | None = None) -> tuple[Tensor, ...]:
-    """What the active neurons pass on for every sample, once for the whole task.
+    """Return the output of the active neurons for every sample, computed once for the whole task.
 
     Args:
         base: the committed network.
         inputs: float [samples, *input shape].
-        reopen: a task whose neurons train again, as in :class:`clnp_core.partition.FreeNetwork`.
+        reopen: a task whose neurons are trained again, as in :class:`clnp_core.partition.FreeNetwork`.
 
     Returns:
         For each of the first :func:`layers_computed_once` hidden layers float [samples, active neurons, …], pooled, before any
@@ -107,7 +107,7 @@ def frozen_activations(base: Network, inputs: Inputs, reopen: int | None = None)
 
 
 def _unpooled(architecture: Architecture) -> list[tuple[int, ...]]:
-    """Per hidden layer the sides of its map before pooling."""
+    """Return, per hidden layer, the sides of its map before pooling."""
     below = (architecture.input_shape[1:], *architecture.maps)
     return [() if layer.convolution is None else tuple(layer.convolution.positions(side) for side in sides)
             for layer, sides in zip(architecture.layers, below, strict=False)]

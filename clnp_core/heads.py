@@ -1,6 +1,6 @@
-"""What the output of a task reads (paper §2.1, "Output architecture", and Fig. 2).
+"""The neurons that the output of a task reads (paper §2.1, "Output architecture", and Fig. 2).
 
-Both kinds need to be told which task a sample belongs to: this is task-incremental learning.
+Both kinds of heads need to know to which task a sample belongs: this is task-incremental learning.
 """
 
 from torch import Tensor
@@ -11,10 +11,10 @@ from clnp_core.network import FREE, Network
 
 
 def neurons_read_by(architecture: Architecture, activated_by_last: Tensor, task: int) -> Tensor:
-    """Which last-hidden neurons feed the output of a committed task.
+    """Return which neurons of the last hidden layer feed the output of a committed task.
 
     Multi-head: those that were active after the task, old and new. Single-head: those that the task itself activated.
-    Shared: all that are active.
+    Shared: all active neurons.
 
     Args:
         architecture: the network's description.
@@ -32,7 +32,7 @@ def neurons_read_by(architecture: Architecture, activated_by_last: Tensor, task:
 
 
 def neurons_read_in_training(architecture: Architecture, activated_by_last: Tensor) -> Tensor:
-    """Which last-hidden neurons the output of a new task reads while it trains, before its pruning.
+    """Return which neurons of the last hidden layer the output of a new task reads during training, before pruning.
 
     Multi-head and shared: all of them. Single-head: those that are still free.
 
@@ -40,24 +40,24 @@ def neurons_read_in_training(architecture: Architecture, activated_by_last: Tens
         bool [width].
 
     Raises:
-        DepletedError: single-head without a free neuron in the last hidden layer; nothing can be learnt.
+        DepletedError: single-head without a free neuron in the last hidden layer, so that nothing can be learnt.
     """
     if architecture.head is not HeadKind.SINGLE:
         return activated_by_last >= FREE
     free = activated_by_last == FREE
     if not bool(free.any()):
-        raise DepletedError("no neuron of the last hidden layer is free, and a single head can read no other",
+        raise DepletedError("no neuron of the last hidden layer is free, and a single head can only read free ones",
                             "widen the layer (capacity.on_depletion: widen), or use a multi-head network")
     return free
 
 
 def task_mask(network: Network, task: int) -> Tensor | None:
-    """The multiplicative mask after the last hidden layer (Fig. 2), or None for a head of its own or one that is read whole.
+    """Return the multiplicative mask after the last hidden layer (Fig. 2); None if the task has its own head or reads all.
 
-    A multi-head task needs none: the columns it must not read are zero, and the commit proves it.
+    A multi-head task needs none: the columns that it must not read are zero, which the commit proves.
 
     Returns:
-        float [width] of zeros and ones, in the dtype of the weights, or None.
+        float [width] of zeros and ones, with the dtype of the weights, or None.
     """
     if network.architecture.head is not HeadKind.SINGLE:
         return None

@@ -14,8 +14,8 @@ from torch import nn
 def add_l1_gradient(layers: Sequence[Sequence[nn.Parameter]], alpha: Sequence[float]) -> None:
     """Add the penalty's subgradient α_l·sign(w) to the gradients, with sign(0) = 0.
 
-    The same numbers as adding the penalty to the loss, without a graph over every weight. A weight that the loss does not
-    depend on (its layer has room, the one above is full) has no gradient yet; the penalty's is then all of it.
+    This gives the same gradients as adding the penalty to the loss, without a graph over every weight. A weight that the loss
+    does not depend on (its layer has free neurons, the layer above has none) has no gradient yet; it becomes the penalty's.
 
     Args:
         layers: the penalised weights by α's index (:meth:`clnp_core.partition.FreeNetwork.penalised`), after backward.
@@ -32,6 +32,6 @@ def add_l1_gradient(layers: Sequence[Sequence[nn.Parameter]], alpha: Sequence[fl
 
 @torch.no_grad()
 def l1_penalty(layers: Sequence[Sequence[nn.Parameter]], alpha: Sequence[float]) -> float:
-    """The penalty's value, accumulated in float64."""
+    """Return the penalty, accumulated in float64."""
     return sum(coefficient * float(weight.abs().sum(dtype=torch.float64))
                for weights, coefficient in zip(layers, alpha, strict=True) for weight in weights)

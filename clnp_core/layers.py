@@ -1,6 +1,6 @@
-"""What one layer computes, step by step: weigh, normalise, activate, pool; and what an output does.
+"""The computation of one layer, step by step: weights, normalisation, nonlinearity, pooling; and of an output.
 
-The same functions serve training, the canonical evaluation and the screening of candidates, for dense layers and for
+The same functions are used for training, for the canonical evaluation and for screening candidates, with dense layers and
 convolutions.
 """
 
@@ -16,33 +16,33 @@ BATCH_NORM_EPSILON = 1e-5
 """Added to the variance under the root, as in torch."""
 
 BATCH_NORM_MOMENTUM = 0.1
-"""The share of a batch in the running statistics, as in torch."""
+"""The weight of a batch in the running statistics, as in torch."""
 
 
 def laid_out(values: Tensor) -> Tensor:
-    """The same values, maps with their channels last in memory, which makes convolutions on a CPU about twice as fast.
+    """Return the same values with the channels of maps last in memory, which makes convolutions on a CPU about twice as fast.
 
-    Layers keep the layout of what they are given. It is part of what the bits of a result depend on.
+    Layers keep the memory layout of their input. The bits of a result depend on it.
     """
     return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
 
 
 def weigh(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The sums that arrive at a layer's neurons.
+    """Return the weighted sums of a layer's neurons.
 
     Args:
-        window: of a convolution; None for a dense layer, which reads a map flattened.
+        window: of a convolution; None for a dense layer, which flattens a map.
         values: float [batch, columns], or [batch, channels, height, width].
         weight: float [rows, columns], or [rows, channels, k, k].
         bias: float [rows], or None.
 
     Returns:
-        float [batch, rows], or [batch, rows, height, width]. Without rows or columns, what torch would not compute: the bias.
+        float [batch, rows], or [batch, rows, height, width]. Without rows or columns, which torch does not support: the bias.
     """
     if window is None:
         return functional.linear(values.flatten(1), weight, bias)
     if weight.numel():
-        if torch.is_autocast_enabled(values.device.type):  # batched by torch.func, a convolution does not see it by itself
+        if torch.is_autocast_enabled(values.device.type):  # a convolution batched by torch.func ignores autocast
             cast = torch.get_autocast_dtype(values.device.type)
             values, weight, bias = values.to(cast), weight.to(cast), None if bias is None else bias.to(cast)
         return functional.conv2d(values, weight, bias, window.stride, window.padding)
@@ -51,12 +51,12 @@ def weigh(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | 
 
 
 def per_neuron(vector: Tensor, values: Tensor) -> Tensor:
-    """A vector [neurons], shaped so that it broadcasts over ``values`` [batch, neurons] or [batch, neurons, height, width]."""
+    """Reshape a vector [neurons] to broadcast over ``values`` [batch, neurons] or [batch, neurons, height, width]."""
     return vector.reshape(1, -1, *(1,) * (values.ndim - 2))
 
 
 def normalise(values: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:
-    """BatchNorm with running statistics, once; values without BatchNorm pass as they are.
+    """Apply BatchNorm with running statistics; return values without BatchNorm unchanged.
 
     Args:
         values: float [batch, neurons] or [batch, neurons, height, width].
@@ -69,12 +69,12 @@ def normalise(values: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:
 
 
 def respond(layer: Layer, values: Tensor, weight: Tensor, vectors: Mapping[str, Tensor]) -> Tensor:
-    """The activations of a layer in evaluation mode, before pooling: weights, running statistics, nonlinearity.
+    """Return the activations of a layer in evaluation mode, before pooling: weights, running statistics, nonlinearity.
 
     Args:
         layer: the layer.
-        values: what the layer below passes on.
-        weight: all rows of the layer or some of them.
+        values: the output of the layer below.
+        weight: all or some rows of the layer.
         vectors: of the same neurons.
     """
     sums = weigh(layer.convolution, values, weight, vectors.get("bias"))
@@ -82,12 +82,12 @@ def respond(layer: Layer, values: Tensor, weight: Tensor, vectors: Mapping[str, 
 
 
 def activate(values: Tensor, activation: Activation) -> Tensor:
-    """The nonlinearity, elementwise."""
+    """Apply the nonlinearity elementwise."""
     return _FUNCTIONS[activation](values)
 
 
 def pooled(pool: Pool | None, values: Tensor) -> Tensor:
-    """What a layer passes on: its activations, pooled where it pools; [batch, neurons, height, width] as before, smaller."""
+    """Return the output of a layer: its activations, pooled if it has pooling: [batch, neurons, height, width]."""
     if pool is None:
         return values
     window = pool.window
@@ -99,7 +99,7 @@ def pooled(pool: Pool | None, values: Tensor) -> Tensor:
 
 
 def output(window: Window | None, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Logits [batch, classes] of a head: dense, or a convolution averaged over its map (paper, Table 3)."""
+    """Return the logits [batch, classes] of a head: dense, or a convolution averaged over its map (paper, Table 3)."""
     sums = weigh(window, values, weight, bias)
     return sums if window is None else sums.mean(dim=(2, 3))
 

@@ -1,8 +1,7 @@
 """A dense network and the task that activated each of its neurons.
 
-One immutable value describes the whole state between two tasks. ``activated_by`` is all the bookkeeping there is: which
-neurons are frozen, which are free, what a head reads and how full the network is are read off it (``clnp_core.heads``,
-``clnp_core.capacity``).
+One immutable value describes the whole state between two tasks. ``activated_by`` is the only bookkeeping: the frozen and free
+neurons, what a head reads and how full the network is are derived from it (``clnp_core.heads``, ``clnp_core.capacity``).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,24 +14,24 @@ from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.errors import ArtifactError
 
 FREE = 0
-"""The entry of ``activated_by`` for a neuron that no task uses. Tasks count from 1."""
+"""The value of ``activated_by`` for a neuron that no task uses. Tasks count from 1."""
 
 SHARED_HEAD = 0
-"""The key of the one head of a single-head network."""
+"""The key of the only head of a single-head network."""
 
 
 VECTORS = ("bias", "scale", "shift", "mean", "variance")
-"""What a neuron has beside its row of weights; BatchNorm brings the last four, in place of a bias."""
+"""The values of a neuron besides its row of weights; BatchNorm has the last four instead of a bias."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What flows into one hidden layer, and all else that belongs to its neurons.
+    """The incoming weights of one hidden layer, and all other values of its neurons.
 
     Attributes:
         weight: float [neurons, columns], or [neurons, columns, k, k] for a convolution.
-        vectors: name (of :data:`VECTORS`) → float [neurons]: the bias, or what BatchNorm multiplies by, adds, and has seen as
-            running mean and variance. They freeze, are pruned and widen with their neuron.
+        vectors: name (of :data:`VECTORS`) → float [neurons]: the bias, or scale, shift, running mean and running variance of
+            BatchNorm. They are frozen, pruned and widened together with their neuron.
     """
 
     weight: Tensor
@@ -40,21 +39,21 @@ class Rows:
 
     @property
     def bias(self) -> Tensor:
-        """float [neurons], of a layer without BatchNorm."""
+        """Return the bias, float [neurons], of a layer without BatchNorm."""
         return self.vectors["bias"]
 
     def of(self, neurons: Tensor) -> "Rows":
-        """A copy of the rows of some neurons: int64 [n] or bool [width]."""
+        """Return a copy of the rows of some neurons: int64 [n] or bool [width]."""
         return self.map(lambda values: values[neurons])
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Rows":
-        """The rows with every tensor changed alike."""
+        """Return the rows with ``change`` applied to every tensor."""
         return Rows(change(self.weight), {name: change(values) for name, values in self.vectors.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What flows into one output layer.
+    """The incoming weights of one output layer.
 
     Attributes:
         weight: float [classes, columns], or [classes, columns, k, k] for a convolution.
@@ -67,10 +66,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Weights and owners of a whole network. Never modified in place.
+    """The weights and owners of a whole network. Never modified in place.
 
     Attributes:
-        architecture: the description that the tensors follow.
+        architecture: the description of the tensors.
         hidden: one :class:`Rows` per hidden layer, first to last.
         heads: multi-head: task → its head; single-head: :data:`SHARED_HEAD` → the head.
         activated_by: per hidden layer int16 [width]: the task that activated the neuron, or :data:`FREE`.
@@ -82,11 +81,11 @@ class Network:
     activated_by: tuple[Tensor, ...]
 
     def head(self, task: int) -> Head:
-        """The output layer that serves ``task``."""
+        """Return the output layer of ``task``."""
         return self.heads[head_key(self.architecture, task)]
 
     def to(self, device: torch.device | str) -> "Network":
-        """The same network on another device."""
+        """Return the same network on another device."""
         return Network(self.architecture,
                        tuple(rows.map(lambda values: values.to(device)) for rows in self.hidden),
                        {key: Head(head.weight.to(device), None if head.bias is None else head.bias.to(device))
@@ -94,7 +93,7 @@ class Network:
                        tuple(owner.to(device) for owner in self.activated_by))
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Named tensors for storage, layers counted from 1. :meth:`from_tensors` is the inverse."""
+        """Return named tensors for storage, layers counted from 1. :meth:`from_tensors` is the inverse."""
         tensors: dict[str, Tensor] = {}
         for layer, (rows, owner) in enumerate(zip(self.hidden, self.activated_by, strict=True), start=1):
             tensors[f"hidden.{layer}.weight"] = rows.weight
@@ -112,7 +111,7 @@ class Network:
         """Rebuild a network from :meth:`to_tensors`.
 
         Raises:
-            ArtifactError: when a tensor is missing or its shape is not the architecture's.
+            ArtifactError: a tensor is missing or its shape does not fit the architecture.
         """
         hidden: list[Rows] = []
         owners: list[Tensor] = []
@@ -133,7 +132,7 @@ class Network:
 
 
 def empty_network(architecture: Architecture, dtype: torch.dtype = torch.float32) -> Network:
-    """The base of the first task: every neuron free, every weight zero."""
+    """Return the base of the first task: every neuron free, every weight zero."""
     hidden = tuple(Rows(torch.zeros(architecture.weight_shape(layer), dtype=dtype),
                         {name: torch.zeros(width, dtype=dtype) for name in vector_names(architecture, layer)})
                    for layer, width in enumerate(architecture.hidden))
@@ -145,22 +144,22 @@ def empty_network(architecture: Architecture, dtype: torch.dtype = torch.float32
 
 
 def head_key(architecture: Architecture, task: int) -> int:
-    """Which entry of ``Network.heads`` serves ``task``."""
+    """Return the key in ``Network.heads`` of the head of ``task``."""
     return task if architecture.head is HeadKind.MULTI else SHARED_HEAD
 
 
 def vector_names(architecture: Architecture, layer: int) -> tuple[str, ...]:
-    """Which of :data:`VECTORS` the neurons of hidden layer ``layer`` (0-based) have."""
+    """Return which of :data:`VECTORS` the neurons of hidden layer ``layer`` (0-based) have."""
     return VECTORS[1:] if architecture.layers[layer].batch_norm else VECTORS[:1]
 
 
 def column_mask(architecture: Architecture, layer: int, neurons: Tensor) -> Tensor:
-    """Which columns of hidden layer ``layer`` (0-based; ``depth`` is the output) belong to some neurons below.
+    """Expand values per neuron below to the columns of hidden layer ``layer`` (0-based; ``depth`` is the output).
 
     Args:
         architecture: the network's description.
         layer: the layer that reads.
-        neurons: [width of the layer below], bool or anything else that all columns of a neuron share, such as its owner.
+        neurons: [width of the layer below], bool or any value that all columns of a neuron share, such as its owner.
 
     Returns:
         [columns of the layer], in the dtype of ``neurons``.
@@ -169,18 +168,18 @@ def column_mask(architecture: Architecture, layer: int, neurons: Tensor) -> Tens
 
 
 def column_index(architecture: Architecture, layer: int, neurons: Tensor) -> Tensor:
-    """The same for indices: int64 [n] of neurons below → int64 [n · columns per neuron]."""
+    """Expand indices in the same way: int64 [n] of neurons below → int64 [n · columns per neuron]."""
     each = architecture.columns_per_neuron[layer]
     return (neurons[:, None] * each + torch.arange(each, device=neurons.device)).flatten()
 
 
 def neurons_with_weights(architecture: Architecture, layer: int, weight: Tensor) -> Tensor:
-    """Which neurons below a weight of that layer reads at all: those with a weight that is not 0.
+    """Return which neurons below a weight of that layer reads: those with at least one nonzero weight.
 
     Args:
         architecture: the network's description.
         layer: of the weight, as in :func:`column_mask`.
-        weight: float [rows, columns] or [rows, columns, k, k]; rows may be a part of the layer's.
+        weight: float [rows, columns] or [rows, columns, k, k]; may contain only some rows of the layer.
 
     Returns:
         bool [width of the layer below].
@@ -194,6 +193,6 @@ def _take(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> T
         raise ArtifactError(f"tensor {name} is missing from the stored network",
                             "the artifact was not written by this project, or by another version of it")
     if tuple(tensors[name].shape) != shape:
-        raise ArtifactError(f"tensor {name} has shape {list(tensors[name].shape)}, the network needs {list(shape)}",
+        raise ArtifactError(f"tensor {name} has shape {list(tensors[name].shape)}, but the network needs {list(shape)}",
                             "the artifact belongs to another network")
     return tensors[name]

@@ -1,4 +1,4 @@
-"""The paper's networks, and plain ones for experiments, written in the language of :mod:`clnp_core.architecture`."""
+"""The paper's networks, and simple ones for experiments, as :mod:`clnp_core.architecture` describes them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from clnp_core.architecture import Activation, Architecture, HeadKind, Layer, Po
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What is left of a network when input, classes and head are not decided yet.
+    """A network whose input, classes and head are not decided yet.
 
     Attributes:
         layers: the hidden layers, first to last.
@@ -19,7 +19,7 @@ class Chain:
     output: Window | None = None
 
     def architecture(self, input_shape: Sequence[int], classes: int, head: HeadKind, head_bias: bool) -> Architecture:
-        """The whole network.
+        """Return the whole network.
 
         Raises:
             ConfigError: it cannot read inputs of this shape.
@@ -28,19 +28,19 @@ class Chain:
 
 
 def dense_chain(hidden: Sequence[int], activation: Activation = Activation.RELU) -> Chain:
-    """Fully connected hidden layers of these widths."""
+    """Return fully connected hidden layers of these widths."""
     return Chain(tuple(Layer(neurons, activation=activation) for neurons in hidden))
 
 
 def mlp(inputs: int, hidden: Sequence[int], classes: int, activation: Activation = Activation.RELU,
         head: HeadKind = HeadKind.SINGLE, head_bias: bool = False) -> Architecture:
-    """A fully connected network; the paper's permuted MNIST (§3.1) is ``mlp(784, (2000, 2000), 10)``."""
+    """Return a fully connected network; the paper's permuted MNIST (§3.1) is ``mlp(784, (2000, 2000), 10)``."""
     return dense_chain(hidden, activation).architecture((inputs,), classes, head, head_bias)
 
 
 def cifar_narrow() -> Chain:
-    """Paper, Table 2: split CIFAR, multi-head. Padding 1 everywhere, so that the dense layer reads 64 · 8 · 8 = 4096 values
-    and holds 95 % of the parameters, as §3.2 says."""
+    """Return the network of the paper's Table 2: split CIFAR, multi-head. Padding is 1 everywhere, so that the dense layer
+    reads 64 · 8 · 8 = 4096 values and contains 95 % of the parameters, as in §3.2."""
     window, pool = Window(3, 1, 1), Pool(PoolKind.MAX, Window(3, 2, 1))
     return Chain((Layer(32, window), Layer(32, window, pool=pool, dropout=0.25),
                   Layer(64, window), Layer(64, window, pool=pool, dropout=0.25),
@@ -48,15 +48,16 @@ def cifar_narrow() -> Chain:
 
 
 def cifar_wide() -> Chain:
-    """Paper, Table 3: split CIFAR, single-head, fully convolutional, BatchNorm then ReLU after convolutions 1 to 5; the output
-    is a convolution, averaged over its 3 × 3 map."""
+    """Return the network of the paper's Table 3: split CIFAR, single-head, fully convolutional, with BatchNorm and then ReLU
+    after convolutions 1 to 5; the output is a convolution, averaged over its 3 × 3 map."""
     shapes = [(128, 1, 1), (256, 2, 0), (512, 1, 0), (1024, 2, 1), (2048, 1, 0)]
     return Chain(tuple(Layer(channels, Window(3, stride, padding), batch_norm=True) for channels, stride, padding in shapes),
                  output=Window(3, 1, 0))
 
 
 def digits_small() -> Chain:
-    """Two convolutions and a dense layer for 8 × 8 images: every kind of layer, in a fraction of a second an epoch."""
+    """Return two convolutions and a dense layer for 8 × 8 images: every kind of layer, with epochs of a fraction of a
+    second."""
     window = Window(3, 1, 1)
     return Chain((Layer(16, window, batch_norm=True), Layer(24, window, batch_norm=True, pool=Pool(PoolKind.MAX, Window(2, 2))),
                   Layer(64, dropout=0.1)))

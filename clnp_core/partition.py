@@ -1,9 +1,9 @@
-"""Frozen rows and free rows (paper §2.1): what a task may train, and the dense network that results.
+"""Frozen rows and free rows (paper §2.1): the parameters that a task may train, and the resulting dense network.
 
-A row is all that flows into one neuron. Rows of active neurons are frozen and appear nowhere among the parameters; rows
-of free neurons are parameters, split as the paper splits them: from active neurons (transfer) and from free ones (new
-features). An active neuron reads no free one (W_int is zero), so its activation is a constant of the task: where nothing random
-lies before it, it is computed once (:mod:`clnp_core.frozen_activations`), not once per step.
+A row is the incoming weights of one neuron. Rows of active neurons are frozen and are not parameters; rows of free neurons are
+parameters, divided as in the paper: from active neurons (transfer) and from free ones (new features). An active neuron reads
+no free one (W_int is zero), so its activation is a constant of the task: if no dropout precedes it, it is computed once
+(:mod:`clnp_core.frozen_activations`), not once per step.
 """
 
 from collections.abc import Sequence
@@ -20,26 +20,26 @@ from clnp_core.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, activate, 
 from clnp_core.network import FREE, Head, Network, Rows, column_index, head_key, vector_names
 
 RUNNING = ("mean", "variance")
-"""What BatchNorm has seen: no parameters."""
+"""The running statistics of BatchNorm, which are not parameters."""
 
 
 class FreeNetwork(nn.Module):
-    """The trainable part of a network for one task, on top of what is frozen.
+    """The trainable part of a network for one task, in addition to the frozen part.
 
-    Parameters, and nothing else that an optimizer could move: per hidden layer with free neurons ``from_active``
+    The parameters, which are all that an optimizer can change, are: per hidden layer with free neurons ``from_active``
     [free, columns of active neurons below] (inputs count as active), ``from_free`` [free, columns of free ones] (both with
     [k, k] behind for a convolution) and ``vectors``: ``bias`` [free], or ``scale`` and ``shift`` of BatchNorm; for the output
     ``head_from_active`` (multi-head only), ``head_from_free`` and ``head_bias`` (if it has one). Running statistics of free
-    neurons are buffers. In training mode free neurons see the statistics of the batch, frozen ones their own running
-    statistics; dropout falls on what both pass on, drawn from the generator ``noise`` (None where no layer drops).
+    neurons are buffers. In training mode free neurons use the statistics of the batch, frozen ones their own running
+    statistics; dropout applies to the outputs of both, drawn from the generator ``noise`` (None without dropout).
 
-    :meth:`forward` computes with its tensors and looks at none of their values, so that ``torch.func`` can batch it: a pack of
+    :meth:`forward` does not read the values of its tensors, so that ``torch.func`` can batch it: a pack of
     networks with one base is one call.
     """
 
     def __init__(self, base: Network, generator: torch.Generator, dtype: torch.dtype = torch.float32,
                  reopen: int | None = None, window: Sequence[Tensor] | None = None) -> None:
-        """Draw the free rows anew, by PyTorch's default scheme with the fan-in of the whole row; or reopen a task.
+        """Initialise the free rows with PyTorch's default scheme and the fan-in of the whole row; or reopen a task.
 
         With a window a row is as long as what it reads: free neurons outside are in no row, and in no fan-in.
 
@@ -47,13 +47,13 @@ class FreeNetwork(nn.Module):
             base: the committed network; with ``reopen`` the pruned one.
             generator: on the CPU; the only source of randomness.
             dtype: of the parameters.
-            reopen: a task whose own neurons are to go on training from the weights they have (fine-tuning, paper §2.2).
-                Neurons that were pruned stay out of it.
+            reopen: a task whose own neurons continue to train from their current weights (fine-tuning, paper §2.2).
+                Pruned neurons are excluded.
             window: per hidden layer int64 [n], ascending, the free neurons that train
                 (:func:`clnp_core.free_window.draw_window`); None for all of them. Not together with ``reopen``.
 
         Raises:
-            DepletedError: single-head, and no last-hidden neuron is free.
+            DepletedError: single-head, and no neuron of the last hidden layer is free.
         """
         super().__init__()
         self.architecture = architecture = base.architecture
@@ -97,12 +97,12 @@ class FreeNetwork(nn.Module):
             self.noise = torch.Generator(device).manual_seed(seed)
 
     def forward(self, inputs: Tensor, frozen: Sequence[Tensor], dropout: Sequence[Sequence[Tensor]] | None = None) -> Tensor:
-        """Logits of the task.
+        """Return the logits of the task.
 
         Args:
             inputs: float [batch, *input shape], maps best with their channels last (:func:`clnp_core.layers.laid_out`).
             frozen: of this batch, for the first hidden layers, float [batch, active, …], from
-                :func:`clnp_core.frozen_activations.frozen_activations`; what it does not hold is computed here.
+                :func:`clnp_core.frozen_activations.frozen_activations`; the other layers are computed here.
             dropout: of this batch, from :meth:`draw_dropout`; None draws it here, in training mode.
 
         Returns:
@@ -123,8 +123,8 @@ class FreeNetwork(nn.Module):
         return logits if architecture.output is None else logits.mean(dim=(2, 3))
 
     def draw_dropout(self, samples: int) -> list[tuple[Tensor, ...]]:
-        """What one batch is multiplied with: for every hidden layer that drops float [samples, active, …] and [samples, free,
-        …], 0 where a value is dropped and else what keeps their mean; an empty tuple for the others."""
+        """Draw the dropout factors of one batch: for every hidden layer with dropout float [samples, active, …] and
+        [samples, free, …], 0 for dropped values and otherwise a factor that keeps the mean; an empty tuple for other layers."""
         architecture = self._base.architecture
         return [tuple(self._kept(layer.dropout, samples, len(neurons), sides) for neurons in (active, free))
                 if layer.dropout else ()
@@ -138,7 +138,7 @@ class FreeNetwork(nn.Module):
 
     def _sums(self, window: Window | None, first: Tensor, second: Tensor, of_first: Tensor, of_second: Tensor,
               bias: Tensor | None) -> Tensor:
-        """What arrives from two groups of neurons; either may be empty."""
+        """Return the weighted sums over two groups of neurons; either may be empty."""
         if not of_first.numel():
             return weigh(window, second, of_second, bias)
         sums = weigh(window, first, of_first, bias)
@@ -153,13 +153,13 @@ class FreeNetwork(nn.Module):
                                      BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON)
 
     def trainable(self) -> list[nn.Parameter]:
-        """Every parameter that holds at least one value."""
+        """Return every parameter with at least one value."""
         return [parameter for parameter in self.parameters() if parameter.numel()]
 
     def penalised(self) -> list[list[nn.Parameter]]:
-        """The free weights that L1 acts on, by α's index: one list per hidden layer, the last for the output.
+        """Return the free weights with an L1 term, by α's index: one list per hidden layer, the last for the output.
 
-        Biases and BatchNorm are not penalised, and frozen weights are not here at all.
+        Biases and BatchNorm are not penalised; frozen weights are not parameters.
         """
         layers = [[active, free] for active, free in zip(self.from_active, self.from_free, strict=True)]
         layers.append([self.head_from_active, self.head_from_free])
@@ -167,8 +167,8 @@ class FreeNetwork(nn.Module):
 
     @torch.no_grad()
     def assemble(self, task: int) -> Network:
-        """The dense network: base rows as they are, every neuron that trained activated by ``task``; unpruned where the free
-        rows were drawn anew."""
+        """Return the dense network: base rows unchanged, every trained neuron activated by ``task``; unpruned if the free rows
+        were initialised."""
         base, architecture = self._base, self._base.architecture
         hidden: list[Rows] = []
         for layer, rows in enumerate(base.hidden):
@@ -197,7 +197,7 @@ class FreeNetwork(nn.Module):
         return Head(weight, None if self.head_bias is None else self.head_bias.detach().to(dtype).clone())
 
     def _whole(self, layer: int, from_active: Tensor, from_free: Tensor, dtype: torch.dtype) -> Tensor:
-        """Rows with all their columns, those of pruned neurons zero."""
+        """Return rows with all their columns; those of pruned neurons are zero."""
         full = torch.zeros(len(from_free), *self._base.architecture.weight_shape(layer)[1:], dtype=dtype,
                            device=from_free.device)
         full[:, self._active_columns[layer]] = from_active.to(dtype)
@@ -213,7 +213,7 @@ def widen(network: Network, hidden: Sequence[int]) -> Network:
         hidden: the new widths, none smaller than before.
 
     Raises:
-        StateError: when a layer would shrink or the number of layers change.
+        StateError: a layer would shrink, or the number of layers would change.
     """
     old = network.architecture
     if len(hidden) != old.depth or any(new < width for new, width in zip(hidden, old.hidden, strict=False)):
@@ -231,21 +231,21 @@ def widen(network: Network, hidden: Sequence[int]) -> Network:
 
 
 def _padded(values: Tensor, *shape: int) -> Tensor:
-    """``values`` in the low corner of a larger tensor of zeros (and FREE is zero)."""
+    """Return a larger tensor of zeros with ``values`` at its beginning (FREE is zero, too)."""
     padded = values.new_zeros(shape)
     padded[tuple(slice(length) for length in values.shape)] = values
     return padded
 
 
 def _bound(architecture: Architecture, layer: int, read: int) -> float:
-    """1/√fan_in of a row that reads so many columns."""
+    """Return 1/√fan_in of a row that reads ``read`` columns."""
     return float((architecture.fan_in(layer) * read // architecture.columns(layer)) ** -0.5)
 
 
 def _default_rows(architecture: Architecture, layer: int, rows: int, read: int, generator: torch.Generator,
                   dtype: torch.dtype) -> Rows:
-    """PyTorch's default of ``nn.Linear`` and ``nn.Conv2d``: weight and bias uniform within ±1/√fan_in; of ``nn.BatchNorm``:
-    scale and variance 1, shift and mean 0. Of all columns, ``read`` of which are wanted."""
+    """Initialise rows as PyTorch does: weight and bias of ``nn.Linear`` and ``nn.Conv2d`` uniform within ±1/√fan_in; scale and
+    variance of ``nn.BatchNorm`` 1, shift and mean 0. The rows have all columns, ``read`` of which are used."""
     bound = _bound(architecture, layer, read)
     weight = torch.empty(rows, *architecture.weight_shape(layer)[1:], dtype=dtype).uniform_(-bound, bound, generator=generator)
     names = vector_names(architecture, layer)
@@ -255,7 +255,7 @@ def _default_rows(architecture: Architecture, layer: int, rows: int, read: int, 
 
 
 def _default_head(architecture: Architecture, read: int, generator: torch.Generator, dtype: torch.dtype) -> Head:
-    """An output layer, drawn like rows."""
+    """Initialise an output layer like rows."""
     bound = _bound(architecture, architecture.depth, read)
     weight = torch.empty(architecture.weight_shape(architecture.depth), dtype=dtype)
     weight.uniform_(-bound, bound, generator=generator)

@@ -1,8 +1,8 @@
-"""Pruning by activity and severing what would interfere (paper §2.2 and Algorithm 1).
+"""Prune by activity and sever connections that would interfere (paper §2.2 and Algorithm 1).
 
-A neuron that the new task activated stays when its mean activity exceeds θ; otherwise it becomes free: its row, its bias and
-all of its BatchNorm are zeroed, and so is every weight that reads it, W_int of the paper. Neurons of earlier tasks are never
-candidates.
+A neuron that the new task activated stays if its mean activity exceeds θ; otherwise it becomes free: its row, its bias and its
+BatchNorm values are set to zero, and so is every weight that reads it, W_int of the paper. Neurons of earlier tasks are never
+pruned.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from clnp_core.selection import Thresholds
 
 def survivors(network: Network, task: int, activities: Sequence[Tensor],
               thresholds: Thresholds) -> tuple[Tensor, ...]:
-    """Which neurons stay active: those of earlier tasks, and those of ``task`` with activity > θ of their layer.
+    """Return which neurons stay active: those of earlier tasks, and those of ``task`` with activity > θ of their layer.
 
     Args:
         network: unpruned, its formerly free neurons owned by ``task``.
         task: counted from 1.
         activities: per hidden layer float64 [width].
-        thresholds: per hidden layer; None prunes nothing there.
+        thresholds: per hidden layer; None prunes nothing in that layer.
 
     Returns:
         Per hidden layer bool [width].
@@ -38,15 +38,15 @@ def survivors(network: Network, task: int, activities: Sequence[Tensor],
 
 
 def prune(network: Network, task: int, activities: Sequence[Tensor], thresholds: Thresholds) -> Network:
-    """The pruned network: see :func:`survivors` for the arguments. The input is left untouched."""
+    """Return the pruned network; arguments as in :func:`survivors`. The input is not modified."""
     return keep(network, task, survivors(network, task, activities, thresholds))
 
 
 @torch.no_grad()
 def keep(network: Network, task: int, kept: Sequence[Tensor]) -> Network:
-    """Free every neuron that is not in ``kept`` (per hidden layer bool [width]) and sever what reads it.
+    """Free every neuron that is not in ``kept`` (per hidden layer bool [width]) and sever the weights that read it.
 
-    Only rows of ``task`` may be freed, and only the head of ``task`` can read them, so other heads are passed on as they are.
+    Only rows of ``task`` may be freed, and only the head of ``task`` can read them, so other heads stay unchanged.
     """
     hidden: list[Rows] = []
     owners: list[Tensor] = []

@@ -1,7 +1,8 @@
 """The order in which a rising threshold prunes neurons (paper §2.2).
 
-What a threshold keeps of a layer is always the beginning of one list: the neurons of earlier tasks, then those of the task, the
-most active first. So a pruned network is told by one number for each layer, and two of them differ by a slice.
+The neurons of a layer that a threshold keeps are always the beginning of one list: the neurons of earlier tasks, then those of
+the task, the most active first. A pruned network is therefore described by one number per layer, and two of them differ by a
+slice.
 """
 
 from bisect import bisect_left
@@ -14,18 +15,18 @@ from clnp_core.network import FREE
 from clnp_core.selection import Thresholds
 
 Lengths = tuple[int, ...]
-"""Per hidden layer how many neurons of the list stay."""
+"""Per hidden layer the number of neurons of the list that stay."""
 
 
 class Ranking:
-    """The neurons of an unpruned network in that order.
+    """The neurons of an unpruned network in pruning order.
 
     Attributes:
-        order: per hidden layer int64 [n] on the CPU; neurons that are free already are not in it.
+        order: per hidden layer int64 [n] on the CPU; does not contain neurons that are already free.
     """
 
     def __init__(self, owners: Sequence[Tensor], task: int, activities: Sequence[Tensor]) -> None:
-        """Sort.
+        """Sort the neurons.
 
         Args:
             owners: per hidden layer int16 [width], the task that activated each neuron; unpruned, so that the formerly free
@@ -47,14 +48,14 @@ class Ranking:
         self._width = sum(len(owner) for owner in owners)
 
     def lengths(self, thresholds: Thresholds) -> Lengths:
-        """What thresholds keep; None prunes nothing of its layer."""
+        """Return how many neurons the thresholds keep; None prunes nothing in its layer."""
         return tuple(len(order) if theta is None else old + bisect_left(falling, -theta)
                      for order, old, falling, theta in zip(self.order, self._old, self._falling, thresholds, strict=True))
 
     def candidates(self, layers: Sequence[int]) -> list[float]:
-        """All distinct activities of the task's neurons in some layers, and 0, highest first."""
+        """Return all distinct activities of the task's neurons in some layers, and 0, in descending order."""
         return sorted({0.0, *(-value for layer in layers for value in self._falling[layer])}, reverse=True)
 
     def free(self, lengths: Lengths) -> int:
-        """Neurons that are free when only these stay, over all hidden layers."""
+        """Return the number of neurons over all hidden layers that are free if only these stay."""
         return self._width - sum(lengths)

@@ -1,15 +1,15 @@
-"""A fast test for pruned networks, which knows of most of them for certain whether they are within the error budget.
+"""A fast test that determines for most pruned networks with certainty whether they are within the error budget.
 
-Thousands of pruned networks differ from one another by a neuron or two. Each is the beginning of one list of neurons for each
-layer (:mod:`clnp_core.ranking`), so weights lie in the order of these lists, and only rows and columns up to the last neuron
-kept are ever touched. Each block of validation samples remembers, layer by layer, what was passed on last, and only what a
-change can reach is computed afresh; where a dense layer reads a few neurons more or fewer, and nothing changed below, their
-columns alone are added to its sums or taken away. The samples most likely to fail stand in the first block, and a candidate is
-rejected the moment its certain errors exceed the budget: most cost one block.
+Thousands of pruned networks differ from one another by one or two neurons. Each keeps the beginning of one list of neurons per
+layer (:mod:`clnp_core.ranking`), so weights are stored in the order of these lists, and only rows and columns up to the last
+kept neuron are used. Each block of validation samples caches the last output of every layer, and only what a change affects is
+computed again; if a dense layer reads a few neurons more or fewer, and nothing changed below, only their columns are added to
+its sums or subtracted. The samples that are most likely to fail are in the first block, and a candidate is rejected as soon as
+its certain errors exceed the budget: most need only one block.
 
-Incremental sums round differently from the canonical evaluation. A sample therefore counts as *certain* only when a class
-leads by more than ``RELATIVE_TOLERANCE`` of the logits' scale, many times the rounding. Of the others the canonical evaluation
-decides (:mod:`clnp_core.threshold`).
+Incremental sums round differently from the canonical evaluation. A sample therefore counts as *certain* only if a class leads
+by more than ``RELATIVE_TOLERANCE`` of the logits' scale, many times the rounding error. The canonical evaluation decides the
+others (:mod:`clnp_core.threshold`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,19 +27,19 @@ from clnp_core.network import Network, column_index, column_mask
 from clnp_core.ranking import Lengths, Ranking
 
 RELATIVE_TOLERANCE = 5e-5
-"""A class must lead by this share of the scale (:meth:`_Stack.leads_and_scale`) before a sample is certain."""
+"""The lead of a class, as a share of the scale (:meth:`_Stack.leads_and_scale`), from which a sample is certain."""
 
 REBUILD_SHARE = 0.25
-"""When neurons of this share have gone from a layer's sums, they are computed afresh: what went leaves its rounding behind."""
+"""Share of removed neurons from which a layer's sums are computed again, because each removal adds a rounding error."""
 
 BLOCK_BYTES = 2**27
-"""About what a block may remember; where a sample's activations are large, blocks have fewer samples."""
+"""Approximate cache size of a block; blocks have fewer samples if the activations of a sample are large."""
 
 MEMORY_BYTES = 2**30
-"""About what all blocks may remember; those beyond forget, and are computed from the inputs whenever they are needed."""
+"""Approximate cache size of all blocks; further blocks are computed from the inputs whenever they are needed."""
 
 CURVE_BLOCK = 1000
-"""Samples of a block, at most, where all are counted."""
+"""Maximum number of samples of a block if all samples are counted."""
 
 
 class Screen:
@@ -47,7 +47,7 @@ class Screen:
 
     def __init__(self, network: Network, task: int, ranking: Ranking, inputs: Tensor, labels: Tensor,
                  allowed_wrong: int, longest: Lengths) -> None:
-        """Order the samples, hardest first, and find the scale of their logits.
+        """Order the samples, hardest first, and determine the scale of their logits.
 
         Args:
             network: unpruned; the neurons of ``task`` are the candidates.
@@ -56,7 +56,7 @@ class Screen:
             inputs: float [samples, *input shape].
             labels: int64 [samples].
             allowed_wrong: the error budget; more errors than this reject a candidate.
-            longest: no candidate keeps more than this of any layer; nothing beyond is ever looked at.
+            longest: the most neurons that a candidate keeps of each layer; the others are not used.
         """
         stack = _Stack(network, task, ranking, longest)
         self._allowed_wrong, self.longest = allowed_wrong, longest
@@ -70,9 +70,10 @@ class Screen:
                         for position, index in enumerate(torch.split(leads.argsort(stable=True), size))]
 
     def judge(self, lengths: Lengths) -> "Judgement":
-        """What is certain of a pruned network, as far as the budget asks.
+        """Count the certain samples of a pruned network, until the budget is exceeded.
 
-        To be called under ``torch.no_grad()`` and :func:`clnp_core.evaluation.exact_float32`, which cost as much as the rest.
+        Call this under ``torch.no_grad()`` and :func:`clnp_core.evaluation.exact_float32`; entering them here would double the
+        cost.
         """
         wrong = right = 0
         uncertain = []
@@ -89,8 +90,8 @@ class Screen:
 
 
 class Judgement(NamedTuple):
-    """Samples that are certainly wrong, those that are certainly right, and int64 [n], the others; None where the errors exceed
-    the budget, which ended the count."""
+    """The number of samples that are certainly wrong and certainly right, and the others, int64 [n]; None if the errors
+    exceeded the budget, which ends the count."""
 
     wrong: int
     right: int
@@ -100,9 +101,9 @@ class Judgement(NamedTuple):
 @torch.no_grad()
 def counts_correct(network: Network, task: int, ranking: Ranking, inputs: Tensor, labels: Tensor,
                    candidates: Sequence[Lengths]) -> list[int]:
-    """Correct samples of every candidate under incremental sums: for curves, where one sample more or less decides nothing.
+    """Count the correct samples of every candidate with incremental sums, for curves, which need not be exact to the sample.
 
-    Cheap where neighbours in ``candidates`` differ by few neurons. Arguments as for :class:`Screen`.
+    This is cheap if consecutive candidates differ by few neurons. Arguments as for :class:`Screen`.
     """
     stack = _Stack(network, task, ranking, tuple(map(max, zip(*candidates, strict=True))))
     size = min(max(16, BLOCK_BYTES // stack.bytes_per_sample(inputs[:1])), CURVE_BLOCK)
@@ -118,7 +119,7 @@ def counts_correct(network: Network, task: int, ranking: Ranking, inputs: Tensor
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One layer of the longest candidate, or its output: what weighs, and what follows. Neurons are in the ranking's order."""
+    """One layer of the longest candidate, or its output: weights and what follows. Neurons are in the ranking's order."""
 
     window: Window | None
     weight: Tensor
@@ -131,11 +132,11 @@ class _Step:
 
     @property
     def rows(self) -> int:
-        """Neurons of the layer, or classes."""
+        """Return the number of neurons of the layer, or of classes."""
         return self.weight.shape[1 if self.window is None else 0]
 
     def responses(self, sums: Tensor, first: int = 0) -> Tensor:
-        """What rows from the first on pass on; or the logits."""
+        """Return the output of the rows from ``first`` on; or the logits."""
         if self.activation is None:
             return sums if self.window is None else sums.mean(dim=(2, 3))
         last = first + sums.shape[1]
@@ -143,7 +144,7 @@ class _Step:
         return pooled(self.pool, activate(normalise(sums, vectors), self.activation))
 
     def fresh(self, values: Tensor, first: int, last: int) -> Tensor:
-        """The sums of a slice of rows over all the columns that ``values`` has, the bias included."""
+        """Return the sums of a slice of rows over all columns of ``values``, including the bias."""
         bias = None if self.bias is None else self.bias[first:last]
         if self.window is not None:
             return weigh(self.window, values, self.weight[first:last, :values.shape[1]], bias)
@@ -152,14 +153,14 @@ class _Step:
         return values @ weight if bias is None else torch.addmm(bias, values, weight)
 
     def squared(self, squares: Tensor) -> Tensor:
-        """The sums of squared terms."""
+        """Return the sums of squared terms."""
         bias = None if self.bias is None else self.bias.square()
         weight = (self.weight.t() if self.window is None else self.weight).square()
         return weigh(self.window, squares, weight, bias)
 
 
 class _Stack:
-    """The longest candidate as steps, its output reading only what the task may read."""
+    """The longest candidate as steps; its output reads only the neurons that the task may read."""
 
     def __init__(self, network: Network, task: int, ranking: Ranking, longest: Lengths) -> None:
         architecture, head = network.architecture, network.head(task)
@@ -178,7 +179,7 @@ class _Stack:
                                     activation, pool, architecture.columns_per_neuron[index]))
 
     def bytes_per_sample(self, sample: Tensor) -> int:
-        """Float32 bytes that a block remembers of one sample [1, *input shape]."""
+        """Return the bytes of float32 values that a block caches for one sample [1, *input shape]."""
         values, count = sample.to(torch.float32), sample.numel()
         with torch.no_grad():
             for step in self.steps:
@@ -188,14 +189,14 @@ class _Stack:
         return 4 * count
 
     def leads_and_scale(self, inputs: Tensor, labels: Tensor, batch_size: int) -> tuple[Tensor, float]:
-        """How far the truth leads in every sample under the longest candidate, and the scale of what a shorter may add up.
+        """Return the lead of the true class in every sample for the longest candidate, and the scale of all candidates' logits.
 
-        The scale bounds the largest |logit|, and the root of the sum of squares of its terms where they cancel: rounding
-        follows the terms, and a pruned network may lack the very neurons that cancelled the others. It is that of a sample in
-        which every activation is as large as in any.
+        The scale bounds the largest |logit|, and the root of the sum of squares of its terms if they cancel: rounding errors
+        depend on the terms, and a pruned network may lack the neurons that cancelled the others. It assumes a sample in which
+        every activation has its maximum over all samples.
 
         Returns:
-            float [samples], and the scale (NaN or infinite with the network).
+            float [samples], and the scale (NaN or infinite if the network's values are).
         """
         leads, largest = [], [torch.zeros((), device=inputs.device)] * (len(self.steps) + 1)
         for start in range(0, len(inputs), batch_size):
@@ -221,14 +222,14 @@ class _Stack:
 
 
 class _Remembered:
-    """Of one layer and one block: what it passed on last.
+    """The cache of one layer and one block: its last output.
 
     Attributes:
-        passed_on: of the layer's neurons, those beyond ``rows`` unset: [samples, neurons, …].
-        sums: the same before the nonlinearity, of dense layers.
-        columns: neurons below that the sums are made of.
-        rows: neurons, from the first, that are up to date.
-        gone: neurons below that were taken away since the sums were last made afresh.
+        passed_on: the output, unset beyond ``rows``: [samples, neurons, …].
+        sums: the same before the nonlinearity, for dense layers.
+        columns: number of neurons below in the sums.
+        rows: number of neurons, from the first, that are up to date.
+        gone: number of neurons below that were subtracted since the sums were last computed in full.
     """
 
     def __init__(self) -> None:
@@ -238,7 +239,7 @@ class _Remembered:
 
 
 class _Block:
-    """Some samples, and per layer what it passes on under the neurons kept last; of dense layers the sums as well."""
+    """Some samples, and the cached output of every layer for the last candidate; for dense layers also the sums."""
 
     def __init__(self, stack: _Stack, inputs: Tensor, labels: Tensor, samples: Tensor, remembers: bool) -> None:
         self.samples, self.labels = samples, labels[samples]
@@ -247,15 +248,15 @@ class _Block:
         self._wrong: Tensor | None = None
 
     def leads(self, lengths: Lengths) -> Tensor:
-        """How far the true class leads the best wrong one: [samples]."""
+        """Return the lead of the true class over the best wrong one: [samples]."""
         found = self.logits(lengths)
         if self._wrong is None:
             self._wrong = _wrong_classes(self.labels, found)
         return _lead_of_truth(found, self.labels, self._wrong)
 
     def logits(self, lengths: Lengths) -> Tensor:
-        """Of the network that keeps so many neurons of every layer: [samples, classes]."""
-        below, changed = self._inputs, False  # changed: what the layer below passed on before is not what it passes on now
+        """Return the logits of the network that keeps this many neurons of every layer: [samples, classes]."""
+        below, changed = self._inputs, False  # changed: whether the previous output of the layer below has changed
         reads, rows_of_layers = (self._inputs.shape[1], *lengths), (*lengths, self._steps[-1].rows)
         for step, layer, columns, rows in zip(self._steps, self._layers, reads, rows_of_layers, strict=True):
             changed = _advance(step, layer, below, columns, rows, changed)
@@ -266,7 +267,7 @@ class _Block:
 
 
 def _advance(step: _Step, layer: _Remembered, below: Tensor, columns: int, rows: int, changed_below: bool) -> bool:
-    """Bring a layer to so many neurons below and of its own; returns whether what it passed on before is another now."""
+    """Update a layer to this many neurons below and of its own; return whether its previous output has changed."""
     difference = columns - layer.columns
     gone = layer.gone + max(0, -difference)
     if (layer.passed_on is None or changed_below or (difference and layer.sums is None)
@@ -287,7 +288,7 @@ def _advance(step: _Step, layer: _Remembered, below: Tensor, columns: int, rows:
 
 
 def _add_rows(step: _Step, layer: _Remembered, below: Tensor, rows: int) -> None:
-    """Compute the neurons from the first that is not up to date on."""
+    """Compute the neurons that are not up to date."""
     sums = step.fresh(below[:, :layer.columns], layer.rows, rows)
     found = step.responses(sums, layer.rows)
     if layer.passed_on is None:
@@ -306,10 +307,10 @@ def _given(values: Tensor | None) -> Tensor:
 
 
 def _wrong_classes(labels: Tensor, logits: Tensor) -> Tensor:
-    """What to add so that only wrong classes count: −∞ at the true class, 0 at the others: [samples, classes]."""
+    """Return a mask to add so that only wrong classes count: −∞ at the true class, 0 at the others: [samples, classes]."""
     return torch.zeros_like(logits).scatter_(1, labels[:, None], float("-inf"))
 
 
 def _lead_of_truth(logits: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
-    """How far the true class leads the best wrong one: [samples]; NaN stays NaN."""
+    """Return the lead of the true class over the best wrong one: [samples]; NaN stays NaN."""
     return logits.gather(1, labels[:, None]).squeeze(1) - (logits + wrong).amax(dim=1)

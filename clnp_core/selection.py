@@ -1,7 +1,7 @@
 """The graceful-forgetting rule (paper §2.2), as arithmetic on recorded numbers.
 
-Nothing here trains, evaluates or touches a tensor: accuracies are counts of correct validation samples, the margin is an
-exact rational, so the rule gives the same answer on every machine, today and from a database ten years old.
+Nothing here trains, evaluates or uses a tensor: accuracies are counts of correct validation samples and the margin is an exact
+rational, so the rule gives the same result on every machine, and from an old database as well.
 
 1. ``best`` = the highest validation count over all trials, unpruned.
 2. ``picked`` = the trials within the margin of ``best``.
@@ -25,7 +25,7 @@ Thresholds = tuple[float | None, ...]
 
 
 class ThresholdMode(StrEnum):
-    """One θ for all hidden layers, or one for each."""
+    """One θ for all hidden layers, or one per layer."""
 
     SHARED = "shared"
     PER_LAYER = "per-layer"
@@ -34,7 +34,7 @@ class ThresholdMode(StrEnum):
 class SelectionRule(StrEnum):
     """How a network is chosen among those within the margin.
 
-    ``SPARSEST`` is the paper's rule (§2.2). ``TRADE_OFF`` weighs accuracy against the neurons left for the tasks still to come.
+    ``SPARSEST`` is the paper's rule (§2.2). ``TRADE_OFF`` weighs accuracy against the neurons left for future tasks.
     """
 
     SPARSEST = "sparsest"
@@ -42,7 +42,7 @@ class SelectionRule(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the rule made of a trial."""
+    """The result of the rule for a trial."""
 
     CHOSEN = "chosen"
     SPARSER_ONE_EXISTS = "sparser one exists"
@@ -62,7 +62,7 @@ class TrainedTrial:
 
 @dataclass(frozen=True, slots=True)
 class FailedTrial:
-    """A trial that is out of the selection, and why (it diverged, or ran into its time limit)."""
+    """A trial that is excluded from the selection, and why (it diverged, or reached its time limit)."""
 
     number: int
     reason: str
@@ -70,9 +70,9 @@ class FailedTrial:
 
 @dataclass(frozen=True, slots=True)
 class PrunedTrial:
-    """A picked trial pruned at some thresholds within the margin; the paper's rule takes its highest.
+    """A picked trial pruned at thresholds within the margin; the paper's rule uses the highest ones.
 
-    ``free_neurons`` counts neurons that no task uses after pruning, over all hidden layers: the sparsity's numerator.
+    ``free_neurons`` counts neurons that no task uses after pruning, over all hidden layers: the numerator of the sparsity.
     """
 
     number: int
@@ -83,7 +83,7 @@ class PrunedTrial:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Steps 1 and 2: the best count, the lowest count that is still within the margin, and who is."""
+    """Steps 1 and 2: the best count, the lowest count within the margin, and the trials that reach it."""
 
     best_val_correct: int
     required_val_correct: int
@@ -93,7 +93,7 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class TrialVerdict:
-    """The rule's answer for one trial, with its reason in words."""
+    """The verdict on one trial, with its reason as a sentence."""
 
     number: int
     verdict: Verdict
@@ -103,7 +103,7 @@ class TrialVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The outcome of either rule: who was chosen, and a verdict for every trial of the stage."""
+    """The outcome of either rule: the chosen trial, and a verdict for every trial of the stage."""
 
     pick: Pick
     chosen: PrunedTrial
@@ -111,7 +111,7 @@ class Selection:
 
 
 def required_correct(best_correct: int, total: int, margin_points: Decimal) -> int:
-    """The lowest count that passes: the smallest integer c with 100·(best − c) ≤ m·total, in exact arithmetic.
+    """Return the lowest count within the margin: the smallest integer c with 100·(best − c) ≤ m·total, in exact arithmetic.
 
     Args:
         best_correct: correct validation samples of the best unpruned trial.
@@ -123,14 +123,14 @@ def required_correct(best_correct: int, total: int, margin_points: Decimal) -> i
 
 
 def pick(trained: Sequence[TrainedTrial], total: int, margin_points: Decimal) -> Pick:
-    """Steps 1 and 2 of the rule.
+    """Apply steps 1 and 2 of the rule.
 
     Raises:
-        StateError: when no trial ended with a result.
+        StateError: no trial ended with a result.
     """
     if not trained:
         raise StateError("no trial of this stage ended with a result, so there is nothing to select from",
-                         "look at the trials' failures, fix the cause, then `clnp resume RUN --retry-failed`")
+                         "look at the failures of the trials, fix the cause, then `clnp resume RUN --retry-failed`")
     best = max(trial.val_correct for trial in trained)
     required = required_correct(best, total, margin_points)
     picked = tuple(sorted(trial.number for trial in trained if trial.val_correct >= required))
@@ -139,17 +139,17 @@ def pick(trained: Sequence[TrainedTrial], total: int, margin_points: Decimal) ->
 
 def select(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], pruned: Mapping[int, PrunedTrial],
            total: int, margin_points: Decimal) -> Selection:
-    """The whole rule, given the picked trials' pruned results.
+    """Apply the whole rule, given the pruned results of the picked trials.
 
     Args:
         trained: every trial that ended with a result.
-        failed: every trial that is out of the selection.
-        pruned: for every picked trial number its pruned result.
+        failed: every trial that is excluded from the selection.
+        pruned: the pruned result by number, for every picked trial.
         total: validation samples.
         margin_points: the margin m in percentage points.
 
     Raises:
-        StateError: nothing to select from, or a picked trial was not pruned, or a pruned one broke the margin.
+        StateError: there is nothing to select from, or a picked trial was not pruned, or is outside the margin after pruning.
     """
     picked = pick(trained, total, margin_points)
     require_pruned(picked, pruned)
@@ -160,12 +160,12 @@ def select(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], prune
 
 
 def select_most_accurate(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], total: int) -> Selection:
-    """The rule of methods that prune nothing: the highest validation count, the lower number among equals.
+    """Apply the rule of methods that prune nothing: the highest validation count, and the lower number if several are equal.
 
-    It is the rule above with a margin of 0 and networks that keep every neuron; the chosen one has no thresholds.
+    It is the rule above with a margin of 0 and networks that keep every neuron; the chosen trial has no thresholds.
 
     Raises:
-        StateError: when no trial ended with a result.
+        StateError: no trial ended with a result.
     """
     picked = pick(trained, total, Decimal(0))
     first, count = picked.picked[0], picked.best_val_correct
@@ -186,10 +186,10 @@ def select_most_accurate(trained: Sequence[TrainedTrial], failed: Sequence[Faile
 
 
 def require_pruned(picked: Pick, pruned: Mapping[int, PrunedTrial]) -> None:
-    """Every picked trial must have been pruned, within the margin.
+    """Check that every picked trial was pruned within the margin.
 
     Raises:
-        StateError: one was not, or broke the margin.
+        StateError: a trial was not pruned, or is outside the margin after pruning.
     """
     for number in picked.picked:
         if number not in pruned:
@@ -198,13 +198,13 @@ def require_pruned(picked: Pick, pruned: Mapping[int, PrunedTrial]) -> None:
         if pruned[number].val_correct < picked.required_val_correct:
             raise StateError(
                 f"trial {number} was pruned to {pruned[number].val_correct} correct, "
-                f"below the {picked.required_val_correct} that the margin asks for",
+                f"below the {picked.required_val_correct} that the margin requires",
                 "its threshold scan is wrong: scan it again")
 
 
 def sorted_verdicts(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], picked: Pick,
                     of_picked: Callable[[int], TrialVerdict]) -> tuple[TrialVerdict, ...]:
-    """A verdict for every trial of a stage, by number; ``of_picked`` gives those within the margin."""
+    """Return a verdict for every trial of a stage, by number; ``of_picked`` returns those of trials within the margin."""
     within = set(picked.picked)
     verdicts = [of_picked(trial.number) if trial.number in within else _outside(trial, picked) for trial in trained]
     verdicts += [TrialVerdict(trial.number, Verdict.FAILED, trial.reason) for trial in failed]
@@ -215,7 +215,7 @@ def _outside(trial: TrainedTrial, picked: Pick) -> TrialVerdict:
     short = picked.required_val_correct - trial.val_correct
     return TrialVerdict(trial.number, Verdict.OUTSIDE_MARGIN,
                         f"{trial.val_correct} of {picked.val_total} correct, {short} short of the "
-                        f"{picked.required_val_correct} that the margin asks for")
+                        f"{picked.required_val_correct} that the margin requires")
 
 
 def _verdict(own: PrunedTrial, chosen: PrunedTrial, picked: Pick) -> TrialVerdict:

@@ -1,6 +1,6 @@
-"""A network that is not divided among its tasks: what methods train that CLNP is held against.
+"""Networks that are not divided among their tasks, for the methods that CLNP is compared with.
 
-Every neuron serves every task, so it is recorded as activated by the first one, and all rows train again on every task.
+Every neuron serves every task, so all are recorded as activated by the first one, and all rows are trained again on every task.
 """
 
 import dataclasses
@@ -12,29 +12,29 @@ from clnp_core.network import FREE, Network, head_key
 from clnp_core.partition import RUNNING, FreeNetwork
 
 EVERYBODYS = 1
-"""Who activated the neurons of a network that is not divided."""
+"""The owner of the neurons of a network that is not divided."""
 
 
 def undivided(network: Network) -> Network:
-    """The network with every neuron active for every task."""
+    """Return the network with every neuron active for every task."""
     return _owned(network, EVERYBODYS)
 
 
 def released(network: Network) -> Network:
-    """The network with every neuron free, its weights as they are."""
+    """Return the network with every neuron free and the same weights."""
     return _owned(network, FREE)
 
 
 @torch.no_grad()
 def take_over(free: FreeNetwork, network: Network, task: int) -> None:
-    """Put the weights of a network into the parameters of a task that trains all of it, in place of those that were drawn.
+    """Copy the weights of a network into the parameters of a task that trains all of it, replacing the random ones.
 
-    Running statistics of BatchNorm come along. A head of its own that the network does not have yet stays as drawn.
+    Running statistics of BatchNorm are copied, too. A head that the network does not have yet keeps its random weights.
 
     Args:
         free: over a base without active neurons (:func:`released`), of the network's architecture.
         network: on the same device.
-        task: whose head is meant, counted from 1.
+        task: the task whose head is copied, counted from 1.
     """
     for layer, rows in enumerate(network.hidden):
         weight = free.from_active[layer] if layer == 0 else free.from_free[layer]

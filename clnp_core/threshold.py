@@ -1,9 +1,9 @@
-"""The highest activation threshold θ* that stays within the margin (paper §2.2), exactly.
+"""Find the highest activation threshold θ* that stays within the margin (paper §2.2), exactly.
 
-Candidates are all distinct activities of the free neurons, and 0. They are tried from the top: accuracy need not fall
-monotonically in θ, so bisection can miss the highest one that passes. Screening decides most candidates cheaply
-(:mod:`clnp_core.screening`); what it does not decide, the canonical evaluation does, and that has the last word on the answer,
-which equals brute force over every candidate.
+Candidates are all distinct activities of the free neurons, and 0. They are tried in descending order: accuracy need not
+decrease monotonically in θ, so bisection can miss the highest passing one. Screening decides most candidates cheaply
+(:mod:`clnp_core.screening`); the canonical evaluation decides the others and confirms the result, which equals a brute-force
+search over all candidates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,11 +26,11 @@ class ThresholdResult:
     """θ* of one trial.
 
     Attributes:
-        thresholds: per hidden layer; None where not even θ = 0 passes, so nothing is pruned.
+        thresholds: per hidden layer; None if not even θ = 0 passes, so that nothing is pruned.
         val_correct: correct validation samples of the pruned network, canonical.
         free_neurons: neurons free after pruning, over all hidden layers.
-        candidates_tried: how many pruned networks were looked at.
-        confirmed: canonical evaluations, of the batches with samples in doubt, and one of the answer as a whole.
+        candidates_tried: number of pruned networks that were tested.
+        confirmed: number of canonical evaluations: of batches with uncertain samples, and one of the result.
     """
 
     thresholds: Thresholds
@@ -43,10 +43,10 @@ class ThresholdResult:
 def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], inputs: Tensor, labels: Tensor,
                     required_correct: int, mode: ThresholdMode = ThresholdMode.SHARED,
                     batch_size: int = CANONICAL_BATCH) -> ThresholdResult:
-    """The highest passing θ, shared or per layer.
+    """Find the highest passing θ, shared or per layer.
 
-    Per layer: start at the shared θ*; from the last hidden layer to the first raise each θ_l to its highest passing value
-    with the others fixed; repeat until nothing changes. A trial is therefore never less sparse than with the shared θ*.
+    Per layer: start at the shared θ*; from the last hidden layer to the first, raise each θ_l to its highest passing value with
+    the others fixed; repeat until nothing changes. The result is never less sparse than with the shared θ*.
 
     Args:
         network: unpruned; ``task`` owns every formerly free neuron.
@@ -61,7 +61,7 @@ def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], i
     scan = _Scan(network, task, activities, inputs, labels, required_correct, batch_size)
     best = scan.search(mode)
     if scan.canonical_correct(best) < required_correct and best != scan.nothing:
-        scan.trusts_the_screen = False  # a sample stood on the edge after all
+        scan.trusts_the_screen = False  # a sample was misjudged after all
         best = scan.search(mode)
     return ThresholdResult(best, scan.canonical_correct(best), scan.ranking.free(scan.ranking.lengths(best)), scan.tried,
                            scan.confirmed)
@@ -69,10 +69,10 @@ def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], i
 
 def threshold_curve(network: Network, task: int, activities: Sequence[Tensor], inputs: Tensor, labels: Tensor,
                     points: int) -> tuple[CurvePoint, ...]:
-    """About ``points`` shared thresholds from "nothing pruned but dead neurons" to "everything", for plots.
+    """Return about ``points`` shared thresholds from "only dead neurons pruned" to "everything pruned", for plots.
 
-    Spread evenly over the candidates. Accuracies come from incremental sums, so a count can differ from the canonical one by
-    a sample that stands on the edge; no choice is made from them. Arguments as in :func:`find_thresholds`.
+    They are spread evenly over the candidates. Accuracies come from incremental sums, so a count can differ from the canonical
+    one if a sample is close to the decision boundary; no choice depends on them. Arguments as in :func:`find_thresholds`.
 
     Returns:
         Ascending in θ.
@@ -89,10 +89,10 @@ def threshold_curve(network: Network, task: int, activities: Sequence[Tensor], i
 
 
 class _Scan:
-    """Which thresholds pass, counting the work.
+    """Test which thresholds pass, and count the work.
 
     Attributes:
-        trusts_the_screen: what it calls certain to pass passes; or the canonical evaluation is asked there as well.
+        trusts_the_screen: whether candidates that the screen considers certain pass without a canonical evaluation.
         nothing: the thresholds that prune nothing.
     """
 
@@ -105,11 +105,11 @@ class _Scan:
         self.ranking = Ranking(network.activated_by, task, activities)
         self.trusts_the_screen = True
         self.nothing: Thresholds = (None,) * network.architecture.depth
-        self._screen = self._screen_of(self.ranking.lengths((0.0,) * network.architecture.depth))  # neurons that never fire go
+        self._screen = self._screen_of(self.ranking.lengths((0.0,) * network.architecture.depth))  # without dead neurons
         self.tried = self.confirmed = 0
 
     def search(self, mode: ThresholdMode) -> Thresholds:
-        """The highest shared threshold that passes; per layer, raised from there. Without one, nothing is pruned."""
+        """Return the highest passing shared threshold; per layer, raised from there; ``nothing`` if none passes."""
         layers = range(len(self.nothing))
         best = self._highest((theta,) * len(layers) for theta in self.ranking.candidates(layers)) or self.nothing
         changed = mode is ThresholdMode.PER_LAYER
@@ -124,7 +124,7 @@ class _Scan:
         return best
 
     def _highest(self, descending: Iterable[Thresholds]) -> Thresholds | None:
-        """The first that passes."""
+        """Return the first that passes."""
         with torch.no_grad(), exact_float32():
             return next(filter(self._passes, descending), None)
 
@@ -148,7 +148,7 @@ class _Scan:
         return self._correct_of(thresholds, judged.uncertain, judged.right) >= self._required
 
     def canonical_correct(self, thresholds: Thresholds) -> int:
-        """Correct samples of the canonical evaluation; too low a count, found early, where they are not enough."""
+        """Return the correct samples of the canonical evaluation; or a lower count, found early, if they are not enough."""
         if thresholds not in self._counts:
             self.confirmed += 1
             everything = torch.arange(len(self._labels), device=self._labels.device)
@@ -156,8 +156,8 @@ class _Scan:
         return self._counts[thresholds]
 
     def _correct_of(self, thresholds: Thresholds, samples: Tensor, correct: int) -> int:
-        """Add the correct ones of some samples, canonical: only batches that hold one are evaluated. The others are not looked
-        at any more when the required count is out of reach."""
+        """Add the correct ones of some samples in the canonical evaluation, evaluating only batches that contain any of them.
+        Stop when the required count cannot be reached any more."""
         pruned = prune(self._network, self._task, self._activities, thresholds)
         chosen = torch.zeros_like(self._labels, dtype=torch.bool)
         chosen[samples] = True

@@ -1,8 +1,8 @@
-"""One task of a network as a plain ``torch.nn.Sequential``: torch's own modules in evaluation mode, to be used without us.
+"""Convert one task of a network to a plain ``torch.nn.Sequential`` in evaluation mode, which does not need this project.
 
     small = plain_module(extract(network, task), task)
 
-The same works for the whole network, which then computes the same with all that the task does not need.
+This also works for the whole network, which then also computes what the task does not need.
 """
 
 from collections import OrderedDict
@@ -29,36 +29,36 @@ MODULES: Mapping[Activation, type[nn.Module]] = {
 
 
 class Scaled(nn.Module):
-    """``(values − shift) / scale``, as the first step of a module that takes values as they come."""
+    """``(values − shift) / scale``, the first step of a module that takes unnormalised values."""
 
     shift: Tensor
     scale: Tensor
 
     def __init__(self, shift: Sequence[float], scale: Sequence[float]) -> None:
-        """One number for all values, or one for each channel of images."""
+        """Create it with one number for all values, or one for each channel of images."""
         super().__init__()
         shape = () if len(shift) == 1 else (len(shift), 1, 1)
         self.register_buffer("shift", torch.tensor(shift, dtype=torch.float32).reshape(shape))
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32).reshape(shape))
 
     def forward(self, values: Tensor) -> Tensor:
-        """float32 [batch, values] or [batch, channels, height, width], the same shape back."""
+        """Scale float32 [batch, values] or [batch, channels, height, width]; the shape stays the same."""
         return (values - self.shift) / self.scale
 
 
 def plain_module(network: Network, task: int, first: Sequence[nn.Module] = ()) -> nn.Sequential:
-    """What the canonical evaluation computes for ``task``, up to rounding, in modules that need nothing of this project.
+    """Return modules of torch that compute the canonical evaluation of ``task``, up to rounding.
 
-    Dropout is gone, and so are the masks: a single head has zeros for the neurons that the task does not read, and what a free
-    neuron says reaches nothing, because a commit has proven the weights that would carry it to be zero.
+    There is no dropout, and there are no masks: a single head has zeros for the neurons that the task does not read, and free
+    neurons have no effect, because the commit proved their outgoing weights to be zero.
 
     Args:
-        network: committed, whole or cut down by :func:`clnp_core.compact.extract`.
+        network: committed, whole or reduced by :func:`clnp_core.compact.extract`.
         task: counted from 1.
         first: modules that come before the first layer.
 
     Returns:
-        A module in evaluation mode that shares no memory with the network and wants no gradient, from float32
+        A module in evaluation mode without gradients that shares no memory with the network, from float32
         [batch, *input shape] to float32 [batch, classes]. Layers are named by kind and number, counted from 1.
     """
     architecture = network.architecture
@@ -84,7 +84,7 @@ def plain_module(network: Network, task: int, first: Sequence[nn.Module] = ()) -
 
 
 def _head_weight(network: Network, task: int) -> Tensor:
-    """Of a single head the columns that the task reads; the others are the mask's zeros."""
+    """Return the weight of the task's head; columns of a single head that the task does not read are zero."""
     weight = network.head(task).weight
     if network.architecture.head is HeadKind.MULTI:
         return weight
@@ -115,6 +115,6 @@ def _pool(pool: Pool) -> nn.Module:
 
 
 def _holding(module: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """A module made without values, given copies of these: nothing is drawn from torch's generator."""
+    """Return a module created without values, with copies of these tensors; torch's generator is not used."""
     module.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     return module

@@ -1,14 +1,14 @@
-"""The other way to choose: accuracy weighed against the neurons left for the tasks still to come. Ours, not the paper's.
+"""The second selection rule: accuracy weighed against the neurons left for future tasks. It is not in the paper.
 
-The paper takes the sparsest network within the margin (§2.2), task by task: it spends the whole margin on every task, also
-where neurons are plenty and where the last per mille of sparsity costs much accuracy. Here a *fair share* of what is left sets
-the price. With F neurons free before a task and R tasks still to learn, this one included, a fair share is F/R neurons, and a
-candidate is worth, in percentage points,
+The paper chooses the sparsest network within the margin (§2.2) for each task: this spends the whole margin on every task, even
+if there are plenty of neurons and the last bit of sparsity costs much accuracy. This rule uses a *fair share* of the free
+neurons as the price. With F neurons free before a task and R tasks still to learn, including this one, a fair share is F/R
+neurons, and the utility of a candidate is, in percentage points,
 
     utility = 100 · correct / total  −  w · new neurons / (F/R)
 
-so using one fair share costs w points. w = 0 takes the most accurate candidate, a large w the sparsest. The margin bounds what
-may be lost under either rule. All of it is exact rational arithmetic on counts; nothing here trains or evaluates.
+so using one fair share costs w points. w = 0 chooses the most accurate candidate, a large w the sparsest. The margin bounds the
+loss under both rules. Everything is exact rational arithmetic on counts; nothing here trains or evaluates.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,18 +30,18 @@ from clnp_core.selection import (
 from clnp_core.words import plural
 
 Rank = tuple[Fraction, int, int, int, tuple[float, ...]]
-"""What decides between candidates, the larger the better: utility, accuracy, sparsity, low trial number, thresholds."""
+"""Sort key of candidates, larger is better: utility, accuracy, sparsity, low trial number, thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TradeOff:
-    """What the candidates of one task are judged by.
+    """The criterion for the candidates of one task.
 
     Attributes:
         val_total: validation samples.
         free_before: F, neurons that no task uses before this one, over all hidden layers.
-        tasks_left: R, tasks still to learn, this one included; at least 1.
-        weight_points: w, percentage points that one fair share costs.
+        tasks_left: R, tasks still to learn, including this one; at least 1.
+        weight_points: w, the cost of one fair share in percentage points.
     """
 
     val_total: int
@@ -50,39 +50,40 @@ class TradeOff:
     weight_points: Decimal
 
     def accuracy_points(self, candidate: PrunedTrial) -> Fraction:
-        """Validation accuracy after pruning, in percentage points."""
+        """Return the validation accuracy after pruning, in percentage points."""
         return Fraction(100 * candidate.val_correct, self.val_total)
 
     def fair_shares(self, candidate: PrunedTrial) -> Fraction:
-        """How many fair shares a candidate uses: (F − free after pruning) · R / F. Nothing is free, nothing is used."""
+        """Return how many fair shares a candidate uses: (F − free after pruning) · R / F; 0 if F is 0."""
         if self.free_before == 0:
             return Fraction(0)
         return Fraction((self.free_before - candidate.free_neurons) * self.tasks_left, self.free_before)
 
     def utility(self, candidate: PrunedTrial) -> Fraction:
-        """Accuracy less the price of the neurons, in percentage points."""
+        """Return the accuracy minus the price of the neurons, in percentage points."""
         return self.accuracy_points(candidate) - Fraction(self.weight_points) * self.fair_shares(candidate)
 
     def rank(self, candidate: PrunedTrial) -> Rank:
-        """Higher utility first; ties go to the higher accuracy, then the sparser one, the lower number, the higher θ."""
+        """Return the sort key: higher utility; then higher accuracy, more free neurons, lower number, higher θ."""
         return (self.utility(candidate), candidate.val_correct, candidate.free_neurons, -candidate.number,
                 tuple(float("-inf") if theta is None else theta for theta in candidate.thresholds))
 
 
 def best_candidate(exact: PrunedTrial, recorded: Iterable[PrunedTrial], judged_by: TradeOff, required_correct: int,
                    confirm: Callable[[PrunedTrial], PrunedTrial]) -> PrunedTrial:
-    """The best trade-off of one trial, its count canonical.
+    """Return the best trade-off of one trial, with a canonical count.
 
-    Recorded counts come from incremental sums and can be off by a sample that stands on the edge. So the leader is confirmed
-    before it wins; confirmed below the margin it is out, confirmed below the next candidate it waits its turn. ``exact`` needs
-    no confirmation, so the search always ends. Every other candidate stands with its recorded count.
+    Recorded counts come from incremental sums and can be off by a sample close to the decision boundary. The leading candidate
+    is therefore confirmed before it wins: if it is below the margin it is discarded, if it is below the next candidate, that
+    one is confirmed next. ``exact`` needs no confirmation, so the search always ends. Other candidates keep their recorded
+    counts.
 
     Args:
-        exact: the trial at its exact θ* (:mod:`clnp_core.threshold`), or unpruned where there is none.
-        recorded: the trial at the points of its threshold curve; those below the margin do not count.
-        judged_by: what they are judged by.
+        exact: the trial at its exact θ* (:mod:`clnp_core.threshold`), or unpruned if there is none.
+        recorded: the trial at the points of its threshold curve; those below the margin are ignored.
+        judged_by: the criterion.
         required_correct: the lowest count that is within the margin.
-        confirm: the same candidate with the counts of the canonical evaluation.
+        confirm: returns the same candidate with the counts of the canonical evaluation.
     """
     settled = exact
     waiting = sorted((candidate for candidate in recorded
@@ -96,23 +97,23 @@ def best_candidate(exact: PrunedTrial, recorded: Iterable[PrunedTrial], judged_b
 
 
 def curve_candidates(number: int, depth: int, curve: Iterable[tuple[float, int, int]]) -> list[PrunedTrial]:
-    """Trial ``number`` at each point (shared θ, correct samples, free neurons) of its curve; ``depth`` hidden layers."""
+    """Return trial ``number`` at each point (shared θ, correct samples, free neurons) of its curve; ``depth`` hidden layers."""
     return [PrunedTrial(number, (threshold,) * depth, correct, free) for threshold, correct, free in curve]
 
 
 def select_by_trade_off(trained: Sequence[TrainedTrial], failed: Sequence[FailedTrial], best: Mapping[int, PrunedTrial],
                         judged_by: TradeOff, margin_points: Decimal) -> Selection:
-    """The best trade-off of a stage, and a verdict with its reason for every trial.
+    """Return the best trade-off of a stage, and a verdict with its reason for every trial.
 
     Args:
         trained: every trial that ended with a result.
-        failed: every trial that is out of the selection.
-        best: for every picked trial number its own best candidate (:func:`best_candidate`).
-        judged_by: what they are judged by.
+        failed: every trial that is excluded from the selection.
+        best: the best candidate (:func:`best_candidate`) by number, for every picked trial.
+        judged_by: the criterion.
         margin_points: the margin m in percentage points.
 
     Raises:
-        StateError: nothing to select from, or a picked trial has no candidate, or a candidate broke the margin.
+        StateError: there is nothing to select from, or a picked trial has no candidate, or a candidate is outside the margin.
     """
     picked = pick(trained, judged_by.val_total, margin_points)
     require_pruned(picked, best)
@@ -147,12 +148,12 @@ def _in_words(candidate: PrunedTrial, judged_by: TradeOff, digits: int = 2) -> s
 
 
 def _telling_digits(one: Fraction, other: Fraction) -> int:
-    """How many decimals show that two different utilities differ: two, or as many as it takes up to twelve."""
+    """Return how many decimals show that two different utilities differ: two, or as many as needed up to twelve."""
     return next((digits for digits in range(2, 12) if _rounded(one, digits) != _rounded(other, digits)), 12)
 
 
 def _rounded(value: Fraction, digits: int = 2) -> str:
-    """A rational to so many decimals, without a detour through floats."""
+    """Format a rational with this many decimals, without converting it to float."""
     scaled = round(value * 10**digits)
     whole, rest = divmod(abs(scaled), 10**digits)
     return f"{'-' if scaled < 0 else ''}{whole}.{rest:0{digits}d}"

@@ -1,4 +1,4 @@
-"""Results as plain immutable values, with units in their names: what workers report, and the database records. No torch in it.
+"""Results that workers report and the database records, as immutable values with units in their names. Does not import torch.
 
 A count of correct samples is exact and comes with its total; digests are lower-case hex SHA-256; seconds are wall-clock time.
 Tasks, layers, rounds and epochs count from 1.
@@ -29,10 +29,10 @@ class TrialRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task's data as the driver knows it, which does not hold the data: sample counts, shape of a sample, classes, digests.
+    """Facts about a task's data for the driver, which does not load it: sample counts, shape of a sample, classes, digests.
 
-    ``environment`` is the fingerprint of the machine that loaded it; ``tasks`` is how many tasks the benchmark has, None for
-    any number; ``inputs_are_floats`` tells whether the task has given its inputs as floating-point numbers.
+    ``environment`` is the fingerprint of the machine that loaded the data; ``tasks`` is the number of tasks of the benchmark,
+    None if it is unlimited; ``inputs_are_floats`` is whether the task provided its inputs as floating-point numbers.
     """
 
     train_total: int
@@ -62,7 +62,8 @@ class FreeWindow:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of a trial. Losses are means over the training samples, and may be infinite or NaN; the count is canonical."""
+    """One epoch of a trial. Losses are means over the training samples, and may be infinite or NaN; the counts are
+    canonical."""
 
     epoch: int
     train_loss: float
@@ -74,8 +75,8 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One point of a threshold curve: pruned at ``threshold`` in every layer, ``free_neurons`` over all hidden layers are free
-    and ``val_correct`` validation samples correct."""
+    """One point of a threshold curve: when every layer is pruned at ``threshold``, ``free_neurons`` over all hidden layers are
+    free and ``val_correct`` validation samples are correct."""
 
     threshold: float
     val_correct: int
@@ -84,7 +85,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class StoredArtifact:
-    """A file in the artifact store: sha256 of its bytes, and how many there are."""
+    """A file in the artifact store: the sha256 of its bytes, and its size."""
 
     digest: str
     bytes_written: int
@@ -94,9 +95,9 @@ class StoredArtifact:
 class TrialResult:
     """One trained trial, unpruned; its network and activities are stored as an artifact.
 
-    ``free_within_margin`` is the largest number of free neurons on the curve whose accuracy is within the margin of the
-    trial's own unpruned accuracy: the second objective of samplers that look for accuracy and sparsity. ``hidden_total`` is
-    all hidden neurons.
+    ``free_within_margin`` is the largest number of free neurons on the curve whose accuracy is within the margin of the trial's
+    own unpruned accuracy, the second objective of samplers for accuracy and sparsity. ``hidden_total`` is the number of hidden
+    neurons.
     """
 
     val_correct: int
@@ -117,10 +118,11 @@ class TrialResult:
 class FineTuningRound:
     """One round of pruning and fine-tuning.
 
-    Pruned at ``thresholds``, ``free_neurons`` over all hidden layers are free and ``pruned_val_correct`` validation samples
-    correct. Of the ``epochs_run`` epochs after that ``best_epoch`` was kept; 0 says that the pruned weights were better than
-    every epoch. ``val_correct`` is what was kept. ``teachers`` is how many networks it was distilled from: 0 where distillation
-    was asked for and no teacher was left, so that it was of the cross-entropy; None where it was not asked for.
+    When it was pruned at ``thresholds``, ``free_neurons`` over all hidden layers were free and ``pruned_val_correct``
+    validation samples correct. Of the following ``epochs_run`` epochs ``best_epoch`` was kept; 0 means that the pruned
+    weights were better than every epoch. ``val_correct`` is the count of the kept weights. ``teachers`` is the number of
+    networks it was distilled from: 0 if distillation was requested but no teacher was left, so that the cross-entropy was used;
+    None if it was not requested.
     """
 
     round: int
@@ -144,7 +146,8 @@ class LayerCapacity:
         total_neurons: of the layer.
         used_neurons: active for some task up to this one.
         new_neurons: activated by this task.
-        reused_neurons: active before, firing above this task's θ on this task's data, and read on this task's path.
+        reused_neurons: active before, with activity above this task's θ on this task's data, and on the path of this task's
+            output.
         free_neurons: total − used.
         used_fraction: used / total.
     """

@@ -1,6 +1,6 @@
-"""How numbers read in a sentence."""
+"""Format numbers with nouns."""
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 task``, ``2,000 tasks``."""
+    """Return ``1 task``, ``2,000 tasks``."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -3,10 +3,10 @@
     from db.dataframes import trials
     trials("demo", task=1).sort_values("val_accuracy")
 
-``url`` is the database; None means ``CLNP_DB_URL``, or SQLite in the working folder. Columns are those of the rows in
-:mod:`db.rows` and keep their names and units; states and verdicts are text. A column has the same dtype whatever its rows
-hold: whole numbers that may be missing are ``Int64``, times are in UTC, text is ``object`` with None where there is none. The
-database is only read. Errors are those of :class:`db.reads.reads.Reads`. pandas is loaded with the first DataFrame.
+``url`` is the database; None means ``CLNP_DB_URL``, or SQLite in the working folder. Columns are the fields of the rows in
+:mod:`db.rows`, with the same names and units; states and verdicts are text. The dtype of a column does not depend on its rows:
+nullable integers are ``Int64``, times are in UTC, text is ``object`` with None for missing values. The database is only read.
+Errors are those of :class:`db.reads.reads.Reads`. pandas is imported with the first DataFrame.
 """
 
 import types
@@ -45,7 +45,7 @@ MOMENTS = "datetime64[us, UTC]"
 
 @contextmanager
 def reading(url: str | None) -> Iterator[Reads]:
-    """Reads of a database that is closed afterwards."""
+    """Open a database for reading, and close it afterwards."""
     engine = open_database(url)
     try:
         yield Reads(engine)
@@ -54,7 +54,7 @@ def reading(url: str | None) -> Iterator[Reads]:
 
 
 def frame(row: type[Any], rows: Sequence[Any]) -> "DataFrame":
-    """A DataFrame with one column per field of the row class, whose annotation decides its dtype; also without rows."""
+    """Return a DataFrame with one column per field of the row class, of the dtype of its annotation, even without rows."""
     import pandas as pd
 
     hints = typing.get_type_hints(row)
@@ -79,20 +79,20 @@ def _plain(value: object) -> Any:
 
 
 def runs(group: str | None = None, url: str | None = None) -> "DataFrame":
-    """All runs, or those of one group, oldest first."""
+    """Return all runs, or those of one group, oldest first."""
     with reading(url) as reads:
         return frame(RunRow, reads.runs(group))
 
 
 def stages(run: str, url: str | None = None) -> "DataFrame":
-    """The tasks of a run, in order."""
+    """Return the tasks of a run, in order."""
     with reading(url) as reads:
         return frame(StageRow, reads.stages(run))
 
 
 def trials(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
-    """The trials of a run, or of one task, with their verdicts, by task and number. Behind ``alpha`` and ``thresholds``, which
-    are tuples, stands a column for each layer: ``alpha_1``, …, ``alpha_out`` and ``threshold_1``, …"""
+    """Return the trials of a run, or of one task, with their verdicts, by task and number. The tuples ``alpha`` and
+    ``thresholds`` are followed by one column per layer: ``alpha_1``, …, ``alpha_out`` and ``threshold_1``, …"""
     import pandas as pd
 
     with reading(url) as reads:
@@ -106,54 +106,54 @@ def trials(run: str, task: int | None = None, url: str | None = None) -> "DataFr
 
 
 def trial_history(run: str, task: int, number: int, url: str | None = None) -> "DataFrame":
-    """The epochs of a trial's last attempt."""
+    """Return the epochs of a trial's last attempt."""
     with reading(url) as reads:
         return frame(EpochRow, reads.trial_history(run, task, number))
 
 
 def threshold_curve(run: str, task: int, number: int, url: str | None = None) -> "DataFrame":
-    """Validation accuracy and sparsity of a trained trial against the threshold."""
+    """Return validation accuracy and sparsity of a trained trial as a function of the threshold."""
     with reading(url) as reads:
         return frame(ThresholdRow, reads.threshold_curve(run, task, number))
 
 
 def verdicts(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
-    """What the selector made of each trial, and why."""
+    """Return the selector's verdict on each trial, with its reason."""
     with reading(url) as reads:
         return frame(VerdictRow, reads.verdicts(run, task))
 
 
 def selections(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
-    """The chosen trial of each task."""
+    """Return the chosen trial of each task."""
     with reading(url) as reads:
         return frame(SelectionRow, reads.selections(run, task))
 
 
 def commits(run: str, task: int | None = None, url: str | None = None) -> "DataFrame":
-    """The committed network of each task."""
+    """Return the committed network of each task."""
     with reading(url) as reads:
         return frame(CommitRow, reads.commits(run, task))
 
 
 def capacity(run: str, url: str | None = None) -> "DataFrame":
-    """Neurons used, new, reused and free per hidden layer after each task."""
+    """Return the neurons used, new, reused and free per hidden layer after each task."""
     with reading(url) as reads:
         return frame(LayerCapacity, reads.capacity(run))
 
 
 def evaluations(run: str, url: str | None = None) -> "DataFrame":
-    """The accuracy matrix as one row per cell, with exact counts."""
+    """Return the accuracy matrix with one row per cell and exact counts."""
     with reading(url) as reads:
         return frame(AccuracyRow, reads.accuracy_matrix(run))
 
 
 def accuracy_matrix(run: str, url: str | None = None) -> "DataFrame":
-    """Test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
+    """Return the test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
     return evaluations(run, url).pivot(index="after_task", columns="on_task", values="test_accuracy").astype("float64")
 
 
 def group_evaluations(group: str, url: str | None = None) -> "DataFrame":
-    """The accuracy matrices of all runs of a group as one row per cell, with the run, its seed and its state."""
+    """Return the accuracy matrices of all runs of a group with one row per cell, and the run, its seed and its state."""
     import pandas as pd
 
     with reading(url) as reads:
@@ -164,25 +164,25 @@ def group_evaluations(group: str, url: str | None = None) -> "DataFrame":
 
 
 def group_accuracy_matrix(group: str, url: str | None = None) -> "DataFrame":
-    """Test accuracy of all runs of a group, a fraction: one row per run and commit, one column per task (``on_task``). Runs
-    that are not complete have fewer rows; ``group_evaluations`` tells their states."""
+    """Return the test accuracy of all runs of a group, a fraction: one row per run and commit, one column per task
+    (``on_task``). Incomplete runs have fewer rows; ``group_evaluations`` returns their states."""
     cells = group_evaluations(group, url)
     return cells.pivot(index=["run", "after_task"], columns="on_task", values="test_accuracy").astype("float64")
 
 
 def events(run: str, url: str | None = None) -> "DataFrame":
-    """What happened to a run, oldest first."""
+    """Return the events of a run, oldest first."""
     with reading(url) as reads:
         return frame(EventRow, reads.events(run))
 
 
 def requests(run: str, url: str | None = None) -> "DataFrame":
-    """What was asked of a run's drivers, oldest first."""
+    """Return the requests to a run's drivers, oldest first."""
     with reading(url) as reads:
         return frame(RequestRow, reads.requests(run))
 
 
 def artifacts(url: str | None = None) -> "DataFrame":
-    """Every recorded artifact and the runs that refer to it."""
+    """Return every recorded artifact and the runs that refer to it."""
     with reading(url) as reads:
         return frame(ArtifactRow, reads.artifacts())

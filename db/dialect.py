@@ -1,8 +1,7 @@
-"""What differs between SQLite and PostgreSQL. No other file asks which of them a database is.
+"""Differences between SQLite and PostgreSQL. No other file checks which of the two a database is.
 
-How an address becomes a whole one is in :mod:`db.url`, the signs by which errors are known in :mod:`db.errors`, and how SQL
-that only reads is confined in :mod:`db.sql`; all choose by :func:`by_dialect`. Released migrations are records and stay as they
-are.
+:mod:`db.url` completes addresses, :mod:`db.errors` recognises errors, and :mod:`db.sql` confines SQL that may only read; all of
+them use :func:`by_dialect`. Released migrations stay as they are.
 """
 
 import contextlib
@@ -45,24 +44,24 @@ from db.read_only import ReadOnlyFile, is_read_only
 from db.url import is_sqlite, shown
 
 WRITING = "clnp_writing"
-"""Execution option of an engine whose transactions take SQLite's write lock at their start (BEGIN IMMEDIATE): one that
-begins by reading and writes later fails at once, instead of waiting, when another writer came first."""
+"""Execution option of an engine whose transactions take SQLite's write lock at their start (BEGIN IMMEDIATE). A transaction
+that reads first and writes later would fail at once, instead of waiting, if another writer came first."""
 
 Value = TypeVar("Value")
 
 
 def by_dialect(address: URL, *, on_sqlite: Value, on_postgresql: Value) -> Value:
-    """Return one of two values, by the database that an address names."""
+    """Return one of two values, depending on the database that an address names."""
     return on_sqlite if is_sqlite(address) else on_postgresql
 
 
 def database_file(address: URL) -> Path | None:
-    """Return the file of a SQLite database, whether it is there or not; None for a database on a server."""
+    """Return the file of a SQLite database, whether or not it exists; None for a database on a server."""
     return Path(str(address.database)) if is_sqlite(address) else None
 
 
 def may_exist(address: URL) -> bool:
-    """Return whether there is something to connect to: a file that is there, or any server."""
+    """Return whether there is something to connect to: an existing file, or any server."""
     file = database_file(address)
     return file is None or file.exists()
 
@@ -76,7 +75,7 @@ def _on_postgresql(connection: Connection | Session) -> bool:
 
 
 def new_engine(address: URL, busy_timeout_seconds: float = 30.0) -> Engine:
-    """Return an engine with this project's settings, not connected yet and not checked."""
+    """Return an engine with the settings of this project, without connecting."""
     path = database_file(address)
     if path is None:
         settings = {"connect_timeout": 10, "application_name": "clnp",
@@ -94,12 +93,12 @@ def new_engine(address: URL, busy_timeout_seconds: float = 30.0) -> Engine:
 
 
 def of_one_moment(engine: Engine) -> Engine:
-    """Return the same database, every transaction of which reads what was there when it began. SQLite reads so anyway."""
+    """Return the engine with transactions that read a snapshot of when they began. SQLite always does this."""
     return engine if is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def only_reading(engine: Engine) -> Engine:
-    """Return the same database, whose connections from now on refuse to write. Those that are open are closed."""
+    """Return the engine with connections that refuse to write. Open connections are closed."""
     if not is_sqlite(engine.url):
         return engine.execution_options(postgresql_readonly=True)
     event.listen(engine, "connect", _refuse_writes)
@@ -108,8 +107,8 @@ def only_reading(engine: Engine) -> Engine:
 
 
 def use_wal(engine: Engine) -> None:
-    """Turn on SQLite's write-ahead log, which is kept in the file: readers then never stand in a writer's way. Switching needs
-    the file alone for a moment and does not wait for it by itself."""
+    """Turn on SQLite's write-ahead log, which the file remembers, so that writers never block readers. Switching needs
+    exclusive access to the file for a moment, and SQLite does not wait for it by itself."""
     if not is_sqlite(engine.url):
         return
     deadline = time.monotonic() + 10
@@ -125,9 +124,9 @@ def use_wal(engine: Engine) -> None:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where _begin_sqlite says so
+    connection.isolation_level = None  # _begin_sqlite begins the transactions
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")  # what was committed survives power loss
+    connection.execute("PRAGMA synchronous = FULL")  # commits survive power loss
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -143,19 +142,19 @@ def _refuse_writes(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def lock(connection: Connection | Session, number: int) -> None:
-    """Wait for PostgreSQL's advisory lock of this number and hold it until the transaction ends. A transaction of SQLite that
-    writes holds the whole file already."""
+    """Wait for PostgreSQL's advisory lock with this number and hold it until the transaction ends. A transaction of SQLite that
+    writes already holds the whole file."""
     if _on_postgresql(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": number})
 
 
 @contextmanager
 def changing_schema(engine: Engine, number: int) -> Iterator[Connection]:
-    """Open a transaction that changes the schema, alone under the advisory lock ``number``. SQLite checks foreign keys at its
-    end instead of obeying them meanwhile: a table that is rebuilt would otherwise take all rows that refer to it along.
+    """Open a transaction that changes the schema, under the advisory lock ``number``. SQLite checks foreign keys at its end
+    instead of enforcing them: rebuilding a table would otherwise delete all rows that refer to it.
 
     Raises:
-        DatabaseError: rows would refer to rows that are not there; nothing is changed.
+        DatabaseError: rows would refer to missing rows; nothing is changed.
     """
     with engine.execution_options(**{WRITING: True}).connect() as connection:
         if not is_sqlite(engine.url):
@@ -168,7 +167,7 @@ def changing_schema(engine: Engine, number: int) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
                 if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
-                    raise DatabaseError(f"rows of {shown(engine.url)} refer to rows that are not there",
+                    raise DatabaseError(f"rows of {shown(engine.url)} refer to rows that do not exist",
                                         "restore it from a backup; nothing was changed")
         finally:
             connection.connection.cursor().execute("PRAGMA foreign_keys = ON")
@@ -176,8 +175,8 @@ def changing_schema(engine: Engine, number: int) -> Iterator[Connection]:
 
 @contextmanager
 def one_process(address: URL, number: int) -> Iterator[None]:
-    """Keep other processes that ask for the same out: by a lock file beside a SQLite database, by the advisory lock ``number``
-    on a server, however long it takes."""
+    """Exclude other processes that call this, for as long as the block runs: with a lock file beside a SQLite database, with
+    the advisory lock ``number`` on a server."""
     file = database_file(address)
     if file is not None:
         with Path(f"{file}.lock").open("w") as lock_file:
@@ -198,18 +197,18 @@ def one_process(address: URL, number: int) -> Iterator[None]:
 
 
 def json_type(dialect: Dialect) -> TypeEngine[Any]:
-    """Return the type of a JSON column, in which None is NULL: JSONB on PostgreSQL."""
+    """Return the type of a JSON column that stores None as NULL: JSONB on PostgreSQL."""
     if dialect.name != "postgresql":
         return dialect.type_descriptor(JSON(none_as_null=True))
-    from sqlalchemy.dialects.postgresql import JSONB  # a tenth of a second, for those who need it
+    from sqlalchemy.dialects.postgresql import JSONB  # takes 0.1 s to import
 
     return dialect.type_descriptor(JSONB(none_as_null=True))
 
 
 def among(session: Session, attribute: "InstrumentedAttribute[Any] | ColumnElement[Any]", texts: Collection[str]
           ) -> ColumnElement[bool]:
-    """Return the condition that a column of text holds one of these, however many: they travel as one parameter, of which
-    PostgreSQL's driver takes 65,535 and SQLite as few as 32,766."""
+    """Return the condition that a text column holds one of these values. They are sent as one parameter, because PostgreSQL's
+    driver accepts at most 65,535 parameters and SQLite as few as 32,766."""
     if _on_postgresql(session):
         return attribute == any_(literal(sorted(texts), ARRAY(Text)))
     values = func.json_each(literal(json.dumps(sorted(texts)), Text)).table_valued(column("value", Text))
@@ -218,7 +217,7 @@ def among(session: Session, attribute: "InstrumentedAttribute[Any] | ColumnEleme
 
 def upsert(session: Session, table: type[DeclarativeBase], rows: Sequence[dict[str, Any]], keys: Sequence[str],
            updated: Sequence[str]) -> None:
-    """Insert rows; where the keys are taken, set the updated columns instead."""
+    """Insert rows; if the keys exist, set the updated columns instead."""
     if not rows:
         return
     if _on_postgresql(session):
@@ -231,7 +230,7 @@ def upsert(session: Session, table: type[DeclarativeBase], rows: Sequence[dict[s
 
 
 def database_now(session: Session) -> datetime:
-    """Return the time by the database's clock: drivers on several hosts then agree on how old a heartbeat is."""
+    """Return the time of the database's clock, so that drivers on several hosts agree on the age of a heartbeat."""
     if _on_postgresql(session):
         moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
         return moment.astimezone(UTC)
@@ -239,7 +238,7 @@ def database_now(session: Session) -> datetime:
 
 
 def continue_numbering(connection: Connection, tables: Sequence[Table]) -> None:
-    """Let the ids of these tables continue after the highest that was copied into them; SQLite does so by itself."""
+    """Make the ids of these tables continue after the highest one that was copied; SQLite does this by itself."""
     if not _on_postgresql(connection):
         return
     for table in tables:
@@ -249,13 +248,13 @@ def continue_numbering(connection: Connection, tables: Sequence[Table]) -> None:
 
 
 def location_of(engine: Engine) -> str:
-    """Return what tells a database from a copy of it, wherever it is called from: the file, or server and name."""
+    """Return an identifier that distinguishes a database from a copy of it, from any machine: the file, or server and name."""
     file = database_file(engine.url)
     if file is not None:
         return str(file.resolve())
     with engine.connect() as connection:
         name = connection.execute(text("SELECT current_database()")).scalar_one()
-    server = "unknown"  # where the server does not tell
+    server = "unknown"  # the user may not read the server's identifier
     with contextlib.suppress(SQLAlchemyError), engine.connect() as connection:
         server = connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar_one()
     return f"{server}/{name}"

@@ -1,4 +1,4 @@
-"""Opening a database: SQLite or PostgreSQL by the same code, at the right revision of the schema or not at all."""
+"""Open a database, SQLite or PostgreSQL, and check the revision of its schema."""
 
 import contextlib
 import os
@@ -18,20 +18,20 @@ MIGRATION_LOCK = 0x636C6E70
 
 def open_database(url: str | URL | None = None, create: bool = False, *,
                   busy_timeout_seconds: float = 30.0) -> Engine:
-    """Open a database whose schema is the one this code knows.
+    """Open a database that has the current schema.
 
     Args:
         url: its address; None means ``CLNP_DB_URL`` or SQLite in the working folder.
-        create: bring an empty or missing database to the newest schema (``launch`` does); without it nothing is ever
-            written, no folder and no file.
+        create: create the schema in an empty or missing database (as ``launch`` does); without it nothing is written, neither a
+            folder nor a file.
         busy_timeout_seconds: how long to wait for a lock that another program holds.
 
     Returns:
-        An engine; ``dispose()`` it. It may be shared between threads, and not with a forked process.
+        An engine; call ``dispose()`` on it. Threads may share it, forked processes may not.
 
     Raises:
-        DatabaseError: unreachable, locked, no SQLite file, of an older or newer schema, or with tables named like ours
-            that clnp did not make.
+        DatabaseError: it cannot be reached, is locked, is not a SQLite file, has an older or newer schema, or has tables with
+            names of this project that clnp did not create.
     """
     address = resolve_url(url)
     _prepare_file(address, create)
@@ -46,13 +46,13 @@ def open_database(url: str | URL | None = None, create: bool = False, *,
 
 
 def upgrade(url: str | URL | None = None) -> tuple[str | None, str]:
-    """Bring a database to the newest schema (``clnp db upgrade``); an empty or missing one is created.
+    """Upgrade a database to the newest schema (``clnp db upgrade``); an empty or missing one is created.
 
     Returns:
-        The revision before (None: it was empty) and after.
+        The revision before (None if it was empty) and after.
 
     Raises:
-        DatabaseError: as :func:`open_database`, except that an older schema is what this fixes.
+        DatabaseError: as :func:`open_database`, except for an older schema.
     """
     address = resolve_url(url)
     _prepare_file(address, create=True)
@@ -66,7 +66,7 @@ def upgrade(url: str | URL | None = None) -> tuple[str | None, str]:
 
 
 def _prepare_file(address: URL, create: bool) -> None:
-    """Look at the file of a SQLite database, and make its folder where it is to be created."""
+    """Check the file of a SQLite database, and create its folder if the database is to be created."""
     path = database_file(address)
     if path is None:
         return
@@ -76,16 +76,16 @@ def _prepare_file(address: URL, create: bool) -> None:
         try:
             _make_durable(path.parent)
         except OSError as error:
-            raise DatabaseError(f"the folder of {shown(address)} cannot be made: {error.strerror}",
-                                "name another place in CLNP_DB_URL") from error
+            raise DatabaseError(f"the folder of {shown(address)} cannot be created: {error.strerror}",
+                                "choose another location in CLNP_DB_URL") from error
     elif not path.exists():
         raise DatabaseError(f"there is no database at {shown(address)} yet",
                             "launch a run first, or say in CLNP_DB_URL where the database is")
 
 
 def _make_durable(folder: Path) -> None:
-    """The folder and those above it, as entries that survive a power loss: SQLite syncs the names in it, not its own. One that
-    is there may be of a process that died before it came so far."""
+    """Create the folder so that it and its parents survive a power loss: SQLite syncs the names in it, but not its own name.
+    Existing folders are synced, too, because a process may have died after creating them."""
     folder.mkdir(parents=True, exist_ok=True)
     for above in folder.absolute().parents:
         with contextlib.suppress(PermissionError):
@@ -111,7 +111,7 @@ def _ready(engine: Engine, create: bool) -> None:
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision of the schema; None where clnp has no tables.
+    """Return the revision of the schema; None if clnp has no tables.
 
     Raises:
         DatabaseError: tables named clnp_… without a revision, or a revision that this code does not know.
@@ -122,16 +122,16 @@ def current_revision(connection: Connection) -> str | None:
                 if VERSION_TABLE in ours else None)
     foreign = [name for name in ours if name != VERSION_TABLE]
     if revision is None and foreign:
-        raise DatabaseError(f"{url} has tables named like ours that clnp did not make: {', '.join(foreign[:3])}",
+        raise DatabaseError(f"{url} has tables with clnp's names that clnp did not create: {', '.join(foreign[:3])}",
                             "use another database, or rename those tables")
     if revision is not None and revision not in REVISIONS:
-        raise DatabaseError(f"{url} has the schema {revision} of a newer clnp; this one knows up to {REVISIONS[-1]}",
-                            "install the newer version; a schema is never taken back")
+        raise DatabaseError(f"{url} has the schema {revision} of a newer clnp; this version supports up to {REVISIONS[-1]}",
+                            "install the newer version; a schema cannot be downgraded")
     return None if revision is None else str(revision)
 
 
 def _migrate(engine: Engine) -> str | None:
-    """Run what revisions are missing, in one transaction and one process at a time; returns the revision before."""
+    """Run the missing revisions in one transaction, one process at a time; return the revision before."""
     from db.schema.migrate import upgrade_to  # alembic is slow to import, and rarely needed
 
     with changing_schema(engine, MIGRATION_LOCK) as connection:

@@ -1,4 +1,4 @@
-"""What a database driver raised, said in one line with one line of how to fix it."""
+"""Translate errors of a database driver into one line with the problem and one with the fix."""
 
 import json
 import sqlite3
@@ -15,53 +15,53 @@ from db.url import shown, without_secrets
 
 SQLITE_SIGNS = (
     ("file is not a database", "{url} is not a SQLite database",
-     "name another file in CLNP_DB_URL; this one was left as it is"),
+     "choose another file in CLNP_DB_URL; this one was not changed"),
     ("malformed", "the SQLite database {url} is damaged", "restore it from a backup, or try `sqlite3 FILE .recover`"),
     ("locked", "the database {url} is locked by another program",
      "close what else writes to it (a database browser?) and try again; for many writers use PostgreSQL"),
     ("readonly", "the database {url} cannot be written to", "check who owns the file and its folder"),
     ("unable to open", "the database {url} cannot be opened",
      "check that the folder exists, and that you may read and write there"),
-    ("disk is full", "no space is left for the database {url}", "free some space; nothing half-written was kept"),
+    ("disk is full", "no space is left for the database {url}", "free some space; nothing was written partially"),
     ("disk i/o error", "the disk failed under the database {url}", "check the disk; SQLite needs a local file system"),
 )
 UNREACHABLE = ("the PostgreSQL server of {url} cannot be reached: {reason}",
-               "check that it runs, and the host, port and network in CLNP_DB_URL")
+               "check that it is running, and the host, port and network in CLNP_DB_URL")
 LOGIN = ("{url} refused the user name or the password",
          "check them in CLNP_DB_URL; special characters are written as %40 for @, %2F for /")
 ABSENT = ("{url} does not exist: {reason}", "create it first (`createdb NAME`), or correct CLNP_DB_URL")
 FORBIDDEN = ("{url} refused: {reason}", "let the owner of the database GRANT it")
-FULL = ("no space is left for the database {url}", "free some space; nothing half-written was kept")
+FULL = ("no space is left for the database {url}", "free some space; nothing was written partially")
 CONNECTING_SIGNS = (("password authentication failed", *LOGIN), ("does not exist", *ABSENT), ("permission denied", *FORBIDDEN),
                     ("no space left on device", *FULL))
-"""Of PostgreSQL while it refuses a connection: psycopg then knows no SQLSTATE."""
+"""Errors while PostgreSQL refuses a connection, for which psycopg has no SQLSTATE."""
 
 POSTGRES_STATES = (
     ("08", *UNREACHABLE, True), ("57P", *UNREACHABLE, True), ("53300", *UNREACHABLE, True),
-    ("40", "another transaction came in the way of one in {url}: {reason}", "try again; nothing half-written was kept", True),
+    ("40", "a transaction in {url} conflicted with another: {reason}", "try again; nothing was written partially", True),
     ("55P03", "rows of {url} are locked by another session", "end that session (see pg_stat_activity) and try again", True),
-    ("57014", "the server of {url} ended a statement: {reason}",
-     "raise its statement_timeout, or see its log for who cancelled it", False),
+    ("57014", "the server of {url} cancelled a statement: {reason}",
+     "raise its statement_timeout, or look in its log who cancelled it", False),
     ("53100", *FULL, False),
-    ("53", "the server of {url} lacks memory or another resource: {reason}", "see its log", False),
+    ("53", "the server of {url} lacks memory or another resource: {reason}", "look in its log", False),
     ("28", *LOGIN, False), ("3D000", *ABSENT, False), ("42501", *FORBIDDEN, False),
     ("25006", "the database {url} cannot be written to: {reason}", "use the primary server and not a replica", False),
 )
-"""What PostgreSQL's SQLSTATE begins with; and whether it may pass, so that the same transaction, of which nothing is left, may
-be tried again (:mod:`db.retry`)."""
+"""Prefixes of PostgreSQL's SQLSTATE, and whether the error may pass, so that the transaction, which left nothing behind, may be
+retried (:mod:`db.retry`)."""
 
 LOCKED = "locked"
-"""SQLite's sign of a lock that another program will let go of."""
+"""SQLite's error if another program holds the lock for now."""
 
-REFUSED = ("the database {url} refused: {reason}", "see its log; if clnp itself is at fault, please report it")
-FOREIGN = ("the database {url} holds what clnp did not write: {reason}",
+REFUSED = ("the database {url} refused: {reason}", "look in its log; if this is a bug in clnp, please report it")
+FOREIGN = ("the database {url} contains a value that clnp did not write: {reason}",
            "restore it from a backup, or fix that value with the database's own shell")
 LONGEST_VALUE = 60
-"""Characters of a foreign value that an error repeats."""
+"""Characters of a foreign value that an error shows."""
 
 
 def translate(error: Exception, url: URL) -> DatabaseError:
-    """The error as this project words it; the original should be chained to it."""
+    """Return the error of this project; chain the original to it."""
     origin = (error.orig if isinstance(error, DBAPIError) else None) or error
     text = without_secrets(str(origin), url).strip() or type(origin).__name__
     reason = " ".join(text.splitlines()[0].split())
@@ -78,11 +78,11 @@ def _of_sqlite(_error: Exception, text: str) -> tuple[str, str, bool]:
 
 
 def _of_postgresql(error: Exception, text: str) -> tuple[str, str, bool]:
-    """Return message, hint, and whether it may pass. ``text`` is what the server or psycopg says."""
+    """Return the message, the hint, and whether the error may pass. ``text`` is the message of the server or of psycopg."""
     origin = (error.orig if isinstance(error, DBAPIError) else None) or error
-    state: str | None = getattr(origin, "sqlstate", None)  # None where there was no server to give one
+    state: str | None = getattr(origin, "sqlstate", None)  # None if there was no server to return one
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    operational = isinstance(error, OperationalError)  # no mistake in a statement or a value
+    operational = isinstance(error, OperationalError)  # not an error in a statement or a value
     if state is not None:
         for beginning, message, hint, may_pass in POSTGRES_STATES:
             if state.startswith(beginning):
@@ -96,7 +96,7 @@ def _of_postgresql(error: Exception, text: str) -> tuple[str, str, bool]:
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Inside, whatever the database driver raises becomes a :class:`~clnp_core.errors.DatabaseError`."""
+    """Turn errors of the database driver in this block into :class:`~clnp_core.errors.DatabaseError`."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -109,13 +109,13 @@ def translated(url: URL) -> Iterator[None]:
 
 
 def _came_with_a_row(error: Exception) -> bool:
-    """SQLAlchemy could not make a value of what a column holds. What it is given to store is another matter, and wrapped."""
+    """Return whether SQLAlchemy failed to convert the value of a column. Errors in values to store are wrapped by it."""
     return any(frame.f_globals.get("__name__", "").startswith("sqlalchemy.") for frame, _ in walk_tb(error.__traceback__))
 
 
 def _value_of(error: Exception) -> str:
-    """What is wrong with a value, with its beginning where the error does not name it."""
+    """Return what is wrong with a value, with its beginning if the error does not show it."""
     reason = " ".join(f"{error.args[0] if error.args else type(error).__name__}".split())
     if not isinstance(error, json.JSONDecodeError):
         return reason
-    return f"{error.doc[:LONGEST_VALUE]!r} is no JSON"
+    return f"{error.doc[:LONGEST_VALUE]!r} is not JSON"

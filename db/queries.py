@@ -1,4 +1,4 @@
-"""The name under which programs of users import the reads as DataFrames; :mod:`clnp` and :mod:`db.dataframes` have the same."""
+"""The reads as DataFrames, under the name that programs of users import; also in :mod:`clnp` and :mod:`db.dataframes`."""
 
 from db.dataframes import (
     accuracy_matrix,

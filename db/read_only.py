@@ -1,12 +1,12 @@
-"""SQLite files in a folder that cannot be written to: a snapshot, a read-only mount, another user's results.
+"""Read SQLite files in a folder without write permission: a snapshot, a read-only mount, another user's results.
 
-A database in WAL mode is read with the help of two files beside it, which SQLite makes and removes. Where it cannot
-make them, the files that are there decide how the database is opened:
+Reading a database in WAL mode needs two files beside it, which SQLite creates and removes. If it cannot create them, the
+existing files decide how the database is opened:
 
-* ``-shm``, or a ``-wal`` that is not empty: a driver may be at work, so SQLite opens it as usual, with what is there;
-* no such file: nothing but the database counts, and SQLite opens it as one that does not change;
-* a ``-wal`` that SQLite cannot use without making a ``-shm``: a driver was killed, and its last transactions are in
-  the ``-wal`` alone. Both are copied to a temporary folder and read there.
+* ``-shm``, or a ``-wal`` that is not empty: a driver may be running, so SQLite opens it as usual, with these files;
+* no such file: the database file is complete, and SQLite opens it as immutable;
+* a ``-wal`` that SQLite cannot use without creating a ``-shm``: a driver was killed, and its last transactions are only in the
+  ``-wal``. Both are copied to a temporary folder and read there.
 """
 
 import contextlib
@@ -18,16 +18,16 @@ import weakref
 from pathlib import Path
 
 NOT_TRANSFERRED = ("-wal", "-journal")
-"""Files beside a database that hold transactions which the database itself does not have, or not whole."""
+"""Files beside a database with transactions that the database itself does not contain, or not completely."""
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether a database is there in a folder in which SQLite can make no files."""
+    """Return whether a database exists in a folder where SQLite cannot create files."""
     return path.exists() and not os.access(path.parent, os.W_OK)
 
 
 class ReadOnlyFile:
-    """A database that :func:`is_read_only`. Every connection looks at the files beside it anew.
+    """A database for which :func:`is_read_only` holds. Every connection checks the files beside it again.
 
     Args:
         path: of the database.
@@ -39,7 +39,7 @@ class ReadOnlyFile:
         self._copy: Path | None = None
 
     def connect(self) -> sqlite3.Connection:
-        """Open a connection that can read; a statement that writes is refused by SQLite.
+        """Open a connection that can only read; SQLite refuses statements that write.
 
         Raises:
             sqlite3.Error: it cannot be opened.
@@ -59,14 +59,14 @@ class ReadOnlyFile:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro{setting}", uri=True, timeout=self._timeout,
                                      check_same_thread=False)
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only this opens the file
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the file, which connect() does not
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _beside(self, ending: str) -> bool:
-        """Whether a file is there that says more than the database does."""
+        """Return whether a file exists that contains more than the database."""
         file = Path(f"{self._path}{ending}")
         return file.exists() and (ending == "-shm" or file.stat().st_size > 0)
 
@@ -82,7 +82,7 @@ class ReadOnlyFile:
 
 
 def _take_over(copy: Path) -> None:
-    """Bring the transactions beside a copy into it."""
+    """Write the transactions in the files beside a copy into it."""
     connection = sqlite3.connect(copy)
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,4 +1,4 @@
-"""What crosses the wall into the database: immutable values, with units in their names.
+"""Values that are written to the database: immutable, with units in their names.
 
 A fraction is between 0 and 1; a count of correct samples is exact and comes with its total; digests are lower-case hex
 SHA-256; seconds are wall-clock time. Tasks, layers and epochs count from 1, trial numbers from 0.
@@ -14,25 +14,25 @@ from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TaskResult, 
 from db.states import FailureKind
 
 LARGEST_SEED = 2**63 - 1
-"""What a BIGINT holds."""
+"""The largest value of a BIGINT."""
 
 
 def check_seed(seed: int, whose: str) -> None:
-    """Refuse a seed that no database column can hold, before anything is started.
+    """Refuse a seed that no database column can hold, before anything starts.
 
     Raises:
-        ConfigError: outside 0 to 2⁶³ - 1.
+        ConfigError: it is outside 0 to 2⁶³ - 1.
     """
     if not 0 <= seed <= LARGEST_SEED:
         raise ConfigError(f"the seed {seed} of {whose} is outside 0 to {LARGEST_SEED}",
-                          "choose a smaller seed that is not negative")
+                          "choose a smaller, non-negative seed")
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that is about to be recorded. ``margin_points`` is the exact decimal text of the config, in percentage
-    points; ``package_versions`` maps distribution names to versions; runs of one ``group`` are reported together;
-    ``first_task`` is the first that has a stage."""
+    """A run to be recorded. ``margin_points`` is the exact decimal text of the config, in percentage points;
+    ``package_versions`` maps distribution names to versions; runs of one ``group`` are reported together; ``first_task`` is
+    the first task that has a stage."""
 
     name: str
     config: Mapping[str, Any]
@@ -53,8 +53,8 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The driver process that holds a run. ``process_started`` is in seconds since 1970; with the pid it names one
-    process even after the pid has been given to another. ``driver_id`` is unique per driver, not per process."""
+    """The driver process that holds a run. ``process_started`` is in seconds since 1970; together with the pid it identifies a
+    process even if the pid is reused. ``driver_id`` is unique per driver, not per process."""
 
     host: str
     pid: int
@@ -64,7 +64,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write a run's results, until another driver takes it: every write carries the ``fence``."""
+    """The right to write a run's results until another driver takes it over: every write carries the ``fence``."""
 
     run_id: int
     run_name: str
@@ -74,7 +74,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One grid point, or one teacher. ``number`` is its index in the plan of the stage, ``key`` the digest of all that
+    """One grid point, or one teacher. ``number`` is its index in the plan of the stage, ``key`` the digest of everything that
     determines its result, ``alpha`` has one value per hidden layer and one for the output."""
 
     number: int
@@ -90,8 +90,8 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True)
 class ReusableTrial:
-    """A recorded result for the trial of this ``number``: the row ``trial_id``, which in words is ``reused_from``
-    (run/task/trial), the digest of its weights, and whether these were removed to save space."""
+    """A recorded result for the trial with this ``number``: the id of its row, its name ``reused_from`` (run/task/trial), the
+    digest of its weights, and whether these were removed to save space."""
 
     number: int
     trial_id: int
@@ -101,7 +101,7 @@ class ReusableTrial:
 
     @property
     def source_run(self) -> str:
-        """The name of the run that recorded it."""
+        """Return the name of the run that recorded it."""
         return self.reused_from.rsplit("/", 2)[0]
 
 
@@ -115,7 +115,7 @@ class TrialFailure:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStart:
-    """An attempt of a trial that began ``seconds_ago``, under Ray Tune's id."""
+    """An attempt of a trial that began ``seconds_ago``, with Ray Tune's id."""
 
     ray_trial_id: str
     seconds_ago: float
@@ -123,8 +123,8 @@ class AttemptStart:
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
-    """What a worker reports of a trial. ``start`` is None where the start of the attempt has been recorded, ``outcome`` where
-    the trial goes on."""
+    """A worker's report on a trial. ``start`` is None if the start of the attempt is already recorded, ``outcome`` is None
+    while the trial is still running."""
 
     epochs: tuple[Epoch, ...]
     outcome: TrialResult | TrialFailure | None
@@ -135,7 +135,7 @@ class TrialReport:
 class SelectionRecord:
     """The chosen trial and its thresholds, one per hidden layer (None prunes nothing there).
 
-    ``capacity_weight_points`` is the exact decimal text of the config where ``rule`` weighs capacity, None elsewhere."""
+    ``capacity_weight_points`` is the exact decimal text of the config if ``rule`` weighs capacity, None otherwise."""
 
     best_val_correct: int
     val_total: int
@@ -156,8 +156,8 @@ class SelectionRecord:
 class CommitRecord:
     """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting.
 
-    ``val_correct`` of ``val_total`` validation samples are what the published network gets right; ``fine_tuning`` holds
-    its rounds, and is None where the config asks for none."""
+    ``val_correct`` of ``val_total`` validation samples are classified correctly by the published network; ``fine_tuning`` holds
+    its rounds, None if the config requests none."""
 
     digest: str
     artifact_bytes: int

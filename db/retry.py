@@ -1,7 +1,7 @@
-"""Reads and writes that outlast a database which is away for a while: a server that restarts, a network that fails.
+"""Retry reads and writes while the database is unavailable, such as during a restart of the server or a network failure.
 
-Every method of :class:`~db.store.store.Store` is one transaction that changes nothing when it is called again with the same
-values, so a call whose outcome is unknown (the server died before it answered) may simply be made again.
+Every method of :class:`~db.store.store.Store` is one transaction that changes nothing when it is repeated with the same values,
+so a call with unknown outcome (the server died before it answered) can be repeated.
 """
 
 import functools
@@ -21,24 +21,24 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Patience:
-    """How long to wait for a database, and who is told.
+    """How long to wait for a database, and whom to notify.
 
     Args:
         seconds: after which a call that keeps failing fails for good.
-        giving_up: asked while waiting; True ends it at once.
-        told: of the first failure of a wait, and of its end, in words.
+        giving_up: checked while waiting; True ends the wait.
+        told: called with a message at the first failure of a wait, and at its end.
     """
 
     def __init__(self, seconds: float, giving_up: Callable[[], bool] = lambda: False,
                  told: Callable[[str], None] = lambda text: None) -> None:
         self._seconds, self._giving_up, self._told = seconds, giving_up, told
-        self._pause = threading.Event()  # never set: only to wait on
+        self._pause = threading.Event()  # never set; used to wait
 
     def call(self, method: Callable[..., Any], *arguments: object, **named: object) -> Any:
-        """The method's result, tried again while the database is away.
+        """Return the result of the method, retrying while the database is unavailable.
 
         Raises:
-            DatabaseError: it was away for too long, or somebody asked to stop; or the error will not pass.
+            DatabaseError: the database was unavailable for too long, ``giving_up`` ended the wait, or the error will not pass.
         """
         began, pause = time.monotonic(), FIRST_PAUSE_SECONDS
         while True:
@@ -49,12 +49,12 @@ class Patience:
                 if not error.may_pass or waited + pause > self._seconds or self._giving_up():
                     raise
                 if pause == FIRST_PAUSE_SECONDS:
-                    self._told(f"{error.message}; waiting for it, {self._seconds:g} s at most")
+                    self._told(f"{error.message}; waiting for it, at most {self._seconds:g} s")
                 self._pause.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 if pause > FIRST_PAUSE_SECONDS:
-                    self._told(f"the database is back after {time.monotonic() - began:.0f} s; nothing was lost")
+                    self._told(f"the database is available again after {time.monotonic() - began:.0f} s; nothing was lost")
                 return result
 
 
@@ -81,7 +81,7 @@ class PatientReads(Reads):
 
 
 def _patiently(attribute: object, name: str, patience: Callable[[], Patience]) -> Any:
-    """A public method, wrapped; anything else as it is."""
+    """Wrap a public method; return anything else unchanged."""
     if name.startswith("_") or not callable(attribute):
         return attribute
     return functools.partial(patience().call, attribute)

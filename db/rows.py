@@ -1,6 +1,6 @@
-"""What the reads give back: immutable rows, plain values only, with units in their names.
+"""Values that are read from the database: immutable rows of plain values, with units in their names.
 
-``dataclasses.asdict`` of any of them is JSON-able but for its datetimes (UTC). Accuracies are fractions, counts exact.
+``dataclasses.asdict`` of any of them is JSON-able except for datetimes (UTC). Accuracies are fractions, counts are exact.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
 
 
 class TextInJson:
-    """Marks a whole number that pydantic writes into JSON as text, because many readers of JSON would round it."""
+    """Mark an integer that pydantic writes into JSON as text, because many readers of JSON would round it."""
 
     @staticmethod
     def __get_pydantic_core_schema__(source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema  # only a service asks for it
+        from pydantic_core import core_schema  # only the service calls this
 
         text = core_schema.plain_serializer_function_ser_schema(str, return_schema=core_schema.str_schema(), when_used="json")
         return {**handler(source), "serialization": text}
 
 
 Seed = Annotated[int, TextInJson]
-"""A seed: up to 63 bits, of which a double keeps 53."""
+"""A seed of up to 63 bits; a double holds 53."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class RunRow:
     """A run, with its derived state.
 
     Attributes:
-        first_task: the first task that has a stage: 1, or the last of all where one stage learns all tasks at once.
+        first_task: the first task that has a stage: 1, or the last task if one stage learns all tasks together.
         tasks_committed: tasks that the committed stages have learnt.
-        owner: None when its last driver let go of it.
-        driver_lives: whether an owner still holds it. A driver whose process is known to be gone does not, although the
-            state counts it until its heartbeat expires.
+        owner: None if its last driver released it.
+        driver_lives: whether an owner still holds it. It is False for a driver whose process is known to have ended, although
+            the state counts that driver until its heartbeat expires.
     """
 
     id: int
@@ -67,12 +67,12 @@ class RunRow:
 
     @property
     def lost_its_driver(self) -> bool:
-        """Whether the process that drove it is gone and its heartbeat has not expired yet."""
+        """Return whether the process of its driver has ended although its heartbeat has not expired yet."""
         return self.state is RunState.RUNNING and not self.driver_lives
 
     @property
     def waits_for_a_driver(self) -> bool:
-        """Whether `clnp resume` has something to do."""
+        """Return whether `clnp resume` has something to do."""
         return self.state.can_resume or self.lost_its_driver
 
 
@@ -106,13 +106,13 @@ class StageRow:
 
     @property
     def trials_total(self) -> int:
-        """All trials of the stage."""
+        """Return the number of trials of the stage."""
         return self.trials_pending + self.trials_running + self.trials_finished + self.trials_failed
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One trial, with its verdict where there is one. ``reused_from``: the trial whose recorded result it took over.
+    """One trial, with its verdict if there is one. ``reused_from`` names the trial whose recorded result it reuses.
     ``pruned_val_accuracy`` and ``sparsity`` are ``pruned_val_correct / val_total`` and ``free_neurons / hidden_total``."""
 
     run: str
@@ -153,11 +153,11 @@ class TrialRow:
 
 
 def columns_by_layer(trials: Sequence[TrialRow]) -> dict[str, dict[str, list[float | None]]]:
-    """Return one column of numbers for each layer, for tables in which a cell holds no list.
+    """Return one column of numbers per layer, for tables whose cells cannot hold lists.
 
     Returns:
-        ``alpha`` → ``alpha_1``, …, ``alpha_out`` and ``thresholds`` → ``threshold_1``, …, each with a value for every trial:
-        None in a layer that a trial's network does not have, or that is not pruned. Without trials there are no columns.
+        ``alpha`` → ``alpha_1``, …, ``alpha_out`` and ``thresholds`` → ``threshold_1``, …, each with one value per trial: None
+        for a layer that the trial's network does not have, or that is not pruned. Without trials there are no columns.
     """
     hidden = max((len(trial.alpha) - 1 for trial in trials), default=0)
     layers, strengths = range(hidden), [trial.alpha for trial in trials]
@@ -172,7 +172,7 @@ def columns_by_layer(trials: Sequence[TrialRow]) -> dict[str, dict[str, list[flo
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """One epoch of one attempt of a trial; None for a loss that was not finite."""
+    """One epoch of one attempt of a trial; a loss that was not finite is None."""
 
     attempt: int
     epoch: int
@@ -198,7 +198,7 @@ class ThresholdRow:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """What the selector made of one trial."""
+    """The selector's verdict on one trial."""
 
     task: int
     number: int
@@ -232,7 +232,7 @@ class SelectionRow:
 
 @dataclass(frozen=True, slots=True)
 class CommitRow:
-    """The commit of one stage. The validation is the published network's, None in a commit of an older version."""
+    """The commit of one stage. The validation counts are those of the published network, None in commits of older versions."""
 
     task: int
     digest: str
@@ -248,8 +248,8 @@ class CommitRow:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyRow:
-    """One cell of the accuracy matrix: the network committed after ``after_task`` on the test set of ``on_task``,
-    and on its validation data, None where that was not recorded."""
+    """One cell of the accuracy matrix: the network committed after ``after_task`` on the test set of ``on_task``, and on its
+    validation data, None if that was not recorded."""
 
     after_task: int
     on_task: int
@@ -263,7 +263,7 @@ class AccuracyRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One line of what happened to a run; ``id`` grows in the order of recording."""
+    """One event of a run; ``id`` increases in the order of recording."""
 
     id: int
     at: datetime
@@ -274,7 +274,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRow:
-    """Weights in the artifact store, and the runs that refer to them. ``removed_at``: the bytes are gone since."""
+    """Weights in the artifact store, and the runs that refer to them. ``removed_at`` is when the bytes were deleted."""
 
     digest: str
     artifact_bytes: int
@@ -286,7 +286,7 @@ class ArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """Something asked of a run's driver; ``answer`` is None while it is open."""
+    """A request to a run's driver; ``answer`` is None while it is open."""
 
     id: int
     run: str
@@ -298,6 +298,6 @@ class RequestRow:
 
     @classmethod
     def of(cls, request: Request, run: str) -> "RequestRow":
-        """The row of a request to the run of this name."""
+        """Return the row of a request to the run with this name."""
         return cls(request.id, run, request.kind, request.details, request.requested_at, request.answered_at,
                    request.answer)

@@ -1,9 +1,9 @@
-"""SQL that can only read: what ``clnp sql "SELECT …"`` runs.
+"""Run SQL that can only read (``clnp sql "SELECT …"``).
 
-SQLite opens the file read-only and allows nothing that reaches another file or changes a setting; PostgreSQL runs one statement
-in a transaction that is READ ONLY, as the role that only reads where the user is a member of it (a superuser is). Neither
-trusts a look at the text of the statement; a look refuses, beyond that, what such a transaction of PostgreSQL lets pass: what
-reaches the server's own files and programs, ends other sessions or takes locks. Ctrl-C ends a statement at once.
+SQLite opens the file read-only and denies everything that accesses another file or changes a setting. PostgreSQL runs one
+statement in a READ ONLY transaction, as a role that can only read if the user is a member of it (superusers are). Neither
+relies on the text of the statement. The text is checked only for what a READ ONLY transaction of PostgreSQL allows: access to
+files and programs of the server, ending other sessions, and taking locks. Ctrl-C ends a statement at once.
 """
 
 import itertools
@@ -24,13 +24,13 @@ from db.read_only import ReadOnlyFile, is_read_only
 from db.url import resolve_url, without_secrets
 
 TABLES = "docs/schema.md lists the tables, the views clnp_v_… and their columns"
-READS_ONLY = "`clnp sql` only reads; a run is changed by clnp's own commands"
+READS_ONLY = "`clnp sql` can only read; use clnp's commands to change a run"
 
 BEYOND_THE_DATABASE = frozenset({"COPY", "DO", "CALL", "LOAD"})
-"""Statements that write a file or start a program on PostgreSQL's server, or can: READ ONLY does not forbid it."""
+"""Statements that can write a file or start a program on PostgreSQL's server, which READ ONLY does not forbid."""
 
 ACTING_STATEMENTS = frozenset({"LOCK", "CHECKPOINT", "NOTIFY"})
-"""Statements that a READ ONLY transaction allows although they read nothing."""
+"""Statements with side effects that a READ ONLY transaction allows."""
 
 ACTING_FUNCTIONS = re.compile(r"""
     \b(lo_\w+ | loread | lowrite                                          # large objects, and files of the server
@@ -40,28 +40,28 @@ ACTING_FUNCTIONS = re.compile(r"""
     | pg_reload_conf | pg_rotate_logfile\w* | pg_promote | pg_switch_wal | pg_create_\w+ | pg_drop_\w+ | pg_backup_\w+
     | pg_(start|stop)_backup | pg_wal_replay_\w+ | pg_logical_\w+ | pg_replication_\w+ | pg_stat_reset\w*   # the server
     | set_config | dblink\w* | (query|cursor|table|schema|database)_to_xml\w*
-    | ts_stat | ts_rewrite | crosstab\w* | connectby                      # ways round what is refused here
-    )\b | u&\s*"                                                          # an identifier in escapes could be any of these
+    | ts_stat | ts_rewrite | crosstab\w* | connectby                      # run a statement given as text
+    )\b | u&\s*"                                                          # an escaped identifier could be any of these
     """, re.IGNORECASE | re.VERBOSE)
-"""Functions that act although a transaction is READ ONLY. The server itself refuses those that the role may not call."""
+"""Functions with side effects in a READ ONLY transaction. The server itself refuses those that the role may not call."""
 
 READING_ROLE = "pg_read_all_data"
-"""A role that every server from PostgreSQL 14 on has: it reads all tables, and is allowed nothing else."""
+"""A role of every server since PostgreSQL 14, which may read all tables and nothing else."""
 
 TELLING_PRAGMAS = frozenset({"foreign_key_check", "foreign_key_list", "index_info", "index_list", "index_xinfo",
                              "integrity_check", "quick_check", "table_info", "table_list", "table_xinfo"})
-"""Those whose argument says what to tell of; every other one sets something by it."""
+"""Pragmas whose argument selects what to return; the argument of any other one sets something."""
 
 ACTING_PRAGMAS = frozenset({"incremental_vacuum", "optimize", "shrink_memory", "wal_checkpoint"})
-"""Those that act even without an argument."""
+"""Pragmas with side effects even without an argument."""
 
 STEPS_BETWEEN_LOOKS = 100_000
-"""After so many steps of SQLite's machine, a millisecond's worth, Python gets to see whether Ctrl-C was pressed."""
+"""Steps of SQLite's virtual machine, about a millisecond, after which Python checks for Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqlResult:
-    """Column names, no two of them the same, and the rows as plain tuples."""
+    """Distinct column names, and the rows as plain tuples."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -73,10 +73,10 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
     Args:
         statement: one SQL statement in the database's own dialect.
         url: the database; None means ``CLNP_DB_URL`` or SQLite in the working folder.
-        max_rows: fetch at most so many rows.
+        max_rows: fetch at most this many rows.
 
     Raises:
-        DatabaseError: the statement is wrong, would write, or is more than one; or the database cannot be read.
+        DatabaseError: the statement is invalid, would write, or is more than one; or the database cannot be read.
     """
     address = resolve_url(url)
     run = by_dialect(address, on_sqlite=_on_sqlite, on_postgresql=_on_postgresql)
@@ -84,7 +84,7 @@ def run_sql(statement: str, url: str | URL | None = None, max_rows: int | None =
 
 
 def first_word(statement: str) -> str:
-    """The keyword that a statement begins with, behind blanks and comments (PostgreSQL's may hold others), in capitals."""
+    """Return the first keyword of a statement, in upper case, after blanks and comments (PostgreSQL's can be nested)."""
     at, depth = 0, 0
     while at < len(statement):
         if statement.startswith("/*", at):
@@ -126,11 +126,11 @@ def _in_read_only_transaction(statement: str, connection: Connection, max_rows: 
     except connection.dialect.loaded_dbapi.Error as error:
         raise _refused(error, connection.engine.url) from error
     finally:
-        connection.invalidate()  # a session setting of the statement must not outlive it
+        connection.invalidate()  # discard session settings of the statement
 
 
 def _become_reader(cursor: Any, error: type[Exception]) -> None:
-    """Be :data:`READING_ROLE` for the rest of the transaction, where the user may. Tables are found as before."""
+    """Become :data:`READING_ROLE` for the rest of the transaction, if the user may. The search path stays the same."""
     cursor.execute("SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'MEMBER')", [READING_ROLE])
     if cursor.fetchone() is None:
         return
@@ -139,12 +139,12 @@ def _become_reader(cursor: Any, error: type[Exception]) -> None:
         cursor.execute("SELECT set_config('search_path', array_to_string(ARRAY("
                        "SELECT quote_ident(name) FROM unnest(current_schemas(false)) AS name), ', '), true)")
         cursor.execute(f"SET LOCAL ROLE {READING_ROLE}")
-    except error:  # a member that may not become it
+    except error:  # a member without the right to SET ROLE
         cursor.execute("ROLLBACK TO SAVEPOINT before_role")
 
 
 def _on_sqlite(statement: str, address: URL, max_rows: int | None) -> SqlResult:
-    engine = open_database(address)  # is it there, and of this schema?
+    engine = open_database(address)  # checks that it exists and has the current schema
     try:
         return _in_read_only_file(statement, address, max_rows)
     finally:
@@ -164,7 +164,7 @@ def _in_read_only_file(statement: str, address: URL, max_rows: int | None) -> Sq
         connection.set_progress_handler(lambda: None, STEPS_BETWEEN_LOOKS)
         return _result(connection.execute(statement), max_rows)
     except (sqlite3.Error, sqlite3.Warning) as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:  # what became of it in the handler
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:  # Ctrl-C in the handler becomes this
             raise KeyboardInterrupt from None
         raise _refused(error, address) from error
     finally:
@@ -172,7 +172,7 @@ def _in_read_only_file(statement: str, address: URL, max_rows: int | None) -> Sq
 
 
 def _only_reads_this_file(action: int, about: str | None, value: str | None, *_where: str | None) -> int:
-    """ATTACH (which VACUUM INTO uses, too) would reach other files, and a PRAGMA may set something: mode=ro forbids neither."""
+    """Deny ATTACH (which VACUUM INTO uses, too) and pragmas that set something: mode=ro forbids neither."""
     if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_PRAGMA:
@@ -190,9 +190,9 @@ def _result(cursor: Any, max_rows: int | None) -> SqlResult:
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of columns with a number behind each that was there before: ``n``, ``n`` becomes ``n``, ``n_2``.
+    """Return the names of columns with a number appended to repeated ones: ``n``, ``n`` becomes ``n``, ``n_2``.
 
-    No name that a column has by itself is given to another one.
+    A generated name never equals the original name of another column.
     """
     taken = set(names)
     result: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""The states of a run, a stage and a trial, and every transition that is legal.
+"""The states of a run, a stage and a trial, and every legal transition.
 
 A stage is one task inside one run::
 
@@ -7,19 +7,19 @@ A stage is one task inside one run::
        │ └────────┼─┴──► FAILED ◄┴──────────────┘    FAILED goes back to the state it failed in
        └──────────┴────► DEPLETED                    (from SELECTING also to SWEEPING, to train failed trials again)
 
-    SELECTING goes back to SWEEPING as well, where a resume is asked to train failed trials again.
+    A resume that trains failed trials again takes SELECTING back to SWEEPING, too.
 
 A trial is one training of one stage at one grid point::
 
-     ┌── taken over ────────┐               the recorded result of a trial with the same key, in another run
+     ┌── reused ────────────┐               the recorded result of a trial with the same key, in another run
      │                      ▼
     PENDING ──► RUNNING ──► FINISHED        FINISHED never changes again
      │  ▲ ▲      │   │
-     │  │ └──────┘   │                      released: the driver stopped or lost its worker
+     │  │ └──────┘   │                      released: the driver stopped or lost the worker
      │  └── retried ─┤
      └───────────────┴──► FAILED
 
-A run has no stored state: :func:`derive_run_state` reads it off its stages, its requests and its lease.
+A run has no stored state: :func:`derive_run_state` derives it from its stages, its requests and its lease.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from clnp_core.errors import StateError
 
 
 class StageState(StrEnum):
-    """Where one task of a run stands. The value is what the database stores."""
+    """The state of one task of a run. The value is stored in the database."""
 
     PENDING = "pending"
     SWEEPING = "sweeping"
@@ -42,7 +42,7 @@ class StageState(StrEnum):
 
 
 class TrialState(StrEnum):
-    """Where one trial stands. The value is what the database stores."""
+    """The state of one trial. The value is stored in the database."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -51,34 +51,34 @@ class TrialState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """It has a result or a failure; the sweep need not wait for it."""
+        """Return whether it has a result or a failure, so that the sweep need not wait for it."""
         return self in (TrialState.FINISHED, TrialState.FAILED)
 
 
 class FailureKind(StrEnum):
-    """Why a trial failed, which decides whether the selection may go on without it."""
+    """Why a trial failed, which decides whether the selection may proceed without it."""
 
     DIVERGED = "diverged"
-    """The loss became NaN or infinite: a fact about the grid point, the same on every machine."""
+    """The loss became NaN or infinite: a property of the grid point, the same on every machine."""
 
     TIMED_OUT = "timed out"
-    """The time limit of the trial or of the sweep ran out."""
+    """The time limit of the trial or of the sweep was reached."""
 
     ERROR = "error"
-    """An exception in the training code, its retries spent."""
+    """An exception in the training code, after all retries."""
 
     LOST = "lost"
-    """The worker died or its machine went away, the retries spent."""
+    """The worker died or its machine was lost, after all retries."""
 
     @property
     def excluded_from_selection(self) -> bool:
-        """The trial is out and the rule goes on without it. The other kinds block the selection until they are
-        retried: an interrupted run would otherwise choose differently from one that was not."""
+        """Return whether the selection proceeds without the trial. The other kinds block the selection until the trials are
+        retried; otherwise an interrupted run could choose differently from an uninterrupted one."""
         return self in (FailureKind.DIVERGED, FailureKind.TIMED_OUT)
 
 
 class RunState(StrEnum):
-    """What a run is doing; derived, never stored."""
+    """The state of a run; derived, never stored."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -89,12 +89,12 @@ class RunState(StrEnum):
 
     @property
     def can_resume(self) -> bool:
-        """`clnp resume` has something to do."""
+        """Return whether `clnp resume` has something to do."""
         return self in (RunState.STOPPED, RunState.FAILED)
 
 
 class RequestKind(StrEnum):
-    """What somebody asks of a run's driver."""
+    """A request to a run's driver."""
 
     STOP = "stop"
     """End cleanly; the run can be resumed."""
@@ -120,7 +120,7 @@ REOPENINGS: Mapping[StageState, frozenset[StageState]] = {
     StageState.SELECTING: frozenset({StageState.SELECTING, StageState.SWEEPING}),
     StageState.COMMITTING: frozenset({StageState.COMMITTING}),
 }
-"""The state that a stage failed or was stopped in → where it may be reopened. A commit's selection is recorded and stays."""
+"""The state in which a stage failed or was stopped → the states in which it may be reopened. A recorded selection stays."""
 
 TRIAL_TRANSITIONS: Mapping[TrialState, frozenset[TrialState]] = {
     TrialState.PENDING: frozenset({TrialState.RUNNING, TrialState.FINISHED, TrialState.FAILED}),
@@ -134,16 +134,16 @@ State = TypeVar("State", StageState, TrialState)
 
 
 def check_transition(caller: str, subject: str, actual: State, target: State) -> None:
-    """Let a legal transition pass.
+    """Check that a transition is legal.
 
     Args:
-        caller: the operation that wants it, for the message.
-        subject: what would change, in words ("task 2 of run 'demo'").
+        caller: the operation that requests it, for the message.
+        subject: the name of what would change ("task 2 of run 'demo'").
         actual: the state it is in.
         target: the state it would enter.
 
     Raises:
-        StateError: naming the caller, the states that were expected, and the actual one.
+        StateError: the transition is illegal; names the caller, the expected states and the actual one.
     """
     table: Mapping[State, frozenset[State]] = (
         STAGE_TRANSITIONS if isinstance(actual, StageState) else TRIAL_TRANSITIONS)
@@ -156,12 +156,12 @@ def check_transition(caller: str, subject: str, actual: State, target: State) ->
 
 
 def resumed_in(state: StageState, failed_from: StageState | None, retrying: bool) -> StageState:
-    """Return the state in which a resume takes up a stage that is not committed.
+    """Return the state in which a resume continues a stage that is not committed.
 
     Args:
         state: of the stage.
         failed_from: the state in which it failed, if it did.
-        retrying: whether it has failed trials that are to be trained again. A stage that has selected a trial keeps it.
+        retrying: whether it has failed trials to be trained again. A stage that has selected a trial keeps its selection.
     """
     stopped_in = failed_from or StageState.PENDING if state is StageState.FAILED else state
     return StageState.SWEEPING if retrying and stopped_in is StageState.SELECTING else stopped_in
@@ -170,26 +170,26 @@ def resumed_in(state: StageState, failed_from: StageState | None, retrying: bool
 def tasks_committed(stages: Mapping[int, StageState]) -> int:
     """Return how many tasks of a run are committed.
 
-    Stages commit in the order of their tasks, and one that stands for several is filed under the last of these, so that it is
-    the highest task of a committed stage.
+    Stages are committed in the order of their tasks, and a stage of several tasks has the number of the last one, so the result
+    is the highest task of a committed stage.
 
     Args:
-        stages: by task.
+        stages: the states, by task.
     """
     return max((task for task, state in stages.items() if state is StageState.COMMITTED), default=0)
 
 
 def derive_run_state(stages: Sequence[StageState], cancel_requested: bool, leased: bool) -> RunState:
-    """The state of a run, from what is recorded and nothing else: this rule and the view ``clnp_v_runs`` give the same.
+    """Return the state of a run, from recorded facts alone; the view ``clnp_v_runs`` follows the same rule.
 
-    What its stages say outweighs the rest: a run that completed before a cancel arrived is completed. A cancelled
-    run counts as running until its driver has let go of it.
+    The states of the stages take precedence: a run that completed before a cancel request arrived is completed. A cancelled run
+    counts as running until its driver has released it.
 
     Args:
-        stages: of the run.
-        cancel_requested: whether somebody has asked to end it for good.
+        stages: the states of the run's stages.
+        cancel_requested: whether a cancel was requested.
         leased: whether a driver has a lease on it whose heartbeat has not expired (:func:`db.liveness.lease_holds`).
-            Whether the process of that driver exists is no matter of the state: only its own host could tell.
+            Whether the process of that driver exists does not matter, because only its own host can check this.
     """
     if all(stage is StageState.COMMITTED for stage in stages):
         return RunState.COMPLETED

@@ -1,4 +1,4 @@
-"""A whole database into another one: from the laptop's SQLite to PostgreSQL, or back."""
+"""Copy a whole database into another one, for example from SQLite on a laptop to PostgreSQL."""
 
 from sqlalchemy import URL, Connection, Table, func, insert, select
 
@@ -18,18 +18,18 @@ LEASE = ("owner_host", "owner_pid", "owner_process_started", "owner_driver_id", 
 
 
 def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
-    """Copy every row, ids included, in one transaction. Artifacts are not touched: both databases name them by digest.
+    """Copy every row with its id in one transaction. Artifacts are not touched: both databases name them by digest.
 
     Args:
-        source: a database at the newest schema, which is only read.
-        target: a database without runs; it is created, or brought to the newest schema from nothing.
+        source: a database with the newest schema, which is only read.
+        target: a database without runs; it is created, or given the newest schema if it is empty.
 
     Returns:
         Table name → rows copied.
 
     Raises:
-        BusyError: a driver of a run in the source lives; it would go on writing there.
-        DatabaseError: the target holds runs already, it is the source, or one of the two cannot be opened.
+        BusyError: a driver of a run in the source is alive and would continue to write there.
+        DatabaseError: the target already holds runs, it is the source, or one of the two cannot be opened.
     """
     if resolve_url(source) == resolve_url(target):
         raise DatabaseError(f"{shown(resolve_url(source))} cannot be copied onto itself", "name another target")
@@ -37,8 +37,8 @@ def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
     try:
         driven = [run.name for run in Reads(reading).runs() if run.driver_lives]
         if driven:
-            raise BusyError(f"a driver is at work on {', '.join(driven)}",
-                            f"`clnp stop {driven[0]}` first, so that nothing is written behind the copy's back")
+            raise BusyError(f"a driver is running {', '.join(driven)}",
+                            f"`clnp stop {driven[0]}` first, so that nothing is written during the copy")
         writing = open_database(target, create=True)
         try:
             with (translated(writing.url), writing.execution_options(**{WRITING: True}).begin() as into,
@@ -56,17 +56,17 @@ def copy_database(source: str | URL, target: str | URL) -> dict[str, int]:
 def _refuse_runs(into: Connection) -> None:
     runs = into.scalar(select(func.count()).select_from(Run.__table__))
     if runs:
-        raise DatabaseError(f"{shown(into.engine.url)} holds {plural(runs, 'run')} already",
+        raise DatabaseError(f"{shown(into.engine.url)} already holds {plural(runs, 'run')}",
                             "copy into a database without runs")
 
 
 def _copied_tables() -> list[Table]:
-    """All but the name of the database, which the copy has one of its own for."""
+    """Return all tables except the name of the database, of which the copy has its own."""
     return [table for table in Base.metadata.sorted_tables if table is not DatabaseIdentity.__table__]
 
 
 def _copy_table(out_of: Connection, into: Connection, table: Table) -> int:
-    """Rows in the order of their keys: a fork then comes after the run that it refers to."""
+    """Copy rows in the order of their keys, so that a fork follows the run that it refers to."""
     copied = 0
     found = out_of.execution_options(stream_results=True).execute(select(table).order_by(*table.primary_key)).mappings()
     for rows in found.partitions(ROWS_AT_ONCE):

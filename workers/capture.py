@@ -1,12 +1,13 @@
-"""What trials and jobs print, kept where it is found again: ``logs/RUN/task-K/ID.log`` below the root of the artifact store.
+"""Store what trials and jobs print: ``logs/RUN/task-K/ID.log`` below the root of the artifact store.
 
-A trial's ID is Ray Tune's, which the database records; a job's is its name with an id of Ray's. Everything that the process
-writes to standard output and standard error goes there, from Python and from C: prints of a user's own benchmark, warnings of
-libraries, the traceback of a trial that hangs. In a folder it is written directly, so that a killed process leaves what it
-said; in a bucket it arrives when the attempt ends, or with the next attempt on the same machine. Who prints nothing leaves no
-file.
+The ID of a trial is Ray Tune's, which the database records; that of a job is its name with an id of Ray's. The file contains
+everything that the process writes to standard output and standard error, from Python and from C: prints of a user's own
+benchmark, warnings of libraries, the traceback of a trial that hangs. In a folder it is written directly, so the output of a
+killed process is kept; to a bucket it is uploaded when the attempt ends, or with the next attempt on the same machine. Without
+output there is no file.
 
-Results never depend on any of this: what cannot be kept, because a disk is full for instance, is lost, and the trial goes on.
+Results never depend on this: output that cannot be stored, for example because a disk is full, is lost, and the trial
+continues.
 """
 
 import contextlib
@@ -30,18 +31,18 @@ from workers.storage.schemes import open_files, store_type
 FOLDER = "logs"
 SUFFIX = ".log"
 HEADING = "==== "
-"""What the line that begins an attempt begins with."""
+"""Prefix of the first line of an attempt."""
 
 MAX_BYTES = 8_000_000
-"""Of one attempt in a folder, and of one file in a bucket; what is cut off is replaced by a line that says so."""
+"""Limit of one attempt in a folder, and of one file in a bucket; a line replaces what is cut off."""
 
 CUT = b"\n==== cut: more than %d bytes were printed\n"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputPlace:
-    """Where the output of a run's trials and jobs goes: the root of the artifact store, the run, and the task (counted from 1),
-    None for what belongs to no task."""
+    """Where the output of a run's trials and jobs is stored: the root of the artifact store, the run, and the task (counted
+    from 1), None for output that belongs to no task."""
 
     storage: str
     run: str
@@ -49,7 +50,7 @@ class OutputPlace:
 
 
 def folder_of(run: str, task: int | None = None) -> str:
-    """The folder, below the root, of a run's output, or of one of its tasks'.
+    """Return the folder, below the root, of the output of a run, or of one of its tasks.
 
     Raises:
         ArtifactError: the name of the run would lead out of the folder.
@@ -58,7 +59,7 @@ def folder_of(run: str, task: int | None = None) -> str:
 
 
 def file_of(run: str, task: int | None, name: str) -> str:
-    """The file, below the root, of what one trial (by Ray's id) or job printed.
+    """Return the file, below the root, of the output of one trial (by Ray's id) or job.
 
     Raises:
         ArtifactError: as :func:`folder_of`, or the id would lead out of it.
@@ -67,17 +68,17 @@ def file_of(run: str, task: int | None, name: str) -> str:
 
 
 def begin_trial(place: OutputPlace, ray_trial_id: str, numbers: Sequence[int], attempt: int) -> "Output":
-    """Keep what this process prints from here on, as an attempt at a trial or at a pack of them."""
+    """Store what this process prints from now on, as an attempt at a trial or a pack."""
     return Output(place, ray_trial_id, f"trials={','.join(map(str, numbers))} attempt={attempt}")
 
 
 def begin_job(place: OutputPlace, job: str, ray_task_id: str) -> "Output":
-    """Keep what this process prints from here on, as that of a job between trials."""
+    """Store what this process prints from now on, as the output of a job between trials."""
     return Output(place, f"{job}-{ray_task_id[:16]}", f"job={job} attempt=1")
 
 
 class Output:
-    """One attempt whose output is kept, until :meth:`end`. A process keeps one at a time; nothing here raises."""
+    """One attempt whose output is stored until :meth:`end`. A process has one at a time; no method raises."""
 
     def __init__(self, place: OutputPlace, name: str, what: str) -> None:
         self._place = place
@@ -93,11 +94,11 @@ class Output:
 
     @property
     def shown(self) -> str | None:
-        """Where what is printed will be found; None where it cannot be kept."""
+        """Return the location of the output; None if it cannot be stored."""
         return None if self._file is None else open_files(self._place.storage).shown(self._name)
 
     def look(self) -> None:
-        """Between two reports: what has grown too long is cut off here."""
+        """Cut off output that has become too long; called between two reports."""
         if self._file is None or self._cut:
             return
         with contextlib.suppress(OSError):
@@ -109,7 +110,7 @@ class Output:
                 os.close(nowhere)
 
     def end(self) -> None:
-        """Give the streams back; a bucket is given what was printed. Once is enough, and twice does no harm."""
+        """Restore the streams, and upload the output to a bucket. Further calls have no effect."""
         file, self._file = self._file, None
         if file is None:
             return
@@ -145,7 +146,7 @@ class Output:
         self._file = file
 
     def _redirect(self) -> None:
-        """Descriptors 1 and 2 are the file from here on, and Python's streams write to them at once."""
+        """Redirect descriptors 1 and 2 to the file, and Python's streams to them without buffering."""
         assert self._file is not None
         _flush()
         before = os.dup(1), os.dup(2)
@@ -161,19 +162,19 @@ class Output:
         for descriptor in self._before:
             os.close(descriptor)
         self._before = None
-        if sys.stdout is _forgiving(1):  # and not one that the trial has put there
+        if sys.stdout is _forgiving(1):  # unless the trial has replaced it
             sys.stdout = self._streams[0]
         if sys.stderr is _forgiving(2):
             sys.stderr = self._streams[1]
 
     def _spool(self) -> Path:
-        """A folder of this machine and user for what goes to the bucket. It is the same for the next process, which finds there
-        what a killed one has left."""
+        """Return a folder of this machine and user for output to be uploaded. The next process uses the same folder, and finds
+        there what a killed process has left."""
         folder = Path(tempfile.gettempdir()) / f"clnp-output-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         if found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise PermissionError(f"{folder} is somebody else's")
+            raise PermissionError(f"{folder} belongs to another user")
         return folder / hashlib.sha256(self._place.storage.encode()).hexdigest()[:16]
 
     def _publish(self) -> None:
@@ -188,14 +189,14 @@ class Output:
 
 
 class _Forgiving(io.RawIOBase):
-    """A descriptor that takes everything: what a full disk refuses is lost, and no error of whoever printed it."""
+    """A descriptor that ignores write errors: output that a full disk refuses is lost without an error."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     @property
     def name(self) -> int:
-        """As that of a file that Python opens by its descriptor."""
+        """Return the descriptor, as files do that Python opens by descriptor."""
         return self._descriptor
 
     def writable(self) -> bool:
@@ -215,13 +216,13 @@ class _Forgiving(io.RawIOBase):
 
 @cache
 def _forgiving(descriptor: int) -> io.TextIOWrapper:
-    """Python's stream on a descriptor: one for the life of the process, whatever the descriptor is at the moment."""
+    """Return Python's stream on a descriptor: one per process, wherever the descriptor points to."""
     return io.TextIOWrapper(_Forgiving(descriptor), encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
 @cache
 def _libc() -> ctypes.CDLL | None:
-    """The C library, whose standard output writes line by line from here on: what is printed before a kill is kept."""
+    """Return the C library, after making its standard output line-buffered, so that output before a kill is kept."""
     try:
         library = ctypes.CDLL(None)
         line_buffered = 1

@@ -1,4 +1,4 @@
-"""Where results come from: what must agree for two of them to be comparable bit for bit, and what is merely told."""
+"""The environment of results: what must agree for them to be comparable bit for bit, and what is only recorded."""
 
 import ast
 import hashlib
@@ -16,35 +16,35 @@ PACKAGES = ("clnp", "torch", "torchvision", "ray", "optuna", "numpy", "pandas", 
 
 
 COMPUTING = ("clnp_core", "workers")
-"""The packages whose code computes results: what :func:`code_version` covers."""
+"""The packages whose code computes results, for :func:`code_version`."""
 
 
 @cache
 def code_version() -> str:
-    """Return the project's version and, behind a ``+``, twelve digits of :func:`code_digest` of what computes results."""
+    """Return the project's version, ``+``, and twelve digits of :func:`code_digest` of the code that computes results."""
     root = Path(__file__).resolve().parent.parent
     digest = code_digest(file for package in COMPUTING for file in root.glob(f"{package}/**/*.py"))
     return f"{package_versions().get('clnp', 'unknown')}+{digest[:12]}"
 
 
 def code_digest(files: Iterable[Path]) -> str:
-    """Return a digest of what these Python files compute, the same wherever in them it is written.
+    """Return a digest of what these Python files compute, independent of where in them it is written.
 
     It is the SHA-256 of the sorted digests of all statements at the top level of a module (functions, classes, constants), each
-    taken from its syntax tree. These do not change it:
+    computed from its syntax tree. These do not change it:
 
     - comments, docstrings, layout, quotes; ``pass`` and any other statement that is only a constant;
-    - the names, folders and number of the files, the order of the statements at their top level, and in which file each of them
-      is: a module can be renamed, split or merged with another one;
+    - the names, folders and number of the files, the order of their top-level statements, and which file contains a statement:
+      a module can be renamed, split or merged with another one;
     - ``import`` statements at any depth, and ``__all__``.
 
     Renaming a definition changes it, and so does a reference through the name of a module (``jobs.train``).
 
-    So some changes that alter results are not seen: to exchange two definitions of the same name between two modules, to import
-    a name from another module that defines it differently, to import another library under the same name, and to exchange two
-    assignments to the same name at the top level. Versions of libraries are recorded beside the digest.
+    Some changes that alter results are therefore not detected: exchanging two definitions of the same name between two modules,
+    importing a name from another module that defines it differently, importing another library under the same name, and
+    exchanging two assignments to the same name at the top level. Versions of libraries are recorded beside the digest.
 
-    Only fields that have a value are covered, because a newer Python adds empty ones: one source has one digest under all.
+    Only fields that have a value are included, because newer Python versions add empty ones: a source has one digest in all.
 
     Args:
         files: paths of Python files in UTF-8, in any order.
@@ -55,7 +55,7 @@ def code_digest(files: Iterable[Path]) -> str:
 
 
 def _is_silent(node: ast.AST) -> bool:
-    """Return whether a statement computes nothing: an import (for type checkers, too), a docstring, ``pass``, ``__all__``."""
+    """Return whether a statement computes nothing: an import (also for type checkers), a docstring, ``pass``, ``__all__``."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
             return True
@@ -78,7 +78,8 @@ def _plain(value: object) -> object:
 
 @cache
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that matter, read without importing them; those not installed are left out."""
+    """Return the versions of the relevant packages, read without importing them; packages that are not installed are
+    omitted."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -89,11 +90,11 @@ def package_versions() -> dict[str, str]:
 
 
 GIT = "git"
-"""Among the versions that are recorded of a run the name of :func:`git_commit`."""
+"""Name of :func:`git_commit` among the versions recorded for a run."""
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout that this code lies in, ``-dirty`` behind it where files were changed; None elsewhere."""
+    """Return the commit of the checkout with this code, with ``-dirty`` if files were changed; None outside of a checkout."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
@@ -106,8 +107,8 @@ def git_commit() -> str | None:
 
 
 def fingerprint(threads: int) -> dict[str, Any]:
-    """What two results must share to be comparable bit for bit: device kind, torch, code, threads; on a GPU also what makes
-    kernels, because one that is made rounds otherwise than torch's own."""
+    """Return what two results must share to be comparable bit for bit: device kind, torch, code, threads; on a GPU also the
+    origin of kernels, because compiled kernels round differently from torch's own."""
     import torch
 
     own = {"torch": str(torch.__version__), "code": code_version(), "threads": threads}
@@ -119,5 +120,5 @@ def fingerprint(threads: int) -> dict[str, Any]:
 
 
 def host_name() -> str:
-    """The name under which this machine appears in the database."""
+    """Return the name of this machine in the database."""
     return socket.gethostname()

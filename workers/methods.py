@@ -1,4 +1,4 @@
-"""How the tasks of a sequence are learnt: CLNP, and what it is held against."""
+"""The methods that learn a sequence of tasks: CLNP, and those that it is compared with."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,39 +6,39 @@ from typing import Any
 
 
 class Method(StrEnum):
-    """How a run learns its tasks."""
+    """The method with which a run learns its tasks."""
 
     CLNP = "clnp"
     """Continual learning by neural pruning: the method of this project."""
 
     SCRATCH = "scratch"
-    """A new network for every task, trained on it alone: what a task can reach by itself."""
+    """A new network for every task, trained on it alone: the accuracy that a task reaches by itself."""
 
     SEQUENTIAL = "sequential"
-    """One network, trained on one task after the other, with nothing against forgetting."""
+    """One network, trained on one task after the other, without measures against forgetting."""
 
     EWC = "ewc"
-    """The same, held by elastic weight consolidation (Kirkpatrick et al. 2017)."""
+    """Sequential training with elastic weight consolidation (Kirkpatrick et al. 2017)."""
 
     SI = "si"
-    """The same, held by synaptic intelligence (Zenke et al. 2017)."""
+    """Sequential training with synaptic intelligence (Zenke et al. 2017)."""
 
     JOINT = "joint"
-    """All tasks at once (paper, appendix A): it sees all data at any time, which continual learning may not."""
+    """All tasks together (paper, appendix A): all data is available at any time, unlike in continual learning."""
 
     @property
     def divides_the_network(self) -> bool:
-        """Whether tasks get neurons of their own, which are frozen: capacity, thresholds and proofs have a meaning."""
+        """Return whether each task has its own frozen neurons, so that capacity, thresholds and proofs are defined."""
         return self is Method.CLNP
 
     @property
     def goes_on(self) -> bool:
-        """Whether a task begins with the weights of the one before."""
+        """Return whether a task starts from the weights of the previous one."""
         return self in (Method.CLNP, Method.SEQUENTIAL, Method.EWC, Method.SI)
 
     @property
     def learns_at_once(self) -> bool:
-        """Whether one stage learns all tasks. It is filed under the last of them."""
+        """Return whether one stage learns all tasks. It has the number of the last task."""
         return self is Method.JOINT
 
     @property
@@ -47,12 +47,12 @@ class Method(StrEnum):
         return self is Method.SCRATCH
 
     def first_task(self, tasks: int) -> int:
-        """The first task that has a stage in a run of so many."""
+        """Return the first task that has a stage in a run of ``tasks`` tasks."""
         return tasks if self.learns_at_once else 1
 
     @property
     def is_held(self) -> bool:
-        """Whether a penalty of a given strength holds the weights."""
+        """Return whether a penalty with a given strength keeps the weights near those of earlier tasks."""
         return self in (Method.EWC, Method.SI)
 
 
@@ -66,11 +66,11 @@ class MethodSpec:
     """What determines a trial of a method other than CLNP.
 
     Attributes:
-        kind: which one.
+        kind: the method.
         strength: λ of EWC, c of SI; None for the others.
         fisher_samples: training samples over which EWC averages the Fisher information of a task.
-        tasks: how many tasks joint training has at once; 1 for the others.
-        batch: of joint training, samples of each task in a batch; empty for shares in proportion to the tasks' sizes.
+        tasks: the number of tasks that joint training learns together; 1 for the others.
+        batch: of joint training, samples of each task in a batch; empty for shares in proportion to the sizes of the tasks.
     """
 
     kind: Method
@@ -80,7 +80,7 @@ class MethodSpec:
     batch: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dictionary with what matters to the method; :meth:`from_json` is its inverse."""
+        """Return a JSON-able dictionary with the values that the method uses; :meth:`from_json` is its inverse."""
         data: dict[str, Any] = {"kind": self.kind.value}
         if self.kind.is_held:
             data["strength"] = self.strength
@@ -92,5 +92,5 @@ class MethodSpec:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "MethodSpec":
-        """The method that :meth:`to_json` described."""
+        """Return the method that :meth:`to_json` described."""
         return cls(**{**data, "kind": Method(data["kind"]), "batch": tuple(data.get("batch", ()))})

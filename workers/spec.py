@@ -1,7 +1,7 @@
-"""Everything that determines a trial, as plain data, and its key: a digest of just that.
+"""Everything that determines a trial, as plain data, and its key: a digest of exactly that.
 
-The same key in the same environment gives the same bits, which is what makes recording idempotent and resuming safe. Nothing
-that does not change the result is in here (no paths, no names of runs, no machine).
+The same key in the same environment gives the same bits, which makes recording idempotent and resuming safe. Values that do
+not change the result are not part of it (paths, names of runs, machines).
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ from workers.methods import MethodSpec
 
 
 class BuiltIn(NamedTuple):
-    """What is known of a built-in benchmark without its data: the shape of a sample, the classes of a task, how many tasks
-    there are (None for any number), and whether each task has classes of its own."""
+    """Facts about a built-in benchmark that do not need its data: the shape of a sample, the classes of a task, the number of
+    tasks (None if it is unlimited), and whether each task has its own classes."""
 
     input_shape: tuple[int, ...]
     classes: int
@@ -37,14 +37,14 @@ BUILT_IN_BENCHMARKS: Mapping[str, BuiltIn] = {
 
 
 class ClassOrder(StrEnum):
-    """In which order the tasks of a benchmark that splits a data set take its classes."""
+    """The order in which the tasks of a benchmark that splits a data set take its classes."""
 
     INDEX = "index"
     SEED = "seed"
 
     @property
     def is_random(self) -> bool:
-        """Whether the seed permutes the classes."""
+        """Return whether the seed permutes the classes."""
         return self is ClassOrder.SEED
 
 
@@ -62,13 +62,13 @@ class Schedule(StrEnum):
 
 
 def digest_of(value: object) -> str:
-    """sha256 of the canonical JSON of ``value``: 64 hexadecimal digits."""
+    """Return the sha256 of the canonical JSON of ``value``: 64 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def derive_seed(*parts: object) -> int:
-    """A seed of 63 bits from any JSON-able parts; no generator is ever seeded otherwise."""
+    """Derive a seed of 63 bits from any JSON-able parts. All generators are seeded with such seeds."""
     return int(digest_of(list(parts))[:16], 16) >> 1
 
 
@@ -97,14 +97,14 @@ class BenchmarkSpec:
     samples_per_class: int | None = None
 
     def fingerprint(self, task: int) -> str:
-        """A digest of what determines the data of one task."""
+        """Return the digest of everything that determines the data of one task."""
         return digest_of([self.to_json(), task])
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dictionary; :meth:`from_json` is its inverse.
 
-        ``class_order`` and ``samples_per_class`` are left out at their defaults, so that benchmarks to which they mean nothing
-        keep the fingerprints and keys that they had before these existed.
+        ``class_order`` and ``samples_per_class`` are left out at their defaults, so that benchmarks that do not use them keep
+        their fingerprints and keys from before these existed.
         """
         data = dataclasses.asdict(self) | {"class_order": self.class_order.value}
         for name, default in (("class_order", ClassOrder.INDEX.value), ("samples_per_class", None)):
@@ -114,7 +114,7 @@ class BenchmarkSpec:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "BenchmarkSpec":
-        """The benchmark that :meth:`to_json` described."""
+        """Return the benchmark that :meth:`to_json` described."""
         return cls(**{**data, "class_order": ClassOrder(data.get("class_order", ClassOrder.INDEX))})
 
 
@@ -123,9 +123,9 @@ class TrainingSpec:
     """How one trial trains. Epochs are counted from 1; the rate is multiplied by ``gamma`` after each milestone, or falls along
     a cosine to 0 over ``epochs``.
 
-    With the precision ``bfloat16`` a step's products are computed in it (autocast); with ``tf32`` a GPU rounds their factors
-    to ten bits behind the point. Weights, gradients of weights and the optimizer's memory are float32, and so is everything
-    that is measured.
+    With the precision ``bfloat16`` a step's products are computed in bfloat16 (autocast); with ``tf32`` a GPU rounds their
+    factors to ten bits of mantissa. Weights, their gradients and the optimizer's state are float32, and so are all
+    measurements.
     """
 
     optimizer: str
@@ -184,8 +184,8 @@ class FineTuningSpec:
         epochs: of every round.
         learning_rate: of the first epoch of every round.
         alpha: L1 coefficients, one per hidden layer and one for the output.
-        seed: that those of the rounds are derived from.
-        required: the lowest validation count within the stage's margin; it bounds every pruning, not what training makes of it.
+        seed: from which those of the rounds are derived.
+        required: the lowest validation count within the stage's margin; it bounds every pruning, but not the training after it.
         mode: of the thresholds, from the second round on.
         schedule: constant, or a cosine over the epochs of a round.
         distillation: what it learns from teachers; None for the labels alone.
@@ -219,15 +219,15 @@ class StageSpec:
     """What all trials of a stage share.
 
     Attributes:
-        benchmark: where the data comes from.
+        benchmark: the source of the data.
         task: counted from 1.
         architecture: of the network that is trained; wider than the base's where a layer is widened.
-        base_digest: artifact of the commit it stands on; None for the first task.
+        base_digest: artifact of the base network, the previous commit; None for the first task.
         training: the training loop's settings.
         evaluation_batch_size: of the canonical evaluation.
         threads: of torch inside one process. Bits depend on it.
-        curve_points: how many thresholds the recorded curve has at most.
-        method: what learns the task, unless it is CLNP.
+        curve_points: the maximum number of thresholds of the recorded curve.
+        method: the method that learns the task; None for CLNP.
         free_window: how many of the free neurons train, and which; None for all.
     """
 
@@ -260,7 +260,7 @@ class StageSpec:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StageSpec":
-        """The stage that :meth:`to_json` described."""
+        """Return the stage that :meth:`to_json` described."""
         found = data.get("free_window")
         window = None if found is None else FreeWindow(tuple(found["neurons"]), found["seed"])
         return cls(BenchmarkSpec.from_json(data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
@@ -278,13 +278,13 @@ class TrialSpec:
     """One grid point of a stage.
 
     Attributes:
-        stage: what it shares with the other trials.
-        number: its index in the grid; names the trial, and is not part of its key.
+        stage: the settings that all trials of the stage share.
+        number: its index in the grid; identifies the trial, but is not part of its key.
         alpha: L1 coefficients, one per hidden layer and one for the output.
-        learning_rate: the initial one.
+        learning_rate: the initial rate.
         seed: of its re-initialisation and its batches.
-        pack: with how many trials it trains as one batched computation, itself among them, and its place there, from 0. Bits
-            depend on it, and not on who the others are.
+        pack: the number of trials that train as one batched computation, including this one, and its position, from 0. The
+            bits depend on these, but not on the other trials.
     """
 
     stage: StageSpec
@@ -295,6 +295,6 @@ class TrialSpec:
     pack: tuple[int, int] = ALONE
 
     def key(self) -> str:
-        """The digest of all that determines this trial's result in one environment."""
+        """Return the digest of everything that determines this trial's result in one environment."""
         packed = [] if self.pack == ALONE else [{"pack": list(self.pack)}]
         return digest_of([self.stage.to_json(), list(self.alpha), self.learning_rate, self.seed, *packed])

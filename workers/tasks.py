@@ -1,4 +1,4 @@
-"""The name under which modules of users import what a task is made of; :mod:`clnp` has the same."""
+"""The classes of a task, under the name that modules of users import; also in :mod:`clnp`."""
 
 from workers.data.loader import data_folder, load_benchmark, load_task, task_count, task_origin
 from workers.data.samples import Benchmark, Samples, TaskData

@@ -1,7 +1,7 @@
-"""Modules of a user's own: where they are imported from, and what is said of them when they fail.
+"""Import the modules of a user, and describe their errors.
 
-The working folder is searched last, and only once a configuration has named a module in it. So no file there can take the
-place of a module of Python, of an installed library or of this project.
+The working folder is searched last, and only after a configuration has named a module in it, so a file there cannot shadow a
+module of Python, of an installed library or of this project.
 """
 
 import importlib
@@ -22,18 +22,18 @@ PACKAGES = ("clnp", "clnp_core", "workers", "db", "orchestrator")
 """The packages of this project."""
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The folder that holds :data:`PACKAGES`."""
+"""The folder of :data:`PACKAGES`."""
 
 FOLDERS = "CLNP_IMPORT_FOLDERS"
-"""Environment variable of the processes that a driver starts: where the driver itself finds a user's modules, besides the
-working folder."""
+"""Environment variable of processes started by a driver: the folders, besides the working folder, where the driver finds a
+user's modules."""
 
 Failure = TypeVar("Failure", bound=ClnpError)
 
 
 def search_working_folder() -> None:
-    """Make the working folder importable, behind everything else that is."""
-    for name in PACKAGES:  # an editable installation finds them behind every folder of sys.path, so before it grows
+    """Make the working folder importable, after everything else."""
+    for name in PACKAGES:  # an editable installation is searched after all folders of sys.path, so import them first
         with suppress(ImportError):
             spec = importlib.util.find_spec(name)
             if spec is not None and _is_ours(spec.origin, name):
@@ -44,11 +44,11 @@ def search_working_folder() -> None:
 
 
 def load(path: str) -> Any:
-    """What ``module:name`` names, ``name`` with dots where it needs them.
+    """Return what ``module:name`` names; ``name`` may contain dots.
 
     Raises:
-        ImportError, AttributeError: it leads nowhere; :func:`name_taken` may know why.
-        BaseException: whatever the module itself raises.
+        ImportError, AttributeError: it does not exist; :func:`name_taken` may know why.
+        BaseException: raised by the module itself.
     """
     module, _, name = path.partition(":")
     search_working_folder()
@@ -56,11 +56,11 @@ def load(path: str) -> Any:
 
 
 def name_taken(path: str, error: BaseException) -> str:
-    """Why an import failed, if it is that another module has the name of a file in the working folder; else nothing.
+    """Return why an import failed if another module has the name of a file in the working folder; else an empty string.
 
     Args:
-        path: ``module:name``, as a configuration has it.
-        error: what its import or its code raised.
+        path: ``module:name``, as in a configuration.
+        error: raised by its import or its code.
     """
     names = [path.partition(":")[0]]
     if isinstance(error, ImportError) and error.name:
@@ -70,12 +70,12 @@ def name_taken(path: str, error: BaseException) -> str:
     for name in dict.fromkeys(name.partition(".")[0] for name in names):
         own, loaded = file_of(name, [Path.cwd()]), _loaded_from(name)
         if own is not None and loaded is not None and own.resolve() != Path(loaded).resolve():
-            return f"{own} has the name of {loaded}, which is imported in its place: rename it"
+            return f"{own} has the name of {loaded}, which is imported instead: rename it"
     return ""
 
 
 def file_of(name: str, folders: Iterable[Path]) -> Path | None:
-    """The file that ``import name`` would find first in one of the folders."""
+    """Return the file that ``import name`` would find first in one of the folders."""
     for folder in folders:
         for file in (folder / name / "__init__.py", folder / f"{name}.py"):
             if file.is_file():
@@ -84,19 +84,19 @@ def file_of(name: str, folders: Iterable[Path]) -> Path | None:
 
 
 def summary(error: BaseException) -> str:
-    """An exception in one line: its type and the first line of what it says."""
+    """Return an exception in one line: its type and the first line of its message."""
     first = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def with_traceback(failure: Failure, error: BaseException) -> Failure:
-    """The failure with a note of where in a user's own code it came from. The note travels with it between processes."""
+    """Add a note with the traceback in a user's code to a failure. The note is kept between processes."""
     failure.add_note("".join(traceback.format_exception(error)).rstrip("\n"))
     return failure
 
 
 def print_traceback(error: BaseException) -> None:
-    """On standard error, where an error came from: in a user's own code if that is where, else in ours."""
+    """Print the traceback of an error on standard error: of the user's code if the error came from there."""
     for note in getattr(error, "__notes__", None) or ["".join(traceback.format_exception(error)).rstrip("\n")]:
         print(note, file=sys.stderr, flush=True)
 

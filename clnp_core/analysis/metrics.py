@@ -1,8 +1,8 @@
-"""What a run is worth as continual learning, from its accuracy matrix: arithmetic on counts of correct samples.
+"""Metrics of continual learning from the accuracy matrix of a run: arithmetic on counts of correct samples.
 
-R[t, i] is the test accuracy of the network committed after task t on task i ≤ t: a lower triangle of T rows, T being the last
-task learnt so far. A run that has not ended has fewer rows; its numbers are those of the tasks there are. Joint training
-learns all tasks at once and has only the last row: what needs an earlier row is None there.
+R[t, i] is the test accuracy of the network committed after task t on task i ≤ t: a lower triangle of T rows, where T is the
+last task learnt so far. A run that has not ended has fewer rows; its metrics cover the tasks learnt so far. Joint training
+learns all tasks together and has only the last row; metrics that need an earlier row are None.
 
     average accuracy   mean over i ≤ T of R[T, i]                                      Lopez-Paz & Ranzato 2017 (ACC)
     backward transfer  mean over i < T of R[T, i] − R[i, i]                            Lopez-Paz & Ranzato 2017 (BWT)
@@ -10,13 +10,13 @@ learns all tasks at once and has only the last row: what needs an earlier row is
     learning accuracy  mean over i ≤ T of R[i, i]                                      Riemer et al. 2019
     forward transfer   mean over 2 ≤ i ≤ T of R[i, i] − accuracy of task i alone, trained from scratch
 
-The last is not Lopez-Paz & Ranzato's FWT, which tests a task before it is trained and so means nothing for a task whose head
-does not exist yet: here the question is whether earlier tasks help or hinder learning, so task 1 does not count.
+The last one is not Lopez-Paz & Ranzato's FWT, which tests a task before it is trained and is meaningless for a task whose head
+does not exist yet. It answers whether earlier tasks help or hinder learning, so task 1 does not count.
 
-None of these sees what a task gives up *at* its own commit, when it is pruned: that is the graceful loss, a number of its own.
+None of these includes the accuracy that a task loses at its own commit, when it is pruned: that is the graceful loss.
 
 Accuracies are fractions of 1, differences are percentage points. Both are exact (``Fraction``) until :func:`run_metrics`
-makes floats of them.
+converts them to floats.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ from fractions import Fraction
 from clnp_core.errors import StateError
 
 Counts = tuple[int, int]
-"""Correct samples, and samples in all."""
+"""Correct samples and total samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccuracyMatrix:
-    """The accuracies of one run. Made by :meth:`of`, which checks them.
+    """The accuracies of one run. Created by :meth:`of`, which checks them.
 
     Attributes:
-        first: the task after which the first row was measured: 1, or T where there is only the row of a joint training.
+        first: the task after which the first row was measured: 1, or T if there is only the row of joint training.
         rows: per row the accuracies on tasks 1, 2, ..., each a fraction of 1.
     """
 
@@ -43,23 +43,23 @@ class AccuracyMatrix:
 
     @classmethod
     def of(cls, cells: Mapping[tuple[int, int], Counts]) -> "AccuracyMatrix":
-        """The matrix of counts by (after which task, on which task), both counted from 1.
+        """Return the matrix of counts by (after which task, on which task), both counted from 1.
 
         Raises:
-            StateError: there are no cells, counts are impossible, a row has a hole, a row is missing before the last, or the
-                test set of a task changes its size.
+            StateError: there are no cells, counts are impossible, a row is incomplete, a row before the last is missing, or the
+                size of a task's test set changes.
         """
         if not cells:
-            raise StateError("the accuracy matrix is empty: no task has been committed", "wait for the first commit")
+            raise StateError("the accuracy matrix is empty: no task is committed", "wait for the first commit")
         totals: dict[int, int] = {}
         for (after, on), counts in sorted(cells.items()):
             if not 1 <= on <= after:
-                raise StateError(f"there is an accuracy after task {after} on task {on}, which was not learnt by then",
+                raise StateError(f"there is an accuracy after task {after} on task {on}, which had not been learnt yet",
                                  "keep the cells with 1 ≤ on task ≤ after task")
             _accuracy(counts, f"after task {after} on task {on}")
             if totals.setdefault(on, counts[1]) != counts[1]:
                 raise StateError(f"task {on} was tested on {totals[on]} samples earlier and on {counts[1]} after task {after}",
-                                 "compare accuracies on one and the same test set")
+                                 "compare accuracies on the same test set")
         first, last = min(after for after, _ in cells), max(after for after, _ in cells)
         if first != last:
             first = 1
@@ -68,22 +68,22 @@ class AccuracyMatrix:
             if missing:
                 raise StateError(f"the accuracy matrix goes up to task {last} but has nothing after task {after} "
                                  f"on task {missing[0]}",
-                                 "give every row in full; rows may be missing only at the end, or all but the last")
+                                 "give complete rows; rows may be missing only at the end, or all but the last")
         return cls(first, tuple(tuple(Fraction(*cells[after, on]) for on in range(1, after + 1))
                                 for after in range(first, last + 1)))
 
     @property
     def tasks(self) -> int:
-        """T, the last task learnt."""
+        """Return T, the last task learnt."""
         return len(self.rows[-1])
 
     @property
     def only_last_row(self) -> bool:
-        """Whether all tasks were learnt at once, so that nothing is known of the time before."""
+        """Return whether all tasks were learnt together, so that earlier accuracies are unknown."""
         return self.first > 1
 
     def after(self, task: int) -> tuple[Fraction, ...]:
-        """The accuracies on tasks 1 to ``task`` when that was the newest one.
+        """Return the accuracies on tasks 1 to ``task`` when ``task`` was the newest one.
 
         Raises:
             StateError: the matrix has no such row.
@@ -94,7 +94,7 @@ class AccuracyMatrix:
         return self.rows[task - self.first]
 
     def average_accuracy(self, after: int | None = None) -> Fraction:
-        """Mean accuracy over the tasks learnt, after task ``after`` (None: the last), a fraction of 1.
+        """Return the mean accuracy over all learnt tasks after task ``after`` (None for the last), a fraction of 1.
 
         Raises:
             StateError: the matrix has no such row.
@@ -102,22 +102,22 @@ class AccuracyMatrix:
         return _mean(self.after(self.tasks if after is None else after))
 
     def learning_accuracy(self) -> Fraction | None:
-        """Mean accuracy on each task right after it was learnt, a fraction of 1; None for a joint training."""
+        """Return the mean accuracy on each task right after it was learnt, a fraction of 1; None for joint training."""
         return None if self.only_last_row else _mean(self._diagonal())
 
     def backward_transfer(self) -> Fraction | None:
-        """What later tasks did to earlier ones, in points: negative where they were forgotten, 0 where nothing changed.
+        """Return the effect of later tasks on earlier ones, in points: negative if they were forgotten, 0 if nothing changed.
 
-        None for one task, which has no later one, and for a joint training.
+        None for one task, which has no later one, and for joint training.
         """
         if self.tasks == 1 or self.only_last_row:
             return None
         return 100 * _mean([now - then for now, then in zip(self.rows[-1][:-1], self._diagonal(), strict=False)])
 
     def forgetting(self) -> Fraction | None:
-        """How far the earlier tasks are below the best they have ever been before the last task, in points.
+        """Return how far the earlier tasks are below their best accuracy before the last task, in points.
 
-        Negative where the last task improved them. None for one task and for a joint training.
+        Negative if the last task improved them. None for one task and for joint training.
         """
         if self.tasks == 1 or self.only_last_row:
             return None
@@ -125,10 +125,10 @@ class AccuracyMatrix:
         return 100 * _mean([before - now for before, now in zip(best, self.rows[-1], strict=False)])
 
     def forward_transfer(self, from_scratch: Mapping[int, Counts]) -> "ForwardTransfer":
-        """Whether the tasks before it help a task to be learnt, against training it alone from scratch.
+        """Return how much the earlier tasks help to learn a task, compared with training it alone from scratch.
 
         Args:
-            from_scratch: counts by task of networks trained on that task alone; more than are needed do no harm.
+            from_scratch: counts by task of networks trained on that task alone; other tasks are ignored.
 
         Raises:
             StateError: a reference has impossible counts.
@@ -149,12 +149,12 @@ class AccuracyMatrix:
 
 @dataclass(frozen=True, slots=True)
 class ForwardTransfer:
-    """Forward transfer, or why there is none.
+    """Forward transfer, or the references that are missing for it.
 
     Attributes:
-        points: the mean over tasks 2 to T, in percentage points; None for one task, for a joint training, and where
-            references are missing.
-        missing: the tasks from 2 on without a reference from scratch.
+        points: the mean over tasks 2 to T, in percentage points; None for one task, for joint training, and if references are
+            missing.
+        missing: the tasks from 2 on without a reference trained from scratch.
     """
 
     points: Fraction | None
@@ -163,16 +163,16 @@ class ForwardTransfer:
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics:
-    """The numbers of one run for tables and figures, each rounded once.
+    """The metrics of one run for tables and figures, each rounded once.
 
     Attributes:
         tasks: T, the tasks learnt so far.
         average_accuracy: over all tasks after the last, a fraction of 1.
-        learning_accuracy: of each task right after it was learnt, a fraction of 1; None for a joint training.
-        backward_transfer_points: None for one task and for a joint training.
-        forgetting_points: None for one task and for a joint training.
-        forward_transfer_points: against training from scratch; None also where references are missing.
-        missing_references: the tasks for which that was so.
+        learning_accuracy: of each task right after it was learnt, a fraction of 1; None for joint training.
+        backward_transfer_points: None for one task and for joint training.
+        forgetting_points: None for one task and for joint training.
+        forward_transfer_points: compared with training from scratch; None also if references are missing.
+        missing_references: the tasks without a reference.
     """
 
     tasks: int
@@ -185,11 +185,11 @@ class RunMetrics:
 
 
 def run_metrics(matrix: AccuracyMatrix, from_scratch: Mapping[int, Counts] | None = None) -> RunMetrics:
-    """All metrics of a run as floats.
+    """Return all metrics of a run as floats.
 
     Args:
         matrix: of the run.
-        from_scratch: counts by task of networks trained on that task alone; None or {}: no references.
+        from_scratch: counts by task of networks trained on that task alone; None or {} for no references.
 
     Raises:
         StateError: a reference has impossible counts.
@@ -201,12 +201,12 @@ def run_metrics(matrix: AccuracyMatrix, from_scratch: Mapping[int, Counts] | Non
 
 @dataclass(frozen=True, slots=True)
 class CommittedStage:
-    """The validation counts of a stage that was committed.
+    """The validation counts of a committed stage.
 
     Attributes:
         task: counted from 1.
         best_val_correct: of the best trial, unpruned.
-        committed_val_correct: of the network that was committed: pruned, and fine-tuned where the run does that.
+        committed_val_correct: of the committed network: pruned, and fine-tuned if the run does that.
         val_total: validation samples.
     """
 
@@ -218,11 +218,11 @@ class CommittedStage:
 
 @dataclass(frozen=True, slots=True)
 class GracefulLoss:
-    """What the tasks of a run gave up at their own commits, in percentage points of validation accuracy.
+    """The accuracy that the tasks of a run lost at their own commits, in percentage points of validation accuracy.
 
     Attributes:
         by_task: (task, points) in the order of the tasks.
-        mean: over these tasks; None without any.
+        mean: over these tasks; None without tasks.
     """
 
     by_task: tuple[tuple[int, Fraction], ...]
@@ -230,9 +230,9 @@ class GracefulLoss:
 
 
 def graceful_loss_points(stage: CommittedStage) -> Fraction:
-    """Best unpruned minus committed validation accuracy, in percentage points.
+    """Return best unpruned minus committed validation accuracy, in percentage points.
 
-    The margin bounds it, except where fine-tuning follows: that can win back more than was lost (a negative loss).
+    The margin bounds it, except with fine-tuning, which can regain more than was lost (a negative loss).
 
     Raises:
         StateError: the counts are impossible.
@@ -243,15 +243,15 @@ def graceful_loss_points(stage: CommittedStage) -> Fraction:
 
 
 def graceful_loss(stages: Sequence[CommittedStage]) -> GracefulLoss:
-    """The graceful loss of each committed task, and its mean.
+    """Return the graceful loss of each committed task, and its mean.
 
     Raises:
-        StateError: counts are impossible, or a task comes twice.
+        StateError: counts are impossible, or a task occurs twice.
     """
     losses: dict[int, Fraction] = {}
     for stage in stages:
         if stage.task in losses:
-            raise StateError(f"task {stage.task} was given two commits", "give the commits of one run")
+            raise StateError(f"task {stage.task} has two commits", "give the commits of one run")
         losses[stage.task] = graceful_loss_points(stage)
     return GracefulLoss(tuple(sorted(losses.items())), _mean(list(losses.values())) if losses else None)
 

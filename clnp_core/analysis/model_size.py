@@ -1,4 +1,4 @@
-"""What a network costs: the parameters that all tasks learnt so far need, and the multiply-adds of one sample."""
+"""The size and cost of a network: the parameters that all tasks learnt so far need, and the multiply-adds of one sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class UsedWidths:
 
 
 def divided_parameters(commits: Sequence[UsedWidths]) -> int:
-    """Parameters of all tasks of a network that is divided among them (paper §2.1).
+    """Return the number of parameters of all tasks of a network that is divided among them (paper §2.1).
 
     Args:
         commits: one for each task, in order.
@@ -32,7 +32,7 @@ def divided_parameters(commits: Sequence[UsedWidths]) -> int:
 
 
 def _of_task(commit: UsedWidths) -> int:
-    """The rows of the neurons that a task activated, and its own output."""
+    """Return the parameters of the neurons that a task activated, and of its own output."""
     architecture = commit.architecture
     below = (architecture.input_shape[0], *commit.used)
     count = 0
@@ -44,24 +44,24 @@ def _of_task(commit: UsedWidths) -> int:
 
 
 def _per_neuron_below(architecture: Architecture, layer: int) -> int:
-    """Weights of a row (0-based hidden layer; ``depth`` is the output) that belong to one neuron or input channel below."""
+    """Return the weights of a row (0-based hidden layer; ``depth`` is the output) per neuron or input channel below."""
     window = architecture.window(layer)
     return architecture.columns_per_neuron[layer] * (window.kernel ** 2 if window else 1)
 
 
 def whole_parameters(architecture: Architecture, tasks: int, networks: int = 1) -> int:
-    """Parameters of networks that are not divided: ``networks`` of them for ``tasks`` tasks, with a head per task where the
-    architecture has these."""
+    """Return the number of parameters of networks that are not divided: ``networks`` of them for ``tasks`` tasks, with one head
+    per task if the architecture is multi-head."""
     head = architecture.classes * (architecture.fan_in(architecture.depth) + int(architecture.head_bias))
     heads = tasks if architecture.head is HeadKind.MULTI else networks
     return networks * (architecture.parameter_count() - head) + heads * head
 
 
 def multiply_adds(architecture: Architecture) -> int:
-    """Products that are added up to give the logits of one sample: every weight once for each position that it is used at.
+    """Return the number of multiply-adds of the logits of one sample: each weight once for each position where it is used.
 
-    Biases, BatchNorm, nonlinearities, pooling and the average of a convolutional output are not counted; in a dense layer or a
-    convolution they cost little beside it. One multiply-add is two floating-point operations.
+    Biases, BatchNorm, nonlinearities, pooling and the average of a convolutional output are not counted; they cost little
+    compared with a dense layer or a convolution. One multiply-add is two floating-point operations.
     """
     total, sides = 0, architecture.input_shape[1:]
     for layer in range(architecture.depth + 1):

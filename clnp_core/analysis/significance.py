@@ -1,18 +1,18 @@
-"""Whether one method is better than another, as far as few seeds can tell: exact permutation tests, and a sentence for people.
+"""Test whether one method is better than another, with few seeds: exact permutation tests, and a sentence with the result.
 
-If two methods did not differ, it would be chance which of them got which result. So all ways in which chance could have dealt
-the results out are counted, and p is the share of them whose means lie at least as far apart as those that were measured, in
-either direction. No distribution is assumed, nothing is drawn at random, and p is an exact fraction. What it costs is seeds: n
-pairs can never give less than 2/2ⁿ, however large the difference is.
+If two methods did not differ, chance would decide which of them got which result. All possible assignments of the results to
+the methods are counted, and p is the share of those whose means differ at least as much as the measured ones, in either
+direction. No distribution is assumed, nothing is sampled, and p is an exact fraction. The price is seeds: n pairs can never
+give less than 2/2ⁿ, however large the difference is.
 
 *Paired*: both methods ran with the same seeds; chance swaps the two results of a seed (the signs of the differences).
 *Unpaired*: with different seeds; chance regroups all results into groups of the same sizes.
 
-Dealings with equal sums are counted together, which changes nothing in the result: any 20 pairs, or any 20 results in all, are
-counted in seconds, and many more where the values are counts on one test set. A test that would need more memory is refused.
+Assignments with equal sums are counted together, which does not change the result: any 20 pairs, or any 20 results in total,
+are counted in seconds, and many more if the values are counts on one test set. A test that would need more memory is refused.
 
-A level speaks of *one* comparison. Whoever compares ten pairs of methods must ask more of each: :func:`holm` raises p so that
-the level holds for all comparisons together, and :func:`together` says what then stands.
+A level applies to *one* comparison. Comparing ten pairs of methods requires more of each: :func:`holm` raises p so that the
+level holds for all comparisons together, and :func:`together` says which claims remain.
 """
 
 import math
@@ -25,7 +25,7 @@ from clnp_core.analysis.statistics import SEEDS, Value, exact, require_level
 from clnp_core.errors import StateError
 
 MOST_SUMS = 2**20
-"""Different sums that are held at once, at most: some hundred megabytes."""
+"""Maximum number of different sums in memory, some hundred megabytes."""
 
 FEW = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -36,15 +36,15 @@ class PermutationTest:
 
     Attributes:
         paired: whether the seeds are the same.
-        first_n: runs of the first method that count.
-        second_n: of the second; where paired, both are the number of pairs.
+        first_n: runs of the first method with a result.
+        second_n: of the second; if paired, both are the number of pairs.
         mean_difference: in the unit of the values.
-        p: the share of dealings that are at least as extreme.
-        smallest_p: what p can never be below with so many runs.
-        first_higher: pairs in which the first method has the higher value; None where unpaired.
-        second_higher: pairs in which the second has; None where unpaired.
-        first_missing: seeds without a result of the first method, ascending; where paired, also seeds that only the second ran.
-        second_missing: the same of the second.
+        p: the share of assignments that are at least as extreme.
+        smallest_p: the lowest p that is possible with this number of runs.
+        first_higher: pairs in which the first method has the higher value; None if unpaired.
+        second_higher: pairs in which the second has; None if unpaired.
+        first_missing: seeds without a result of the first method, ascending; if paired, also seeds that only the second ran.
+        second_missing: the same for the second.
     """
 
     paired: bool
@@ -59,7 +59,7 @@ class PermutationTest:
     second_missing: tuple[int, ...] = field(metadata={SEEDS: True})
 
     def supports_claim(self, level: float = 0.05) -> bool:
-        """Whether a difference between the methods can be claimed: p < level, and no method stands on one run alone.
+        """Return whether a difference between the methods can be claimed: p < level, and each method has more than one run.
 
         Raises:
             ConfigError: the level is not between 0 and 1.
@@ -68,11 +68,11 @@ class PermutationTest:
 
 
 def paired_permutation_test(first: Mapping[int, Value | None], second: Mapping[int, Value | None]) -> PermutationTest:
-    """The test over the seeds that both methods have a result of: all 2ⁿ signs of the n differences.
+    """Test the seeds for which both methods have a result: all 2ⁿ signs of the n differences.
 
     Args:
         first: values of the first method by seed; None marks a run without a result.
-        second: of the second. See :func:`clnp_core.analysis.statistics.exact` for floats.
+        second: of the second method. See :func:`clnp_core.analysis.statistics.exact` for floats.
 
     Raises:
         StateError: a value is not finite, no seed has both results, or there are too many seeds to count exactly.
@@ -81,10 +81,10 @@ def paired_permutation_test(first: Mapping[int, Value | None], second: Mapping[i
     seeds = sorted({*first, *second})
     pairs = [a[seed] - b[seed] for seed in seeds if seed in a and seed in b]
     if not pairs:
-        raise StateError("no seed has a result of both methods, so there is nothing to compare in pairs",
-                         "run both with the same seeds, or compare them unpaired")
+        raise StateError("no seed has a result of both methods, so there are no pairs to compare",
+                         "run both methods with the same seeds, or compare them unpaired")
     differences, denominator = _integers(pairs)
-    # Flipping all signs mirrors every sum, so the first sign can stand still.
+    # Flipping all signs mirrors every sum, so the first sign can stay fixed.
     sums = {differences[0]: 1}
     for difference in differences[1:]:
         flipped: dict[int, int] = defaultdict(int)
@@ -101,7 +101,7 @@ def paired_permutation_test(first: Mapping[int, Value | None], second: Mapping[i
 
 
 def unpaired_permutation_test(first: Mapping[int, Value | None], second: Mapping[int, Value | None]) -> PermutationTest:
-    """The test over all C(n + m, n) groupings of the results, whatever their seeds are.
+    """Test all C(n + m, n) groupings of the results, regardless of their seeds.
 
     Args:
         first: n values of the first method by seed; None marks a run without a result.
@@ -120,16 +120,16 @@ def unpaired_permutation_test(first: Mapping[int, Value | None], second: Mapping
     groups: list[dict[int, int]] = [defaultdict(int) for _ in range(n + 1)]  # by size: how many groups have which sum
     groups[0][0] = 1
     for left, value in zip(range(n + m - 1, -1, -1), pooled, strict=True):
-        for size in range(n, 0, -1):  # falling, so that no value is taken twice
+        for size in range(n, 0, -1):  # descending, so that no value is used twice
             if size + left >= n:
                 for partial, times in groups[size - 1].items():
                     groups[size][partial + value] += times
-        for size in range(n - left):  # too small to grow to n with the values that are left
+        for size in range(n - left):  # too small to reach n with the remaining values
             groups[size].clear()
         _require_room(sum(map(len, groups)), n, m)
 
     def apart(of_first: int) -> int:
-        """n · m times the difference of the two means, in whole steps of 1 / denominator."""
+        """Return n · m times the difference of the two means, in steps of 1 / denominator."""
         return of_first * (n + m) - total * n
 
     observed = apart(sum(pooled[:n]))
@@ -141,15 +141,15 @@ def unpaired_permutation_test(first: Mapping[int, Value | None], second: Mapping
 
 def claim(test: PermutationTest, first: str, second: str, level: float = 0.05, unit: str = "points",
           higher_is_better: bool = True) -> str:
-    """What may be said of two methods, in plain words, with what was left out.
+    """Describe the result of a test in a sentence, with the runs that were left out.
 
     Args:
-        test: its values in ``unit``: accuracies in percent, for differences in points.
+        test: its values in ``unit``; use accuracies in percent for differences in points.
         first: name of the first method.
         second: name of the second.
-        level: p must be below it for a difference to be claimed.
+        level: a difference is claimed if p is below it.
         unit: plural name of the unit of the values.
-        higher_is_better: False where less is better (seconds, neurons used).
+        higher_is_better: False if lower values are better (seconds, neurons used).
 
     Raises:
         ConfigError: the level is not between 0 and 1.
@@ -158,14 +158,15 @@ def claim(test: PermutationTest, first: str, second: str, level: float = 0.05, u
 
 
 def holm(p_values: Sequence[Fraction]) -> tuple[Fraction, ...]:
-    """p of several comparisons, each raised so that a level holds for all of them together, however they depend on each other
-    (Holm 1979): the smallest of n is multiplied by n, the next by n − 1, and none is less than one before it, or more than 1.
+    """Raise p of several comparisons so that a level holds for all of them together, however they depend on each other (Holm
+    1979): the smallest of n is multiplied by n, the next by n − 1, and so on; none is less than the previous one or more than
+    1.
 
     Args:
         p_values: in any order.
 
     Returns:
-        The raised ones, in the same order.
+        The raised values, in the same order.
     """
     raised, least = [Fraction(0)] * len(p_values), Fraction(0)
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
@@ -174,11 +175,11 @@ def holm(p_values: Sequence[Fraction]) -> tuple[Fraction, ...]:
 
 
 def together(tests: Mapping[str, PermutationTest], level: float = 0.05) -> str | None:
-    """What may be claimed of several comparisons at once; None where there are not two, or none supports a claim by itself.
+    """Describe what can be claimed of several comparisons together; None for fewer than two, or if none supports a claim alone.
 
     Args:
-        tests: by the name of what each is about.
-        level: that is to hold for all of them together.
+        tests: by the name of the comparison.
+        level: to hold for all of them together.
 
     Raises:
         ConfigError: the level is not between 0 and 1.
@@ -227,7 +228,7 @@ def _word(test: PermutationTest, higher_is_better: bool) -> str:
 
 
 def _over_how_many(test: PermutationTest, higher_is_better: bool) -> str:
-    """Over how many runs, and where they are paired in how many the difference has the direction of its mean."""
+    """Describe the number of runs, and for pairs in how many the difference has the direction of the mean."""
     if test.first_higher is None or test.second_higher is None:
         return f" over {test.first_n} runs against {test.second_n}"
     if test.mean_difference == 0:
@@ -252,7 +253,7 @@ def _left_out(test: PermutationTest, first: str, second: str) -> list[str]:
 
 
 def _p(p: Fraction, limit: Fraction) -> str:
-    """p in full where six decimals suffice, else with three digits, or as many more as tell it from the limit."""
+    """Format p exactly if six decimals suffice, else with three digits, or as many as distinguish it from the limit."""
     if p < Fraction(1, 10_000) <= limit:
         return "p < 0.0001"
     if (p * 10**6).denominator == 1:
@@ -267,12 +268,12 @@ def _few(number: int) -> str:
 
 
 def _smallest_paired_p(n: int) -> Fraction:
-    """The given signs and their mirror image are always among the most extreme that are counted."""
+    """The given signs and their mirror image are always among the most extreme assignments."""
     return Fraction(2, 2**n)
 
 
 def _smallest_unpaired_p(n: int, m: int) -> Fraction:
-    """The given grouping is always counted; between groups of one size its mirror image too."""
+    """The given grouping is always counted, and for groups of equal size its mirror image, too."""
     return Fraction(2 if n == m else 1, math.comb(n + m, n))
 
 
@@ -282,12 +283,12 @@ def _exact_level(level: float) -> Fraction:
 
 
 def _integers(values: Sequence[Fraction]) -> tuple[list[int], int]:
-    """The values times their common denominator, and that denominator."""
+    """Return the values times their common denominator, and that denominator."""
     denominator = math.lcm(*(value.denominator for value in values))
     return [int(value * denominator) for value in values], denominator
 
 
 def _require_room(sums: int, n: int, m: int) -> None:
     if sums > MOST_SUMS:
-        raise StateError(f"{n} results against {m} are too many to count exactly: more than {MOST_SUMS:,} different sums",
+        raise StateError(f"{n} and {m} results are too many to count exactly: more than {MOST_SUMS:,} different sums",
                          "compare fewer seeds, or give values as counts on one test set, whose sums repeat")

@@ -1,9 +1,10 @@
-"""One number measured in several runs that differ in their seed: its mean, its spread, and how well the mean is known.
+"""Summarise one number over several runs that differ in their seed: its mean, its spread, and the confidence in the mean.
 
-A run without a result (it diverged, failed, or has not ended) is None: it is named, and never averaged in. Deviation and
-interval need two runs. The interval is Student's: mean ± t · s / √n, with s the sample standard deviation over n seeds.
+A run without a result (it diverged, failed, or has not ended) is None: it is listed as missing and excluded from the mean.
+Deviation and interval need two runs. The interval is Student's: mean ± t · s / √n, with s the sample standard deviation over n
+seeds.
 
-Values are exact inside: see :func:`exact`.
+Values are exact internally: see :func:`exact`.
 """
 
 import itertools
@@ -16,10 +17,10 @@ from fractions import Fraction
 from clnp_core.errors import ConfigError, StateError
 
 SEEDS = "seeds"
-"""In the metadata of a field: its numbers are seeds, which have up to 63 bits. JSON gets them as text."""
+"""Key in the metadata of a field whose numbers are seeds. Seeds have up to 63 bits and are text in JSON."""
 
 Value = float | Fraction
-"""What was measured. Best an exact Fraction of counts."""
+"""A measured value, ideally an exact Fraction of counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Summary:
 
 
 def summarise(values: Mapping[int, Value | None], level: float = 0.95) -> Summary:
-    """Mean, deviation, interval and extremes of the runs with a result.
+    """Return the mean, deviation, interval and extremes of the runs with a result.
 
     Args:
         values: by seed; None marks a run without a result.
@@ -74,11 +75,11 @@ def summarise(values: Mapping[int, Value | None], level: float = 0.95) -> Summar
 
 
 def exact(values: Mapping[int, Value | None]) -> dict[int, Fraction]:
-    """The values that there are, by ascending seed, as rationals.
+    """Return the values that exist, by ascending seed, as rationals.
 
-    A float becomes the shortest decimal that stands for it: 98.31 is 9831/100. So two differences that are equal on paper are
-    equal here (in binary 0.3 − 0.2 is less than 0.2 − 0.1), which decides ties in an exact test. A float that
-    is not a short decimal, such as a third, is better given as a Fraction.
+    A float becomes the shortest decimal that represents it: 98.31 is 9831/100. Two differences that are equal in decimal are
+    then equal (in binary 0.3 − 0.2 is less than 0.2 − 0.1), which matters for ties in an exact test. Pass a Fraction for
+    values that are not short decimals, such as a third.
 
     Raises:
         StateError: a value is not finite.
@@ -89,13 +90,13 @@ def exact(values: Mapping[int, Value | None]) -> dict[int, Fraction]:
             continue
         if not math.isfinite(value):
             raise StateError(f"the run with seed {seed} has the value {float(value)}, which is not a number to average",
-                             "give None for a run without a result: it is named, and left out")
+                             "give None for a run without a result: it is listed as missing and left out")
         known[seed] = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
     return known
 
 
 def require_level(level: float) -> None:
-    """A level of confidence or of significance lies between 0 and 1.
+    """Check that a level of confidence or of significance is between 0 and 1.
 
     Raises:
         ConfigError: it does not.
@@ -105,17 +106,17 @@ def require_level(level: float) -> None:
 
 
 def student_t(level: float, degrees_of_freedom: int) -> float:
-    """Two-sided quantile of Student's t: the t with P(|T| ≤ t) = ``level``.
+    """Return the two-sided quantile of Student's t: the t with P(|T| ≤ t) = ``level``.
 
-    P(|T| > t) = I_x(ν/2, 1/2) with x = ν / (ν + t²) falls strictly in t, so it is bisected down to neighbouring floats.
+    P(|T| > t) = I_x(ν/2, 1/2) with x = ν / (ν + t²) decreases strictly in t, so it is bisected to neighbouring floats.
 
     Raises:
-        ConfigError: the level is not between 0 and 1, or there is no degree of freedom.
+        ConfigError: the level is not between 0 and 1, or there are no degrees of freedom.
     """
     require_level(level)
     if degrees_of_freedom < 1:
         raise ConfigError(f"Student's t with {degrees_of_freedom} degrees of freedom does not exist",
-                          "it takes at least two runs to tell how far runs differ")
+                          "measuring the spread of runs takes at least two")
 
     def outside(t: float) -> float:
         return incomplete_beta(degrees_of_freedom / 2, 0.5, degrees_of_freedom / (degrees_of_freedom + t * t))
@@ -129,10 +130,10 @@ def student_t(level: float, degrees_of_freedom: int) -> float:
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function I_x(a, b) for a, b > 0 and 0 ≤ x ≤ 1.
+    """Return the regularised incomplete beta function I_x(a, b) for a, b > 0 and 0 ≤ x ≤ 1.
 
-    By its continued fraction (DLMF 8.17.22), evaluated by Lentz's method from the front. That converges fast below
-    x = (a + 1) / (a + b + 2); above, I_x(a, b) = 1 − I_{1−x}(b, a).
+    Uses its continued fraction (DLMF 8.17.22), evaluated forward by Lentz's method, which converges fast below
+    x = (a + 1) / (a + b + 2); above that, I_x(a, b) = 1 − I_{1−x}(b, a).
     """
     if x <= 0 or x >= 1:
         return float(x >= 1)

@@ -1,4 +1,4 @@
-"""Rows of :mod:`db.rows` from what the database holds: what :mod:`db.reads.reads` and :mod:`db.reads.pages` share."""
+"""Build rows of :mod:`db.rows` from database objects; shared by :mod:`db.reads.reads` and :mod:`db.reads.pages`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,22 +17,22 @@ TRIAL_COLUMNS = tuple(sorted({column.key for column in Trial.__table__.columns} 
 
 
 def as_tuple(values: list[float | None] | None) -> tuple[float | None, ...] | None:
-    """A list of a JSON column, which may be absent, as an immutable value."""
+    """Convert a list of a JSON column, which may be missing, to a tuple."""
     return None if values is None else tuple(values)
 
 
 def rounds_of(recorded: list[dict[str, Any]] | None) -> tuple[FineTuningRound, ...] | None:
-    """What a commit recorded of its rounds of fine-tuning; None where there were none."""
+    """Return the rounds of fine-tuning that a commit recorded; None if there were none."""
     if recorded is None:
         return None
     return tuple(FineTuningRound(**{**values, "thresholds": tuple(values["thresholds"])}) for values in recorded)
 
 
 def run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
-    """Runs with their derived states, in the order given: four queries, however many runs there are."""
+    """Return runs with their derived states, in the given order, with four queries for any number of runs."""
     now, source, ids = database_now(session), aliased(Run), [run.id for run in runs]
     states: dict[int, dict[int, StageState]] = {}
-    task_number = cast(Stage.task, Integer)  # SQLite keeps text that somebody has written into the column, which has no order
+    task_number = cast(Stage.task, Integer)  # text written into this column of SQLite stays text, which has no order
     for run_id, task, state in session.execute(select(Stage.run_id, task_number, Stage.state).where(Stage.run_id.in_(ids))):
         states.setdefault(run_id, {})[task] = state
     cancelled = set(session.scalars(select(Request.run_id).where(
@@ -54,12 +54,12 @@ def run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:
 
 
 def event_row(event: Event) -> EventRow:
-    """What happened to a run."""
+    """Return an event of a run."""
     return EventRow(event.id, event.at, event.kind, event.message, event.details)
 
 
 def stage_row(run: str, stage: Stage, counts: dict[TrialState, int]) -> StageRow:
-    """A task of a run with its trials by state."""
+    """Return a task of a run with the number of its trials by state."""
     return StageRow(
         run, stage.task, stage.state, stage.failed_from, stage.reason, stage.train_total, stage.val_total,
         stage.test_total, None if stage.input_shape is None else tuple(stage.input_shape), stage.classes,
@@ -70,7 +70,7 @@ def stage_row(run: str, stage: Stage, counts: dict[TrialState, int]) -> StageRow
 
 
 def trial_row(run: str, task: int, trial: Trial, judgement: TrialJudgement | None) -> TrialRow:
-    """A trial of a task with the verdict on it, where there is one."""
+    """Return a trial of a task with its verdict, if there is one."""
     of_trial = {name: getattr(trial, name) for name in TRIAL_COLUMNS}
     correct, free = (judgement.pruned_val_correct, judgement.free_neurons) if judgement else (None, None)
     return TrialRow(

@@ -1,5 +1,9 @@
-"""Reads of whole stages at once: the candidates that a selection can choose from, points of their threshold curves, and how
-far each can be pruned within the margin."""
+"""Reads of whole stages: the candidates that a selection can choose from, points of their threshold curves, and how far each
+can be pruned within the margin.
+
+``judged_at`` is the required count of the recorded verdicts; None ignores them. A verdict holds the exact sparsest pruning of
+its trial at that count, so points at this count or above with at least as many free neurons are omitted.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +24,12 @@ from db.schema.models import TrialJudgement as Judged
 from db.states import TrialState
 
 PLACES = 2**31
-"""More than any trial's number, so that free neurons and a number fit into one integer."""
+"""Larger than any trial's number, so that free neurons and a number fit into one integer."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndedTrial:
-    """A candidate that ended, and what the selection found when it pruned it: None where it did not."""
+    """A candidate that ended, and the pruned network that the selection found, None if it was not pruned."""
 
     number: int
     state: TrialState
@@ -49,8 +53,8 @@ class TrialPoint:
 
 @dataclass(frozen=True, slots=True)
 class StagePoint:
-    """A point that no other one of its stage replaces: ``most_required`` is the highest count up to which it is within the
-    margin, since its trial must be so before it is pruned as well."""
+    """A point that no other point of its stage replaces. ``most_required`` is the highest required count at which it is within
+    the margin, because its trial must be within the margin before pruning, too."""
 
     most_required: int
     val_correct: int
@@ -59,7 +63,7 @@ class StagePoint:
 
 
 def ended_trials(reads: Reads, run: str, task: int) -> list[EndedTrial]:
-    """The candidates of a task that ended, with a result or without, by number."""
+    """Return the candidates of a task that ended, with a result or a failure, by number."""
     with _of_stage(reads, run, task) as (session, own):
         query = (select(Trial.number, Trial.state, Trial.failure_reason, Trial.val_correct, Trial.artifact_digest,
                         Judged.thresholds, Judged.pruned_val_correct, Judged.free_neurons)
@@ -70,7 +74,7 @@ def ended_trials(reads: Reads, run: str, task: int) -> list[EndedTrial]:
 
 
 def points_within(reads: Reads, run: str, task: int, required: int) -> list[TrialPoint]:
-    """Every point with so many correct samples, of the trials with as many before pruning; by trial and θ."""
+    """Return all points with at least ``required`` correct samples, of trials with as many before pruning; by trial and θ."""
     with _of_stage(reads, run, task) as (session, own):
         query = (select(Trial.number, Point.threshold, Point.val_correct, Point.free_neurons)
                  .join(Point, Point.trial_id == Trial.id)
@@ -80,8 +84,8 @@ def points_within(reads: Reads, run: str, task: int, required: int) -> list[Tria
 
 
 def sparsest_within(reads: Reads, run: str, task: int, required: int, judged_at: int | None = None) -> list[TrialPoint]:
-    """For each trial with so many correct samples the sparsest of its points with as many; by trial. Trials without one are
-    left out."""
+    """Return the sparsest point with at least ``required`` correct samples of each trial with as many before pruning; by trial.
+    Trials without such a point are omitted."""
     with _of_stage(reads, run, task) as (session, own):
         last = (select(Trial.id.label("trial"), func.max(Point.position).label("position"))
                 .join(Point, Point.trial_id == Trial.id).outerjoin(Judged, Judged.trial_id == Trial.id)
@@ -94,8 +98,8 @@ def sparsest_within(reads: Reads, run: str, task: int, required: int, judged_at:
 
 
 def stage_points(reads: Reads, run: str, task: int, judged_at: int | None = None) -> list[StagePoint]:
-    """Of all points of a stage with the same counts the sparsest, of the lowest trial among equals: they alone can be chosen,
-    at any margin. The most accurate first."""
+    """Return the points of a stage that can be chosen at some margin, the most accurate first: of all points with the same
+    counts the sparsest one, of the lowest trial number if several are equally sparse."""
     with _of_stage(reads, run, task) as (session, own):
         most = case((Point.val_correct < Trial.val_correct, Point.val_correct), else_=Trial.val_correct)
         best = func.max(cast(Point.free_neurons, BigInteger) * PLACES + (PLACES - 1 - Trial.number))
@@ -107,7 +111,7 @@ def stage_points(reads: Reads, run: str, task: int, judged_at: int | None = None
 
 
 def most_correct_points(reads: Reads, run: str, task: int) -> dict[int, int]:
-    """The highest count on each trial's curve, by number. Trials without a curve are left out."""
+    """Return the highest count on each trial's curve, by number. Trials without a curve are omitted."""
     with _of_stage(reads, run, task) as (session, own):
         query = (select(Trial.number, func.max(Point.val_correct)).select_from(Trial).join(Point, Point.trial_id == Trial.id)
                  .where(own).group_by(Trial.id, Trial.number))
@@ -116,36 +120,36 @@ def most_correct_points(reads: Reads, run: str, task: int) -> dict[int, int]:
 
 @contextmanager
 def _of_stage(reads: Reads, run: str, task: int) -> Iterator[tuple[Session, ColumnElement[bool]]]:
-    """A session, and the condition that a trial is a candidate of the stage."""
+    """Open a session, and return it with the condition that a trial is a candidate of the stage."""
     with reads._session() as session:
         stage = find_stage(session, find_run(session, run).id, run, task)
         yield session, and_(Trial.stage_id == stage.id, Trial.role == TrialRole.CANDIDATE)
 
 
 def _credible(judged_at: int | None) -> tuple[Any, ...]:
-    """See ``judged_at`` in the module's docstring."""
+    """Return conditions for points that the recorded verdicts do not contradict; see the docstring of this module."""
     if judged_at is None:
         return ()
     return (or_(Judged.free_neurons.is_(None), Point.val_correct < judged_at, Point.free_neurons < Judged.free_neurons),)
 
 
 SHIFT = 2**31
-"""More than any count of validation samples, so that two counts fit into one number that is compared by the first of them."""
+"""Larger than any count of validation samples: two counts fit into one number, which is compared by the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrunedPoint:
-    """A trial's network, pruned: correct validation samples, and free neurons over all hidden layers."""
+    """The pruned network of a trial: correct validation samples, and free neurons over all hidden layers."""
 
     val_correct: int
     free_neurons: int
 
 
 def pruned_within_margin(reads: Reads, run: str, task: int, margin_points: str) -> dict[int, PrunedPoint]:
-    """The sparsest point on each trial's recorded curve whose accuracy is within the margin of the trial's own.
+    """Return the sparsest point on each trial's recorded curve whose accuracy is within the margin of the trial's own.
 
-    Among points that are equally sparse it is the most accurate one. Trials without a curve are left out. Ten thousand curves
-    cost one statement and as many rows, and the margin is exact: how many samples it allows to lose is counted beforehand.
+    Of equally sparse points it is the most accurate one. Trials without a curve are omitted. This takes one statement and one
+    row per trial; the margin is exact, because the number of samples that it allows to lose is computed first.
 
     Args:
         reads: of the database.

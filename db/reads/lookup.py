@@ -11,7 +11,7 @@ from db.schema.models import Run, RunGroup, Stage, Trial
 
 
 def find_run(session: Session, name: str, lock: bool = False) -> Run:
-    """The run of this name.
+    """Return the run with this name.
 
     Args:
         session: an open transaction.
@@ -19,7 +19,7 @@ def find_run(session: Session, name: str, lock: bool = False) -> Run:
         lock: hold the row until the transaction ends (SQLite holds the whole file already).
 
     Raises:
-        NotFoundError: with the nearest names, or the runs of the group that has this name.
+        NotFoundError: with similar names, or the runs of the group that has this name.
     """
     query = select(Run).where(Run.name == name)
     run = session.scalars(query.with_for_update() if lock else query).one_or_none()
@@ -36,7 +36,7 @@ def find_run(session: Session, name: str, lock: bool = False) -> Run:
 
 
 def find_stage(session: Session, run_id: int, run_name: str, task: int) -> Stage:
-    """One task of a run.
+    """Return one task of a run.
 
     Raises:
         NotFoundError: the run has no such task.
@@ -48,24 +48,24 @@ def find_stage(session: Session, run_id: int, run_name: str, task: int) -> Stage
 
 
 def no_such_task(run_name: str, task: int, tasks: Sequence[int]) -> NotFoundError:
-    """The error of a task that a run has no stage of.
+    """Return the error to raise if a run has no stage for a task.
 
     Args:
         run_name: the run.
-        task: that was asked for.
-        tasks: those that it has stages of.
+        task: the task that was requested.
+        tasks: the tasks that have stages.
     """
     first, last = min(tasks, default=0), max(tasks, default=0)
     if 1 <= task < first:
         return NotFoundError(f"run {run_name!r} learns tasks 1 to {last} at once, so task {task} has no stage of its own",
-                             f"ask for task {last}, which stands for all of them")
+                             f"use task {last}, which represents all of them")
     there = f"its tasks are {first} to {last}" if first < last else f"its only task is {last}" if first == 1 else \
-        f"task {last} stands for all of its tasks"
+        f"task {last} represents all of its tasks"
     return NotFoundError(f"run {run_name!r} has no task {task}", there)
 
 
 def find_trial(session: Session, stage: Stage, run_name: str, number: int) -> Trial:
-    """One trial of a stage.
+    """Return one trial of a stage.
 
     Raises:
         NotFoundError: the stage has no such trial.

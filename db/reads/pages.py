@@ -1,7 +1,7 @@
-"""Reads for whoever looks at a database a page at a time: some rows of a list, and how long the whole list is.
+"""Reads of one page at a time: some rows of a list, and the length of the whole list.
 
-Filters, order and paging are SQL, so that a page costs what its rows cost; a count and an order by a column that no index has
-cost one look at an index or a column of one task's trials. See :mod:`db.reads.reads` for the rows themselves.
+Filters, order and paging are SQL, so that the cost of a page depends on its rows; a count, and sorting by a column without an
+index, scan an index or a column of one task's trials. See :mod:`db.reads.reads` for the rows themselves.
 """
 
 from collections.abc import Sequence
@@ -24,19 +24,19 @@ from db.states import RunState, StageState, TrialState
 Row = TypeVar("Row")
 
 Counts = dict[tuple[int, datetime | None], dict[TrialState, int]]
-"""Trials by state of stages that are committed, by the stage's id and the time of its commit: they change no more."""
+"""Trials by state of committed stages, by the stage's id and the time of its commit; these no longer change."""
 
 STATES = table("clnp_v_runs", column("run", String), column("state", String))
-"""The derived states in SQL: what :func:`db.states.derive_run_state` is in Python. There is no third one."""
+"""The derived states in SQL; :func:`db.states.derive_run_state` derives the same in Python."""
 
 STAGES_AT_ONCE = 500
 RECENT_TRIALS = 64
-"""How many of the latest trials tell how fast a sweep goes."""
+"""Number of the latest trials from which the speed of a sweep is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Some rows of a list, and the number of rows that the whole list has."""
+    """Some rows of a list, and the number of rows of the whole list."""
 
     items: tuple[Row, ...]
     total: int
@@ -44,7 +44,7 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class StageCounts:
-    """How far one task is: its state, its trials by state, and when its sweep and the whole of it ended."""
+    """The progress of one task: its state, its trials by state, and when its sweep and the task ended."""
 
     task: int
     state: StageState
@@ -57,18 +57,18 @@ class StageCounts:
 
     @property
     def trials_ended(self) -> int:
-        """Trials with a result or a failure."""
+        """Return the number of trials with a result or a failure."""
         return self.trials_finished + self.trials_failed
 
     @property
     def trials_planned(self) -> int:
-        """All trials that are recorded."""
+        """Return the number of recorded trials."""
         return self.trials_pending + self.trials_running + self.trials_ended
 
 
 @dataclass(frozen=True, slots=True)
 class TrialTimes:
-    """When a trial was trained."""
+    """When the training of a trial started and ended."""
 
     started_at: datetime
     finished_at: datetime
@@ -76,15 +76,15 @@ class TrialTimes:
 
 @dataclass(frozen=True, slots=True)
 class RunStanding:
-    """A run and all that tells how far it is.
+    """A run and its progress.
 
     Attributes:
-        run: itself.
+        run: the run.
         stages: its tasks in order.
-        recent: trials of the last task that trained any, latest first, at most :data:`RECENT_TRIALS`; empty for a run that no
-            driver is at work on.
-        mean_test_accuracy: over the tasks of the last commit, a fraction; None before the first.
-        driver_begins: a driver is at work on it, and nothing is recorded of the run yet since it took the lease.
+        recent: the last trials of the last task that trained any, latest first, at most :data:`RECENT_TRIALS`; empty if no
+            driver is running.
+        mean_test_accuracy: over the tasks of the last commit, a fraction; None before the first commit.
+        driver_begins: whether a driver is running that has recorded nothing since it took the lease.
     """
 
     run: RunRow
@@ -96,7 +96,7 @@ class RunStanding:
 
 @dataclass(frozen=True, slots=True)
 class RunningTrial:
-    """A trial that is being trained: the last epoch that its attempt has recorded (from 1; None before the first), and its
+    """A trial that is being trained: the last epoch that its attempt recorded (from 1; None before the first), and its
     validation accuracy, a fraction."""
 
     task: int
@@ -108,7 +108,7 @@ class RunningTrial:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs are meant; None admits all. ``name`` is a part of the name, in any case."""
+    """Conditions on runs; None matches all. ``name`` is a substring of the name, ignoring case."""
 
     state: RunState | None = None
     method: str | None = None
@@ -118,8 +118,8 @@ class RunFilter:
 
 
 class TrialOrder(StrEnum):
-    """How trials are ordered; with a dash the largest come first. Trials without the value are last in both directions, equal
-    ones follow their numbers."""
+    """The order of trials; a leading dash means descending. Trials without the value come last in both directions, and equal
+    values are ordered by number."""
 
     NUMBER = "number"
     NUMBER_DOWN = "-number"
@@ -130,29 +130,29 @@ class TrialOrder(StrEnum):
 
     @property
     def column(self) -> str:
-        """The name of the column, without the direction."""
+        """Return the name of the column, without the direction."""
         return self.value.removeprefix("-")
 
     @property
     def is_descending(self) -> bool:
-        """The largest come first."""
+        """Return whether the largest values come first."""
         return self.value.startswith("-")
 
 
 class Pages(Reads):
-    """All of :class:`~db.reads.reads.Reads`, and pages. Errors as there."""
+    """The reads of :class:`~db.reads.reads.Reads` and pages. Raises the same errors."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._final: Counts = {}
 
     def standing(self, name: str) -> RunStanding:
-        """One run, and how far it is."""
+        """Return one run and its progress."""
         with self._session() as session:
             return _standings(session, [find_run(session, name)], self._final)[0]
 
     def standings(self, wanted: RunFilter, limit: int, offset: int) -> Page[RunStanding]:
-        """Runs, newest first."""
+        """Return runs and their progress, newest first."""
         with self._session() as session:
             query = _runs(wanted)
             total = session.scalar(query.with_only_columns(func.count(Run.id)))
@@ -160,7 +160,7 @@ class Pages(Reads):
             return Page(tuple(_standings(session, runs, self._final)), total or 0)
 
     def running_trials(self, run: str) -> list[RunningTrial]:
-        """The trials of a run that are being trained, and their last epochs, by task and number."""
+        """Return the trials of a run that are being trained, with their last epochs, by task and number."""
         last = (select(func.max(TrialEpoch.epoch)).where(TrialEpoch.trial_id == Trial.id, TrialEpoch.attempt == Trial.attempts)
                 .correlate(Trial).scalar_subquery())
         with self._session() as session:
@@ -176,7 +176,7 @@ class Pages(Reads):
                     for task, number, attempt, epoch, correct, total in found]
 
     def version_of_commits(self, run: str) -> tuple[tuple[int, str, datetime], ...]:
-        """What changes when anything about a run's commits does: task, digest and time of each."""
+        """Return a value that changes with the commits of a run: the task, digest and time of each."""
         with self._session() as session:
             found = session.execute(
                 select(Stage.task, Commit.digest, Commit.created_at).join(Commit, Commit.stage_id == Stage.id)
@@ -184,34 +184,34 @@ class Pages(Reads):
             return tuple((task, digest, created) for task, digest, created in found)
 
     def version_of_stage(self, run: str, task: int) -> tuple[str, datetime | None, tuple[tuple[str, int], ...]]:
-        """What changes when a trial of a task begins or ends, or when the task is selected: its state, the time of its
-        selection, and its trials by state."""
+        """Return a value that changes when a trial of a task begins or ends, or when the task is selected: the state, the time
+        of the selection, and the trials by state."""
         with self._session() as session:
             stage = find_stage(session, find_run(session, run).id, run, task)
             counts = session.execute(select(Trial.state, func.count()).where(Trial.stage_id == stage.id).group_by(Trial.state))
             return stage.state.value, stage.selected_at, tuple(sorted((state.value, count) for state, count in counts))
 
     def runs_by_state(self) -> dict[RunState, int]:
-        """How many runs are in each state; states of none are left out."""
+        """Return the number of runs in each state; states without runs are omitted."""
         with self._session() as session:
             counted = session.execute(select(STATES.c.state, func.count()).group_by(STATES.c.state))
             return {RunState(value): count for value, count in counted}
 
     def trials_by_state(self) -> dict[TrialState, int]:
-        """How many trials are in each state, over all runs; states of none are left out."""
+        """Return the number of trials of all runs in each state; states without trials are omitted."""
         with self._session() as session:
             return {state: count for state, count in session.execute(
                 select(Trial.state, func.count()).group_by(Trial.state))}
 
     def trial_page(self, run: str, task: int, limit: int, offset: int, state: TrialState | None = None,
                    verdict: Verdict | None = None, order: TrialOrder = TrialOrder.NUMBER) -> Page[TrialRow]:
-        """Trials of one task.
+        """Return trials of one task.
 
         Args:
-            run, task: whose.
-            limit, offset: at most so many rows, after leaving out so many.
-            state, verdict: only trials like this; None admits all.
-            order: which come first.
+            run, task: of which task.
+            limit, offset: return at most ``limit`` rows, after skipping ``offset``.
+            state, verdict: only trials with this state or verdict; None matches all.
+            order: the order of the trials.
         """
         with self._session() as session:
             stage = find_stage(session, find_run(session, run).id, run, task)
@@ -224,7 +224,7 @@ class Pages(Reads):
             if verdict is not None or order.column == "free_neurons":
                 ids = ids.outerjoin(TrialJudgement, TrialJudgement.trial_id == Trial.id)
             total = session.scalar(counting.where(*wanted)) or 0
-            # The numbers of the rows first: what is ordered is narrow then, however much a trial records.
+            # Sort ids alone first: the rows of trials are wide.
             found = session.scalars(ids.where(*wanted).order_by(*_ordered(order)).limit(limit).offset(offset)).all()
             place = {trial_id: index for index, trial_id in enumerate(found)}
             rows = session.execute(
@@ -234,7 +234,7 @@ class Pages(Reads):
             return Page(tuple(trial_row(run, task, trial, judgement) for trial, judgement in rows), total)
 
     def verdict_page(self, run: str, task: int, limit: int, offset: int) -> Page[VerdictRow]:
-        """The selector's verdicts on one task, by trial number."""
+        """Return the selector's verdicts on one task, by trial number."""
         with self._session() as session:
             stage = find_stage(session, find_run(session, run).id, run, task)
             judged = (select(Trial.number, TrialJudgement).join(TrialJudgement, TrialJudgement.trial_id == Trial.id)
@@ -286,7 +286,7 @@ def _last_event_kind(session: Session, run_id: int) -> str | None:
 
 
 def _trial_counts(session: Session, stages: Sequence[Stage], final: Counts) -> dict[int, dict[TrialState, int]]:
-    """Trials by state, by the stage's id; those of committed stages are counted once."""
+    """Return the trials by state, by the stage's id; those of committed stages are counted only once."""
     counts = {stage.id: final[stage.id, stage.ended_at] for stage in stages if (stage.id, stage.ended_at) in final}
     wanted = [stage for stage in stages if stage.id not in counts]
     for start in range(0, len(wanted), STAGES_AT_ONCE):
@@ -319,7 +319,7 @@ def _mean_test_accuracies(session: Session, ids: Sequence[int]) -> dict[int, flo
 
 
 def _recent(session: Session, stages: Sequence[Stage], counts: dict[int, dict[TrialState, int]]) -> tuple[TrialTimes, ...]:
-    """Of the last task that has trained any; results that were taken over took no time."""
+    """Return the last trials of the last task that trained any; reused results have no training time."""
     for stage in reversed(stages):
         if not counts.get(stage.id, {}).get(TrialState.FINISHED):
             continue

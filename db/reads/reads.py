@@ -1,4 +1,4 @@
-"""Every read, as plain rows (:mod:`db.rows`). For DataFrames see :mod:`db.dataframes`, for SQL the views clnp_v_…."""
+"""Every read, as plain rows (:mod:`db.rows`). :mod:`db.dataframes` returns DataFrames; the views clnp_v_… are for SQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,10 +49,10 @@ from db.store.references import references
 
 
 class Reads:
-    """Reads on the engine that :func:`db.engine.open_database` gave; threads may share them.
+    """Reads on an engine of :func:`db.engine.open_database`; threads may share them.
 
-    A run is named as on the command line. Every method raises :class:`~clnp_core.errors.NotFoundError` for a run, group, task
-    or trial that is not there, and :class:`~clnp_core.errors.DatabaseError` when the database cannot be read.
+    Runs are named as on the command line. Every method raises :class:`~clnp_core.errors.NotFoundError` if a run, group, task or
+    trial does not exist, and :class:`~clnp_core.errors.DatabaseError` if the database cannot be read.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -64,17 +64,17 @@ class Reads:
             yield session
 
     def database_id(self) -> str | None:
-        """What names this database in a shared artifact store; None before a driver first needed it."""
+        """Return the name of this database in a shared artifact store; None before a driver first needed it."""
         with self._session() as session:
             return session.scalars(select(DatabaseIdentity.database_id)).first()
 
     def run(self, name: str) -> RunRow:
-        """One run."""
+        """Return one run."""
         with self._session() as session:
             return run_rows(session, [find_run(session, name)])[0]
 
     def runs(self, group: str | None = None) -> list[RunRow]:
-        """All runs, or those of one group, oldest first."""
+        """Return all runs, or those of one group, oldest first."""
         with self._session() as session:
             query = select(Run).order_by(Run.id)
             if group is not None:
@@ -82,32 +82,32 @@ class Reads:
             return run_rows(session, session.scalars(query).all())
 
     def group(self, name: str) -> list[RunRow]:
-        """The runs of a group, oldest first; there is no group without any."""
+        """Return the runs of a group, oldest first; a group always has runs."""
         rows = self.runs(name)
         if not rows:
             with self._session() as session:
                 names = session.scalars(select(RunGroup.name).order_by(RunGroup.id)).all()
             raise NotFoundError(f"there is no group of runs {name!r}",
-                                f"the groups are {', '.join(names)}" if names else "`seeds` in a config makes one")
+                                f"the groups are {', '.join(names)}" if names else "`seeds` in a config creates one")
         return rows
 
     def run_state(self, run: str) -> RunState:
-        """What a run is doing."""
+        """Return the state of a run."""
         return self.run(run).state
 
     def stages(self, run: str) -> list[StageRow]:
-        """The tasks of a run, in order."""
+        """Return the tasks of a run, in order."""
         with self._session() as session:
             stages = session.scalars(select(Stage).where(Stage.run_id == find_run(session, run).id).order_by(Stage.task)).all()
             counts: dict[int, dict[TrialState, int]] = {}
-            for stage_id, state, count in session.execute(  # by the stages' ids: an index has the groups in their order
+            for stage_id, state, count in session.execute(  # by the ids of stages, for which there is an index
                     select(Trial.stage_id, Trial.state, func.count()).where(Trial.stage_id.in_([stage.id for stage in stages]))
                     .group_by(Trial.stage_id, Trial.state)):
                 counts.setdefault(stage_id, {})[state] = count
             return [stage_row(run, stage, counts.get(stage.id, {})) for stage in stages]
 
     def stage(self, run: str, task: int) -> StageRow:
-        """One task of a run."""
+        """Return one task of a run."""
         found = self.stages(run)
         for stage in found:
             if stage.task == task:
@@ -116,14 +116,14 @@ class Reads:
 
     def trials(self, run: str, task: int | None = None, limit: int | None = None, offset: int = 0,
                role: TrialRole | None = None) -> list[TrialRow]:
-        """Trials of a run, or of one of its tasks, by task and number.
+        """Return trials of a run, or of one of its tasks, by task and number.
 
         Args:
             run: the run.
-            task: only this task's.
-            limit: at most so many rows.
-            offset: leave out so many rows first.
-            role: only trials that were trained for this.
+            task: only trials of this task.
+            limit: return at most this many rows.
+            offset: skip this many rows first.
+            role: only trials with this role.
         """
         with self._session() as session:
             found = find_run(session, run)
@@ -133,21 +133,21 @@ class Reads:
                 query = query.where(Trial.role == role)
             if task is None:
                 query = query.where(Stage.run_id == found.id).order_by(Stage.task, Trial.number)
-            else:  # so that an index gives the order, and a page costs no more than its rows
+            else:  # an index gives the order, so that the cost of a page depends on its rows
                 query = query.where(Trial.stage_id == find_stage(session, found.id, run, task).id).order_by(Trial.number)
             return [trial_row(run, of_task, trial, judgement) for trial, of_task, judgement in session.execute(query)]
 
     def trial(self, run: str, task: int, number: int) -> TrialRow:
-        """One trial."""
+        """Return one trial."""
         with self._session() as session:
             trial = _trial(session, run, task, number)
             return trial_row(run, task, trial, session.get(TrialJudgement, trial.id))
 
     def trial_history(self, run: str, task: int, number: int, attempt: int | None = None) -> list[EpochRow]:
-        """The epochs of a trial: of one attempt, or of the current one.
+        """Return the epochs of one attempt of a trial, by default the current one.
 
-        The current attempt of a running trial is the one under way, which may have recorded no epoch yet: what an earlier one
-        recorded is not part of it. Of a trial that is not running it is the last attempt that recorded any.
+        The current attempt of a running trial is the one in progress, which may have recorded no epoch yet. For other trials it
+        is the last attempt that recorded any epoch.
         """
         with self._session() as session:
             trial = _trial(session, run, task, number)
@@ -161,7 +161,7 @@ class Reads:
                              e.val_correct / e.val_total, e.seconds) for e in epochs]
 
     def threshold_curve(self, run: str, task: int, number: int) -> list[ThresholdRow]:
-        """The threshold curve of a finished trial; empty for another one."""
+        """Return the threshold curve of a finished trial; empty for other trials."""
         with self._session() as session:
             trial = _trial(session, run, task, number)
             points = session.scalars(select(ThresholdCurvePoint).where(ThresholdCurvePoint.trial_id == trial.id)
@@ -170,7 +170,7 @@ class Reads:
                                  p.free_neurons, p.free_neurons / (trial.hidden_total or 1)) for p in points]
 
     def verdicts(self, run: str, task: int | None = None) -> list[VerdictRow]:
-        """The selector's verdicts, by task and trial number."""
+        """Return the selector's verdicts, by task and trial number."""
         with self._session() as session:
             query = _of_run(session, run, task, select(Stage.task, Trial.number, TrialJudgement)
                             .join(Trial, Trial.id == TrialJudgement.trial_id).join(Stage, Stage.id == Trial.stage_id))
@@ -179,7 +179,7 @@ class Reads:
                     for of_task, number, v in session.execute(query.order_by(Stage.task, Trial.number))]
 
     def selections(self, run: str, task: int | None = None) -> list[SelectionRow]:
-        """The selections of a run, by task."""
+        """Return the selections of a run, by task."""
         with self._session() as session:
             query = _of_run(session, run, task, select(Stage.task, Trial.number, SelectionOutcome)
                             .join(Trial, Trial.id == SelectionOutcome.chosen_trial_id)
@@ -190,7 +190,7 @@ class Reads:
                     for of_task, chosen, s in session.execute(query.order_by(Stage.task))]
 
     def commits(self, run: str, task: int | None = None) -> list[CommitRow]:
-        """The commits of a run, by task."""
+        """Return the commits of a run, by task."""
         with self._session() as session:
             query = _of_run(session, run, task, select(Stage.task, Commit, Artifact.artifact_bytes)
                             .join(Stage, Stage.id == Commit.stage_id).join(Artifact, Artifact.digest == Commit.digest))
@@ -199,7 +199,7 @@ class Reads:
                     for of_task, c, size in session.execute(query.order_by(Stage.task))]
 
     def capacity(self, run: str) -> list[LayerCapacity]:
-        """Neurons per hidden layer after each commit, by task and layer."""
+        """Return the neurons per hidden layer after each commit, by task and layer."""
         with self._session() as session:
             query = _of_run(session, run, None, select(Stage.task, Capacity)
                             .join(Commit, Commit.id == Capacity.commit_id).join(Stage, Stage.id == Commit.stage_id))
@@ -208,7 +208,7 @@ class Reads:
                     for task, c in session.execute(query.order_by(Stage.task, Capacity.layer))]
 
     def accuracy_matrix(self, run: str) -> list[AccuracyRow]:
-        """Test accuracy of every commit on every task that it was evaluated on, by commit and task."""
+        """Return the test accuracy of every commit on every task that it was evaluated on, by commit and task."""
         with self._session() as session:
             query = _of_run(session, run, None, select(Stage.task, TaskEvaluation)
                             .join(Commit, Commit.id == TaskEvaluation.commit_id).join(Stage, Stage.id == Commit.stage_id))
@@ -217,7 +217,7 @@ class Reads:
                     for task, e in session.execute(query.order_by(Stage.task, TaskEvaluation.on_task))]
 
     def events(self, run: str, after_id: int = 0, limit: int | None = None) -> list[EventRow]:
-        """What happened to a run, oldest first; ``after_id`` continues where an earlier call ended."""
+        """Return the events of a run, oldest first; ``after_id`` continues after an earlier call."""
         with self._session() as session:
             found = find_run(session, run)
             query = (select(Event).where(Event.run_id == found.id, Event.id > after_id)
@@ -225,20 +225,20 @@ class Reads:
             return list(map(event_row, session.scalars(query)))
 
     def last_event(self, run: str) -> EventRow | None:
-        """The latest that happened to a run."""
+        """Return the latest event of a run."""
         with self._session() as session:
             query = select(Event).where(Event.run_id == find_run(session, run).id).order_by(Event.id.desc()).limit(1)
             return next(map(event_row, session.scalars(query)), None)
 
     def requests(self, run: str) -> list[RequestRow]:
-        """Everything that was asked of a run's drivers, oldest first."""
+        """Return all requests to a run's drivers, oldest first."""
         with self._session() as session:
             found = find_run(session, run)
             query = select(Request).where(Request.run_id == found.id).order_by(Request.id)
             return [RequestRow.of(request, run) for request in session.scalars(query)]
 
     def artifacts(self) -> list[ArtifactRow]:
-        """Every artifact that is recorded and the runs that refer to it, by digest: what ``gc`` must keep."""
+        """Return every recorded artifact and the runs that refer to it, by digest; ``gc`` must keep these."""
         with self._session() as session:
             names = {run_id: name for run_id, name in session.execute(select(Run.id, Run.name))}
             runs: dict[str, set[str]] = {}

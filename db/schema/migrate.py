@@ -1,4 +1,4 @@
-"""The schema's revisions: alembic, run from inside the package.
+"""Run the revisions of the schema with alembic, from inside the package.
 
 A new revision is drafted by :mod:`db.schema.new_revision`. A released revision never changes.
 """
@@ -15,7 +15,7 @@ VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 def configuration(connection: Connection) -> Config:
-    """Alembic's settings for one open connection."""
+    """Return alembic's settings for an open connection."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection

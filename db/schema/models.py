@@ -6,7 +6,7 @@
                                                                       ├─ clnp_capacity
     clnp_artifacts ◄─ clnp_trials, clnp_commits                       └─ clnp_evaluations
 
-Rows belong to their run and go with it; only :meth:`db.store.store.Store.remove_run` deletes.
+Rows are deleted together with their run; only :meth:`db.store.store.Store.remove_run` deletes.
 """
 
 from datetime import datetime
@@ -24,12 +24,12 @@ column = mapped_column
 
 
 def owned_by(target: str, comment: str) -> Any:
-    """A reference to the row that this one belongs to and is removed with."""
+    """Return a reference to the row that this one belongs to and is deleted with."""
     return mapped_column(ForeignKey(target, ondelete="CASCADE"), comment=comment)
 
 
 class DatabaseIdentity(Base):
-    """One row: what names this database among all that use the same artifact store, so that none takes another's weights."""
+    """One row: the name of this database among all that share an artifact store, so that none deletes another's weights."""
 
     __tablename__ = "clnp_database"
     __table_args__ = (CheckConstraint("id = 1", "id"),)
@@ -47,7 +47,7 @@ class RunGroup(Base):
 
 
 class Run(Base):
-    """One sequence of tasks under one config and one seed, and who may write its results."""
+    """One sequence of tasks with one config and one seed, and the driver that may write its results."""
 
     __tablename__ = "clnp_runs"
     id: Mapped[Id] = column(comment="identifier")
@@ -107,7 +107,7 @@ class Stage(Base):
 
 
 class Artifact(Base):
-    """Weights in the artifact store. A row is written only after its bytes are safe there."""
+    """Weights in the artifact store. A row is written only after its bytes are stored safely."""
 
     __tablename__ = "clnp_artifacts"
     digest: Mapped[str] = column(primary_key=True, comment="SHA-256 of the bytes, and their name in the store")
@@ -170,7 +170,7 @@ class TrialEpoch(Base):
 
 
 class ThresholdCurvePoint(Base):
-    """One point of a trained trial's threshold curve: what pruning every layer at this threshold would do."""
+    """One point of a trained trial's threshold curve: the effect of pruning every layer at this threshold."""
 
     __tablename__ = "clnp_threshold_points"
     trial_id: Mapped[int] = column(ForeignKey("clnp_trials.id", ondelete="CASCADE"), primary_key=True, comment="its trial")
@@ -206,7 +206,7 @@ class SelectionOutcome(Base):
 
 
 class TrialJudgement(Base):
-    """What the selector made of one trial."""
+    """The selector's verdict on one trial."""
 
     __tablename__ = "clnp_verdicts"
     trial_id: Mapped[int] = column(ForeignKey("clnp_trials.id", ondelete="CASCADE"), primary_key=True, comment="the trial")
@@ -268,7 +268,7 @@ class TaskEvaluation(Base):
 
 
 class Request(Base):
-    """Something that somebody asks of a run's driver, which alone writes results."""
+    """A request to a run's driver, which alone writes results."""
 
     __tablename__ = "clnp_requests"
     id: Mapped[Id] = column(comment="identifier")
@@ -281,7 +281,7 @@ class Request(Base):
 
 
 class Event(Base):
-    """What happened to a run, in the order in which it was recorded."""
+    """Events of a run, in the order of recording."""
 
     __tablename__ = "clnp_events"
     __table_args__ = (Index(None, "run_id", "id"),)

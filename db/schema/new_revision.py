@@ -1,6 +1,6 @@
-"""The draft of a new revision of the schema, from the difference between the models and a fresh database.
+"""Draft a new revision of the schema from the difference between the models and a new database.
 
-``python -m db.schema.new_revision "what it does"`` writes it; then read it, correct it by hand and enter it in
+``python -m db.schema.new_revision "what it does"`` writes the draft; read it, correct it by hand and add it to
 :data:`db.schema.types.REVISIONS`.
 """
 
@@ -23,7 +23,7 @@ def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Pat
     """Write a revision file from the difference between the models and this up-to-date database.
 
     Args:
-        engine: of SQLite: its type names are those that PostgreSQL understands as well.
+        engine: of a SQLite database, whose type names PostgreSQL understands as well.
         message: what the revision does.
         folder: where to write it.
 
@@ -37,7 +37,7 @@ def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Pat
         script = command.revision(config, message=message, autogenerate=True, version_path=str(folder),
                                   rev_id=f"{int(REVISIONS[-1]) + 1:04}")
     if not isinstance(script, Script):
-        raise StateError("no revision was written", "see what alembic printed")
+        raise StateError("no revision was written", "read the output of alembic")
     return Path(script.path)
 
 

@@ -1,4 +1,4 @@
-"""What every table shares: the naming of constraints, and how Python values become columns on both databases."""
+"""Shared definitions of the tables: names of constraints, and the conversion of Python values on both databases."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from db.states import FailureKind, RequestKind, StageState, TrialState
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. Naive values are refused; SQLite, which forgets the zone, gets and gives UTC."""
+    """A point in time in UTC. Naive values are refused; SQLite stores no time zone, so UTC is written and read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -36,8 +36,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class PlainText(TypeDecorator[str]):
-    """Text of any origin. PostgreSQL refuses NUL, both refuse half a surrogate pair, and an error message of a crashed
-    worker may hold either: they become U+FFFD and "?"."""
+    """Text of any origin. PostgreSQL refuses NUL, both refuse half of a surrogate pair, and the error message of a crashed
+    worker
+    may contain either: they become U+FFFD and "?"."""
 
     impl = Text
     cache_ok = True
@@ -47,8 +48,8 @@ class PlainText(TypeDecorator[str]):
 
 
 class Document(TypeDecorator[Any]):
-    """JSON (JSONB on PostgreSQL). Tuples become lists; NaN and infinities, which JSON lacks, become their names; None
-    is NULL and not JSON's null."""
+    """JSON (JSONB on PostgreSQL). Tuples become lists; NaN and infinities, which JSON does not have, become their names; None
+    is NULL, not JSON's null."""
 
     impl = JSON(none_as_null=True)
     cache_ok = True
@@ -61,12 +62,12 @@ class Document(TypeDecorator[Any]):
 
 
 def storable_text(value: str) -> str:
-    """The text without what no database stores."""
+    """Replace the characters that the databases cannot store."""
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def storable_json(value: object) -> Any:
-    """The value as JSON can hold it on both databases; equal values give equal results."""
+    """Convert a value to JSON that both databases can store; equal values give equal results."""
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -79,30 +80,30 @@ def storable_json(value: object) -> Any:
 
 
 def finite(value: float) -> float | None:
-    """The number, or None where SQLite would silently turn NaN into NULL and PostgreSQL would not."""
+    """Return the number, or None if it is not finite: SQLite would silently store NaN as NULL and PostgreSQL would not."""
     return value if math.isfinite(value) else None
 
 
 def choice(states: type[StrEnum], name: str) -> Enum:
-    """A column that holds the value of one member and nothing else: text with a CHECK, the same on both databases."""
+    """Return the type of a column that holds the value of one member: text with a CHECK, the same on both databases."""
     return Enum(states, name=name, native_enum=False, create_constraint=True, length=32,
                 values_callable=lambda members: [member.value for member in members])
 
 
 VERSION_TABLE = "clnp_alembic_version"
-"""Where alembic keeps the revision: not in ``alembic_version``, which Optuna uses in the same database."""
+"""Table of alembic's revision; Optuna uses ``alembic_version`` in the same database."""
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
-"""Every revision of the schema, oldest first. Known here, so that opening a database need not import alembic."""
+"""Every revision of the schema, oldest first. Listed here so that opening a database does not import alembic."""
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite numbers rows by itself only in a column that is spelled INTEGER; it holds 64 bits there, too."""
+"""SQLite generates ids only for a column declared INTEGER, which also holds 64 bits there."""
 
 Id = Annotated[int, mapped_column(BIG_ID, primary_key=True, autoincrement=True)]
 
 
 class Base(DeclarativeBase):
-    """The tables of this project; all are named clnp_…, so that they live beside Optuna's and anybody else's."""
+    """Tables of this project, all named clnp_…, so that they can share a database with Optuna and other programs."""
 
     metadata = MetaData(naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

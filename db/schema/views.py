@@ -1,4 +1,4 @@
-"""What the columns of the SQL views mean. Their SQL is in the migrations; a test holds the two together."""
+"""Descriptions of the columns of the SQL views. Their SQL is in the migrations; a test compares the two."""
 
 from collections.abc import Mapping
 
@@ -24,14 +24,14 @@ VIEWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "task": "position of the task in the run, from 1",
         "number": "index in the grid, from 0; teachers follow the last candidate",
         "role": "candidate of the selection, or teacher of the fine-tuning",
-        "state": "where it stands",
+        "state": "state of the trial",
         "alpha": "L1 strength per hidden layer and for the output, as a JSON list",
         "learning_rate": "learning rate",
         "seed": "seed of this trial's random numbers",
         "val_correct": "correct validation samples, unpruned, of the kept epoch",
         "val_total": "validation samples",
         "val_accuracy": "val_correct / val_total, a fraction",
-        "verdict": "what the selector made of it",
+        "verdict": "the selector's verdict",
         "verdict_reason": "the verdict's reason, in words",
         "pruned_val_correct": "correct validation samples after pruning at θ*",
         "pruned_val_accuracy": "pruned_val_correct / val_total, a fraction",
@@ -42,14 +42,14 @@ VIEWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "failure_kind": "why it failed, as a kind",
         "failure_reason": "why it failed, in words",
         "attempts": "how often its training was started",
-        "reused_from": "the trial whose recorded result was taken over by its key, as run/task/number",
+        "reused_from": "the trial with the same key whose recorded result was reused, as run/task/number",
         "best_epoch": "the epoch that was kept, from 1",
         "epochs_run": "epochs that were trained",
         "train_seconds": "wall-clock seconds of training alone",
         "total_seconds": "wall-clock seconds with loading, the threshold curve and publishing",
         "host": "host that trained it last",
         "device": "device that trained it last",
-        "key": "SHA-256 of all that determines the result",
+        "key": "SHA-256 of everything that determines the result",
         "artifact_digest": "digest of its trained weights",
         "started_at": "when its last attempt started, UTC",
         "finished_at": "when its result or failure was recorded, UTC",

@@ -1,4 +1,4 @@
-"""Writes about stored weights: which may go once a task is committed, and which came back."""
+"""Write about stored weights: which are removed once a task is committed, and which were restored."""
 
 from collections.abc import Collection
 
@@ -17,17 +17,17 @@ class ArtifactWrites(Writer):
     """See :class:`db.store.store.Store`."""
 
     def drop_trial_weights(self, lease: Lease, task: int, keep: Collection[int]) -> tuple[str, ...]:
-        """Record that weights of a committed task are removed to save space: of every trial but those to keep, unless
-        something else refers to them. What refers to them keeps their digest, so that they can be trained again.
+        """Record that weights of a committed task are removed to save space: those of every trial except ``keep``, unless
+        something else refers to them. References to them keep their digest, so that the trials can be trained again.
 
         Args:
             lease: of the run.
             task: of the stage, which is COMMITTED.
-            keep: numbers of the trials whose weights stay. The chosen trial's and every commit's stay in any case.
+            keep: numbers of the trials whose weights stay. Those of the chosen trial and of commits always stay.
 
         Returns:
-            Digests whose bytes may be deleted now, sorted; also those that were recorded as removed before, whose bytes a
-            crash may have left.
+            Digests whose bytes may be deleted now, sorted, including those recorded as removed earlier, whose bytes may have
+            survived a crash.
 
         Raises:
             StateError: the stage is not COMMITTED.
@@ -38,7 +38,7 @@ class ArtifactWrites(Writer):
                 Trial.stage_id == stage.id, Trial.state == TrialState.FINISHED)).all()
             gone = sorted({digest for number, digest in found if number not in keep and digest is not None})
             rows = session.scalars(select(Artifact).where(among(session, Artifact.digest, gone)).order_by(Artifact.digest)
-                                   .with_for_update()).all()  # before the look at who else refers to them
+                                   .with_for_update()).all()  # locked before other references to them are searched
             still = _referred_to_elsewhere(session, stage, gone, keep)
             fresh = [row for row in rows if row.digest not in still and row.removed_at is None]
             if fresh:
@@ -47,17 +47,18 @@ class ArtifactWrites(Writer):
                     row.removed_at = now
                 size = sum(row.artifact_bytes for row in fresh)
                 record_event(session, lease.run_id, "weights", f"task {task}: weights of {plural(len(fresh), 'trial')} "
-                             "not chosen: removed to save space", {"task": task, "artifacts": len(fresh), "bytes": size})
+                             "that were not chosen removed to save space",
+                             {"task": task, "artifacts": len(fresh), "bytes": size})
             return tuple(digest for digest in gone if digest not in still)
 
     def artifacts_restored(self, lease: Lease, digests: Collection[str]) -> None:
-        """Record that bytes are in the store again."""
+        """Record that these artifacts are in the store again."""
         with self._driving(lease) as session:
             session.execute(update(Artifact).where(among(session, Artifact.digest, digests)).values(removed_at=None))
 
 
 def _referred_to_elsewhere(session: Session, stage: Stage, digests: Collection[str], keep: Collection[int]) -> set[str]:
-    """Those that a commit, a base, another stage's trial, or a trial to keep refers to."""
+    """Return the digests that a commit, a base, another stage's trial, or a trial to keep refers to."""
     other_trials = select(Trial.artifact_digest).where(
         among(session, Trial.artifact_digest, digests), (Trial.stage_id != stage.id) | Trial.number.in_(keep))
     every: CompoundSelect[tuple[str | None]] = union(

@@ -1,4 +1,4 @@
-"""A new run that continues another one from a commit on, with everything that led there."""
+"""Fork a run: create a new run that continues another one after a commit, with all its records up to there."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -32,20 +32,20 @@ Ids = Mapping[int, int]
 """Old row id → new row id."""
 
 TRIALS_AT_ONCE = 500
-"""Whose epochs and curves are copied together: those of a large sweep are more than memory should hold."""
+"""Trials whose epochs and curves are copied together; those of a large sweep would not fit into memory."""
 
 
 class ForkWrites(Writer):
     """See :class:`db.store.store.Store`."""
 
     def fork_run(self, source_name: str, after_task: int, new: NewRun) -> int:
-        """Create a run whose tasks up to ``after_task`` are those of another run: trials, selections, commits, all of it.
-        Its later tasks are PENDING under the new config. The two share artifacts and can be removed independently. With
-        the tasks go the environment that they were learnt in and its changes: a driver in another one is then noticed.
+        """Create a run with a copy of the tasks of another run up to ``after_task``: trials, selections, commits. Its later
+        tasks are PENDING with the new config. Both runs share artifacts and can be removed independently. The environment
+        and its changes are copied with the tasks, so that a driver in another environment is noticed.
 
         Args:
             source_name: the run to fork.
-            after_task: the last task to take over; 0 takes over nothing.
+            after_task: the last task to copy; 0 copies nothing.
             new: the new run.
 
         Returns:
@@ -53,8 +53,8 @@ class ForkWrites(Writer):
 
         Raises:
             NotFoundError: no such run.
-            StateError: the name is taken, a task to take over is not committed or learnt together with later ones, or no task
-                would be left to do.
+            StateError: the name is taken, a task to copy is not committed or was learnt together with later ones, or no task
+                would be left to learn.
         """
         with self._transaction() as session:
             source = find_run(session, source_name, lock=True)
@@ -62,7 +62,7 @@ class ForkWrites(Writer):
             first = session.scalars(select(func.min(Stage.task)).where(Stage.run_id == source.id)).one()
             if first > 1 and after_task:
                 raise StateError(f"fork_run: run {source_name!r} learns its {source.tasks} tasks at once, so there is no "
-                                 f"commit after task {after_task} to go on from", "start over instead: fork after task 0")
+                                 f"commit after task {after_task} to fork from", "start over instead: fork after task 0")
             committed = sum(stage.state is StageState.COMMITTED for stage in stages)
             if committed < after_task:
                 raise StateError(f"fork_run: task {after_task} of run {source_name!r} is not committed",
@@ -100,7 +100,7 @@ def _portions(trials: list[int]) -> Iterator[list[int]]:
 
 
 def _copy_environment(session: Session, source: Run, run: Run, until: datetime) -> None:
-    """The environment as it was when the last of the tasks was committed, and its changes up to then."""
+    """Copy the environment at the time of the last copied commit, and its changes up to then."""
     change = (Event.run_id == source.id) & (Event.kind == "environment")
     later = session.scalars(select(Event).where(change, Event.at > until).order_by(Event.id)).first()
     run.environment = source.environment if later is None else later.details["before"]
@@ -108,7 +108,7 @@ def _copy_environment(session: Session, source: Run, run: Run, until: datetime) 
 
 
 def _copy(session: Session, model: type[Base], where: ColumnElement[bool], **references: Ids) -> dict[int, int]:
-    """Copy rows, translating what refers to rows that were copied before; new ids for those that have one."""
+    """Copy rows, replacing references to rows copied before. Return old and new ids, for tables that have ids."""
     table = model.__table__
     ids: dict[int, int] = {}
     bulk: list[dict[str, Any]] = []

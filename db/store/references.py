@@ -1,4 +1,4 @@
-"""Which artifacts are referred to, by what: the basis of removing a run and of garbage collection."""
+"""Find which artifacts are referred to, and by which runs, for removing a run and for garbage collection."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from db.schema.models import Artifact, Commit, Stage, Trial
 
 
 def references() -> "Sequence[Select[*tuple[Any, ...]]]":
-    """Every (digest, run id) that a recorded row stands for."""
+    """Return queries of every (digest, run id) in the recorded rows."""
     return (
         select(Trial.artifact_digest, Stage.run_id).join(Stage, Stage.id == Trial.stage_id),
         select(Commit.digest, Stage.run_id).join(Stage, Stage.id == Commit.stage_id),
@@ -21,7 +21,7 @@ def references() -> "Sequence[Select[*tuple[Any, ...]]]":
 
 
 def digests_of_run(session: Session, run_id: int) -> tuple[str, ...]:
-    """Every artifact that a run refers to, sorted."""
+    """Return every artifact that a run refers to, sorted."""
     every = union(*references()).subquery()
     digest, owner = every.c
     found = session.scalars(select(digest).distinct().where(owner == run_id, digest.is_not(None)))
@@ -29,8 +29,8 @@ def digests_of_run(session: Session, run_id: int) -> tuple[str, ...]:
 
 
 def unreferenced(session: Session, digests: Collection[str]) -> tuple[str, ...]:
-    """Those of the digests that no run refers to, sorted. Their rows stay locked until the transaction ends, so that
-    no other run can begin to refer to them meanwhile."""
+    """Return the digests that no run refers to, sorted. Their rows stay locked until the transaction ends, so that no other run
+    can start to refer to them."""
     session.execute(select(Artifact.digest).where(among(session, Artifact.digest, digests)).order_by(Artifact.digest)
                     .with_for_update())
     digest = union(*references()).subquery().c[0]

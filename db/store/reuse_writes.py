@@ -1,8 +1,8 @@
-"""Results that are taken over instead of trained again.
+"""Reuse recorded results instead of training again.
 
-A trial's key determines its result in one environment, whatever run it belongs to: runs that differ in their margin, say,
-share the trials of their first task. Here such a result is found and copied, also where its weights have been removed to save
-space: should it be picked, they are trained again.
+The key of a trial determines its result in one environment, in any run: runs that differ only in their margin, for example,
+share the trials of their first task. This file finds such results and copies them, even if their weights have been removed to
+save space; if such a trial is selected, its weights are trained again.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ from db.store.writer import Writer, name_of, record_event, stage_in, trial_in
 
 TAKEN_OVER = ("host", "device", "val_correct", "val_total", "val_accuracy", "hidden_total", "best_epoch", "epochs_run",
               "train_seconds", "total_seconds", "artifact_digest")
-"""What the trial that is taken over gives. Attempts and their times stay those of the run that takes over."""
+"""Columns that are copied from the reused trial. Attempts and their times stay those of the reusing run."""
 
 
 class ReuseWrites(Writer):
     """See :class:`db.store.store.Store`."""
 
     def reusable_trials(self, lease: Lease, task: int) -> tuple[ReusableTrial, ...]:
-        """Recorded results for the PENDING trials of a stage: FINISHED trials of other runs with the same key, trained in
-        the environment that is recorded for this run.
+        """Return recorded results for the PENDING trials of a stage: FINISHED trials of other runs with the same key, trained
+        in the environment that is recorded for this run.
 
         Returns:
-            By number, then those whose weights were not removed first, then the oldest; there may be several for one number.
+            Sorted by number, then those with weights first, then by age, oldest first; several for a number are possible.
         """
         with translated(self._reading.url), Session(self._reading) as session:
             stage = stage_in(session, lease, task, "reusable_trials")
@@ -54,17 +54,17 @@ class ReuseWrites(Writer):
                 and not any(_between(change, of, trial) for change in changes.get(of.run_id, ())))
 
     def reuse_trials(self, lease: Lease, task: int, chosen: Sequence[ReusableTrial]) -> tuple[ReusableTrial, ...]:
-        """PENDING → FINISHED for each, with the result, the epochs and the curve of the trial that it stands for; all in
-        one transaction, with one line in the events.
+        """PENDING → FINISHED for each trial, with the result, the epochs and the curve of the trial that it reuses; in one
+        transaction, with one event.
 
         Args:
-            lease: of the run that takes over.
+            lease: of the run that reuses the results.
             task: of the stage, which is SWEEPING.
-            chosen: at most one for each number, of those that :meth:`reusable_trials` found.
+            chosen: at most one per number, of those that :meth:`reusable_trials` returned.
 
         Returns:
-            Those that were taken over: a trial that has FINISHED stays as it is, and one whose source has been removed
-            since is left to be trained.
+            The reused ones: a FINISHED trial stays as it is, and a trial whose source has been removed meanwhile must be
+            trained.
 
         Raises:
             StateError: the stage is not SWEEPING, the trial is not PENDING, or the source is another grid point.
@@ -72,8 +72,8 @@ class ReuseWrites(Writer):
         caller = "reuse_trials"
         with self._driving(lease) as session:
             stage = stage_in(session, lease, task, caller, StageState.SWEEPING)
-            # Locked as db.store.references.unreferenced locks them: whoever removes the other run sees these references, or
-            # these rows are gone before they can be referred to.
+            # Locked in the same way as in db.store.references.unreferenced: a process that removes the other run either sees
+            # these references, or has deleted these rows before they can be referred to.
             there = set(session.scalars(
                 select(Artifact.digest).where(among(session, Artifact.digest, {source.artifact_digest for source in chosen}))
                 .order_by(Artifact.digest).with_for_update()))
@@ -100,7 +100,7 @@ def _take_over(session: Session, lease: Lease, task: int, source: ReusableTrial)
     for name in TAKEN_OVER:
         setattr(trial, name, getattr(recorded, name))
     trial.state, trial.finished_at, trial.reused_from = TrialState.FINISHED, database_now(session), source.reused_from
-    # As one more attempt, so that the history of those that were broken off stays.
+    # As another attempt, so that the history of interrupted attempts stays.
     _copy(session, TrialEpoch, recorded, {"trial_id": trial.id, "attempt": trial.attempts + 1}, attempt=recorded.attempts or 1)
     _copy(session, ThresholdCurvePoint, recorded, {"trial_id": trial.id})
     return True
@@ -123,13 +123,13 @@ def _environment_changes(session: Session, run_ids: set[int]) -> dict[int, list[
 
 
 def _between(change: Event, stage: Stage, trial: Trial) -> bool:
-    """Whether the environment changed while the stage was swept and before this trial ended: then nobody knows in which
-    of the two it was trained."""
+    """Return whether the environment changed while the stage was swept and before this trial ended; it is then unknown in which
+    of the two environments the trial was trained."""
     assert stage.sweep_started_at is not None and trial.finished_at is not None, "a finished trial has been swept"
     return stage.sweep_started_at <= change.at <= trial.finished_at
 
 
 def _counted(taken: Sequence[ReusableTrial]) -> str:
     runs = sorted({source.source_run for source in taken})
-    return (f"{len(taken)} trial{'' if len(taken) == 1 else 's'} taken over from "
+    return (f"{len(taken)} trial{'' if len(taken) == 1 else 's'} reused from "
             f"run{'' if len(runs) == 1 else 's'} {', '.join(runs)}")

@@ -25,7 +25,7 @@ from db.store.references import digests_of_run, unreferenced
 from db.store.writer import Writer, record_event
 
 NAMING_LOCK = 0x636C6E71
-"""PostgreSQL's advisory lock under which one process at a time names runs and groups."""
+"""PostgreSQL's advisory lock under which one process at a time gives names to runs and groups."""
 
 
 class RunWrites(Writer):
@@ -47,7 +47,7 @@ class RunWrites(Writer):
         """Record a new group with all its runs, or nothing.
 
         Raises:
-            StateError: a run or a group has its name, or that of one of its runs.
+            StateError: a run or a group already has the name of the group, or of one of its runs.
         """
         with self._transaction() as session:
             hold_names(session)
@@ -57,31 +57,31 @@ class RunWrites(Writer):
                 insert_run(session, replace(new, group=group), new.first_task)
 
     def extend_group(self, group: str, runs: Sequence[NewRun]) -> None:
-        """Record more runs of a group that is there, or nothing.
+        """Record more runs of an existing group, or nothing.
 
         Raises:
             NotFoundError: there is no such group.
-            StateError: a run or a group has the name of one of them.
+            StateError: a run or a group already has the name of one of them.
         """
         with self._transaction() as session:
             hold_names(session)
             if session.scalar(select(RunGroup.id).where(RunGroup.name == group)) is None:
-                raise NotFoundError(f"there is no group of runs {group!r}", "record it with its first runs before")
+                raise NotFoundError(f"there is no group of runs {group!r}", "create the group with its first runs")
             for new in runs:
                 insert_run(session, replace(new, group=group), new.first_task)
 
     def record_environment(self, lease: Lease, environment: Mapping[str, Any]) -> None:
-        """Record the fingerprint under which the run goes on; a change of it is kept in the events."""
+        """Record the environment fingerprint under which the run continues; a change is recorded as an event."""
         with self._driving(lease) as session:
             run = session.get_one(Run, lease.run_id)
             found = storable_json(environment)
             if run.environment is not None and run.environment != found:
-                record_event(session, run.id, "environment", "goes on in another environment",
+                record_event(session, run.id, "environment", "continues in another environment",
                              {"before": run.environment, "after": found})
             run.environment = found
 
     def request(self, run_name: str, kind: RequestKind, details: Mapping[str, Any] | None = None) -> int:
-        """Ask something of a run's driver; anybody may. An open request of the same kind is not doubled.
+        """Send a request to a run's driver; no lease is needed. An open request of the same kind is reused.
 
         Returns:
             The request's id.
@@ -102,7 +102,7 @@ class RunWrites(Writer):
             return asked.id
 
     def open_requests(self, run_id: int) -> tuple[RequestRow, ...]:
-        """Requests that no driver has answered yet, oldest first. They may be older than the driver that reads them:
+        """Return the requests that no driver has answered yet, oldest first. They may be older than the driver that reads them:
         compare ``requested_at``."""
         with translated(self._reading.url), Session(self._reading) as session:
             found = session.execute(
@@ -111,7 +111,7 @@ class RunWrites(Writer):
             return tuple(RequestRow.of(request, name) for request, name in found)
 
     def answer_request(self, lease: Lease, request_id: int, answer: str) -> None:
-        """Close a request with what was done about it; the first answer stays."""
+        """Close a request with an answer; the first answer stays."""
         with self._driving(lease) as session:
             session.execute(
                 update(Request).where(Request.id == request_id, Request.run_id == lease.run_id,
@@ -119,7 +119,7 @@ class RunWrites(Writer):
                 .values(answered_at=database_now(session), answer=answer))
 
     def event(self, run: str | Lease, kind: str, message: str, details: Mapping[str, Any] | None = None) -> None:
-        """Add a line to a run's events: as its driver (a lease), or as anybody (its name)."""
+        """Add an event to a run: with a lease as its driver, with its name as anyone else."""
         if isinstance(run, Lease):
             with self._driving(run) as session:
                 record_event(session, run.run_id, kind, message, details)
@@ -131,11 +131,11 @@ class RunWrites(Writer):
         """Delete a run and everything recorded about it.
 
         Returns:
-            Digests of the artifacts that nothing refers to any more, sorted: their bytes may be deleted now.
+            Digests of the artifacts that nothing refers to any more, sorted; their bytes may be deleted now.
 
         Raises:
             NotFoundError: no such run.
-            BusyError: a living driver holds it, or a process of this host that has not ended, whatever the clock says.
+            BusyError: a live driver holds it, or a process of this host that has not ended, regardless of the clock.
         """
         with self._transaction() as session:
             run = find_run(session, run_name, lock=True)
@@ -153,24 +153,24 @@ class RunWrites(Writer):
             return gone
 
     def database_id(self) -> str:
-        """What names this database among all that use the same artifact store; drawn when first asked for."""
+        """Return the name of this database among all that share an artifact store; generated at the first call."""
         with self._transaction() as session:
             found = session.get(DatabaseIdentity, 1)
             if found is None:
-                # Whoever comes first wins, on both databases.
+                # The first process wins, on both databases.
                 upsert(session, DatabaseIdentity, [{"id": 1, "database_id": uuid.uuid4().hex}], ["id"], ["id"])
             return session.scalars(select(DatabaseIdentity.database_id)).one()
 
 
 def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
-    """The run's row and its PENDING stages, from ``first_task`` on.
+    """Insert the run's row and its PENDING stages, from ``first_task`` on.
 
     Raises:
-        StateError: the name is taken, by a run or a group, whoever took it first.
+        StateError: a run or a group has the name, even if another process took it at the same time.
     """
     hold_names(session)
     now = database_now(session)
-    for name in filter(None, (new.name, new.group)):  # no name is of both a run and a group, so that either is found by it
+    for name in filter(None, (new.name, new.group)):  # runs and groups share one namespace
         if session.scalar(select(Run.id).where(Run.name == name)) is not None:
             raise taken(name)
     if session.scalar(select(RunGroup.id).where(RunGroup.name == new.name)) is not None:
@@ -186,7 +186,7 @@ def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
     session.add(run)
     try:
         session.flush()
-    except IntegrityError:  # another process was faster by a moment
+    except IntegrityError:  # another process was faster
         raise taken(new.name) from None
     session.add_all(Stage(run_id=run.id, task=task, state=StageState.PENDING)
                     for task in range(first_task, new.tasks + 1))
@@ -195,17 +195,17 @@ def insert_run(session: Session, new: NewRun, first_task: int = 1) -> Run:
 
 
 def hold_names(session: Session) -> None:
-    """Let nobody else give names to runs and groups until the transaction ends (SQLite holds the whole file already)."""
+    """Prevent other processes from naming runs and groups until the transaction ends (SQLite already locks the whole file)."""
     lock(session, NAMING_LOCK)
 
 
 def taken(name: str) -> StateError:
-    """The error of a name that another run has."""
+    """Return the error to raise if a run has the name."""
     return StateError(f"there is a run {name!r} already",
                       f"choose another name with --name, or continue that one: `clnp resume {name}`")
 
 
 def group_taken(name: str) -> StateError:
-    """The error of a name that a group has."""
+    """Return the error to raise if a group has the name."""
     return StateError(f"there is a group of runs {name!r} already",
                       f"choose another name with --name, or continue that group: `clnp resume {name}`")

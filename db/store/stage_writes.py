@@ -1,4 +1,4 @@
-"""Writes about a stage after its sweep: selection, commit, failure, depletion."""
+"""Write about a stage after its sweep: selection, commit, failure, depletion."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,7 +26,7 @@ from db.store.writer import Writer, move_stage, name_of, stage_in
 
 CHOICE = ("best_val_correct", "val_total", "margin_points", "pruned_val_correct", "free_neurons", "hidden_total", "rule",
           "capacity_weight_points")
-"""What two records of the same selection have in common, besides the lists; the time of the scan they need not."""
+"""What two records of the same selection have in common, besides the lists; the scan time may differ."""
 
 
 class StageWrites(Writer):
@@ -34,11 +34,11 @@ class StageWrites(Writer):
 
     def record_selection(self, lease: Lease, task: int, selection: SelectionRecord,
                          verdicts: Sequence[TrialVerdict]) -> None:
-        """SELECTING → COMMITTING with the selection and a verdict for every candidate, failed ones too. The same selection
-        once more changes nothing.
+        """SELECTING → COMMITTING with the selection and a verdict for every candidate, including failed ones. Recording the
+        same selection again changes nothing.
 
         Raises:
-            StateError: the stage is not SELECTING, a verdict is missing or doubled, the verdicts choose another trial,
+            StateError: the stage is not SELECTING, a verdict is missing or duplicated, the verdicts choose another trial,
                 or another selection is recorded.
         """
         caller = "record_selection"
@@ -63,8 +63,8 @@ class StageWrites(Writer):
             session.add_all(_judgement(outcome.id, ids[judged.number], judged) for judged in verdicts)
 
     def record_commit(self, lease: Lease, task: int, commit: CommitRecord) -> None:
-        """COMMITTING → COMMITTED with the commit, its capacity and its evaluations, in one transaction; its artifact
-        must be safe in the store already. The same commit once more changes nothing.
+        """COMMITTING → COMMITTED with the commit, its capacity and its evaluations, in one transaction; its artifact must
+        already be stored safely. Recording the same commit again changes nothing.
 
         Raises:
             StateError: the stage is not COMMITTING, or another commit is recorded.
@@ -77,7 +77,7 @@ class StageWrites(Writer):
                 if (recorded.digest, recorded.parent_digest) != (commit.digest, commit.parent_digest):
                     raise StateError(f"{caller}: {name_of(lease, task)} has been committed as {recorded.digest[:12]}, "
                                      f"not as {commit.digest[:12]}",
-                                     "a commit never changes; the recorded one is the base of what follows")
+                                     "a commit never changes; the recorded one is the base of the next task")
                 return
             move_stage(session, lease, stage, StageState.COMMITTED, caller, commit.digest[:12])
             now = stage.ended_at = database_now(session)
@@ -97,7 +97,7 @@ class StageWrites(Writer):
                                val_total=cell.val_total) for cell in commit.evaluations)
 
     def fail_stage(self, lease: Lease, task: int, reason: str) -> None:
-        """→ FAILED, remembering from where; its running trials are released. A failed stage keeps its first reason.
+        """→ FAILED, recording the state before; its running trials are released. A failed stage keeps its first reason.
 
         Raises:
             StateError: the stage is committed or depleted.
@@ -105,10 +105,10 @@ class StageWrites(Writer):
         self._end(lease, task, StageState.FAILED, reason, "fail_stage")
 
     def deplete_stage(self, lease: Lease, task: int, reason: str) -> None:
-        """→ DEPLETED: no neuron is left to learn the task with. The run ends here, and not as a failure.
+        """→ DEPLETED: no neuron is left to learn the task with. The run ends here, but has not failed.
 
         Raises:
-            StateError: the stage is past its sweep.
+            StateError: the sweep of the stage has ended.
         """
         self._end(lease, task, StageState.DEPLETED, reason, "deplete_stage")
 
@@ -124,12 +124,12 @@ class StageWrites(Writer):
             release_running(session, stage)
 
     def reopen_stage(self, lease: Lease, task: int, to: StageState) -> None:
-        """FAILED → the state it failed in; from SELECTING, whether it failed there or was stopped there, also to SWEEPING,
-        to train failed trials again. The reason of a failure stays in the events. A stage that is in ``to`` already is left
-        alone.
+        """FAILED → the state it failed in; a stage that failed or was stopped while SELECTING may also go to SWEEPING, to train
+        failed trials again. The reason of the failure stays in the events. Nothing changes if the stage is already in
+        ``to``.
 
         Raises:
-            StateError: the stage is neither FAILED nor SELECTING, or may not be reopened there.
+            StateError: the stage is neither FAILED nor SELECTING, or must not be reopened in ``to``.
         """
         caller = "reopen_stage"
         with self._driving(lease) as session:
@@ -142,7 +142,7 @@ class StageWrites(Writer):
             if to not in allowed:
                 raise StateError(f"{caller}: {name_of(lease, task)} ended while {stopped_in.value}, expected "
                                  f"{' or '.join(sorted(allowed))} and not {to.value} to reopen it in",
-                                 "nothing was changed; what was recorded before the failure stays valid")
+                                 "nothing was changed; records from before the failure stay valid")
             move_stage(session, lease, stage, to, caller, "reopened")
             stage.failed_from = stage.reason = stage.ended_at = None
 
@@ -168,10 +168,10 @@ def _check_verdicts(lease: Lease, task: int, selection: SelectionRecord, verdict
     if judged != sorted(ids):
         wrong = sorted(set(judged) ^ set(ids)) or sorted({n for n in judged if judged.count(n) > 1})
         raise StateError(f"record_selection: {name_of(lease, task)} needs a verdict for every trial, {len(ids)} in all; "
-                         f"missing, unknown or doubled: {', '.join(map(str, wrong))}", "nothing was recorded")
+                         f"missing, unknown or duplicated: {', '.join(map(str, wrong))}", "nothing was recorded")
     if chosen != [selection.chosen]:
         raise StateError(f"record_selection: the selection of {name_of(lease, task)} chooses trial {selection.chosen}, "
-                         f"its verdicts {chosen}", "nothing was recorded")
+                         f"but its verdicts choose {chosen}", "nothing was recorded")
 
 
 def _compare_selection(lease: Lease, task: int, recorded: SelectionOutcome, selection: SelectionRecord,

@@ -1,14 +1,14 @@
 """Every write to the database.
 
-One method is one transition is one transaction: after a crash it has happened or it has not, and calling it again with
-the same values changes nothing. Each write of a driver carries its :class:`~db.records.Lease` and is refused with
-:class:`~clnp_core.errors.BusyError` once the lease is no longer the run's, so that a driver which was thought dead and
-wakes up can spoil nothing. Nobody else writes results: whoever wants something of a run inserts a request.
+One method is one transition and one transaction: after a crash it has either happened or not, and repeating it with the same
+values changes nothing. Each write of a driver carries its :class:`~db.records.Lease` and is refused with
+:class:`~clnp_core.errors.BusyError` once the lease no longer holds the run, so a driver that was considered dead and continues
+cannot do any damage. Only drivers write results; other programs insert requests.
 
-A :class:`Store` holds no state but the engine; threads may share it. Every method raises
-:class:`~clnp_core.errors.DatabaseError` when the database cannot be reached, is locked, or refuses;
-:class:`~clnp_core.errors.NotFoundError` for a run, task or trial that is not there; and what it names itself. Nothing is
-written then.
+A :class:`Store` has no state except the engine; threads may share it. Every method raises
+:class:`~clnp_core.errors.DatabaseError` if the database cannot be reached, is locked, or refuses;
+:class:`~clnp_core.errors.NotFoundError` if a run, task or trial does not exist; and the errors that it documents. Nothing is
+written in these cases.
 
 ==========================================  =====================================================
 method                                      transition
@@ -18,7 +18,7 @@ method                                      transition
 ``acquire_lease`` ``heartbeat`` ``release_lease``  who drives the run
 ``begin_sweep`` ``add_trials``              stage PENDING → SWEEPING, trials PENDING
 ``trial_started`` ``trial_epochs``          trial → RUNNING
-``trial_finished`` ``trial_failed``         trial → FINISHED, FAILED
+``trial_reported``                          trial → RUNNING → FINISHED, FAILED: its last report in one transaction
 ``trial_reported``                          trial → RUNNING → FINISHED, FAILED: its last report at once
 ``reusable_trials`` ``reuse_trials``        trial PENDING → FINISHED with the result of another run
 ``release_trials`` ``retry_trials``         trial RUNNING, FAILED → PENDING
@@ -27,10 +27,10 @@ method                                      transition
 ``record_commit``                           stage COMMITTING → COMMITTED
 ``fail_stage`` ``reopen_stage``             stage → FAILED and back
 ``deplete_stage``                           stage → DEPLETED
-``request`` ``open_requests`` ``answer_request``  what others ask of the driver
+``request`` ``open_requests`` ``answer_request``  requests to the driver
 ``drop_trial_weights`` ``artifacts_restored``  weights of trials that were not chosen
 ``remove_run``                              the only deletion
-``database_id``                             what names the database in a shared artifact store
+``database_id``                             the name of the database in a shared artifact store
 ==========================================  =====================================================
 """
 
@@ -45,4 +45,4 @@ from db.store.trial_writes import TrialWrites
 
 
 class Store(RunWrites, LeaseWrites, SweepWrites, TrialWrites, ReuseWrites, StageWrites, ArtifactWrites, ForkWrites):
-    """Every write, on the engine that :func:`db.engine.open_database` gave."""
+    """Every write, on an engine of :func:`db.engine.open_database`."""

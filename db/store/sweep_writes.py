@@ -1,4 +1,4 @@
-"""Writes about the trials of a stage together, from its plan to the end of its sweep."""
+"""Write about all trials of a stage, from its plan to the end of its sweep."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -24,11 +24,11 @@ class SweepWrites(Writer):
                     base_digest: str | None, planned: Sequence[PlannedTrial]) -> None:
         """PENDING → SWEEPING with every trial of the grid and every teacher, PENDING.
 
-        For a stage that is SWEEPING already, the same plan changes nothing, and neither does one without candidates (a
-        sampler's, whose points came by :meth:`add_trials`); other facts about the worker's environment go into the events.
+        For a stage that is already SWEEPING, the same plan changes nothing, and neither does a plan without candidates (of a
+        sampler, whose points are added by :meth:`add_trials`); a changed environment of the worker is recorded as an event.
 
         Raises:
-            StateError: an earlier task is not committed, the stage is past its sweep, or another plan was recorded.
+            StateError: an earlier task is not committed, the sweep of the stage has ended, or another plan was recorded.
         """
         caller = "begin_sweep"
         with self._driving(lease) as session:
@@ -37,7 +37,7 @@ class SweepWrites(Writer):
                 _compare_plan(session, lease, stage, planned)
                 environment = storable_json(facts.environment)
                 if stage.environment != environment:
-                    record_event(session, lease.run_id, "environment", f"task {task} goes on in another environment",
+                    record_event(session, lease.run_id, "environment", f"task {task} continues in another environment",
                                  {"task": task, "before": stage.environment, "after": environment})
                 return
             stage_in(session, lease, task, caller, StageState.PENDING, StageState.FAILED)
@@ -56,7 +56,7 @@ class SweepWrites(Writer):
             _insert_trials(session, stage, planned)
 
     def add_trials(self, lease: Lease, task: int, planned: Sequence[PlannedTrial]) -> None:
-        """Further trials, of a sampler that invents its points as it goes. A trial that is there already stays.
+        """Add trials of a sampler, which chooses its points during the sweep. Existing trials stay.
 
         Raises:
             StateError: the stage is not SWEEPING, or a number is taken by another grid point.
@@ -67,11 +67,11 @@ class SweepWrites(Writer):
             for trial in planned:
                 if keys.get(trial.number, trial.key) != trial.key:
                     raise StateError(f"add_trials: {name_of(lease, task, trial.number)} is another grid point already",
-                                     "a number belongs to one grid point for good: go on after the highest")
+                                     "a number belongs to one grid point: continue after the highest one")
             _insert_trials(session, stage, [trial for trial in planned if trial.number not in keys])
 
     def release_trials(self, lease: Lease, task: int) -> tuple[int, ...]:
-        """RUNNING → PENDING for every trial that no worker trains any more, after a stop or a crash.
+        """RUNNING → PENDING for every trial, after a stop or a crash left them without a worker.
 
         Returns:
             Their numbers.
@@ -80,7 +80,7 @@ class SweepWrites(Writer):
             return release_running(session, stage_in(session, lease, task, "release_trials"))
 
     def retry_trials(self, lease: Lease, task: int, kinds: Collection[FailureKind]) -> tuple[int, ...]:
-        """FAILED → PENDING for every trial that failed in one of these ways; the reasons go into the events.
+        """FAILED → PENDING for every trial with one of these kinds of failure; the reasons are recorded as events.
 
         Returns:
             Their numbers.
@@ -94,7 +94,7 @@ class SweepWrites(Writer):
                 Trial.stage_id == stage.id, Trial.state == TrialState.FAILED, Trial.failure_kind.in_(kinds))
                 .order_by(Trial.number)).all()
             for trial in failed:
-                record_event(session, lease.run_id, "trial", f"task {task}, trial {trial.number} will be tried again",
+                record_event(session, lease.run_id, "trial", f"task {task}, trial {trial.number} will be retried",
                              {"task": task, "number": trial.number, "kind": str(trial.failure_kind),
                               "reason": trial.failure_reason, "attempts": trial.attempts})
                 trial.state, trial.finished_at = TrialState.PENDING, None
@@ -102,10 +102,10 @@ class SweepWrites(Writer):
             return tuple(trial.number for trial in failed)
 
     def end_sweep(self, lease: Lease, task: int) -> None:
-        """SWEEPING → SELECTING; nothing to do if the stage is SELECTING already.
+        """SWEEPING → SELECTING; changes nothing if the stage is already SELECTING.
 
         Raises:
-            StateError: a trial has not ended, or failed in a way that blocks the selection, or there is none.
+            StateError: a trial has not ended or has failed in a way that blocks the selection, or there are no trials.
         """
         caller = "end_sweep"
         with self._driving(lease) as session:
@@ -120,7 +120,7 @@ class SweepWrites(Writer):
 
 
 def release_running(session: Session, stage: Stage) -> tuple[int, ...]:
-    """RUNNING → PENDING for all trials of a stage; their numbers."""
+    """RUNNING → PENDING for all trials of a stage; return their numbers."""
     running = session.scalars(select(Trial).where(Trial.stage_id == stage.id, Trial.state == TrialState.RUNNING)
                               .order_by(Trial.number)).all()
     for trial in running:
@@ -130,7 +130,7 @@ def release_running(session: Session, stage: Stage) -> tuple[int, ...]:
 
 def _keys(session: Session, stage: Stage, numbers: Sequence[int] | None = None,
           roles: Collection[TrialRole] = tuple(TrialRole)) -> dict[int, str]:
-    """The keys of all trials of these roles, or of those between the lowest and the highest of these numbers."""
+    """Return the keys of all trials with these roles, or of those between the lowest and the highest of these numbers."""
     query = select(Trial.number, Trial.key).where(Trial.stage_id == stage.id, Trial.role.in_(roles))
     if numbers is not None:
         query = query.where(Trial.number.between(min(numbers, default=0), max(numbers, default=0)))
@@ -153,8 +153,8 @@ def _compare_plan(session: Session, lease: Lease, stage: Stage, planned: Sequenc
                            if recorded.get(number) != wanted.get(number))
         raise StateError(
             f"begin_sweep: another plan is recorded for {name_of(lease, stage.task)}: "
-            f"{len(recorded)} trials against {len(wanted)}, first different at trial {different[0]}",
-            "data, code or config changed since the sweep began: undo that, or `clnp fork` from the task before")
+            f"{len(recorded)} trials instead of {len(wanted)}, first difference at trial {different[0]}",
+            "data, code or config changed since the sweep began: undo the change, or `clnp fork` from the task before")
 
 
 def _check_ended(lease: Lease, task: int, trials: Sequence[Trial]) -> None:
@@ -165,7 +165,7 @@ def _check_ended(lease: Lease, task: int, trials: Sequence[Trial]) -> None:
         raise StateError(f"end_sweep: {name_of(lease, task)} has no trials", "plan some first")
     if open_trials:
         raise StateError(f"end_sweep: {name_of(lease, task)} has trials that have not ended: {_listed(open_trials)}",
-                         "go on with the sweep")
+                         "continue the sweep")
     if blocking:
         raise StateError(f"end_sweep: trials of {name_of(lease, task)} failed and block the selection: {_listed(blocking)}",
                          f"`clnp resume {lease.run_name} --retry-failed` trains them again")

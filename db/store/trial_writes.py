@@ -1,4 +1,4 @@
-"""Writes about one trial, from its start to its result or its failure."""
+"""Write about one trial, from its start to its result or its failure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -21,14 +21,14 @@ class TrialWrites(Writer):
 
     def trial_started(self, lease: Lease, task: int, number: int, ray_trial_id: str, host: str, device: str,
                       seconds_ago: float = 0.0) -> bool:
-        """PENDING → RUNNING, or RUNNING again after its worker was lost; counts the attempt, which began so long ago. Each has
-        an id of its own, so that one that is told twice counts once.
+        """PENDING → RUNNING, or RUNNING again after its worker was lost; counts the attempt, which began ``seconds_ago``.
+        Attempts are distinguished by their Ray Tune id, so reporting one twice counts it once.
 
         Returns:
-            Whether that was recorded: False for a trial that has FINISHED, which a pack that is re-run brings along.
+            Whether it was recorded: False for a FINISHED trial, which a repeated pack may report.
 
         Raises:
-            StateError: the stage is not SWEEPING, or the trial has failed and is not retried.
+            StateError: the stage is not SWEEPING, or the trial has failed and was not reset for a retry.
         """
         with self._driving(lease) as session:
             trial = _sweeping_trial(session, lease, task, number, "trial_started", TrialState.RUNNING)
@@ -39,10 +39,10 @@ class TrialWrites(Writer):
             return True
 
     def trial_epochs(self, lease: Lease, task: int, number: int, epochs: Sequence[Epoch]) -> bool:
-        """Record epochs of the running attempt; an epoch that was recorded before is written again.
+        """Record epochs of the running attempt; an epoch that was already recorded is overwritten.
 
         Returns:
-            Whether they were recorded: False for a trial that has FINISHED, whose history never changes.
+            Whether they were recorded: False for a FINISHED trial, whose history never changes.
 
         Raises:
             StateError: the trial is not RUNNING, or the stage not SWEEPING.
@@ -56,13 +56,13 @@ class TrialWrites(Writer):
             return True
 
     def trial_finished(self, lease: Lease, task: int, number: int, success: TrialResult) -> bool:
-        """RUNNING → FINISHED with its result and its curve; its artifact must be safe in the store already.
+        """RUNNING → FINISHED with its result and its curve; its artifact must already be stored safely.
 
         Returns:
-            Whether it was recorded now: False if the same result was there.
+            Whether it was recorded now: False if the same result was already recorded.
 
         Raises:
-            StateError: the trial is not RUNNING, or has FINISHED with another result.
+            StateError: the trial is not RUNNING, or is FINISHED with another result.
         """
         caller = "trial_finished"
         with self._driving(lease) as session:
@@ -75,11 +75,11 @@ class TrialWrites(Writer):
             return True
 
     def trial_failed(self, lease: Lease, task: int, number: int, failure: TrialFailure) -> bool:
-        """RUNNING → FAILED, or PENDING → FAILED for a trial that was never started (the sweep's time ran out).
+        """RUNNING → FAILED, or PENDING → FAILED for a trial that was never started (the sweep reached its time limit).
 
         Returns:
-            Whether it was recorded now: False if it had failed, or had FINISHED: a result outlives its worker. That
-            the failure was set aside is then in the events.
+            Whether it was recorded now: False if the trial had already FAILED or FINISHED. A result takes precedence over the
+            failure of its worker; the ignored failure is then recorded as an event.
 
         Raises:
             StateError: the stage is not SWEEPING.
@@ -89,30 +89,30 @@ class TrialWrites(Writer):
             return _record_failure(session, lease, task, number, failure, caller)
 
     def trial_reported(self, lease: Lease, task: int, number: int, report: TrialReport) -> bool:
-        """The last report of a trial at once: its start if that is not recorded yet, its epochs, its result or its failure.
+        """Record the last report of a trial: its start if that is not recorded yet, its epochs, its result or its failure.
 
-        The same as :meth:`trial_started`, :meth:`trial_epochs` and then :meth:`trial_finished` or :meth:`trial_failed`, for
-        the price of one transaction: most of what a short trial costs its driver.
+        Equivalent to :meth:`trial_started`, :meth:`trial_epochs` and then :meth:`trial_finished` or :meth:`trial_failed`, in
+        one transaction, which is most of the driver's cost of a short trial.
 
         Returns:
-            Whether it was recorded now: False for a trial that has ended in the same way, or whose result is there.
+            Whether it was recorded now: False for a trial that already ended in the same way, or already has a result.
 
         Raises:
-            StateError: the stage is not SWEEPING; the trial has failed, or has FINISHED with another result; or it is not
-                RUNNING and the report brings no start.
+            StateError: the stage is not SWEEPING; the trial has failed, or is FINISHED with another result; or it is not
+                RUNNING and the report contains no start.
         """
         with self._driving(lease) as session:
             return _record_report(session, lease, task, number, report, "trial_reported")
 
     def trials_reported(self, lease: Lease, task: int, reports: Mapping[int, TrialReport]) -> frozenset[int]:
-        """What several trials report together, by number, in one transaction: of each as :meth:`trial_reported`, or its start
-        and epochs alone where it goes on.
+        """Record reports of several trials, by number, in one transaction: each as in :meth:`trial_reported`, or only its start
+        and epochs if it is still running.
 
         Returns:
-            Those of which something was recorded.
+            The numbers of the trials of which something was recorded.
 
         Raises:
-            StateError: as in :meth:`trial_reported`, of any of them; then nothing is recorded.
+            StateError: as in :meth:`trial_reported`, for any of them; then nothing is recorded.
         """
         with self._driving(lease) as session:
             return frozenset([number for number, report in reports.items()
@@ -120,7 +120,7 @@ class TrialWrites(Writer):
 
 
 def _record_report(session: Session, lease: Lease, task: int, number: int, report: TrialReport, caller: str) -> bool:
-    """What one trial reports; whether it was recorded now."""
+    """Record the report of one trial; return whether it was recorded now."""
     outcome, state = report.outcome, trial_in(session, lease, task, number)[1].state
     if isinstance(outcome, TrialFailure) and state.has_ended:
         return _record_failure(session, lease, task, number, outcome, caller)
@@ -141,7 +141,7 @@ def _record_report(session: Session, lease: Lease, task: int, number: int, repor
 
 
 def _start_attempt(session: Session, trial: Trial, ray_trial_id: str, seconds_ago: float) -> None:
-    """The trial is RUNNING since so many seconds, once more than before; unless that is recorded and the answer was lost."""
+    """Set the trial RUNNING since ``seconds_ago`` and count the attempt, unless this attempt is already recorded."""
     if trial.state is TrialState.RUNNING and trial.ray_trial_id == ray_trial_id:
         return
     trial.state, trial.attempts, trial.ray_trial_id = TrialState.RUNNING, trial.attempts + 1, ray_trial_id
@@ -149,7 +149,7 @@ def _start_attempt(session: Session, trial: Trial, ray_trial_id: str, seconds_ag
 
 
 def _record_result(session: Session, trial: Trial, success: TrialResult) -> None:
-    """The trial is FINISHED, with its result and its curve."""
+    """Set the trial FINISHED, with its result and its curve."""
     now = database_now(session)
     upsert(session, Artifact, [{"digest": success.artifact.digest, "artifact_bytes": success.artifact.bytes_written,
                                 "created_at": now, "removed_at": None}], ["digest"], ["removed_at"])
@@ -166,19 +166,19 @@ def _record_result(session: Session, trial: Trial, success: TrialResult) -> None
 
 
 def _determined(success: TrialResult) -> dict[str, int | str]:
-    """Return, by column, what the key of a trial determines. Durations, host and device it does not."""
+    """Return, by column, the values that the key of a trial determines. Durations, host and device may differ."""
     return {"val_correct": success.val_correct, "val_total": success.val_total, "best_epoch": success.best_epoch,
             "epochs_run": success.epochs_run, "hidden_total": success.hidden_total,
             "artifact_digest": success.artifact.digest}
 
 
 def _record_failure(session: Session, lease: Lease, task: int, number: int, failure: TrialFailure, caller: str) -> bool:
-    """The trial is FAILED, unless it has ended before; whether that was recorded now."""
+    """Set the trial FAILED, unless it has already ended; return whether it was recorded now."""
     stage, trial = trial_in(session, lease, task, number)
     details = {"task": task, "number": number, "kind": failure.kind.value, "attempts": trial.attempts}
     if trial.state is TrialState.FINISHED:
-        record_event(session, lease.run_id, "trial", f"task {task}, trial {number}: a failure after its result "
-                     f"was set aside: {failure.reason}", details)
+        record_event(session, lease.run_id, "trial", f"task {task}, trial {number}: ignored a failure after its result: "
+                     f"{failure.reason}", details)
         return False
     if trial.state is TrialState.FAILED:
         return False
@@ -193,10 +193,10 @@ def _record_failure(session: Session, lease: Lease, task: int, number: int, fail
 
 def _sweeping_trial(session: Session, lease: Lease, task: int, number: int, caller: str,
                     to: TrialState) -> Trial | None:
-    """The trial if it may become ``to`` now; None if it has FINISHED.
+    """Return the trial if it may become ``to`` now; None if it is FINISHED.
 
     Raises:
-        StateError: it may not, or its stage is not SWEEPING.
+        StateError: it must not, or its stage is not SWEEPING.
     """
     stage, trial = trial_in(session, lease, task, number)
     if trial.state is TrialState.FINISHED:
@@ -207,7 +207,7 @@ def _sweeping_trial(session: Session, lease: Lease, task: int, number: int, call
 
 
 def _require_running(lease: Lease, task: int, trial: Trial, caller: str) -> None:
-    """What a worker reports belongs to an attempt; only a result that is taken over comes without one."""
+    """Refuse a report without a running attempt; only a reused result has none."""
     if trial.state is not TrialState.RUNNING:
         raise StateError(f"{caller}: {name_of(lease, task, trial.number)} is {trial.state.value}, expected running",
                          "record its start first")

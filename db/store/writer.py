@@ -1,4 +1,4 @@
-"""What every write shares: one transaction, the fence that it must carry, and a line in the run's events."""
+"""Shared parts of all writes: one transaction, the fence of the lease, and an event of the run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,21 +27,21 @@ class Writer:
 
     @property
     def engine(self) -> Engine:
-        """The database."""
+        """The engine of the database."""
         return self._reading
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        """All of it or nothing; committed at the end of the block."""
+        """Open a transaction that is committed at the end of the block, or rolled back on an error."""
         with translated(self._engine.url), Session(self._engine) as session, session.begin():
             yield session
 
     @contextmanager
     def _driving(self, lease: Lease) -> Iterator[Session]:
-        """A transaction of the driver that holds the run; also a heartbeat.
+        """Open a transaction of the driver that holds the run; also renews its heartbeat.
 
         Raises:
-            BusyError: the lease is no longer the run's; nothing was written.
+            BusyError: the lease no longer holds the run; nothing was written.
         """
         with self._transaction() as session:
             beat = update(Run).where(Run.id == lease.run_id, Run.fence == lease.fence).values(
@@ -52,7 +52,7 @@ class Writer:
 
 
 def lost(session: Session, lease: Lease) -> BusyError:
-    """The error of a driver that writes without holding the run any more."""
+    """Return the error of a driver that writes without holding the run any more."""
     run = session.get(Run, lease.run_id)
     holder = owner_of(run) if run else None
     if run is None:
@@ -66,33 +66,33 @@ def lost(session: Session, lease: Lease) -> BusyError:
 
 
 def name_of(lease: Lease, task: int, number: int | None = None) -> str:
-    """A stage or a trial in words."""
+    """Return the name of a stage or a trial for messages."""
     trial = "" if number is None else f"trial {number} of "
     return f"{trial}task {task} of run {lease.run_name!r}"
 
 
 def stage_in(session: Session, lease: Lease, task: int, caller: str, *expected: StageState) -> Stage:
-    """The stage, which must be in one of the expected states.
+    """Return the stage, which must be in one of the expected states.
 
     Raises:
-        StateError: naming the caller, the states that were expected, and the actual one.
+        StateError: it is in another state; names the caller, the expected states and the actual one.
     """
     stage = find_stage(session, lease.run_id, lease.run_name, task)
     if expected and stage.state not in expected:
         raise StateError(
             f"{caller}: {name_of(lease, task)} is {stage.state.value}, expected {' or '.join(expected)}",
-            f"nothing was changed; `clnp status {lease.run_name}` shows where the run stands")
+            f"nothing was changed; `clnp status {lease.run_name}` shows the state of the run")
     return stage
 
 
 def trial_in(session: Session, lease: Lease, task: int, number: int) -> tuple[Stage, Trial]:
-    """A trial and its stage."""
+    """Return a stage and one of its trials."""
     stage = find_stage(session, lease.run_id, lease.run_name, task)
     return stage, find_trial(session, stage, lease.run_name, number)
 
 
 def move_stage(session: Session, lease: Lease, stage: Stage, to: StageState, caller: str, why: str = "") -> None:
-    """One legal transition of a stage, with its line in the events."""
+    """Make one legal transition of a stage, and record it as an event."""
     check_transition(caller, name_of(lease, stage.task), stage.state, to)
     before, stage.state = stage.state, to
     record_event(session, lease.run_id, "stage",
@@ -102,6 +102,6 @@ def move_stage(session: Session, lease: Lease, stage: Stage, to: StageState, cal
 
 def record_event(session: Session, run_id: int, kind: str, message: str,
                  details: Mapping[str, Any] | None = None) -> None:
-    """One line of what happened."""
+    """Record an event of a run."""
     session.add(Event(run_id=run_id, at=database_now(session), kind=kind, message=message,
                       details=dict(details or {})))

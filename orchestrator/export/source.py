@@ -112,6 +112,6 @@ def material(found: Recorded, place: Place) -> Material:
     benchmark = plan.benchmark_spec(found.config)
     data = load_task(benchmark, found.task)
     if data.split_digest() != found.stage.split_digest:
-        raise DataError(f"the data of task {found.task} of {benchmark.name!r} is not what it was when the task was swept",
+        raise DataError(f"the data of task {found.task} of {benchmark.name!r} has changed since the task was swept",
                         "bring the old data or the old benchmark code back; an export is held against the data of its task")
     return Material(own, taken_from, data, task_origin(benchmark, found.task))

@@ -17,5 +17,5 @@ def recorded_config(run: "RunRow") -> dict[str, Any]:
     config: Any = run.config
     if isinstance(config, dict) and isinstance(config.get("network"), dict):
         return config
-    raise DatabaseError(f"the database holds what clnp did not write: the config of run {run.name!r} is none",
+    raise DatabaseError(f"the database contains a value that clnp did not write: the config of run {run.name!r} is none",
                         "restore the database from a backup, or remove the run with `clnp rm`")

@@ -87,5 +87,5 @@ def test_a_full_disk_stops_a_run_and_costs_it_nothing(tmp_path: Path) -> None:
     assert (again, damage) == (0, [])
     full, words, again, damage = told["rows"]
     assert full == DatabaseError.exit_code, words
-    assert "no space is left for the database" in words and "nothing half-written was kept" in words
+    assert "no space is left for the database" in words and "nothing was written partially" in words
     assert (again, damage) == (0, [])

@@ -84,7 +84,8 @@ def old_head_column(network: Network) -> tuple[Network, str]:
 def head_reads_a_free_neuron(network: Network) -> tuple[Network, str]:
     key = 1 if network.architecture.head is HeadKind.MULTI else 0
     where = 2, neuron(network, 1, FREE)
-    return with_tensor(network, f"head.{key}.weight", where, DENORMAL), f"1 weights of head {key} read neurons that it must not"
+    return with_tensor(network, f"head.{key}.weight", where, DENORMAL), \
+        f"1 weights of head {key} read neurons that it must not read"
 
 
 def another_owner(network: Network) -> tuple[Network, str]:
@@ -100,12 +101,12 @@ def an_owner_less(network: Network) -> tuple[Network, str]:
 def a_forged_owner(network: Network) -> tuple[Network, str]:
     """A new neuron that claims to be an old task's, so that the old task would read it. No weight shows it."""
     return (with_tensor(network, "hidden.1.activated_by", (neuron(network, 0, 3),), 1),
-            "1 neurons that were free after task 1 in hidden layer 1 claim to be older")
+            "1 neurons that were free after task 1 in hidden layer 1 are marked as older")
 
 
 def an_owner_of_the_future(network: Network) -> tuple[Network, str]:
     return (with_tensor(network, "hidden.1.activated_by", (neuron(network, 0, 3),), 4),
-            "some neuron claims to be activated by a task after 3")
+            "a neuron is marked as activated by a task after 3")
 
 
 def free_row(network: Network) -> tuple[Network, str]:
@@ -165,7 +166,7 @@ def test_the_structure_alone_names_it(history: History, change: Change) -> None:
 def test_an_old_head_of_its_own_may_not_read_a_later_neuron(history: History) -> None:
     if history.newest.architecture.head is HeadKind.MULTI:
         changed = with_tensor(history.newest, "head.2.weight", (1, neuron(history.newest, 1, 3)), DENORMAL)
-        assert "1 weights of head 2 read neurons that it must not" in structure_faults(changed, 3, history.earlier)
+        assert "1 weights of head 2 read neurons that it must not read" in structure_faults(changed, 3, history.earlier)
 
 
 def test_one_bit_of_an_old_head_bias_is_refused(history: History) -> None:
@@ -179,11 +180,11 @@ def test_a_head_that_is_gone_is_refused(history: History) -> None:
     key = 2 if newest.architecture.head is HeadKind.MULTI else 0
     others = {other: head for other, head in newest.heads.items() if other != key}
     without = Network(newest.architecture, newest.hidden, others, newest.activated_by)
-    assert f"head {key} of task 2 is gone" in structure_faults(without, 3, history.earlier)
+    assert f"head {key} of task 2 is missing" in structure_faults(without, 3, history.earlier)
     if newest.architecture.head is HeadKind.MULTI:
         bare = {**newest.heads, 2: Head(newest.heads[2].weight, None)}
         without = Network(newest.architecture, newest.hidden, bare, newest.activated_by)
-        assert "head 2 of task 2 is gone" in structure_faults(without, 3, history.earlier)
+        assert "head 2 of task 2 is missing" in structure_faults(without, 3, history.earlier)
 
 
 def test_the_newest_task_may_have_any_rows_of_its_own(history: History) -> None:
@@ -201,7 +202,7 @@ def test_the_behaviour_alone_sees_one_bit(history: History, change: Change) -> N
     expected, actual = canonical_logits(old, inputs, 1), canonical_logits(changed, inputs, 1)
     wrong = sum(not same_bits(one, other) for one, other in zip(expected, actual, strict=True))
     assert wrong > 0
-    assert behaviour_faults(changed, 1, old, inputs) == [f"{wrong} of 150 test samples of task 1 have other logits"]
+    assert behaviour_faults(changed, 1, old, inputs) == [f"{wrong} of 150 test samples of task 1 have different logits"]
 
 
 def test_the_behaviour_alone_sees_another_nonlinearity(history: History) -> None:
@@ -211,7 +212,7 @@ def test_the_behaviour_alone_sees_another_nonlinearity(history: History) -> None
     other = Network(with_activation(newest.architecture, Activation.TANH), newest.hidden, newest.heads, newest.activated_by)
     assert behaviour_faults(other, 1, history.published[1], history.test_inputs[1])
     assert behaviour_faults(other, 2, history.published[2], history.test_inputs[2]) == [
-        "150 of 150 test samples of task 2 have other logits"]
+        "150 of 150 test samples of task 2 have different logits"]
 
 
 def test_the_behaviour_is_blind_where_the_structure_sees(history: History) -> None:
@@ -266,7 +267,7 @@ def test_after_a_widening_the_behaviour_compares_the_extracts_bit_for_bit(histor
         assert behaviour_faults(new, task, history.published[task], history.test_inputs[task]) == []
     changed, _ = change(new)
     assert behaviour_faults(changed, 1, history.published[1], history.test_inputs[1]) == [
-        "the extracted sub-network of task 1 has other bits"]
+        "the extracted sub-network of task 1 has different bits"]
 
 
 def test_after_a_widening_the_dense_logits_are_compared_too(history: History) -> None:
@@ -274,7 +275,7 @@ def test_after_a_widening_the_dense_logits_are_compared_too(history: History) ->
     row = neuron(new, 1, 1)
     changed = with_tensor(new, "hidden.2.bias", (row,), 3.0)
     extracted, dense = behaviour_faults(changed, 1, history.published[1], history.test_inputs[1])
-    assert extracted == "the extracted sub-network of task 1 has other bits"
+    assert extracted == "the extracted sub-network of task 1 has different bits"
     assert dense.startswith("logits of task 1 differ by more than 1e-05 of ")
 
 

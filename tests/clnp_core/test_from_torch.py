@@ -109,7 +109,7 @@ class Scaled(nn.Linear):
 
 SHARED, SHARED_NORM = nn.Linear(4, 4), nn.BatchNorm1d(4)
 ORDER = ("BatchNorm",)
-BRANCH = ("branch",)
+BRANCH = ("branches",)
 CONV, DENSE = (nn.Conv2d(1, 4, 3), nn.ReLU()), (nn.Linear(9, 4), nn.ReLU())
 END, FLAT_END = nn.Linear(4, 2), (nn.Flatten(), nn.Linear(16, 2))
 

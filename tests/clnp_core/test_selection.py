@@ -125,7 +125,7 @@ def test_every_trial_gets_a_verdict_and_a_reason_in_words() -> None:
     assert [(v.number, v.verdict, v.reason) for v in selection.verdicts] == [
         (0, Verdict.SPARSER_ONE_EXISTS, "10 neurons free, trial 1 leaves 12"),
         (1, Verdict.CHOSEN, "sparsest within the margin: 12 neurons free, 95 of 100 correct after pruning"),
-        (2, Verdict.OUTSIDE_MARGIN, "80 of 100 correct, 14 short of the 94 that the margin asks for"),
+        (2, Verdict.OUTSIDE_MARGIN, "80 of 100 correct, 14 short of the 94 that the margin requires"),
         (3, Verdict.WORSE_TIE, "as sparse as trial 1, but 94 correct against 95"),
         (4, Verdict.WORSE_TIE, "as sparse and as accurate as trial 1, which has the lower number"),
         (5, Verdict.FAILED, "the loss was not a number in epoch 3"),

@@ -38,7 +38,7 @@ def found(scan: Scan, required: int, mode: ThresholdMode = ThresholdMode.SHARED)
 
 
 def required_of(scan: Scan, margin: str, above_own: int = 0) -> int:
-    """The count that the margin asks for when the best trial of the stage is this one, or better by ``above_own``."""
+    """The count that the margin requires when the best trial of the stage is this one, or better by ``above_own``."""
     own = correct_at(scan, (None,) * len(scan.activities)) + above_own
     return required_correct(own, len(scan.labels), Decimal(margin))
 

@@ -131,7 +131,7 @@ def test_every_trial_gets_a_verdict_and_a_reason_in_words() -> None:
     assert [(v.number, v.verdict, v.reason) for v in selection.verdicts] == [
         (0, Verdict.CHOSEN, "best trade-off within the margin, 94.30: 97.50 % at 0.80 fair shares"),
         (1, Verdict.BETTER_TRADE_OFF_EXISTS, "trade-off 93.10: 97.10 % at 1.00 fair shares; trial 0 reaches 94.30"),
-        (2, Verdict.OUTSIDE_MARGIN, "800 of 1000 correct, 160 short of the 960 that the margin asks for"),
+        (2, Verdict.OUTSIDE_MARGIN, "800 of 1000 correct, 160 short of the 960 that the margin requires"),
         (3, Verdict.BETTER_TRADE_OFF_EXISTS, "trade-off 94.10: 96.50 % at 0.60 fair shares; trial 0 reaches 94.30"),
         (4, Verdict.BETTER_TRADE_OFF_EXISTS, "trade-off 93.70: 97.30 % at 0.90 fair shares; trial 0 reaches 94.30"),
         (5, Verdict.WORSE_TIE, "as good a trade-off as trial 0, with the same counts, and that one has the lower number"),

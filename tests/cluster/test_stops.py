@@ -33,7 +33,7 @@ def test_trials_on_two_nodes_leave_checkpoints_in_a_bucket(
     assert len(list(Checkpoints(bucket).stored())) == 2
 
     assert in_bucket.finish(in_bucket.start(settings, "resume", "spread")) == 0, in_bucket.said()
-    assert told(in_bucket, r"(trial \d) goes on (?:in|from) epoch (\d+)$") == left
+    assert told(in_bucket, r"(trial \d) continues (?:in|from) epoch (\d+)$") == left
     assert in_bucket.digests("spread") == expected
     assert list(Checkpoints(bucket).stored()) == []
 

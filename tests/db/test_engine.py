@@ -65,7 +65,7 @@ class TestFresh:
             connection.execute(text("CREATE TABLE clnp_runs (id INTEGER PRIMARY KEY)"))
         for create in (False, True):
             assert str(refusal(empty_url, create)) == (
-                f"{shown(empty_url)} has tables named like ours that clnp did not make: clnp_runs\n"
+                f"{shown(empty_url)} has tables with clnp's names that clnp did not create: clnp_runs\n"
                 "use another database, or rename those tables")
         foreign.dispose()
 
@@ -83,8 +83,8 @@ class TestFresh:
 class TestRevisions:
     def test_of_a_newer_clnp_is_refused(self, empty_url: str) -> None:
         at_revision(empty_url, "9999")
-        expected = (f"{shown(empty_url)} has the schema 9999 of a newer clnp; this one knows up to {REVISIONS[-1]}\n"
-                    "install the newer version; a schema is never taken back")
+        expected = (f"{shown(empty_url)} has the schema 9999 of a newer clnp; this version supports up to {REVISIONS[-1]}\n"
+                    "install the newer version; a schema cannot be downgraded")
         assert str(refusal(empty_url)) == str(refusal(empty_url, create=True)) == expected
         with pytest.raises(DatabaseError):
             upgrade(empty_url)
@@ -128,7 +128,7 @@ class TestSqlite:
         for create in (False, True):
             assert str(refusal(f"sqlite:///{path}", create)) == (
                 f"sqlite:///{path} is not a SQLite database\n"
-                "name another file in CLNP_DB_URL; this one was left as it is")
+                "choose another file in CLNP_DB_URL; this one was not changed")
         assert path.read_bytes() == before
 
     def test_a_folder(self, tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ SERVER = resolve_url("postgresql://ada:s3cret@h/clnp")
     (None, "the PostgreSQL server of postgresql://ada:***@h/clnp cannot be reached: *** failed", True),
     ("08006", "the PostgreSQL server of postgresql://ada:***@h/clnp cannot be reached: *** failed", True),
     ("57P01", "the PostgreSQL server of postgresql://ada:***@h/clnp cannot be reached: *** failed", True),
-    ("40P01", "another transaction came in the way of one in postgresql://ada:***@h/clnp: *** failed", True),
-    ("40001", "another transaction came in the way of one in postgresql://ada:***@h/clnp: *** failed", True),
+    ("40P01", "a transaction in postgresql://ada:***@h/clnp conflicted with another: *** failed", True),
+    ("40001", "a transaction in postgresql://ada:***@h/clnp conflicted with another: *** failed", True),
     ("55P03", "rows of postgresql://ada:***@h/clnp are locked by another session", True),
-    ("57014", "the server of postgresql://ada:***@h/clnp ended a statement: *** failed", False),
+    ("57014", "the server of postgresql://ada:***@h/clnp cancelled a statement: *** failed", False),
     ("53100", "no space is left for the database postgresql://ada:***@h/clnp", False),
     ("53200", "the server of postgresql://ada:***@h/clnp lacks memory or another resource: *** failed", False),
     ("58030", "the database postgresql://ada:***@h/clnp refused: *** failed", False),
@@ -75,7 +75,7 @@ def test_a_deadlock_may_pass(driver: Driver, engine: Engine) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("setting", "reason"), [
-    ("config = '{'", "'{' is no JSON"), ("created_at = 'yesterday'", "Invalid isoformat string: 'yesterday'"),
+    ("config = '{'", "'{' is not JSON"), ("created_at = 'yesterday'", "Invalid isoformat string: 'yesterday'"),
 ])
 def test_a_row_that_clnp_did_not_write(driver: Driver, reads: Reads, engine: Engine, setting: str, reason: str) -> None:
     with engine.begin() as connection:
@@ -83,7 +83,7 @@ def test_a_row_that_clnp_did_not_write(driver: Driver, reads: Reads, engine: Eng
     with pytest.raises(DatabaseError) as caught:
         reads.runs()
     assert tells(caught.value) and not caught.value.may_pass
-    assert caught.value.message.endswith(f" holds what clnp did not write: {reason}")
+    assert caught.value.message.endswith(f" contains a value that clnp did not write: {reason}")
 
 
 def test_a_mistake_of_our_own_stays_what_it_is(engine: Engine) -> None:

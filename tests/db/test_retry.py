@@ -41,8 +41,8 @@ def test_writes_and_reads_outlast_a_server_that_restarts(server: tuple[str, Call
         assert driver.store.trial_epochs(driver.lease, 1, 0, [epoch(1)]) is True
         again.join()
         assert len(reads.trial_history("demo", 1, 0)) == 1
-        assert "cannot be reached" in told[0] and told[0].endswith("; waiting for it, 60 s at most")
-        assert "is back after" in told[1] and len(told) == 2
+        assert "cannot be reached" in told[0] and told[0].endswith("; waiting for it, at most 60 s")
+        assert "is available again after" in told[1] and len(told) == 2
 
 
 def test_patience_ends(server: tuple[str, Callable[[str], None]]) -> None:

@@ -86,7 +86,7 @@ def test_refuses_a_target_with_runs(laptop: str, store: Store, url: str) -> None
 def test_refuses_while_a_driver_is_at_work(laptop: str, tmp_path: Path) -> None:
     with opened(laptop) as engine:
         Store(engine).acquire_lease("demo", this_owner(), TTL_SECONDS)
-    with pytest.raises(BusyError, match=naming("driver is at work")):
+    with pytest.raises(BusyError, match=naming("driver is running")):
         copy_database(laptop, f"sqlite:///{tmp_path / 'target.db'}")
     assert not (tmp_path / "target.db").exists()
 

@@ -10,7 +10,7 @@ from db.sql import run_sql
 from db.url import FORMS, file_url, masked, resolve_url, shown, without_secrets
 
 ODD_NAMES = ["my%20lab", "q?x", "100%", "a{b}", "#1", "a&b=c", "user:word@host", "ü b"]
-QUESTION_MARK = "the path of the SQLite address ends at a ?, and what follows is no setting of SQLite"
+QUESTION_MARK = "the path of the SQLite address ends at a ?, and the rest is not a setting of SQLite"
 
 
 def test_without_anything_it_is_sqlite_in_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,16 +61,16 @@ def test_a_path_may_hold_what_means_something_in_a_url(monkeypatch: pytest.Monke
     ("sqlite:////data/what?x/clnp.db?timeout=3", QUESTION_MARK, "write a ? of the path as %3F and a % as %25"),
     ("/data/clnp.db", "the database address cannot be read as a URL", FORMS),
     ("postgresql://u:secret@host:port/d", "the database address cannot be read as a URL", FORMS),
-    ("mysql://u:secret@host/d", "'mysql' is no database that clnp works with", FORMS),
-    ("sqlite://", "a SQLite database in memory would be gone with the process",
+    ("mysql://u:secret@host/d", "'mysql' is not a database that clnp supports", FORMS),
+    ("sqlite://", "a SQLite database in memory would be lost with the process",
      "name a file: sqlite:////absolute/path/clnp.db"),
-    ("sqlite:///:memory:", "a SQLite database in memory would be gone with the process",
+    ("sqlite:///:memory:", "a SQLite database in memory would be lost with the process",
      "name a file: sqlite:////absolute/path/clnp.db"),
-    ("sqlite:///file:x.db?mode=ro", "SQLite's own file: addresses are not understood", FORMS),
-    ("postgresql://u:sec@ret@host/d", "the database address has an @ too many",
+    ("sqlite:///file:x.db?mode=ro", "SQLite's own file: addresses are not supported", FORMS),
+    ("postgresql://u:sec@ret@host/d", "the database address has one @ too many",
      "write an @ inside the user name or the password as %40"),
-    ("postgresql:///u:secret@host/d", "the database address has a slash too many", FORMS),
-    ("postgresql:///u%3Asecret%40host/d", "the database address has a slash too many", FORMS),
+    ("postgresql:///u:secret@host/d", "the database address has one slash too many", FORMS),
+    ("postgresql:///u%3Asecret%40host/d", "the database address has one slash too many", FORMS),
 ])
 def test_an_address_that_means_nothing(url: str, message: str, hint: str) -> None:
     with pytest.raises(DatabaseError) as caught:

@@ -49,7 +49,7 @@ def test_a_module_whose_name_is_taken_is_named(tmp_path: Path, monkeypatch: pyte
         with pytest.raises((ImportError, AttributeError)) as found:
             user_modules.load(path)
         why = user_modules.name_taken(path, found.value)
-        assert why == (f"{tmp_path / taken}.py has the name of {sys.modules[taken].__file__}, which is imported in its place: "
+        assert why == (f"{tmp_path / taken}.py has the name of {sys.modules[taken].__file__}, which is imported instead: "
                        "rename it")
     with pytest.raises(ModuleNotFoundError) as missing:
         user_modules.load("nowhere_to_be_found:Make")

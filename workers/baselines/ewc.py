@@ -1,4 +1,4 @@
-"""Elastic weight consolidation (Kirkpatrick et al. 2017): weights that a task's predictions hang on are held."""
+"""Elastic weight consolidation (Kirkpatrick et al. 2017): keep weights that are important for the predictions of a task."""
 
 import torch
 from torch import Tensor
@@ -11,19 +11,19 @@ from workers.baselines.penalty import Anchor, shared_parameters
 from workers.data.loader import TaskData
 
 VALUES_AT_ONCE = 50_000_000
-"""Values of the gradients of single samples that are in memory at a time."""
+"""Maximum number of values in the gradients of single samples that are in memory at a time."""
 
 
 def with_task(anchor: Anchor, network: Network, task: int, data: TaskData, samples: int, seed: int) -> Anchor:
-    """The anchor with the quadratic of one more task.
+    """Return the anchor with the quadratic penalty of one more task.
 
     Args:
         anchor: of the tasks before.
-        network: as it was trained on the task, on the device of ``data``.
+        network: after training on the task, on the device of ``data``.
         task: counted from 1.
         data: the task.
-        samples: training samples over which the Fisher information is averaged; all where there are fewer.
-        seed: of which samples, and of the labels that are drawn for them.
+        samples: training samples over which the Fisher information is averaged; all if there are fewer.
+        seed: of the choice of samples, and of the labels that are drawn for them.
     """
     generator = torch.Generator().manual_seed(seed)
     base = released(network)
@@ -40,7 +40,7 @@ def with_task(anchor: Anchor, network: Network, task: int, data: TaskData, sampl
 
 
 def fisher_information(free: FreeNetwork, inputs: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """The diagonal of the Fisher information: the mean square of ∂ log p(y | x) / ∂ θ, with y drawn from p(y | x).
+    """Return the diagonal of the Fisher information: the mean square of ∂ log p(y | x) / ∂ θ, with y drawn from p(y | x).
 
     Args:
         free: in evaluation mode.
@@ -48,7 +48,7 @@ def fisher_information(free: FreeNetwork, inputs: Tensor, generator: torch.Gener
         generator: on the CPU, of the labels.
 
     Returns:
-        By the name of a shared parameter, in its shape.
+        Tensors by the name of a shared parameter, with its shape.
     """
     parameters = {name: value.detach() for name, value in free.named_parameters()}
     shared = {name: parameters[name] for name in shared_parameters(free)}

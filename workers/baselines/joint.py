@@ -1,8 +1,8 @@
-"""Joint training (paper, appendix A): every batch holds samples of every task, each read by the output of its own task.
+"""Joint training (paper, appendix A): every batch has samples of every task, each read by the output of its own task.
 
-It may look at all data at any time, so it is what a method without forgetting is measured against from above. With a head for
-each task these are trained side by side; with a single head the last hidden layer is cut into equal parts, one for each task,
-as the paper does.
+All data is available at any time, so joint training is an upper bound for methods without forgetting. With a head per task all
+heads are trained side by side; with a single head the last hidden layer is divided into equal parts, one for each task, as in
+the paper.
 """
 
 import dataclasses
@@ -32,22 +32,22 @@ from workers.training.schedules import schedule_of
 from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 ALL_HEADS = 1
-"""Under which task the outputs of all tasks train, one below the other."""
+"""The task whose head contains the outputs of all tasks during training."""
 
 
 def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
                   checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
-    """Train one network on all tasks; yields after every epoch, whose counts are over all validation samples.
+    """Train one network on all tasks; yield after every epoch, with counts over all validation samples.
 
-    An epoch has as many batches as the task needs that takes longest; the others begin again meanwhile.
+    An epoch has as many batches as the longest task needs; the other tasks start again within it.
 
     Args:
-        trial: what to train and how; its stage is of the last task.
-        tasks: all of them, from the first, on one device.
+        trial: the trial; its stage is that of the last task.
+        tasks: all tasks in order, on one device.
         checkpoint: as in :func:`workers.training.loop.train`.
 
     Raises:
-        ConfigError: a batch cannot hold samples of all tasks, or the last hidden layer has no neuron for each.
+        ConfigError: a batch cannot hold samples of all tasks, or the last hidden layer has fewer neurons than tasks.
         DivergedError: the loss is no longer finite.
     """
     stage, spec, device = trial.stage, trial.stage.training, tasks[0].train.inputs.device
@@ -67,7 +67,7 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
     checkpoint.restore(standing)
     yield from learner.epochs
 
-    owner = torch.arange(len(tasks)).repeat_interleave(torch.tensor(shares)).to(device)  # [batch]: of which task a sample is
+    owner = torch.arange(len(tasks)).repeat_interleave(torch.tensor(shares)).to(device)  # [batch]: the task of each sample
     rows = torch.arange(len(owner), device=device)
     val_total = sum(len(task.val) for task in tasks)
     loss_sum = torch.zeros((), device=device, dtype=torch.float64)
@@ -112,13 +112,13 @@ def train_jointly(trial: TrialSpec, tasks: Sequence[TaskData],
 
 
 def _shares(trial: TrialSpec, sizes: Sequence[int]) -> list[int]:
-    """Samples of each task in a batch: those that are asked for, or in proportion to the tasks' sizes, each at least one."""
+    """Return the samples of each task in a batch: as configured, or in proportion to the task sizes, at least one each."""
     method, size = trial.stage.method, trial.stage.training.batch_size
     if method is not None and method.batch:
         return list(method.batch)
     if size < len(sizes):
         raise ConfigError(f"a batch of {size} samples cannot hold one of each of {len(sizes)} tasks",
-                          "raise training.batch_size, or give baseline.batch")
+                          "raise training.batch_size, or set baseline.batch")
     exact = [size * own / sum(sizes) for own in sizes]
     shares = [max(1, math.floor(share)) for share in exact]
     for number in sorted(range(len(sizes)), key=lambda number: shares[number] - exact[number])[:max(0, size - sum(shares))]:
@@ -127,24 +127,25 @@ def _shares(trial: TrialSpec, sizes: Sequence[int]) -> list[int]:
 
 
 def _order(samples: int, wanted: int, generator: torch.Generator) -> Tensor:
-    """int64 [wanted]: one permutation of a task's samples after the other."""
+    """Return consecutive permutations of a task's samples: int64 [wanted]."""
     rounds = [torch.randperm(samples, generator=generator) for _ in range(math.ceil(wanted / samples))]
     return torch.cat(rounds)[:wanted]
 
 
 def _parts(architecture: Architecture, tasks: int) -> Tensor:
-    """int16 [width of the last hidden layer]: with a single head which task reads a neuron; else everybody's."""
+    """Return which task reads each neuron of the last hidden layer with a single head, int16 [width]; otherwise all tasks
+    do."""
     width = architecture.hidden[-1]
     if architecture.head is not HeadKind.SINGLE:
         return torch.full((width,), EVERYBODYS, dtype=torch.int16)
     if width < tasks:
         raise ConfigError(f"the last hidden layer has {width} neurons for {tasks} tasks",
-                          "widen it, or take a head for each task")
+                          "widen it, or use a head per task")
     return (torch.arange(width) * tasks // width + 1).to(torch.int16)
 
 
 def _cut(free: FreeNetwork, wide: Architecture, parts: Tensor, classes: int) -> None:
-    """Let the outputs of each task read its own part of the last hidden layer alone, now and after every step."""
+    """Restrict the outputs of each task to its own part of the last hidden layer, now and after every step."""
     weight = free.head_from_free
     tasks = wide.classes // classes
     readers = torch.arange(1, tasks + 1).repeat_interleave(classes)[:, None]
@@ -156,7 +157,7 @@ def _cut(free: FreeNetwork, wide: Architecture, parts: Tensor, classes: int) -> 
 
 
 def _for_all(trained: Network, architecture: Architecture, parts: Tensor) -> Network:
-    """The network of all tasks, in the architecture of the run."""
+    """Return the network of all tasks with the architecture of the run."""
     head, classes = trained.head(ALL_HEADS), architecture.classes
     weights = head.weight.split(classes)
     biases = [None] * len(weights) if head.bias is None else head.bias.split(classes)

@@ -1,4 +1,4 @@
-"""What holds a network near the weights of earlier tasks: one quadratic penalty, whatever the method.
+"""The quadratic penalty that keeps a network near the weights of earlier tasks, for all methods that have one.
 
     penalty(θ) = λ/2 · Σ_k (P_k θ_k² − 2 Q_k θ_k),   gradient λ (P θ − Q)
 
@@ -21,30 +21,30 @@ PRECISION, TARGET = "anchor.precision.", "anchor.target."
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """P and Q by the name of a parameter, each of its shape, float32; empty before the first task has ended."""
+    """P and Q by the name of a parameter, float32 with its shape; empty before the first task has ended."""
 
     precision: Mapping[str, Tensor]
     target: Mapping[str, Tensor]
 
     @classmethod
     def none(cls) -> "Anchor":
-        """Nothing holds the network."""
+        """Return an anchor without a penalty."""
         return cls({}, {})
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "Anchor":
-        """What :meth:`to_tensors` stored; none where nothing was."""
+        """Return the anchor that :meth:`to_tensors` stored; :meth:`none` if nothing was stored."""
         precision, target = ({name: values.to(device) for name, values in below(kind, tensors).items()}
                              for kind in (PRECISION, TARGET))
         return cls(precision, target)
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Named tensors for storage."""
+        """Return named tensors for storage."""
         return ({PRECISION + name: values for name, values in self.precision.items()}
                 | {TARGET + name: values for name, values in self.target.items()})
 
     def add_gradient(self, free: FreeNetwork, strength: float) -> None:
-        """Add the gradient of the penalty to that of the parameters that it holds.
+        """Add the gradient of the penalty to the gradients of the parameters.
 
         Args:
             free: after a backward pass.
@@ -56,7 +56,7 @@ class Anchor:
 
 
 def shared_parameters(free: FreeNetwork) -> dict[str, torch.nn.Parameter]:
-    """By name the parameters that several tasks have in common: not the head where every task has its own."""
+    """Return the parameters that tasks share, by name: all but the head if every task has its own."""
     own_head = free.architecture.head is HeadKind.MULTI
     return {name: parameter for name, parameter in free.named_parameters()
             if parameter.numel() and not (own_head and name.startswith("head_"))}

@@ -1,4 +1,4 @@
-"""Synaptic intelligence (Zenke et al. 2017): weights that brought the loss down are held, each by how much it did."""
+"""Synaptic intelligence (Zenke et al. 2017): keep weights in proportion to how much they reduced the loss."""
 
 
 import torch
@@ -8,14 +8,14 @@ from clnp_core.partition import FreeNetwork
 from workers.baselines.penalty import Anchor, shared_parameters
 
 DAMPING = 0.1
-"""ξ of the paper, which keeps a weight that hardly moved from being held without bound."""
+"""ξ of the paper, which bounds the penalty of a weight that hardly moved."""
 
 
 class PathIntegral:
-    """How much of the fall of a task's loss each weight has brought: ω = Σ −g · Δθ over the steps of a training.
+    """How much each weight has reduced the loss of a task: ω = Σ −g · Δθ over the steps of a training.
 
-    The training ends with the weights of its best epoch, so ω is kept as it was then (:meth:`keep`). Both lie in buffers of the
-    network, so that a training that was interrupted goes on with them.
+    The training ends with the weights of its best epoch, so ω of that epoch is kept (:meth:`keep`). Both are buffers of the
+    network, so that an interrupted training resumes with them.
     """
 
     def __init__(self, free: FreeNetwork) -> None:
@@ -29,7 +29,7 @@ class PathIntegral:
             self._began.append(weight.detach().clone())
 
     def attend(self, optimizer: torch.optim.Optimizer) -> None:
-        """Look at every step; to be called before anything that adds to the gradient of the task's loss."""
+        """Observe every step; call this before registering anything that adds to the gradient of the task's loss."""
         optimizer.register_step_pre_hook(self._step_begins)
         optimizer.register_step_post_hook(self._step_ended)
 
@@ -43,13 +43,13 @@ class PathIntegral:
             self._free.get_buffer(f"path_{index}").sub_(gradient * (weight.detach() - old))
 
     def keep(self) -> None:
-        """The weights of this moment are those that the training ends with, as far as is known."""
+        """Keep ω for the current weights, which are the best so far."""
         for index in range(len(self._names)):
             self._free.get_buffer(f"kept_path_{index}").copy_(self._free.get_buffer(f"path_{index}"))
 
     def consolidated(self, anchor: Anchor) -> Anchor:
-        """The anchor around the weights of the network, those of the last :meth:`keep`: Ω grows by max(ω, 0) / (Δ² + ξ), Δ
-        being how far the task has moved a weight until then, and ω what it had brought by then."""
+        """Return the anchor around the weights of the network, those of the last :meth:`keep`: Ω grows by max(ω, 0) / (Δ² + ξ),
+        where Δ is how far the task had moved a weight, and ω how much the weight had reduced the loss."""
         precision, target = dict[str, Tensor](), dict[str, Tensor]()
         for index, (name, weight) in enumerate(shared_parameters(self._free).items()):
             moved = weight.detach() - self._began[index]

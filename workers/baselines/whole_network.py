@@ -1,4 +1,4 @@
-"""One trial of a method that does not divide the network: the plain loop, with all weights free."""
+"""Train one trial of a method that does not divide the network: the plain loop, with all weights free."""
 
 from collections.abc import Generator
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from workers.training.state import Trained
 
 
 class TrainedWhole(NamedTuple):
-    """The best epoch's network, undivided, and what is to hold it on the next task."""
+    """The undivided network of the best epoch, and the anchor for the next task."""
 
     trained: Trained
     anchor: Anchor
@@ -30,13 +30,13 @@ class TrainedWhole(NamedTuple):
 
 def train_whole(trial: TrialSpec, base: Network, anchor: Anchor, data: TaskData,
                 checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrainedWhole]:
-    """Train all weights on one task; yields after every epoch.
+    """Train all weights on one task; yield after every epoch.
 
-    From the weights of ``base`` where the trial stands on one, else drawn anew. EWC and SI hold them with ``anchor``, at the
-    strength of the trial's method; L1 plays no part.
+    Training starts from the weights of ``base`` if the trial has a base, else from random ones. EWC and SI penalise changes
+    with ``anchor``, at the strength of the trial's method; there is no L1 term.
 
     Args:
-        trial: what to train and how; its stage names the method.
+        trial: the trial; its stage has the method.
         base: the network after the task before, or an empty one, on the device of ``data``.
         anchor: of the tasks before, on the same device.
         data: the task.

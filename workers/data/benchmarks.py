@@ -1,4 +1,4 @@
-"""Sequences of tasks made from data sets: every task all classes under a permutation of its own, or a few classes each."""
+"""Benchmarks made from data sets: each task has all classes under its own permutation, or a few of the classes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from workers.spec import BenchmarkSpec, derive_seed
 
 
 class PermutedImages:
-    """Task k shows every image of one data set through permutation k of the pixels (paper §3.1), the first task too."""
+    """Task k shows every image of one data set with permutation k of the pixels (paper §3.1), including the first task."""
 
     def __init__(self, name: str, data: DataSet, validation: int, spec: BenchmarkSpec) -> None:
         """Split off the validation samples, once for all tasks.
 
         Args:
             name: of the data set.
-            data: whose images are read as rows of values.
+            data: its images are read as rows of values.
             validation: how many training samples to hold out.
             spec: seeds and normalisation.
         """
@@ -50,7 +50,7 @@ class PermutedImages:
         return TaskData(train, val, test, self._classes)
 
     def origin(self, number: int) -> Origin:
-        """What the inputs of a task were made of."""
+        """Return what the inputs of a task were made from."""
         return Origin(self._name, self._white, self._scalings, tuple(self._pixels(number).tolist()),
                       tuple(range(self._classes)))
 
@@ -60,12 +60,12 @@ class PermutedImages:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Tasks in a row that share a data set.
+    """Consecutive tasks that share a data set.
 
     Attributes:
         name: of the data set; seeds the choice of its samples.
-        load: gives it; called when one of its tasks is asked for, so that what no task needs is never loaded.
-        tasks: for each task its classes of the data set, in the order of the labels 0, 1, … that they get.
+        load: loads it; called when one of its tasks is requested, so that unused data sets are never loaded.
+        tasks: for each task its classes of the data set, in the order of their labels 0, 1, …
     """
 
     name: str
@@ -74,19 +74,19 @@ class Part:
 
 
 class SplitClasses:
-    """Every task has a few classes of a data set, and they are its labels 0, 1, …
+    """Every task has a few classes of a data set, which become its labels 0, 1, …
 
-    Which images of a class are used, and which of these are held out, depends on the seed, the data set and the class alone:
-    not on the task in which the class stands.
+    Which images of a class are used, and which of these are held out, depends only on the seed, the data set and the class, not
+    on the task that has the class.
     """
 
     def __init__(self, parts: Sequence[Part], validation_fraction: float, spec: BenchmarkSpec) -> None:
-        """Nothing is loaded yet.
+        """Prepare the tasks without loading anything.
 
         Args:
-            parts: in the order in which their tasks come; all tasks have as many classes.
-            validation_fraction: of each class's training images, where ``spec`` names no other.
-            spec: seeds, normalisation, and how many training images of a class are used.
+            parts: in the order of their tasks; all tasks have the same number of classes.
+            validation_fraction: of each class's training images, unless ``spec`` has another.
+            spec: seeds, normalisation, and the number of training images used per class.
         """
         self._tasks = [(part, classes) for part in parts for classes in part.tasks]
         self._fraction = validation_fraction if spec.validation_fraction is None else spec.validation_fraction
@@ -110,7 +110,7 @@ class SplitClasses:
         return TaskData(kept, held_out, reported, len(classes))
 
     def origin(self, number: int) -> Origin:
-        """What the inputs of a task were made of."""
+        """Return what the inputs of a task were made from."""
         part, classes = self._tasks[number - 1]
         data = part.load()
         shift, scale = self._scale(data.train.at(self._split(part, classes, data)[0]), data)
@@ -118,7 +118,7 @@ class SplitClasses:
         return Origin(part.name, data.white, (scaling,), None, classes)
 
     def _split(self, part: Part, classes: tuple[int, ...], data: DataSet) -> tuple[Tensor, Tensor]:
-        """Indices of the images to train with and to validate with."""
+        """Return the indices of the training and validation images."""
         return split_by_class(data.train.labels, classes, self._fraction, self._spec.samples_per_class,
                               self._spec.seed, "validation split", part.name)
 
@@ -128,17 +128,17 @@ class SplitClasses:
 
 def split_by_class(labels: Tensor, classes: Iterable[int], fraction: float, limit: int | None,
                    *seed_parts: object) -> tuple[Tensor, Tensor]:
-    """Hold the same share of every class out, at random.
+    """Hold out the same share of every class, at random.
 
     Args:
         labels: int64 [samples].
-        classes: whose samples are split; other samples are in neither part.
-        fraction: held out of each class, rounded to whole samples; of two or more, one at least stays on either side.
-        limit: how many samples of each class are used at most, those held out included; None for all.
-        seed_parts: the randomness of a class is derived from these and its label.
+        classes: the classes to split; other samples are in neither part.
+        fraction: held out of each class, rounded to whole samples; at least one of two or more samples is on either side.
+        limit: the maximum number of samples per class, including those held out; None for all.
+        seed_parts: the seed of a class is derived from these and its label.
 
     Returns:
-        Indices of the samples that stay and of those held out, int64, both rising.
+        The indices of the samples that stay and of those held out, int64, both ascending.
     """
     kept, held_out = [], []
     for label in classes:
@@ -151,9 +151,10 @@ def split_by_class(labels: Tensor, classes: Iterable[int], fraction: float, limi
 
 
 def channel_statistics(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of every channel of bytes [samples, channels, height, width], each float32 [channels, 1, 1].
+    """Return the mean and deviation of every channel of bytes [samples, channels, height, width], each float32 [channels, 1,
+    1].
 
-    Computed in whole numbers, so no bit depends on the order of a sum. A channel that never varies has deviation 1.
+    Computed with integers, so the bits do not depend on the order of a sum. A constant channel has deviation 1.
     """
     means, deviations = [], []
     for channel in values.unbind(1):
@@ -167,7 +168,7 @@ def channel_statistics(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scaled(values: Tensor, shift: Tensor | None, scale: Tensor | int) -> Tensor:
-    """Bytes as float32; in place, because a task of CIFAR-10 takes 0.7 GB."""
+    """Scale bytes to float32; in place, because a task of CIFAR-10 takes 0.7 GB."""
     inputs = values.to(torch.float32)
     if shift is not None:
         inputs.sub_(shift)
@@ -175,17 +176,17 @@ def _scaled(values: Tensor, shift: Tensor | None, scale: Tensor | int) -> Tensor
 
 
 def permutation(length: int, *seed_parts: object) -> Tensor:
-    """A permutation of 0 … length − 1, int64, derived from the parts."""
+    """Return a permutation of 0 … length − 1, int64, with a seed derived from the parts."""
     return torch.randperm(length, generator=torch.Generator().manual_seed(derive_seed(*seed_parts)))
 
 
 def held_out_samples(fraction: float, samples: int) -> int:
-    """How many of ``samples`` a fraction is; neither none nor all of them."""
+    """Return the number of samples in a fraction; never none or all of them."""
     return max(1, min(samples - 1, round(fraction * samples)))
 
 
 def permuted_digits(spec: BenchmarkSpec) -> Benchmark:
-    """scikit-learn's 1,797 real 8×8 digits: a fifth for testing, a fifth for validation, the rest for training."""
+    """Return scikit-learn's 1,797 real 8×8 digits: a fifth for testing, a fifth for validation, the rest for training."""
     images = datasets.digits()
     order = permutation(len(images.labels), spec.seed, "test split")
     fifth = len(order) // 5
@@ -196,7 +197,7 @@ def permuted_digits(spec: BenchmarkSpec) -> Benchmark:
 
 
 def permuted_mnist(spec: BenchmarkSpec) -> Benchmark:
-    """MNIST from the data folder: 50,000 for training, 10,000 for validation, 10,000 for testing."""
+    """Return MNIST from the data folder: 50,000 for training, 10,000 for validation, 10,000 for testing."""
     data = MNIST.load()
     validation = 10_000 if spec.validation_fraction is None \
         else held_out_samples(spec.validation_fraction, len(data.train.labels))
@@ -204,23 +205,23 @@ def permuted_mnist(spec: BenchmarkSpec) -> Benchmark:
 
 
 def split_digits(spec: BenchmarkSpec) -> Benchmark:
-    """scikit-learn's digits as images [1, 8, 8]: 5 tasks of 2 classes, a fifth of each class for testing, a fifth for
+    """Return scikit-learn's digits as images [1, 8, 8]: 5 tasks of 2 classes, a fifth of each class for testing, a fifth for
     validation."""
     def load() -> DataSet:
         images = datasets.digits()
         rest, test = split_by_class(images.labels, range(10), 0.2, None, spec.seed, "test split")
         return DataSet(images.at(rest), images.at(test), classes=10, white=16)
 
-    a_fifth_of_all = 0.25  # of what is left without the test images
+    a_fifth_of_all = 0.25  # of the images that are not for testing
     return SplitClasses([Part("digits", load, dealt(ordered_classes(spec, 10), 2))], a_fifth_of_all, spec)
 
 
 def split_cifar(spec: BenchmarkSpec) -> Benchmark:
-    """CIFAR-10 as the first task, then CIFAR-100 in 10 tasks of 10 classes, images [3, 32, 32] (paper §3.2 and §3.3); a tenth
-    of each class's training images for validation.
+    """Return CIFAR-10 as the first task, then CIFAR-100 in 10 tasks of 10 classes, images [3, 32, 32] (paper §3.2 and §3.3); a
+    tenth of each class's training images for validation.
 
     Raises:
-        DataError: one of the two is missing: better now than after the first task is trained.
+        DataError: one of the two is missing; checked now rather than after the first task is trained.
     """
     CIFAR_10.require()
     CIFAR_100.require()
@@ -229,12 +230,12 @@ def split_cifar(spec: BenchmarkSpec) -> Benchmark:
 
 
 def ordered_classes(spec: BenchmarkSpec, classes: int) -> tuple[int, ...]:
-    """The classes 0 … classes − 1 in the order in which tasks take them."""
+    """Return the classes 0 … classes − 1 in the order in which tasks take them."""
     return tuple(permutation(classes, spec.seed, "class order").tolist() if spec.class_order.is_random else range(classes))
 
 
 def dealt(classes: Sequence[int], per_task: int) -> tuple[tuple[int, ...], ...]:
-    """``per_task`` classes for each task, in their order."""
+    """Return ``per_task`` classes for each task, in their order."""
     return tuple(tuple(classes[first:first + per_task]) for first in range(0, len(classes), per_task))
 
 

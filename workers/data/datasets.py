@@ -1,7 +1,7 @@
-"""Data sets of images as resident tensors of bytes: scikit-learn's digits, MNIST, CIFAR-10, CIFAR-100.
+"""Data sets of images as tensors of bytes in memory: scikit-learn's digits, MNIST, CIFAR-10, CIFAR-100.
 
-All but the digits lie in the data folder, in torchvision's layout. One that is missing is downloaded; one that is damaged is
-never touched, only named.
+All but the digits are in the data folder, in torchvision's layout. A missing data set is downloaded; a damaged one is reported
+and never changed.
 """
 
 import os
@@ -23,7 +23,7 @@ _LIBRARIES: list[torch.library.Library] = []  # a library object must live as lo
 
 @cache
 def datasets() -> ModuleType:
-    """The module ``torchvision.datasets``."""
+    """Return the module ``torchvision.datasets``."""
     try:
         from torchvision import datasets as module
     except RuntimeError as error:
@@ -44,7 +44,7 @@ class Images(NamedTuple):
     labels: Tensor
 
     def at(self, indices: Tensor) -> "Images":
-        """The images at these indices, int64 [samples], in their order."""
+        """Return the images at these indices, int64 [samples], in their order."""
         return Images(self.values[indices], self.labels[indices])
 
 
@@ -53,10 +53,10 @@ class DataSet:
     """A data set as its authors divided it.
 
     Attributes:
-        train: images that training and validation share.
+        train: images for training and validation.
         test: images for reporting only.
         classes: labels are 0 … classes − 1.
-        white: the byte that stands for 1.
+        white: the byte that represents 1.
     """
 
     train: Images
@@ -66,13 +66,13 @@ class DataSet:
 
 
 def data_folder() -> Path:
-    """Where data sets lie: ``CLNP_DATA``, or ``.clnp/data`` below the working folder."""
+    """Return the folder of the data sets: ``CLNP_DATA``, or ``.clnp/data`` below the working folder."""
     return Path(os.environ.get("CLNP_DATA") or Path(".clnp") / "data").expanduser().absolute()
 
 
 @lru_cache(maxsize=1)
 def digits() -> Images:
-    """scikit-learn's 1,797 real digits [1, 8, 8] with values 0 … 16, which nobody divided yet."""
+    """Return scikit-learn's 1,797 real digits [1, 8, 8] with values 0 … 16, not divided into training and test data."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -81,14 +81,14 @@ def digits() -> Images:
 
 
 class TorchvisionSet(NamedTuple):
-    """A data set of torchvision's.
+    """A data set of torchvision.
 
     Attributes:
-        name: as people write it.
+        name: its usual name.
         loader: torchvision's class.
         folder: its files, below the data folder.
         shape: channels, height and width of an image.
-        classes: how many there are.
+        classes: number of classes.
     """
 
     name: str
@@ -98,7 +98,7 @@ class TorchvisionSet(NamedTuple):
     classes: int
 
     def require(self) -> None:
-        """Download the files unless they are all there; what they hold is looked at when they are loaded.
+        """Download the files unless all of them exist; their content is checked when they are loaded.
 
         Raises:
             DataError: a file is missing, and the download failed.
@@ -106,7 +106,7 @@ class TorchvisionSet(NamedTuple):
         _provide(self, data_folder())
 
     def load(self) -> DataSet:
-        """The whole set, kept in this process.
+        """Load the whole data set and keep it in this process.
 
         Raises:
             DataError: a file is missing and the download failed, or a file is damaged.
@@ -127,17 +127,17 @@ def _load(stored: TorchvisionSet, root: Path) -> DataSet:
         train, test = (_images(loader(str(root), train=train, download=False), stored) for train in (True, False))
     except OSError as error:
         raise DataError(f"{stored.name} in {root / stored.folder} cannot be read: {error}",
-                        "fix the permissions of its files, or name another folder in CLNP_DATA") from error
-    except Exception as error:  # torchvision meets a damaged file with whatever the first senseless byte leads to
+                        "fix the permissions of its files, or choose another folder in CLNP_DATA") from error
+    except Exception as error:  # torchvision raises various errors for a damaged file
         damaged = [file.name for file, md5 in _files(stored, root) if not _sound(file, md5)]
         what = f"{damaged[0]} is not the original file" if damaged else f"{type(error).__name__}: {error}"
         raise DataError(f"{stored.name} in {root / stored.folder} is damaged: {what}",
-                        "remove that folder and fetch the data set again, or name another one in CLNP_DATA") from error
+                        "remove that folder and fetch the data set again, or choose another one in CLNP_DATA") from error
     return DataSet(train, test, stored.classes)
 
 
 def _images(dataset: Any, stored: TorchvisionSet) -> Images:
-    """torchvision keeps colours last; the bytes themselves lie colour by colour, so nothing is copied."""
+    """Return the images of a data set; torchvision's view has colours last, the bytes are by colour, so nothing is copied."""
     values = torch.as_tensor(dataset.data)
     values = values.unsqueeze(1) if values.ndim == 3 else values.permute(0, 3, 1, 2)
     labels = torch.as_tensor(dataset.targets).to(torch.int64)
@@ -162,7 +162,7 @@ def _provide(stored: TorchvisionSet, root: Path) -> None:
 
 
 def _files(stored: TorchvisionSet, root: Path) -> Sequence[tuple[Path, str | None]]:
-    """Every file of the set with its md5, as far as torchvision knows it: of MNIST it knows only that of the archives."""
+    """Return every file of the set with its md5, if torchvision knows it: for MNIST it only knows that of the archives."""
     loader = getattr(datasets(), stored.loader)
     if stored is MNIST:
         return [(root / stored.folder / Path(archive).stem, None) for archive, _ in loader.resources]

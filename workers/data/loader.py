@@ -1,7 +1,7 @@
-"""Tasks by their benchmark's name: built in, or your own by import path; checked before anything trains on them.
+"""Load tasks by the name of their benchmark: built in, or your own by import path; and check them before training.
 
-A benchmark is any object with :class:`Benchmark`'s two members. Tasks are resident tensors: data sets of this size are
-loaded once per process, so no loader stands between the data and the arithmetic.
+A benchmark is any object with the two members of :class:`Benchmark`. Tasks are tensors in memory: data sets of this size are
+loaded once per process, so no data loader is needed.
 """
 
 import math
@@ -29,17 +29,17 @@ __all__ = ["Benchmark", "Samples", "TaskData", "check_alike", "data_folder", "in
 
 
 def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
-    """The benchmark that ``spec`` names.
+    """Return the benchmark that ``spec`` names.
 
     Raises:
-        ConfigError: an unknown name, or an import path that leads nowhere.
+        ConfigError: the name is unknown, or the import path does not exist.
         DataError: its files are missing or damaged.
     """
     if spec.name in BUILT_IN:
         return BUILT_IN[spec.name](spec)
     if ":" not in spec.name:
         raise ConfigError(f"there is no benchmark {spec.name!r}",
-                          f"built in are {', '.join(sorted(BUILT_IN))}; your own is named module:callable")
+                          f"built in are {', '.join(sorted(BUILT_IN))}; name your own as module:callable")
     try:
         with _torch_as_it_was():
             factory = user_modules.load(spec.name)
@@ -63,21 +63,21 @@ def load_benchmark(spec: BenchmarkSpec) -> Benchmark:
 
 
 def _failed(spec: BenchmarkSpec, what: str, error: BaseException, hint: str) -> DataError:
-    """What a benchmark of a user's own raised, or said as it asked for the end of the process, as an error of its data."""
+    """Return the error of a user's benchmark that raised an exception or tried to end the process."""
     return user_modules.with_traceback(DataError(f"benchmark {spec.name!r} {what}: {user_modules.summary(error)}",
                                               user_modules.name_taken(spec.name, error) or hint), error)
 
 
 def load_task(spec: BenchmarkSpec, number: int) -> TaskData:
-    """One task of a benchmark, checked; kept in this process until other tasks push it out.
+    """Return one task of a benchmark, checked; this process keeps the last ones.
 
     Args:
-        spec: the benchmark's.
+        spec: of the benchmark.
         number: counted from 1.
 
     Raises:
         ConfigError: the benchmark has fewer tasks, or cannot be found.
-        DataError: its data is missing or is not what :class:`TaskData` asks for.
+        DataError: its data is missing or does not satisfy :class:`TaskData`.
     """
     return _task(_Hashable(spec), number)[0]
 
@@ -93,7 +93,7 @@ def inputs_are_floats(spec: BenchmarkSpec, number: int) -> bool:
 
 
 def task_count(spec: BenchmarkSpec) -> int | None:
-    """How many tasks a benchmark has; None for any number."""
+    """Return the number of tasks of a benchmark; None if it is unlimited."""
     return _count(_benchmark(_Hashable(spec)))
 
 
@@ -104,33 +104,33 @@ def check_alike(benchmark: str, task: int, found: tuple[Sequence[int], int], fir
         benchmark: its name.
         task: counted from 1.
         found: shape of a sample and number of classes of this task.
-        first: the same of the task that the network was made for, the first one.
+        first: the same of the first task, for which the network was created.
 
     Raises:
-        DataError: they differ; with a hint for what differs.
+        DataError: they differ; the hint says what to do.
     """
     (shape, classes), (first_shape, first_classes) = found, first
     if tuple(shape) != tuple(first_shape):
-        raise DataError(f"task {task} of {benchmark!r} has samples of shape {list(shape)}, task 1 has {list(first_shape)}",
+        raise DataError(f"task {task} of {benchmark!r} has samples of shape {list(shape)}, but task 1 has {list(first_shape)}",
                         "one network reads all tasks: pad, crop or resize the samples of all tasks to the same shape")
     if classes != first_classes:
-        raise DataError(f"task {task} of {benchmark!r} has {classes} classes, task 1 has {first_classes}",
-                        "the outputs of all tasks have the same size: give every TaskData the largest number as classes; a "
-                        "task need not have samples of each")
+        raise DataError(f"task {task} of {benchmark!r} has {classes} classes, but task 1 has {first_classes}",
+                        "the outputs of all tasks have the same size: use the largest number as classes of every TaskData; a "
+                        "task need not have samples of each class")
 
 
 def task_origin(spec: BenchmarkSpec, number: int) -> Origin | None:
-    """What the inputs of a task were made of; None for a benchmark of one's own, whose inputs are as its ``task()`` gives them.
+    """Return what the inputs of a task were made from; None for a user's benchmark, whose inputs are used as they are.
 
     Raises:
-        ConfigError, DataError: as :func:`load_task`, which is called first and has checked the number.
+        ConfigError, DataError: as :func:`load_task`, which must be called before and checks the number.
     """
     benchmark = _benchmark(_Hashable(spec))
     return benchmark.origin(number) if isinstance(benchmark, PermutedImages | SplitClasses) else None
 
 
 class _Hashable:
-    """A spec as a dictionary key: equal digests, equal data."""
+    """A spec as a dictionary key: equal digests mean equal data."""
 
     def __init__(self, spec: BenchmarkSpec) -> None:
         self.spec = spec
@@ -154,8 +154,8 @@ def _benchmark(key: _Hashable) -> Benchmark:
         raise _failed(key.spec, "failed at its member tasks", error,
                       "read that member by hand, and fix what it says") from error
     if (tasks is not None and whole_number(tasks) is None) or not callable(getattr(benchmark, "task", None)):
-        raise DataError(f"benchmark {key.spec.name!r} is no sequence of tasks: its member tasks is {tasks!r}",
-                        "it needs tasks, a whole number or None, and a method task(number)")
+        raise DataError(f"benchmark {key.spec.name!r} is not a sequence of tasks: its member tasks is {tasks!r}",
+                        "it needs tasks, an integer or None, and a method task(number)")
     return benchmark
 
 
@@ -165,7 +165,7 @@ def _count(benchmark: Benchmark) -> int | None:
 
 @contextmanager
 def _torch_as_it_was() -> Iterator[None]:
-    """Undo what a user's code sets for all of torch: types, devices, gradients and threads are the trial's, not the data's."""
+    """Undo what a user's code sets globally in torch: types, devices, gradients and threads belong to the trial."""
     dtype, device, gradients = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     try:
@@ -187,7 +187,7 @@ def _task(key: _Hashable, number: int) -> tuple[TaskData, bool]:
     benchmark = _benchmark(key)
     there = _count(benchmark)
     if there is not None and number > there:
-        raise ConfigError(f"benchmark {key.spec.name!r} has {plural(there, 'task')}, task {number} was asked for",
+        raise ConfigError(f"benchmark {key.spec.name!r} has {plural(there, 'task')}, but task {number} was requested",
                           f"set benchmark.tasks to at most {there}")
     try:
         with _torch_as_it_was():
@@ -198,12 +198,12 @@ def _task(key: _Hashable, number: int) -> tuple[TaskData, bool]:
         raise _failed(key.spec, f"failed at task {number}", error,
                       "call its task() by hand with that number, and fix what it says") from error
     if not isinstance(data, TaskData):
-        raise DataError(f"benchmark {key.spec.name!r} gave a {type(data).__name__} for task {number}",
-                        "task() returns a clnp.TaskData")
+        raise DataError(f"benchmark {key.spec.name!r} returned a {type(data).__name__} for task {number}",
+                        "task() must return a clnp.TaskData")
     classes = whole_number(data.classes)
     if classes is None:
         raise DataError(f"{key.spec.name}, task {number}: classes is a {type(data.classes).__name__}, {data.classes!r:.40}",
-                        "give a whole number: int(...)")
+                        "use an integer: int(...)")
     where = f"{key.spec.name}, task {number}"
     train, val, test = (_plain(f"{where}, {name}", part)
                         for name, part in (("train", data.train), ("val", data.val), ("test", data.test)))
@@ -220,9 +220,9 @@ def _are_floats(inputs: object) -> bool:
 
 
 def _plain(where: str, part: object) -> Samples:
-    """A split as the plain tensors that a training reads."""
+    """Return a split as the plain tensors that a training reads."""
     if not isinstance(part, Samples):
-        raise DataError(f"{where} is a {type(part).__name__}", "each split is a clnp.Samples of inputs and labels")
+        raise DataError(f"{where} is a {type(part).__name__}", "each split must be a clnp.Samples of inputs and labels")
     return Samples(plain_inputs(where, part.inputs), plain_labels(where, part.labels))
 
 
@@ -231,7 +231,7 @@ _HINT = ("inputs must be finite float32 [samples, values] or [samples, channels,
 
 
 def _check(where: str, part: Samples, task: TaskData) -> None:
-    """One split; its samples have the shape of the training samples, which are checked first."""
+    """Check one split; its samples must have the shape of the training samples, which are checked first."""
     inputs, labels = part.inputs, part.labels
     if inputs.ndim not in (2, 4) or 0 in inputs.shape[1:] or labels.ndim != 1:
         raise DataError(f"{where}: inputs are {inputs.dtype} {list(inputs.shape)}, labels {labels.dtype} {list(labels.shape)}",
@@ -241,8 +241,8 @@ def _check(where: str, part: Samples, task: TaskData) -> None:
     if inputs.shape[1:] != task.train.inputs.shape[1:]:
         raise DataError(f"{where}: samples are {list(inputs.shape[1:])}, training samples {list(task.train.inputs.shape[1:])}",
                         "all splits of a task must have samples of the same shape")
-    if not all(math.isfinite(end) for end in inputs.aminmax()):  # NaN wins over every number, and no copy is made
-        raise DataError(f"{where}: some input is NaN or infinite", _HINT)
+    if not all(math.isfinite(end) for end in inputs.aminmax()):  # NaN propagates, and nothing is copied
+        raise DataError(f"{where}: an input is NaN or infinite", _HINT)
     if int(labels.min()) < 0 or int(labels.max()) >= task.classes:
-        raise DataError(f"{where}: labels run from {int(labels.min())} to {int(labels.max())}, "
-                        f"the task has {task.classes} classes", _HINT)
+        raise DataError(f"{where}: labels range from {int(labels.min())} to {int(labels.max())}, "
+                        f"but the task has {task.classes} classes", _HINT)

@@ -1,7 +1,7 @@
-"""Where the inputs of a built-in task come from: the whole numbers of a data set, and what was done to them.
+"""The origin of the inputs of a built-in task: the integers of a data set, and how they were scaled.
 
-A network is trained on scaled inputs. Whoever uses it later has the data set's own values, so an export takes those, and this
-module knows the way from them and back.
+A network is trained on scaled inputs. Users of an exported network have the original values of the data set, so an export
+accepts those; this module converts between the two.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """``(values − shift) / scale`` in float32: one number each for all values, or one for every channel of images."""
+    """``(values − shift) / scale`` in float32, with one number for all values, or one for each channel of images."""
 
     shift: tuple[float, ...]
     scale: tuple[float, ...]
 
     @classmethod
     def of(cls, shift: Tensor, scale: Tensor) -> "Scaling":
-        """From float32 tensors of one value, or one for every channel."""
+        """Create it from float32 tensors of one value, or one per channel."""
         return cls(tuple(shift.flatten().tolist()), tuple(scale.flatten().tolist()))
 
 
@@ -28,12 +28,12 @@ class Origin:
     """How the samples of a task come from a data set.
 
     Attributes:
-        data_set: as people write it.
-        white: values are whole numbers from 0 to this.
-        scalings: what was done to them, in this order.
-        pixels: of a permuted task: value j of a sample is pixel ``pixels[j]`` of the image, read row by row. None where
-            samples are as the data set has them.
-        classes: label k stands for class ``classes[k]`` of the data set.
+        data_set: its usual name.
+        white: values are integers from 0 to this.
+        scalings: applied to them in this order.
+        pixels: of a permuted task: value j of a sample is pixel ``pixels[j]`` of the image, read row by row. None if samples
+            are not permuted.
+        classes: label k is class ``classes[k]`` of the data set.
     """
 
     data_set: str
@@ -43,9 +43,9 @@ class Origin:
     classes: tuple[int, ...]
 
     def raw(self, inputs: Tensor) -> Tensor:
-        """The whole numbers, as float32, that a task's inputs were made of; permuted as these are, and of the same shape.
+        """Return the integers, as float32, from which a task's inputs were computed; with the same permutation and shape.
 
-        Exact: what the scalings rounded is less than half of a whole number away.
+        Exact, because the rounding errors of the scalings are below one half.
         """
         values = inputs.to(torch.float64)
         for scaling in reversed(self.scalings):

@@ -1,4 +1,4 @@
-"""What a task is made of: samples in three splits; and what a benchmark has to be to give tasks."""
+"""The data of a task, samples in three splits; and the interface of a benchmark."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Samples:
         return len(self.labels)
 
     def to(self, device: torch.device | str) -> "Samples":
-        """The same samples on another device."""
+        """Return the same samples on another device."""
         return Samples(self.inputs.to(device), self.labels.to(device))
 
 
@@ -33,24 +33,24 @@ class TaskData:
     classes: int
 
     def to(self, device: torch.device | str) -> "TaskData":
-        """The same task on another device."""
+        """Return the same task on another device."""
         return TaskData(self.train.to(device), self.val.to(device), self.test.to(device), self.classes)
 
     def split_digest(self) -> str:
-        """sha256 over the labels and inputs of the three splits: two runs with equal digests saw the same data."""
+        """Return the sha256 of the labels and inputs of the three splits: equal digests mean equal data."""
         digest = hashlib.sha256()
         for part in (self.train, self.val, self.test):
             for tensor in (part.labels, part.inputs):
-                digest.update(tensor.cpu().contiguous().numpy().data)  # the memory itself: no copy of a large task
+                digest.update(tensor.cpu().contiguous().numpy().data)  # without copying a large task
         return digest.hexdigest()
 
 
 class Benchmark(Protocol):
-    """A sequence of tasks. What ``module:callable`` has to return."""
+    """A sequence of tasks; the type that ``module:callable`` must return."""
 
     @property
     def tasks(self) -> int | None:
-        """How many tasks there are, or None for any number."""
+        """The number of tasks, or None if it is unlimited."""
 
     def task(self, number: int) -> TaskData:
-        """The data of one task, counted from 1. The same number gives the same data, in every process."""
+        """Return the data of one task, counted from 1. The same number must give the same data in every process."""

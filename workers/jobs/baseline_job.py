@@ -1,4 +1,4 @@
-"""The jobs of a method that does not divide the network: a trial, what the driver must know of all tasks, a commit; no Ray."""
+"""The jobs of methods that do not divide the network: a trial, the facts about all tasks, a commit. No Ray here."""
 
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -23,11 +23,11 @@ from workers.training.resume import NEVER, Checkpoint
 
 
 def run_whole_trial(trial: TrialSpec, storage: str, checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:
-    """Train one grid point and store its network, with what is to hold it on the next task; yields every epoch.
+    """Train one grid point and store its network with the anchor for the next task; yield every epoch.
 
     Raises:
         DivergedError: the loss is no longer finite.
-        DataError, ArtifactError, ConfigError: as their docstrings say.
+        DataError, ArtifactError, ConfigError: see their docstrings.
     """
     began, stage, store = time.perf_counter(), trial.stage, ArtifactStore(storage)
     method = _method(stage)
@@ -51,7 +51,7 @@ def run_whole_trial(trial: TrialSpec, storage: str, checkpoint: Checkpoint = NEV
 
 
 def prepare_all(benchmark: BenchmarkSpec, tasks: int, threads: int) -> TaskFacts:
-    """What the driver must know of all tasks of joint training together: their samples add up.
+    """Return facts about all tasks of joint training together, with the sums of their samples.
 
     Raises:
         DataError, ConfigError: as :func:`workers.jobs.trial_job.prepare`.
@@ -68,7 +68,7 @@ def prepare_all(benchmark: BenchmarkSpec, tasks: int, threads: int) -> TaskFacts
 
 def build_whole_commit(stage: StageSpec, artifact_digest: str, storage: str, earlier: Sequence[tuple[int, str]],
                        splits: Mapping[int, str]) -> BuiltCommit:
-    """Publish the chosen trial and evaluate every task so far: nothing is pruned, and nothing proven.
+    """Publish the chosen trial and evaluate every task so far, without pruning and without a proof.
 
     Args:
         stage: of the task to commit.
@@ -79,7 +79,7 @@ def build_whole_commit(stage: StageSpec, artifact_digest: str, storage: str, ear
 
     Raises:
         ArtifactError: an artifact is missing or damaged.
-        DataError: some task's data is no longer what was recorded.
+        DataError: the data of a task has changed since it was recorded.
     """
     began, store, method = time.perf_counter(), ArtifactStore(storage), _method(stage)
     torch.set_num_threads(stage.threads)
@@ -113,11 +113,11 @@ def _method(stage: StageSpec) -> MethodSpec:
 
 
 def _splits_of_all(stage: StageSpec, together: str) -> dict[int, str]:
-    """The digest of every task's data, if all of them together are still what was recorded."""
+    """Return the digest of every task's data, after checking that all of them together are the recorded data."""
     splits = {task: load_task(stage.benchmark, task).split_digest() for task in range(1, stage.task + 1)}
     if digest_of(list(splits.values())) != together:
-        raise DataError(f"the data of {stage.benchmark.name!r} is not what it was when it was trained on",
-                        "bring the old data or the old benchmark code back; results on other data cannot be compared")
+        raise DataError(f"the data of {stage.benchmark.name!r} has changed since it was trained on",
+                        "restore the old data or the old benchmark code; results on other data cannot be compared")
     return splits
 
 

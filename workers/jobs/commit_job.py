@@ -1,4 +1,4 @@
-"""The job that commits a task: prune, fine-tune, publish, re-read, prove, evaluate. No Ray in it."""
+"""The job that commits a task: prune, fine-tune, publish, re-read, prove, evaluate. No Ray here."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ from workers.training.stop_request import StoppedError
 
 @dataclass(frozen=True, slots=True)
 class BuiltCommit:
-    """A published, re-read and proven network; ``rounds`` is None where no fine-tuning was asked for. ``news`` is what
-    happened to the checkpoints of its rounds. Only CLNP has a ``proof``."""
+    """A published, re-read and proven network; ``rounds`` is None without fine-tuning. ``news`` is what happened to the
+    checkpoints of its rounds. Only CLNP has a ``proof``."""
 
     artifact: StoredArtifact
     val_correct: int
@@ -46,7 +46,7 @@ class BuiltCommit:
 def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds, storage: str,
                  earlier: Sequence[tuple[int, str]], splits: Mapping[int, str],
                  tuning: FineTuningSpec | None = None, checkpoint_every_seconds: float | None = None) -> BuiltCommit:
-    """Prune the chosen trial, fine-tune it if asked to, publish it, re-read everything from storage, prove zero forgetting,
+    """Prune the chosen trial, fine-tune it if requested, publish it, re-read everything from storage, prove zero forgetting,
     measure validation and test accuracy.
 
     Args:
@@ -55,16 +55,16 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
         thresholds: its θ* per hidden layer.
         storage: root of the artifact store.
         earlier: (task, artifact digest) of every earlier commit of the run.
-        splits: for every task so far the digest of its data as it was recorded before its sweep.
-        tuning: how to fine-tune; None for the paper's default, not at all.
-        checkpoint_every_seconds: how often a round leaves what an interrupted one goes on from; None for never.
+        splits: for every task so far the digest of its data, recorded before its sweep.
+        tuning: how to fine-tune; None for no fine-tuning, the paper's default.
+        checkpoint_every_seconds: how often a round writes a checkpoint; None for never.
 
     Raises:
         DataError: some task's data is no longer what was recorded.
-        DivergedError: fine-tuning lost its way.
+        DivergedError: fine-tuning diverged.
         ForgettingError: the published network would change an earlier task.
         ArtifactError: an artifact is missing or damaged.
-        StoppedError: the driver asked for a stop during the fine-tuning, which has left a checkpoint.
+        StoppedError: the driver requested a stop during the fine-tuning, which has written a checkpoint.
     """
     began = time.perf_counter()
     torch.set_num_threads(stage.threads)
@@ -96,14 +96,15 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
 
 def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tuning: FineTuningSpec, threads: int,
                  every_seconds: float | None) -> list[Checkpoint]:
-    """One for each round. A round that has ended keeps its own until the commit is published: the next one stands on it."""
+    """Return one checkpoint per round. A round that has ended keeps its checkpoint until the commit is published, because the
+    next round depends on it."""
     what = [artifact_digest, thresholds, tuning.to_json()]
     return [Checkpoint(storage, digest_of([*what, number]), threads, every_seconds, at_end=number < tuning.rounds)
             for number in range(1, tuning.rounds + 1)]
 
 
 def _news(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
-    """What happened to the checkpoints of the rounds, in their order."""
+    """Return what happened to the checkpoints of the rounds, in order."""
     return tuple(f"fine-tuning, round {number}, {what}" for number, checkpoint in enumerate(checkpoints, start=1)
                  for what in checkpoint.news())
 
@@ -160,7 +161,7 @@ def loss_of(stage: StageSpec, tuning: FineTuningSpec, data: TaskData, store: Art
 
 
 def _has_something_to_train(network: Network, task: int) -> bool:
-    """Whether the output of the task reads any neuron at all; with none, every training would be of a constant."""
+    """Return whether the output of the task reads any neuron; otherwise it is a constant, and training is pointless."""
     return bool(neurons_read_by(network.architecture, network.activated_by[-1], task).any())
 
 
@@ -172,7 +173,7 @@ def verify_commit(stage: StageSpec, digest: str, storage: str, earlier: Sequence
 
     Raises:
         DataError: some task's data is no longer what was recorded.
-        ForgettingError: some earlier task would compute something else.
+        ForgettingError: the output of an earlier task would change.
         ArtifactError: an artifact is missing or damaged.
     """
     torch.set_num_threads(stage.threads)
@@ -194,6 +195,6 @@ def on_task(network: Network, task: int, val: Samples, test: Samples, batch_size
 
 
 def _recorded_samples(stage: StageSpec, task: int, split_digest: str, device: torch.device) -> tuple[Samples, Samples]:
-    """The validation and test samples of a task, if the task is still the one that was recorded."""
+    """Return the validation and test samples of a task, after checking that its data is the recorded data."""
     data = recorded(stage, task, split_digest, load_task(stage.benchmark, task))
     return data.val.to(device), data.test.to(device)

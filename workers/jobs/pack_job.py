@@ -1,4 +1,4 @@
-"""The job of a sweep: a pack of trials, of which most are packs of one, from the plan to stored networks. No Ray in it."""
+"""The job of a sweep: train a pack of trials (usually of one) from the plan to stored networks. No Ray here."""
 
 import time
 from collections.abc import Collection, Generator, Mapping, Sequence
@@ -22,7 +22,7 @@ Told = Epoch | TrialResult | DivergedError
 
 
 def checkpoint_of(pack: Sequence[TrialSpec], storage: str, every_seconds: float | None) -> Checkpoint:
-    """Where a pack that is interrupted goes on from."""
+    """Return the checkpoint from which an interrupted pack resumes."""
     return Checkpoint(storage, pack_key([trial.key() for trial in pack]), pack[0].stage.threads, every_seconds)
 
 
@@ -31,20 +31,20 @@ def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
              wanted: Collection[int] | None = None) -> Generator[tuple[int, Told], None, None]:
     """Train the grid points of a pack, measure activity and curve of each, store the networks.
 
-    A pack of one is the plain loop (:func:`workers.jobs.trial_job.run_trial`). Seconds are a member's share of the pack's.
+    A pack of one uses the plain loop (:func:`workers.jobs.trial_job.run_trial`). Seconds are a member's share of the pack's.
 
     Args:
-        pack: all of its trials, in its order.
+        pack: all of its trials, in order.
         storage: root of the artifact store.
         margin_points: as in :func:`workers.jobs.trial_job.run_trial`.
         checkpoint: of the pack.
-        wanted: numbers of the trials that are told of and stored; None for all. The others only keep them company.
+        wanted: numbers of the trials to report and store; None for all. The others are only trained with them.
 
     Yields:
-        With the number of its trial: every epoch, and in the end the result, or how it diverged.
+        The number of a trial with each of its epochs, and finally with its result or its divergence.
 
     Raises:
-        DepletedError, DataError, ArtifactError: of the pack as a whole.
+        DepletedError, DataError, ArtifactError: for the whole pack.
     """
     if len(pack) == 1:
         yield from _alone(pack[0], storage, margin_points, checkpoint)
@@ -91,16 +91,16 @@ def _alone(trial: TrialSpec, storage: str, margin_points: Decimal,
 
 def restore_pack(pack: Sequence[TrialSpec], digests: Mapping[int, str], storage: str,
                  checkpoint_every_seconds: float | None = None) -> None:
-    """Train a pack again of which stored networks are missing or damaged; the same keys give the same bits.
+    """Train a pack again whose stored networks are missing or damaged; the same keys give the same bits.
 
     Args:
         pack: all of its trials.
-        digests: by number the artifact that was recorded for those that are wanted.
+        digests: by number the recorded artifact of those that are wanted.
         storage: root of the artifact store.
-        checkpoint_every_seconds: how often a training leaves what an interrupted one goes on from; None for never.
+        checkpoint_every_seconds: how often to write a checkpoint; None for never.
 
     Raises:
-        ArtifactError: a new network is another one, so the old one is lost.
+        ArtifactError: a new network differs from the old one, which is therefore lost.
     """
     told = run_pack(pack, storage, Decimal(0), checkpoint_of(pack, storage, checkpoint_every_seconds), digests)
     found = {number: news.artifact.digest for number, news in told if isinstance(news, TrialResult)}
@@ -109,4 +109,4 @@ def restore_pack(pack: Sequence[TrialSpec], digests: Mapping[int, str], storage:
             again = f"gave {found[number][:12]}…" if number in found else "diverged"
             raise ArtifactError(f"the network of trial {number} is lost: artifact {ArtifactStore(storage).shown(digest)} is "
                                 f"missing or damaged, and training it again {again}",
-                                "restore it from a backup; another environment trains other bits")
+                                "restore it from a backup; another environment gives other bits")

@@ -1,7 +1,7 @@
-"""The jobs that a stage gives to a worker. Plain functions from plain data to plain data; no Ray in them.
+"""The jobs that a stage submits to a worker. Plain functions of plain data; no Ray here.
 
-``prepare`` → facts of the task · ``run_trial`` → a trained trial · ``scan`` → its exact θ* · ``weigh`` → its best trade-off ·
-packs of trials are in :mod:`workers.jobs.pack_job`, the commit in :mod:`workers.jobs.commit_job`.
+``prepare`` → facts about the task · ``run_trial`` → a trained trial · ``scan`` → its exact θ* · ``weigh`` → its best
+trade-off · packs of trials are in :mod:`workers.jobs.pack_job`, the commit in :mod:`workers.jobs.commit_job`.
 """
 
 import time
@@ -30,7 +30,7 @@ from workers.training.state import Trained
 
 
 def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
-    """Load a task (counted from 1) once and report what it is; ``threads`` goes into the environment's fingerprint.
+    """Load a task (counted from 1) once and return facts about it; ``threads`` is part of the environment's fingerprint.
 
     Raises:
         DataError: its files are missing or damaged.
@@ -44,13 +44,13 @@ def prepare(benchmark: BenchmarkSpec, task: int, threads: int) -> TaskFacts:
 
 def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
               checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, TrialResult]:
-    """Train one grid point, measure activity and curve, store the network; yields every epoch.
+    """Train one grid point, measure its activities and threshold curve, and store the network; yield every epoch.
 
-    With a checkpoint, an attempt that was interrupted is gone on with, its epochs are yielded again, and its seconds count.
+    With a checkpoint, an interrupted attempt is resumed, its epochs are yielded again, and its seconds are included.
 
     Raises:
         DivergedError: the loss is no longer finite.
-        DepletedError, DataError, ArtifactError: as their docstrings say.
+        DepletedError, DataError, ArtifactError: see their docstrings.
     """
     began = time.perf_counter()
     stage = trial.stage
@@ -65,10 +65,10 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
 
 def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, margin_points: Decimal,
              began: float) -> TrialResult:
-    """Activity and curve of a trained trial; its network is stored.
+    """Measure the activities and threshold curve of a trained trial, and store its network.
 
     Args:
-        trial: what was trained.
+        trial: the trial.
         trained: the network, on the device of ``data``.
         data: the task.
         storage: root of the artifact store.
@@ -90,7 +90,7 @@ def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, m
 
 
 def scan(stage: StageSpec, artifact_digest: str, storage: str, required: int, mode: ThresholdMode) -> ThresholdResult:
-    """The exact θ* of one picked trial (:func:`clnp_core.threshold.find_thresholds`).
+    """Find the exact θ* of one picked trial (:func:`clnp_core.threshold.find_thresholds`).
 
     Raises:
         ArtifactError: its weights are missing or damaged.
@@ -105,17 +105,18 @@ def scan(stage: StageSpec, artifact_digest: str, storage: str, required: int, mo
 
 def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, required: int, mode: ThresholdMode,
           curve: Sequence[tuple[float, int, int]], judged_by: TradeOff) -> PrunedTrial:
-    """The best trade-off of one picked trial, among the points of its recorded curve and its exact θ*; its count is canonical.
+    """Find the best trade-off of one picked trial among the points of its recorded curve and its exact θ*; with canonical
+    count.
 
     Args:
-        stage: that the trial belongs to.
+        stage: of the trial.
         trial: its number.
         artifact_digest: its trained network.
         storage: root of the artifact store.
         required: the lowest count that is within the margin.
         mode: of θ*.
         curve: (shared θ, correct validation samples, free neurons) of every recorded point.
-        judged_by: what the candidates are judged by (:mod:`clnp_core.tradeoff`).
+        judged_by: the criterion for the candidates (:mod:`clnp_core.tradeoff`).
 
     Raises:
         ArtifactError: its weights are missing or damaged.
@@ -136,7 +137,7 @@ def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, requ
 
 
 def lost_artifacts(digests: Sequence[str], storage: str) -> frozenset[str]:
-    """Those of the artifacts that are missing or damaged; every byte of all of them is read."""
+    """Return the artifacts that are missing or damaged; reads every byte of all of them."""
     store, lost = ArtifactStore(storage), set()
     for digest in digests:
         try:

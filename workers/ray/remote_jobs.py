@@ -1,7 +1,7 @@
 """The jobs of ``workers.jobs.trial_job`` as Ray tasks. Ray Tune, which takes longer to import than Ray, is not needed here.
 
-An error that the project foresees travels back as a value, not as a Ray traceback, and does not count as a lost machine: a job
-is started again only after its process died.
+A foreseen error is returned as a value instead of a Ray traceback, and does not count as a lost machine: a job is started again
+only if its process died.
 """
 
 import contextlib
@@ -31,30 +31,30 @@ _NAMESPACE = b"clnp"
 
 
 def ask_to_stop(key: str) -> None:
-    """Ask what trains under this key, on whatever machine, to write a checkpoint and stop.
+    """Request every training with this key, on any machine, to write a checkpoint and stop.
 
-    The request lies in the cluster's key-value store, where it stays until the cluster ends; no key is used twice.
+    The request is stored in the cluster's key-value store until the cluster ends; every key is used only once.
     """
-    with contextlib.suppress(ray.exceptions.RayError):  # then nobody hears of it, and the time to stop runs out
+    with contextlib.suppress(ray.exceptions.RayError):  # without the request, the time to stop runs out
         internal_kv._internal_kv_put(key.encode(), b"1", namespace=_NAMESPACE)
 
 
 def is_asked_to_stop(key: str) -> bool:
-    """Whether :func:`ask_to_stop` was called, seen from any process of the cluster."""
+    """Return whether :func:`ask_to_stop` was called; can be called in any process of the cluster."""
     return bool(internal_kv._internal_kv_exists(key.encode(), namespace=_NAMESPACE))
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An error of ours on its way back to the driver, or the end of a job that was asked to stop."""
+    """A foreseen error that is returned to the driver, or the end of a job that was requested to stop."""
 
     error: ClnpError | StoppedError
 
 
 @dataclass(slots=True)
 class Submitted:
-    """A job on a worker. ``start`` starts it, and starts it again after its worker was lost; ``time_limit_seconds`` ends it.
-    One that ``can_stop`` writes a checkpoint when it is asked to stop."""
+    """A job on a worker. ``start`` starts it, also again after its worker was lost; ``time_limit_seconds`` ends it. A job that
+    ``can_stop`` writes a checkpoint when it is requested to stop."""
 
     name: str
     start: "Callable[[], ray.ObjectRef[Any]]"
@@ -69,21 +69,21 @@ class Submitted:
         self.again()
 
     def again(self) -> None:
-        """Start it, from the beginning."""
+        """Start it from the beginning."""
         self.reference, self.began = self.start(), time.monotonic()
 
     def ran_out_of_time(self) -> bool:
-        """Whether it is old enough for its time limit to have ended its worker."""
+        """Return whether it is old enough for its time limit to have ended its worker."""
         return self.time_limit_seconds is not None and time.monotonic() - self.began >= self.time_limit_seconds
 
 
 def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: float,
            time_limit_seconds: float | None = None, place: capture.OutputPlace | None = None,
            stop_key: str | None = None) -> Submitted:
-    """Start one of :mod:`workers.jobs.trial_job` on a worker; :func:`fetch` gets its result.
+    """Start one of :mod:`workers.jobs.trial_job` on a worker; :func:`fetch` returns its result.
 
-    A timer in C ends the worker of a job that runs longer than the limit, which it is then not given a second time. What the
-    job prints is kept at ``place``. A job that trains is given the ``stop_key`` of :func:`ask_to_stop`.
+    A timer in C ends the worker of a job that exceeds the limit; the job is then not started again. Its output is stored at
+    ``place``. A job that trains is given the ``stop_key`` of :func:`ask_to_stop`.
     """
     remote = ray.remote(_guarded).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
     return Submitted(job.__name__, lambda: remote.remote(time_limit_seconds, place, stop_key, job, *arguments),
@@ -91,18 +91,18 @@ def submit(job: Callable[..., Result], *arguments: object, cpus: float, gpus: fl
 
 
 def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callable[[], bool] = lambda: True) -> Any:
-    """The job's result, also where it comes while a job that can stop is waited for.
+    """Return the job's result, even if it arrives while waiting for a job that can stop.
 
     Args:
         submitted: the job.
-        stop: whether to wait no longer.
-        grace_is_over: asked after ``stop`` became true, for jobs that can stop: whether it is cancelled now. The first call is
-            to ask it to stop.
+        stop: whether to stop waiting.
+        grace_is_over: called after ``stop`` became true, for jobs that can stop; True cancels the job. The first call must
+            request it to stop.
 
     Raises:
         StoppedError: ``stop`` became true first; the job has stopped, or is cancelled.
-        ClnpError: whatever error of ours the job raised, as if it had been called here.
-        RunFailedError: it took longer than its limit; or its worker died, and so did the workers of its retries.
+        ClnpError: the job raised it.
+        RunFailedError: it exceeded its limit; or its worker died, and so did the workers of its retries.
     """
     while True:
         while not ray.wait([submitted.reference], timeout=0.2)[0]:
@@ -116,7 +116,7 @@ def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callabl
                 raise RunFailedError(
                     f"the job {submitted.name} was ended: it took longer than {submitted.time_limit_seconds:g} s "
                     "(resources.job_time_limit_seconds)",
-                    "see why it hangs, or raise the limit in a fork; then resume the run to try again") from error
+                    "find out why it hangs, or raise the limit in a fork; then resume the run to try again") from error
             if stop():
                 raise StoppedError from error
             if submitted.retries_left and not isinstance(error, ray.exceptions.RayTaskError):
@@ -131,14 +131,14 @@ def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callabl
 
 
 def _where_to_look(place: capture.OutputPlace | None) -> str:
-    """Where the words of a job whose worker died are found."""
+    """Return where to find the output of a job whose worker died."""
     if place is None or place.task is None:
-        return "see Ray's logs on that machine"
-    return f"`clnp logs {place.run} --task {place.task}` shows what the job printed, Ray's logs on that machine the rest"
+        return "look in Ray's logs on that machine"
+    return f"`clnp logs {place.run} --task {place.task}` shows the output of the job; Ray's logs on that machine have the rest"
 
 
 def _reason(error: ray.exceptions.RayError) -> str:
-    """In one line: of an error that the job raised its own words, of another what Ray ends with."""
+    """Return one line: the message of an error that the job raised, or the last line of an error of Ray."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, Exception):
         return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}"
@@ -146,7 +146,7 @@ def _reason(error: ray.exceptions.RayError) -> str:
 
 
 def _name_log(error: ClnpError, kept: capture.Output | None) -> None:
-    """The hint also says where the traceback is kept."""
+    """Add the location of the traceback to the hint."""
     shown = None if kept is None else kept.shown
     if shown is not None:
         error.hint = f"{error.hint}; the traceback is in {shown}"
@@ -156,7 +156,7 @@ def _guarded(time_limit_seconds: float | None, place: capture.OutputPlace | None
              job: Callable[..., Result], *arguments: object) -> "Result | Refused":
     kept = None if place is None else capture.begin_job(place, job.__name__, ray.get_runtime_context().get_task_id() or "")
     if time_limit_seconds is not None:
-        faulthandler.dump_traceback_later(time_limit_seconds, exit=True, file=2)  # needs no interpreter lock, as for trials
+        faulthandler.dump_traceback_later(time_limit_seconds, exit=True, file=2)  # needs no interpreter lock, as in trials
     listen(None if stop_key is None else partial(is_asked_to_stop, stop_key))
     try:
         return job(*arguments)
@@ -167,10 +167,10 @@ def _guarded(time_limit_seconds: float | None, place: capture.OutputPlace | None
             user_modules.print_traceback(error)
             _name_log(error, kept)
         return Refused(error)
-    except SystemExit as error:  # nothing that is worth another attempt
+    except SystemExit as error:  # not worth another attempt
         traceback.print_exc()
         failure = RunFailedError(f"the job {job.__name__} ended its process: {user_modules.summary(error)}",
-                                 "see what calls sys.exit; then resume the run to try again")
+                                 "find out what calls sys.exit; then resume the run to try again")
         _name_log(failure, kept)
         return Refused(user_modules.with_traceback(failure, error))
     except Exception as error:

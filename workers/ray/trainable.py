@@ -1,7 +1,7 @@
 """A pack of grid points as a reusable Tune trainable.
 
-An error that the project foresees travels back as a value, not as a Ray traceback, and does not count as a lost machine: Ray
-retries only a process that died.
+A foreseen error is returned as a value instead of a Ray traceback, and does not count as a lost machine: Ray retries only if a
+process died.
 """
 
 import faulthandler
@@ -28,27 +28,27 @@ from workers.training.loop import DivergedError
 from workers.training.stop_request import StoppedError, listen
 
 REPORT_EVERY_SECONDS = 1.0
-"""Epochs shorter than this are reported together, so that short trials do not pay for many messages."""
+"""Shorter epochs are reported together, so that short trials do not cause many messages."""
 
 IDLE_SECONDS = 0.1
-"""How long a pack that has stopped takes for a report."""
+"""How often a pack that has stopped reports."""
 
 GRACE_SECONDS = 5.0
-"""How long after its time limit a trial that does not come back to us is ended by force."""
+"""How long after its time limit a trial that does not respond is ended by force."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageWork:
-    """What every trial of a stage is given.
+    """The settings that all trials of a stage share.
 
     Attributes:
         storage: root of the artifact store, the same folder on every worker.
         margin_points: m, for the second objective of samplers; it does not change a trial.
-        time_limit_seconds: after which an attempt at a trial ends as timed out.
-        checkpoint_every_seconds: how often a trial leaves what an interrupted one goes on from; None for never.
-        names_nodes: several nodes take part, so a trial says on which one it ran: machines may share a host name.
-        run: the run's name, under which what its trials print is kept; None keeps nothing.
-        stop_key: of :func:`workers.ray.remote_jobs.ask_to_stop`; None for trials that no request reaches.
+        time_limit_seconds: after which an attempt at a trial times out.
+        checkpoint_every_seconds: how often a trial writes a checkpoint; None for never.
+        names_nodes: whether several nodes take part, so that trials report their node: machines may share a host name.
+        run: the run's name, under which the output of its trials is stored; None stores nothing.
+        stop_key: of :func:`workers.ray.remote_jobs.ask_to_stop`; None for trials without stop requests.
     """
 
     storage: str
@@ -61,18 +61,19 @@ class StageWork:
 
 
 class PackTrainable(tune.Trainable):
-    """A pack of grid points of a stage, most often of one, in a warm process that serves one after another (``reuse_actors``).
+    """A pack of grid points of a stage, usually of one, in a warm process that trains one pack after another
+    (``reuse_actors``).
 
     ``config["trials"]`` is a list of :class:`workers.spec.TrialSpec`; a second attempt has ``config["attempt"]``, and
-    ``config["timed_out"]`` where a time limit has killed the process. ``config["wanted"]`` has the numbers that are told of.
-    Every result holds ``members``, one dictionary for each trial with news: its ``number``, its ``epochs``
-    (:class:`clnp_core.values.Epoch`; the first ones those of an attempt that it continues) and, when it has ended, ``result``
-    (:class:`clnp_core.values.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}).
-    What it prints until then is kept (:mod:`workers.capture`). It also holds ``news`` of the checkpoint
-    (:meth:`workers.training.resume.Checkpoint.news`) and, where one point trains alone, what samplers learn from.
+    ``config["timed_out"]`` if a time limit has killed the process. ``config["wanted"]`` has the numbers of the trials to
+    report. Every result has ``members``, one dictionary for each trial with news: its ``number``, its ``epochs``
+    (:class:`clnp_core.values.Epoch`; the first ones may be those of a resumed attempt) and, when it has ended, ``result``
+    (:class:`clnp_core.values.TrialResult`) or ``failure`` ({"kind": "diverged" | "timed out" | "error", "reason": …}). Output
+    is stored until then (:mod:`workers.capture`). A result also has the ``news`` of the checkpoint
+    (:meth:`workers.training.resume.Checkpoint.news`) and, if one grid point trains alone, the values for samplers.
 
-    A pack that is asked to stop writes a checkpoint. From then on its results hold ``stopped``, and it keeps its place until it
-    is ended, so that no other one begins.
+    A pack that is requested to stop writes a checkpoint. From then on its results have ``stopped``, and it occupies its slot
+    until it is ended, so that no other pack starts.
     """
 
     _output: capture.Output | None = None
@@ -96,7 +97,7 @@ class PackTrainable(tune.Trainable):
                                                [trial.number for trial in pack], config.get("attempt", 1))
         self._timed_out = bool(config.get("timed_out", False))
         if work.time_limit_seconds is not None:
-            # A C thread that needs no interpreter lock: it also ends a trial that hangs inside a library.
+            # A C thread that needs no interpreter lock also ends a trial that hangs inside a library.
             faulthandler.dump_traceback_later(work.time_limit_seconds + GRACE_SECONDS, exit=True, file=2)
         listen(None if work.stop_key is None else partial(is_asked_to_stop, work.stop_key))
         self._stopped = False
@@ -126,7 +127,7 @@ class PackTrainable(tune.Trainable):
                 else:
                     member["result"] = told
                 if not self._training:
-                    deque(self._steps, maxlen=0)  # what is left to do behind the last result
+                    deque(self._steps, maxlen=0)  # run what follows the last result
                     return self._ended(members)
         except StoppedError:
             self._stopped = True
@@ -159,7 +160,7 @@ class PackTrainable(tune.Trainable):
         return report
 
     def _all_ended(self, members: dict[int, dict[str, Any]], kind: str, reason: str) -> dict[str, Any]:
-        """Whatever has not ended by itself has failed."""
+        """Record a failure for every trial that has not ended yet."""
         for number in sorted(self._training):
             member = members.setdefault(number, {"number": number, "epochs": []})
             member["failure"] = {"kind": kind, "reason": reason}
@@ -186,7 +187,7 @@ class PackTrainable(tune.Trainable):
             self._output.end()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: the trials themselves store their artifacts, and on the way what interrupted ones go on from."""
+        """Do nothing: the trials store their artifacts and checkpoints themselves."""
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing to load."""
+        """Do nothing."""

@@ -1,7 +1,7 @@
 """Weights as safetensors files named by the digest of their bytes.
 
-A file appears under its name only whole (:mod:`workers.storage.files`) and never changes. Every load hashes the bytes again, so
-a flipped bit or a truncated file is an error and not a result.
+A file is complete under its name (:mod:`workers.storage.files`) and never changes. Every load hashes the bytes again, so a
+flipped bit or a truncated file raises an error instead of giving a wrong result.
 """
 
 import hashlib
@@ -22,43 +22,43 @@ from clnp_core.values import StoredArtifact
 from workers.storage.files import StoredFile, below, is_part
 from workers.storage.schemes import open_files
 
-_METADATA_KEY = "clnp"  # one key holding sorted JSON: safetensors does not keep the order of several keys
+_METADATA_KEY = "clnp"  # a single key with sorted JSON, because safetensors does not keep the order of keys
 _SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an artifact holds."""
+    """The content of an artifact."""
 
     tensors: dict[str, Tensor]
     metadata: dict[str, Any]
 
 
 class ArtifactStore:
-    """The artifacts below a root, a folder or ``s3://BUCKET/PREFIX``. Safe for any number of processes: equal content has an
-    equal name."""
+    """The artifacts below a root, a folder or ``s3://BUCKET/PREFIX``. Safe for any number of processes: equal content has the
+    same name."""
 
     def __init__(self, root: Path | str) -> None:
         self.files = open_files(root)
 
     @staticmethod
     def name(digest: str) -> str:
-        """The file of an artifact below the root: ``ab/abcd….safetensors``.
+        """Return the file of an artifact below the root: ``ab/abcd….safetensors``.
 
         Raises:
-            ArtifactError: this is no digest, and as a file's name it might lead out of the store.
+            ArtifactError: this is not a digest, and as a file's name it might lead out of the store.
         """
         return below(digest[:2], f"{digest}{_SUFFIX}")
 
     def shown(self, digest: str) -> str:
-        """Where an artifact lies, for messages."""
+        """Return the location of an artifact, for messages."""
         return self.files.shown(self.name(digest))
 
     def put(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> StoredArtifact:
-        """Store tensors and JSON-able metadata. The same content gives the same digest, always.
+        """Store tensors and JSON-able metadata. The same content always gives the same digest.
 
         Raises:
-            ArtifactError: the store cannot be written.
+            ArtifactError: the store cannot be written to.
         """
         text = json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"))
         on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -88,23 +88,23 @@ class ArtifactStore:
         actual = _digest(content)
         if actual != digest:
             raise ArtifactError(f"artifact {shown} is damaged: its bytes have digest {actual[:12]}…, not {digest[:12]}…",
-                                "restore it from a backup; what was read has not been used")
+                                "restore it from a backup; the damaged content was not used")
         metadata = _metadata(content)
         if _METADATA_KEY not in metadata:
-            raise ArtifactError(f"artifact {shown} carries no metadata of this project", "it was not written by clnp")
+            raise ArtifactError(f"artifact {shown} has no metadata of this project", "it was not written by clnp")
         return Contents(safetensors.torch.load(content), json.loads(metadata[_METADATA_KEY]))
 
     def size(self, digest: str) -> int | None:
-        """Bytes of an artifact, which are not looked at; None where it is missing.
+        """Return the size of an artifact in bytes, without reading it; None if it is missing.
 
         Raises:
-            ArtifactError: the store cannot be asked.
+            ArtifactError: the store cannot be accessed.
         """
         with self._worded("look at", digest):
             return self.files.size(self.name(digest))
 
     def touch(self, digest: str) -> None:
-        """Make sure that an artifact is there, and as young and as safe as if it had been stored now.
+        """Check that an artifact exists, and make it as recent and durable as if it had been stored now.
 
         Raises:
             ArtifactError: it is missing, or the store refuses.
@@ -113,16 +113,16 @@ class ArtifactStore:
             self.files.touch(self.name(digest))
 
     def changed_at(self, digest: str) -> float | None:
-        """When an artifact was stored last, or stored again; None where it is missing.
+        """Return when an artifact was last stored; None if it is missing.
 
         Raises:
-            ArtifactError: the store cannot be asked.
+            ArtifactError: the store cannot be accessed.
         """
         with self._worded("look at", digest):
             return self.files.changed_at(self.name(digest))
 
     def remove(self, digest: str, last_changed_at: float | None = None) -> int:
-        """Delete an artifact; returns the bytes freed, 0 when it was not there, or has been stored again since that moment.
+        """Delete an artifact; return the bytes freed, 0 if it did not exist or has been stored again since ``last_changed_at``.
 
         Raises:
             ArtifactError: the store refuses.
@@ -133,7 +133,7 @@ class ArtifactStore:
             return self.files.remove(self.name(digest))
 
     def stored(self) -> Iterator[tuple[str, StoredFile]]:
-        """Every artifact that lies there, recorded or not, as its digest and its file."""
+        """Yield every artifact in the store, recorded or not, as its digest and its file."""
         for file in self.files.list():
             folder, _, rest = file.name.partition("/")
             digest = rest.removesuffix(_SUFFIX)
@@ -142,7 +142,7 @@ class ArtifactStore:
 
     @contextmanager
     def _worded(self, doing: str, digest: str, then: str = "try again") -> Iterator[None]:
-        """What the system refuses, as an error of ours; that a file is not there passes through where it is only read."""
+        """Raise errors of the system as ArtifactError, except a missing file while reading."""
         try:
             yield
         except OSError as error:
@@ -157,7 +157,7 @@ def _digest(content: bytes) -> str:
 
 
 def _metadata(content: bytes) -> dict[str, str]:
-    """The free text of a safetensors file: eight bytes of length, and a JSON header with ``__metadata__``."""
+    """Return the metadata of a safetensors file: eight bytes with a length, and a JSON header with ``__metadata__``."""
     length = int.from_bytes(content[:8], "little")
     metadata: dict[str, str] = json.loads(content[8:8 + length]).get("__metadata__", {})
     return metadata
@@ -171,10 +171,10 @@ def put_network(store: ArtifactStore, network: Network, kind: str, extra_tensors
 
 
 def get_network(store: ArtifactStore, digest: str) -> tuple[Network, Contents]:
-    """Re-read a published network, with all that its artifact holds.
+    """Read a published network again, with the whole content of its artifact.
 
     Raises:
-        ArtifactError: missing or damaged.
+        ArtifactError: it is missing or damaged.
     """
     contents = store.get(digest)
     return Network.from_tensors(Architecture.from_json(contents.metadata["architecture"]), contents.tensors), contents

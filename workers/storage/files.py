@@ -1,7 +1,8 @@
-"""Bytes under names, where all machines of a run can reach them: the floor that artifacts and checkpoints stand on.
+"""Named files that all machines of a run can access; artifacts and checkpoints are built on them.
 
-:func:`workers.storage.schemes.open_files` gives the files below a root: a folder that the machines share
-(:mod:`workers.storage.local`), or a bucket of an S3-compatible store (:mod:`workers.storage.s3`). Both keep the same promises.
+:func:`workers.storage.schemes.open_files` opens the files below a root: a folder that the machines share
+(:mod:`workers.storage.local`), or a bucket of an S3-compatible store (:mod:`workers.storage.s3`). Both have the same
+guarantees.
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import ClassVar, Protocol
 from clnp_core.errors import ArtifactError
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
-_REMEDY = "somebody has changed the database or the store by hand; nothing outside of the store was touched"
+_REMEDY = "the database or the store was changed by hand; nothing outside of the store was touched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +28,25 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StoreCondition:
-    """What :meth:`Files.inspect` found: whether the root is there already, and how many bytes are free below it, None where
-    that has no limit."""
+    """The result of :meth:`Files.inspect`: whether the root exists, and how many bytes are free below it, None if there is no
+    limit."""
 
     exists: bool
     free_bytes: int | None
 
 
 class Files(Protocol):
-    """The files below one root. Safe for any number of processes; what the system refuses is raised as ``OSError``.
+    """The files below one root. Safe for any number of processes; errors of the system are raised as ``OSError``.
 
-    A file is whole under its name or not there. No method reaches a file outside of the root: a name that would lead there
-    raises ``ArtifactError``. Attributes: ``root``, where they lie, and ``remedy``, how to fix what the system refuses, as the
-    beginning of a sentence.
+    A file is either complete or absent. No method accesses a file outside of the root: a name that would lead there raises
+    ``ArtifactError``. Attributes: ``root``, the location, and ``remedy``, how to fix errors of the system, as the beginning
+    of a sentence.
 
-    Attributes of the class, which say what depends on the kind of store before one is opened:
+    Class attributes, which describe the kind of store before one is opened:
         kind: what a root names, for messages.
-        is_local: a folder that this machine reaches by its path. A file may then be appended to, and looking through all files
-            of a folder is cheap; elsewhere files are written whole, and each costs a request.
-        credentials: variables of the environment that reach it. Workers on other machines are given them.
+        is_local: whether it is a folder that this machine accesses by its path. Files can then be appended to, and listing a
+            folder is cheap; in other stores files are written as a whole, and each costs a request.
+        credentials: environment variables for access. They are passed to workers on other machines.
     """
 
     kind: ClassVar[str]
@@ -53,26 +54,26 @@ class Files(Protocol):
     credentials: ClassVar[tuple[str, ...]]
 
     def __init__(self, root: str) -> None:
-        """Files below ``root``, as :meth:`full_root` gives it."""
+        """Access files below ``root``, as returned by :meth:`full_root`."""
 
     @staticmethod
     def full_root(root: str | Path) -> str:
-        """Return the root as every process understands it.
+        """Return the root in a form that is valid in every process.
 
         Raises:
-            ConfigError: it names no store of this kind.
+            ConfigError: it does not name a store of this kind.
         """
 
     @staticmethod
     def check_root(root: str, setting: str) -> None:
-        """Refuse a root that names nothing that can be, without asking the store.
+        """Refuse a root that is invalid, without accessing the store.
 
         Args:
-            root: as it was given.
-            setting: where it was given, for the message. The root is not repeated where it may hold a password.
+            root: as given by the user.
+            setting: the name of the setting, for the message. The root is not repeated if it may contain a password.
 
         Raises:
-            ConfigError: it cannot be.
+            ConfigError: it is invalid.
         """
 
     @property
@@ -82,58 +83,58 @@ class Files(Protocol):
     def remedy(self) -> str: ...
 
     def shown(self, name: str) -> str:
-        """Where a file lies, for messages."""
+        """Return the location of a file, for messages."""
 
     def read(self, name: str) -> bytes:
-        """The whole file; ``FileNotFoundError`` where there is none."""
+        """Return the whole content; raises ``FileNotFoundError`` if there is no such file."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file there, instead of the one that may be there; it survives a power loss from here on."""
+        """Write a file, replacing an existing one; it survives a power loss once this returns."""
 
     def size(self, name: str) -> int | None:
-        """Its size in bytes; None where there is no such file."""
+        """Return its size in bytes; None if there is no such file."""
 
     def touch(self, name: str) -> None:
-        """Make a file as young and as safe as if it had been written now: nobody takes it for forgotten, and it survives a
-        power loss, whoever wrote it and however far they came."""
+        """Make a file as recent and as durable as if it had been written now: it does not count as abandoned, and it survives a
+        power loss, even if the process that wrote it died before that was ensured."""
 
     def changed_at(self, name: str) -> float | None:
-        """When it was written or touched last, in seconds since 1970 by the store's clock; None where there is no such file."""
+        """Return when it was last written or touched, in seconds since 1970 by the store's clock; None if it does not exist."""
 
     def remove(self, name: str) -> int:
-        """Delete a file, or a leftover; returns the bytes freed, 0 where there was none."""
+        """Delete a file or a leftover; return the bytes freed, 0 if it did not exist."""
 
     def list(self, folder: str = "") -> Iterator[StoredFile]:
-        """Every whole file below a folder, in an order that does not change; none where the folder is missing. Names that
-        begin with a dot are left out, as are folders that do."""
+        """Yield every complete file below a folder, in a fixed order; none if the folder is missing. Files and folders whose
+        names begin with a dot are omitted."""
 
     def leftovers(self) -> Iterator[StoredFile]:
-        """Unfinished files: of writes that are going on, or that were interrupted."""
+        """Yield unfinished files: of writes in progress, and of interrupted ones."""
 
     def remove_empty(self, folder: str) -> None:
-        """Remove a folder and the folders in it, as far as they hold nothing. A store without folders has nothing to do."""
+        """Remove a folder and its subfolders if they are empty. Does nothing in a store without folders."""
 
     def inspect(self) -> StoreCondition:
-        """Look at whether files can be written here; nothing is left behind.
+        """Check whether files can be written here, without leaving anything behind.
 
         Raises:
-            ArtifactError: they cannot, and why.
+            ArtifactError: they cannot be written; says why.
         """
 
 
 def is_part(text: str) -> bool:
-    """Return whether a text may be one part of a file's name: letters, digits, ``_``, ``.`` and ``-``, the first one of the
-    first three."""
+    """Return whether a text may be one part of a file's name: letters, digits, ``_``, ``.`` and ``-``; the first character
+    must be a letter, a digit or ``_``."""
     return _PART.fullmatch(text) is not None
 
 
 def below(*parts: str) -> str:
-    """Join parts, each a folder or in the end a file, to the name of a file below a root.
+    """Join parts, folders and finally a file, to the name of a file below a root.
 
-    Whatever a database says (names of runs, digests, ids) becomes part of a name here and nowhere else.
+    This is the only place where values from a database (names of runs, digests, ids) become part of a name.
 
     Raises:
-        ArtifactError: a part cannot be one (:func:`is_part`), for instance because it would lead out of its folder.
+        ArtifactError: a part is not allowed (:func:`is_part`), for example because it would lead out of its folder.
     """
     for part in parts:
         if not is_part(part):
@@ -142,7 +143,7 @@ def below(*parts: str) -> str:
 
 
 def inside(name: str) -> str:
-    """Return a name as it is, if it stays below the root that it is taken from. Empty means the root.
+    """Return a name unchanged if it stays below its root. An empty name means the root.
 
     Raises:
         ArtifactError: it would lead out of the root.

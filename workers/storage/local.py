@@ -1,7 +1,7 @@
 """Files in a folder that all machines of a run share.
 
-A file appears under its name only whole (temporary file, fsync, rename, fsync of the folder), so that neither a killed process
-nor a power loss ever leaves half of one; what an interrupted write leaves behind is listed by :meth:`FolderFiles.leftovers`.
+A file is complete under its name or absent (temporary file, fsync, rename, fsync of the folder), so neither a killed process
+nor a power loss leaves an incomplete file; :meth:`FolderFiles.leftovers` lists the remains of interrupted writes.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ class FolderFiles:
     remedy = "free some disk space or fix the permissions"
 
     def __init__(self, root: str) -> None:
-        """Files below ``root``, an absolute path that need not exist yet; reading makes no folder.
+        """Access files below ``root``, an absolute path that need not exist yet; reading creates no folder.
 
-        Symbolic links below the root are followed to read and to write. Behind one nothing is listed or removed, because it may
-        lead to files that are not of the store.
+        Symbolic links below the root are followed for reading and writing. Nothing behind a link is listed or removed, because
+        it may lead to files that do not belong to the store.
         """
         self.root = root
         self._durable: set[Path] = set()
 
     @staticmethod
     def full_root(root: str | Path) -> str:
-        """The absolute path."""
+        """Return the absolute path."""
         scheme, found, _ = str(root).partition("://")
         if found and isinstance(root, str):
             raise ConfigError(f"weights cannot be stored under {scheme}://", "name a folder, or s3://BUCKET/PREFIX")
@@ -47,7 +47,7 @@ class FolderFiles:
 
     @staticmethod
     def check_root(root: str, setting: str) -> None:
-        """Every path can be."""
+        """Accept every path."""
 
     def shown(self, name: str) -> str:
         return str(self._path(name))
@@ -70,7 +70,7 @@ class FolderFiles:
         path = self._path(name)
         try:
             os.utime(path)
-        except PermissionError:  # another user's file; a new one in its place is as young
+        except PermissionError:  # another user's file; replace it by a new one
             self.write(name, self.read(name))
         else:
             _sync(path)
@@ -86,13 +86,13 @@ class FolderFiles:
     def remove(self, name: str) -> int:
         path, size = self._path(name), self.size(name)
         if self._is_behind_link(path.parent):
-            raise ArtifactError(f"{path} lies behind a symbolic link, and is not removed",
-                                "remove it yourself, or put a folder in the place of the link")
+            raise ArtifactError(f"{path} is behind a symbolic link and is not removed",
+                                "remove it yourself, or replace the link by a folder")
         path.unlink(missing_ok=True)
         return size or 0
 
     def remove_empty(self, folder: str) -> None:
-        """Remove a folder and the folders in it, as far as they hold nothing; what the system refuses stays."""
+        """Remove a folder and its subfolders if they are empty; errors are ignored."""
         top = self._path(folder)
         if self._is_behind_link(top):
             return
@@ -108,25 +108,25 @@ class FolderFiles:
         yield from self._walk("", unfinished=True)
 
     def inspect(self) -> StoreCondition:
-        """Look at the permissions of the folder, or of the one that it would be made in."""
+        """Check the permissions of the folder, or of the one in which it would be created."""
         root = Path(self.root)
         existing = next(folder for folder in (root, *root.parents) if folder.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise ArtifactError(f"{existing} cannot be written to",
-                                "fix its permissions, or name another folder in CLNP_STORAGE")
+                                "fix its permissions, or choose another folder in CLNP_STORAGE")
         return StoreCondition(existing == root, shutil.disk_usage(existing).free)
 
     def _path(self, name: str) -> Path:
         return Path(self.root) / inside(name)
 
     def _is_behind_link(self, folder: Path) -> bool:
-        """Whether this folder, or one between the root and it, is a symbolic link."""
+        """Return whether this folder, or one between the root and it, is a symbolic link."""
         root = Path(self.root)
         return any(each.is_symlink() for each in (folder, *folder.parents) if each != root and each.is_relative_to(root))
 
     def _make_durable(self, folder: Path) -> None:
-        """The folder, and those above it, as entries that survive a power loss. One that is there already may be another
-        process's, which has not synced it yet, so this process does so once."""
+        """Create a folder so that it and its parents survive a power loss. An existing folder may have been created by another
+        process that has not synced it yet, so this process syncs it once."""
         if folder in self._durable and folder.is_dir():
             return
         if folder != Path(self.root):
@@ -155,7 +155,7 @@ class FolderFiles:
 
 @cache
 def _umask() -> int:
-    """The process's file mode mask; reading it means setting it."""
+    """Return the file mode mask of the process, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -167,7 +167,7 @@ def _write_durably(target: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's 0600 would hide a shared store from its other users
+            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp's 0600 would exclude other users of a shared store
             os.fsync(file.fileno())
         Path(temporary).replace(target)
     except BaseException:
@@ -177,8 +177,8 @@ def _write_durably(target: Path, content: bytes) -> None:
 
 
 def _make_root(folder: Path) -> None:
-    """A folder and those above it. Those that are there may be as new, and whoever made them may have died before they were
-    safe; those that cannot be opened are not ours."""
+    """Create a folder and its parents, and sync all of them: existing ones may have been created by a process that died before
+    syncing them. Folders without permission to open are skipped."""
     folder.mkdir(parents=True, exist_ok=True)
     for above in folder.parents:
         with contextlib.suppress(PermissionError):
@@ -186,7 +186,7 @@ def _make_root(folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """A file's content, or a folder's names."""
+    """Sync the content of a file, or the names in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

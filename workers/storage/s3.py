@@ -1,8 +1,8 @@
 """Files in a bucket of an S3-compatible store, through fsspec's ``s3fs``.
 
-Where and as whom comes from the standard environment: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``
-and their like. A PUT is atomic, and so is the end of a large upload in parts; an upload that was interrupted is a leftover. No
-listing is kept: what another machine has written is seen at once.
+The endpoint and the credentials come from the standard environment variables such as ``AWS_ENDPOINT_URL``,
+``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``. A PUT is atomic, and so is the end of a multipart upload; an interrupted
+upload is a leftover. Listings are not cached, so files that another machine has written are visible at once.
 """
 
 import re
@@ -20,14 +20,14 @@ Answer = TypeVar("Answer")
 
 _SCHEME = "s3://"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[^/@]+")
-"""What the libraries take for the name of a bucket, or of an access point."""
+"""Names of buckets and access points that the libraries accept."""
 
 _PROBE = ".written-by-clnp-doctor"
-"""A file for a moment; its dot hides it from every listing."""
+"""Name of a temporary file; listings omit it because of the dot."""
 
 _UNFINISHED = ".writing-"
 _CONNECTION = {"connect_timeout": 10, "read_timeout": 60, "retries": {"total_max_attempts": 3, "mode": "standard"}}
-"""s3fs tries again on top of that, so a store that is away is an error within a minute."""
+"""s3fs retries in addition to these, so an unreachable store is an error within a minute."""
 
 
 class BucketFiles:
@@ -41,7 +41,7 @@ class BucketFiles:
     remedy = "check the bucket, AWS_ENDPOINT_URL and the credentials in the environment"
 
     def __init__(self, root: str) -> None:
-        """Files below ``root``, ``s3://BUCKET`` or ``s3://BUCKET/PREFIX``; the bucket is there, the prefix needs not to be.
+        """Access files below ``root``, ``s3://BUCKET`` or ``s3://BUCKET/PREFIX``; the bucket must exist, the prefix need not.
 
         Raises:
             ConfigError: the package s3fs is not installed.
@@ -57,7 +57,7 @@ class BucketFiles:
 
     @staticmethod
     def full_root(root: str | Path) -> str:
-        """The URL without a slash at its end."""
+        """Return the URL without a slash at its end."""
         url = str(root).rstrip("/")
         if url == _SCHEME.rstrip("/"):
             raise ConfigError(f"{root} names no bucket", "write s3://BUCKET or s3://BUCKET/PREFIX")
@@ -65,15 +65,15 @@ class BucketFiles:
 
     @staticmethod
     def check_root(root: str, setting: str) -> None:
-        """A bucket's name has letters, digits and ``._-``."""
+        """Check that the name of the bucket consists of letters, digits and ``._-``."""
         below = root.removeprefix(_SCHEME)
         bucket = below.partition("/")[0]
         if not bucket or _NAME.fullmatch(bucket):
             return
         if "@" in below:
-            raise ConfigError(f"{setting} holds a user name or a password where the bucket's name should stand",
+            raise ConfigError(f"{setting} contains a user name or a password in place of the bucket's name",
                               "write s3://BUCKET/PREFIX; credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-        raise ConfigError(f"{setting} names the bucket {bucket!r}, and no bucket can be named so", "write s3://BUCKET/PREFIX")
+        raise ConfigError(f"{setting} names the bucket {bucket!r}, which is not a valid name", "write s3://BUCKET/PREFIX")
 
     def shown(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -134,10 +134,10 @@ class BucketFiles:
                              _age_seconds(now, upload["Initiated"]))
 
     def remove_empty(self, folder: str) -> None:
-        """Nothing: a bucket has no folders."""
+        """Do nothing: a bucket has no folders."""
 
     def inspect(self) -> StoreCondition:
-        """Write a file for a moment."""
+        """Write and remove a temporary file."""
         try:
             self.write(_PROBE, b"")
             self.remove(_PROBE)
@@ -163,7 +163,7 @@ class BucketFiles:
         return size
 
     def _pages(self, method: str, field: str, **arguments: object) -> Sequence[Mapping[str, Any]]:
-        """The entries of a listing that comes page by page; a field ``NextX`` is the argument ``X`` for the next page."""
+        """Return the entries of all pages of a listing; a field ``NextX`` is the argument ``X`` for the next page."""
         entries: deque[Mapping[str, Any]] = deque()
         while True:
             page = _asked(partial(self._system.call_s3, method, Bucket=self._bucket, **arguments))
@@ -175,12 +175,12 @@ class BucketFiles:
 
 
 def _age_seconds(now: datetime, written: datetime) -> float:
-    """By this machine's clock against the store's; never below 0."""
+    """Return the age by this machine's clock, at least 0."""
     return max(0.0, (now - written).total_seconds())
 
 
 def _asked(question: Callable[[], Answer]) -> Answer:
-    """The store's answer; what its libraries raise becomes an ``OSError`` in one line."""
+    """Call the store, and raise the errors of its libraries as ``OSError`` in one line."""
     try:
         return question()
     except OSError as error:

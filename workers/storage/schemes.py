@@ -1,5 +1,5 @@
-"""Stores of files by the scheme of their root. A new kind of store is a class that keeps :class:`workers.storage.files.Files`,
-and a line in :data:`STORES`; nothing else asks for a scheme."""
+"""Stores of files by the scheme of their root. To add a kind of store, implement :class:`workers.storage.files.Files` and add
+it to :data:`STORES`; no other file checks the scheme."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,32 +9,32 @@ from workers.storage.local import FolderFiles
 from workers.storage.s3 import BucketFiles
 
 STORES: Mapping[str, type[Files]] = {"s3": BucketFiles}
-"""The scheme of a URL → the store that it names. Every other root is a folder."""
+"""The scheme of a URL → its store. Any other root is a folder."""
 
 CREDENTIALS = tuple(name for store in STORES.values() for name in store.credentials)
-"""Variables of the environment that some store reads."""
+"""Environment variables that any store reads."""
 
 
 def store_type(root: str | Path) -> type[Files]:
-    """Return the class of the store below a root, which answers what depends on the scheme without opening anything."""
+    """Return the class of the store of a root, which describes the store without opening it."""
     scheme, found, _ = str(root).partition("://")
     return STORES.get(scheme, FolderFiles) if found and isinstance(root, str) else FolderFiles
 
 
 def full_root(root: str | Path) -> str:
-    """Return a root that means the same in every process: the URL of a bucket as it is, a folder as an absolute path.
+    """Return a root that is valid in every process: the URL of a bucket unchanged, a folder as an absolute path.
 
     Raises:
-        ConfigError: the URL of something that is neither, or of no bucket.
+        ConfigError: it is a URL of another kind, or without a bucket.
     """
     return store_type(root).full_root(root)
 
 
 def open_files(root: str | Path) -> Files:
-    """Return the files below a root: a path, or ``s3://BUCKET/PREFIX``. Nothing is made or asked for before it is needed.
+    """Open the files below a root: a path, or ``s3://BUCKET/PREFIX``. Nothing is created or accessed before it is needed.
 
     Raises:
-        ConfigError: the URL of something else, or of a bucket without the package that reaches one.
+        ConfigError: it is a URL of another kind, or of a bucket and the package for buckets is not installed.
     """
     store = store_type(root)
     return store(store.full_root(root))

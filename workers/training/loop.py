@@ -1,4 +1,4 @@
-"""One trial, from free rows to a trained network: a loop to be read once, from top to bottom. No Ray in it."""
+"""Train one trial, from free rows to a trained network. The loop reads from top to bottom. No Ray here."""
 
 import dataclasses
 import math
@@ -32,20 +32,20 @@ Result = TypeVar("Result")
 
 
 class DivergedError(RunFailedError):
-    """The loss became NaN or infinite: this grid point is out of the selection."""
+    """The loss became NaN or infinite; the selection excludes this grid point."""
 
 
 def train(trial: TrialSpec, base: Network, data: TaskData,
           checkpoint: Checkpoint = NEVER) -> Generator[Epoch, None, Trained]:
-    """Train one grid point; yields after every epoch and returns the best epoch's network.
+    """Train one grid point; yield after every epoch and return the network of the best epoch.
 
     Everything stays on the device of ``data``.
 
     Args:
-        trial: what to train and how.
+        trial: the trial.
         base: the committed network, already widened to the trial's architecture, on the device of ``data``.
         data: the task.
-        checkpoint: where an interrupted attempt left off, whose epochs come again first. It changes no bit of the result.
+        checkpoint: of an interrupted attempt, whose epochs are yielded again first. It does not change the result.
 
     Raises:
         DepletedError: single-head without a free neuron in the last hidden layer.
@@ -59,12 +59,12 @@ def train(trial: TrialSpec, base: Network, data: TaskData,
 
 def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec, seed: int,
               checkpoint: Checkpoint = NEVER, loss: Loss | None = None) -> Generator[Epoch, None, Trained]:
-    """Go on training what survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
+    """Continue to train the neurons that survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
 
-    Only rows that this task activated and its own head columns train; severed entries are not there.
+    Only rows that this task activated and its own head columns are trained; severed weights are not parameters.
 
     Args:
-        pruned: with the task on it, on the device of ``data``; some last-hidden neuron or a head of its own must be left.
+        pruned: with the task, on the device of ``data``; it must have a neuron in the last hidden layer, or its own head.
         data: the task.
         stage: of the task.
         tuning: epochs, learning rate, its schedule, and α.
@@ -73,7 +73,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
         loss: what is minimised, and on which samples; None for the cross-entropy of the training set.
 
     Returns:
-        The best epoch's network; the pruned one, as epoch 0, where none is better.
+        The network of the best epoch; the pruned network, as epoch 0, if none is better.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -90,7 +90,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
 
 
 def result_of(steps: Generator[Epoch, None, Result]) -> Result:
-    """What a training returns, its epochs unheard."""
+    """Run a training, ignore its epochs, and return its result."""
     while True:
         try:
             next(steps)
@@ -106,16 +106,16 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
     """The loop itself. It minimises a loss + Σ_l α_l ‖free weights of layer l‖₁; that of the paper (§2.2) is the cross-entropy.
 
     Args:
-        free: what trains.
-        frozen: what its frozen neurons say, once for all (:func:`clnp_core.frozen_activations.frozen_activations`).
+        free: the trainable part of the network.
+        frozen: the activations of its frozen neurons (:func:`clnp_core.frozen_activations.frozen_activations`).
         data: the task.
-        trial: how it trains; its seed has been used for ``generator``.
+        trial: the settings; its seed has been used for ``generator``.
         generator: of the batches.
         checkpoint: as in :func:`train`.
         best: what an epoch must be better than; None takes the first.
         loss: what is minimised, and the samples that ``frozen`` is of; None for the cross-entropy of the training set.
-        attend: is given the optimizer, for the hooks of methods that add to a step (:mod:`workers.baselines`).
-        improved: is called after every epoch that is the best so far, before a checkpoint is written.
+        attend: called with the optimizer, so that methods can add hooks to its steps (:mod:`workers.baselines`).
+        improved: called after every epoch that is the best so far, before a checkpoint is written.
 
     Raises:
         DivergedError: the loss is no longer finite.
@@ -155,7 +155,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
         train_loss, penalty = float(loss_sum) / len(data.train), l1_penalty(penalised, trial.alpha)
         diverged = divergence(train_loss, penalty, epoch)
         if diverged is not None:
-            checkpoint.remove()  # a training that goes on from it diverges again
+            checkpoint.remove()  # a training that resumes from it diverges again
             raise diverged
         network = free.assemble(stage.task)
         correct = correct_predictions(network, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
@@ -170,7 +170,7 @@ def fit(free: FreeNetwork, frozen: tuple[Tensor, ...], data: TaskData, trial: Tr
 
 
 def divergence(train_loss: float, penalty: float, epoch: int) -> DivergedError | None:
-    """What is wrong with an epoch whose loss or penalty is not finite."""
+    """Return the error of an epoch whose loss or penalty is not finite; None if both are."""
     if math.isfinite(train_loss) and math.isfinite(penalty):
         return None
     return DivergedError(f"the loss became {train_loss} in epoch {epoch}",
@@ -178,8 +178,8 @@ def divergence(train_loss: float, penalty: float, epoch: int) -> DivergedError |
 
 
 def batches(order: Tensor, size: int, has_batch_norm: bool) -> list[Tensor]:
-    """The samples of an epoch, int64 [samples] or [members, samples], in batches; a last batch of one sample, which has no
-    variance, joins the one before it where BatchNorm needs one."""
+    """Split the samples of an epoch, int64 [samples] or [members, samples], into batches. With BatchNorm, a last batch of one
+    sample, which has no variance, is merged into the previous one."""
     found = list(torch.split(order, size, dim=-1))
     if has_batch_norm and len(found) > 1 and found[-1].shape[-1] == 1:
         found[-2:] = [torch.cat(found[-2:], dim=-1)]

@@ -1,9 +1,9 @@
 """The optimizers of a trial. Each step also adds the subgradient of the L1 term to the gradients (paper §2.2).
 
-A step of Adam computes little and moves much: weight, gradient and two means, for every weight. A long training of a large
-network on a CPU makes it one pass (:func:`adam_pass`), of which torch makes one loop of machine code where a C++ compiler is
-found, and which is computed in blocks that fit into a core's cache where none is. Both give the same bits, because every
-operation is rounded on its own: a compiler decides how fast, and nothing else. Everything else takes torch's fused optimizers.
+A step of Adam computes little and moves much memory: weight, gradient and two means, for every weight. Long trainings of large
+networks on a CPU therefore use a single pass (:func:`adam_pass`), which torch compiles to one loop of machine code if there is
+a C++ compiler, and which is otherwise computed in blocks that fit into a core's cache. Both give the same bits, because every
+operation is rounded separately; only the speed depends on the compiler. All other trainings use torch's fused optimizers.
 """
 
 import math
@@ -24,30 +24,30 @@ from workers.spec import TrainingSpec
 Pass = Callable[..., None]
 
 WORTH_COMPILING = 2e9
-"""Weights × steps from which on the pass saves more seconds than its making takes (``benchmarks/bench_step.py``)."""
+"""Weights × steps from which the pass saves more time than its compilation takes (``benchmarks/bench_step.py``)."""
 
 SMALLEST_NETWORK = 100_000
-"""Weights of a network for which the calls of the pass are worth their while."""
+"""Weights of the smallest network for which the overhead of the pass is worthwhile."""
 
 SMALLEST_COMPILED = 4096
-"""Weights of a tensor for which the call is worth its while."""
+"""Weights of the smallest tensor for which the overhead of the compiled pass is worthwhile."""
 
 BLOCK = 2**15
-"""Weights of a block and thread where the pass is not compiled: what one touches stays in its core's cache."""
+"""Weights per block and thread if the pass is not compiled, so that a block stays in its core's cache."""
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 def optimizer_of(spec: TrainingSpec, free: FreeNetwork, learning_rate: float, alpha: Sequence[float],
                  steps: int) -> torch.optim.Optimizer:
-    """A fresh optimizer over the free rows, with the L1 term.
+    """Return a new optimizer over the free rows, with the L1 term.
 
     Args:
-        spec: which one, and its settings.
-        free: what trains.
-        learning_rate: the initial one.
+        spec: the optimizer and its settings.
+        free: the trainable part of the network.
+        learning_rate: the initial rate.
         alpha: L1 coefficients, one per hidden layer and one for the output.
-        steps: how many it will make at most.
+        steps: the maximum number of steps.
     """
     penalised, parameters = free.penalised(), free.trainable()
     weights = sum(weight.numel() for weight in parameters)
@@ -61,7 +61,7 @@ def optimizer_of(spec: TrainingSpec, free: FreeNetwork, learning_rate: float, al
     else:
         kind = torch.optim.AdamW if spec.optimizer == "adamw" else torch.optim.Adam
         device = parameters[0].device
-        on_gpu = device.type == "cuda"  # a graph reads the rate from where it lies
+        on_gpu = device.type == "cuda"  # a graph reads the rate from the memory of the device
         rate = torch.tensor(learning_rate, device=device) if on_gpu else learning_rate
         optimizer = kind(parameters, rate, weight_decay=spec.weight_decay, fused=True, capturable=on_gpu)
     optimizer.register_step_pre_hook(lambda *_: add_l1_gradient(penalised, alpha))
@@ -69,24 +69,24 @@ def optimizer_of(spec: TrainingSpec, free: FreeNetwork, learning_rate: float, al
 
 
 def takes_graphs(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether its step can be recorded as a CUDA graph (:mod:`workers.training.cuda_graphs`)."""
+    """Return whether its step can be recorded as a CUDA graph (:mod:`workers.training.cuda_graphs`)."""
     return all(group.get("capturable", False) for group in optimizer.param_groups)
 
 
 class Adam(torch.optim.Optimizer):
-    """Adam and AdamW as torch has them (β = 0.9 and 0.999, ε = 1e-8), with the L1 term, on a CPU."""
+    """Adam and AdamW as in torch (β = 0.9 and 0.999, ε = 1e-8), with the L1 term, on a CPU."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], penalised: Sequence[Sequence[nn.Parameter]], alpha: Sequence[float],
                  learning_rate: float, weight_decay: float, decoupled: bool) -> None:
-        """Nothing is compiled before the first step.
+        """Prepare without compiling; the first step compiles.
 
         Args:
-            parameters: all that train, of one dtype.
-            penalised: those that L1 acts on, by α's index.
+            parameters: all trainable parameters, of one dtype.
+            penalised: the parameters with an L1 term, by α's index.
             alpha: one coefficient per entry of ``penalised``.
-            learning_rate: of all.
-            weight_decay: L2 in the gradient, or per step.
-            decoupled: the latter (AdamW).
+            learning_rate: of all parameters.
+            weight_decay: added to the gradient as L2, or applied directly to the weights.
+            decoupled: whether it is applied directly (AdamW).
         """
         super().__init__(parameters, {"lr": learning_rate})
         self._alpha = {id(weight): coefficient for layer, coefficient in zip(penalised, alpha, strict=True) for weight in layer}
@@ -94,7 +94,7 @@ class Adam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step; a weight without a gradient has the penalty's, if it has one."""
+        """Make one step; the gradient of a weight without one is that of its penalty."""
         compiled = compiled_pass()
         group = self.param_groups[0]
         numbers: dict[tuple[int, float], list[Tensor | None]] = {}
@@ -120,10 +120,10 @@ class Adam(torch.optim.Optimizer):
 def adam_pass(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, alpha: Tensor, decay: Tensor | None,
               shrink: Tensor | None, keep: Tensor, take: Tensor, keep_square: Tensor, take_square: Tensor, size: Tensor,
               unbias: Tensor, epsilon: Tensor) -> None:
-    """One step of Adam on [n] weights, in place. Every number is a tensor of no dimension and of the weights' type.
+    """Make one step of Adam on [n] weights, in place. Every number is a tensor without dimensions of the weights' type.
 
-    No operation here may be fused with another into one rounding, nor depend on a library's square root: so no ``addcmul``,
-    no ``alpha=``, no division by a number, and 1 ÷ rsqrt instead of sqrt.
+    No operation here may be fused with another into one rounding, or depend on a library's square root: therefore no
+    ``addcmul``, no ``alpha=``, no division by a number, and 1 ÷ rsqrt instead of sqrt.
     """
     if decay is not None:
         gradient = gradient + weight * decay
@@ -139,20 +139,20 @@ def adam_pass(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, al
 
 @cache
 def compiled_pass() -> Pass | None:
-    """:func:`adam_pass` as one loop of machine code; None where there is no compiler, or what it makes is not the same."""
+    """Return :func:`adam_pass` compiled to machine code; None without a compiler, or if the compiled pass gives other bits."""
     if not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")):
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's compiler warns of its own code
+            warnings.simplefilter("ignore")  # torch's compiler warns about its own code
             compiled: Pass = torch.compile(adam_pass, dynamic=True, fullgraph=True)
             return compiled if _agrees(compiled) else None
-    except Exception:  # of a compiler that does not work, in whatever way: the other pass gives the same result
+    except Exception:  # a broken compiler can fail in any way; the other pass gives the same result
         return None
 
 
 def _agrees(compiled: Pass) -> bool:
-    """Whether it gives the same bits, on numbers of all sizes, subnormal ones among them."""
+    """Return whether it gives the same bits on numbers of all magnitudes, including subnormal ones."""
     generator = torch.Generator().manual_seed(0)
     scale = 10.0 ** torch.empty(4, 4099).uniform_(-42, 3, generator=generator)
     one = list((torch.randn(4, 4099, generator=generator) * scale).unbind())
@@ -173,7 +173,7 @@ def _in_blocks(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, *
 
 
 def _numbers(dtype: torch.dtype, step: int, alpha: float, rate: float, decay: float, decoupled: bool) -> list[Tensor | None]:
-    """What :func:`adam_pass` multiplies with, rounded once from float64."""
+    """Return the factors of :func:`adam_pass`, rounded once from float64."""
     first, second = BETAS
     values = (alpha, decay if decay and not decoupled else None, 1 - rate * decay if decay and decoupled else None,
               first, 1 - first, second, 1 - second, rate / (1 - first**step), 1 / math.sqrt(1 - second**step), EPSILON)
@@ -181,10 +181,10 @@ def _numbers(dtype: torch.dtype, step: int, alpha: float, rate: float, decay: fl
 
 
 def _laid_out_as(weight: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient, its values in the order in which the weight's lie in memory."""
+    """Return the gradient with the memory layout of the weight."""
     return gradient if gradient.stride() == weight.stride() else torch.empty_like(weight, requires_grad=False).copy_(gradient)
 
 
 def _in_memory_order(values: Tensor) -> Tensor:
-    """All values as they lie in memory, whose layout has no gaps: [n]."""
+    """Return all values in memory order, for layouts without gaps: [n]."""
     return values.as_strided((values.numel(),), (1,))

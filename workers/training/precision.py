@@ -1,5 +1,5 @@
-"""In what the products of a training step are computed. What is measured never depends on it: the canonical evaluation has its
-own (:func:`clnp_core.evaluation.exact_float32`)."""
+"""The precision of the products of a training step. Measurements do not depend on it: the canonical evaluation has its own
+(:func:`clnp_core.evaluation.exact_float32`)."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +11,7 @@ FLOAT32, TF32, BFLOAT16 = "float32", "tf32", "bfloat16"
 
 @contextmanager
 def float32_products(precision: str, device: torch.device) -> Iterator[None]:
-    """Around forward and backward: whether a GPU rounds the factors of float32 products to TF32. A CPU never does."""
+    """Set whether a GPU rounds the factors of float32 products to TF32 in forward and backward. A CPU never does."""
     if device.type != "cuda":
         yield
         return
@@ -25,5 +25,5 @@ def float32_products(precision: str, device: torch.device) -> Iterator[None]:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
-    """Around forward: whether products take bfloat16, while weights, gradients and the optimizer stay float32."""
+    """Set whether products in forward use bfloat16; weights, gradients and the optimizer stay float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == BFLOAT16)

@@ -1,6 +1,6 @@
-"""Going on with an interrupted training: when its checkpoint is written, taken up and removed.
+"""Resume an interrupted training: write, restore and remove its checkpoint.
 
-A training that goes on ends in the bits of one that was never interrupted (:mod:`workers.training.state`).
+A resumed training ends with the same bits as one that was never interrupted (:mod:`workers.training.state`).
 """
 
 import contextlib
@@ -18,39 +18,39 @@ Batch = TypeVar("Batch")
 
 
 class Interruptible(Protocol):
-    """Where a training stands between two steps."""
+    """The state of a training between two steps."""
 
     epoch: EpochUnderway | None
 
     def capture(self) -> Snapshot:
-        """All that its next epoch depends on; the fact ``seconds`` is how long it has trained."""
+        """Return everything that its next epoch depends on; the fact ``seconds`` is how long it has trained."""
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become what :meth:`capture` saw."""
+        """Restore the state that :meth:`capture` returned."""
 
     @property
     def epochs_run(self) -> int:
-        """How many epochs it has behind it."""
+        """The number of epochs that have ended."""
 
 
 class Checkpoint:
-    """The checkpoint of one training: taken up at its beginning, written now and then, removed when its result is safe.
+    """The checkpoint of one training: restored at its start, written regularly, removed when its result is stored.
 
-    Nothing that goes wrong with it ends the training; it is told in :meth:`news`.
+    No problem with the checkpoint ends the training; problems are reported by :meth:`news`.
     """
 
     def __init__(self, storage: str, key: str, threads: int, every_seconds: float | None, at_end: bool = False) -> None:
-        """Nothing is read yet.
+        """Prepare without reading anything.
 
         Args:
             storage: root of the artifact store.
-            key: of the training: what has the same key ends in the same bits.
+            key: of the training; trainings with the same key give the same bits.
             threads: of torch, for the fingerprint of the environment.
             every_seconds: how often it is written; None for no checkpoint at all.
-            at_end: whether it is also written when the training ends, because more is to come before its result is safe.
+            at_end: whether to write it also when the training ends, because further steps precede the storage of its result.
         """
         self.seconds_before = 0.0
-        """What interrupted attempts had trained."""
+        """Seconds that interrupted attempts have trained."""
         self._store, self._key, self._threads = Checkpoints(storage), key, threads
         self._every_seconds, self._at_end = every_seconds, at_end
         self._looked_at = time.monotonic()
@@ -59,7 +59,7 @@ class Checkpoint:
         self._news: list[str] = []
 
     def restore(self, standing: Interruptible) -> None:
-        """Bring a training that has just begun to where an interrupted one stood, if there is a checkpoint that can be used."""
+        """Restore the state of an interrupted attempt in a new training, if there is a usable checkpoint."""
         if self._every_seconds is None:
             return
         try:
@@ -72,11 +72,11 @@ class Checkpoint:
             self._exists = True
             standing.restore(snapshot)
             self.seconds_before = float(snapshot.facts["seconds"])
-            self._news.append(f"goes on {_place(standing)}")
+            self._news.append(f"continues {_place(standing)}")
         self._looked_at = time.monotonic()
 
     def maybe_save(self, standing: Interruptible) -> None:
-        """Write it, if the last time is long enough ago or the driver asks for a stop. Called between two epochs.
+        """Write it if the last time is long enough ago or the driver requests a stop. Called between two epochs.
 
         Raises:
             StoppedError: as :meth:`batches_left`.
@@ -86,10 +86,10 @@ class Checkpoint:
             self._save(standing)
 
     def batches_left(self, batches: Sequence[Batch], standing: Interruptible) -> Iterator[Batch]:
-        """Those of the epoch's batches that are not behind it; after the last one the epoch is over.
+        """Yield the batches of the epoch that have not been trained yet; after the last one the epoch has ended.
 
         Raises:
-            StoppedError: the driver asks for a stop, between two steps; the checkpoint is written, if there is one at all.
+            StoppedError: the driver requests a stop, between two steps; the checkpoint is written, if there is one at all.
         """
         epoch = standing.epoch
         assert epoch is not None, "an epoch has begun"
@@ -101,18 +101,18 @@ class Checkpoint:
         standing.epoch = None
 
     def end(self, standing: Interruptible) -> None:
-        """The training has ended; its result is not safe yet."""
+        """Call this when the training has ended but its result is not stored yet."""
         if self._every_seconds is not None and (self._at_end or is_asked()):
             self._save(standing)
 
     def remove(self) -> None:
-        """What it was for is safe, or cannot be had."""
+        """Remove it, because the result is stored or cannot be obtained."""
         if self._exists:
-            with contextlib.suppress(OSError):  # it is in nobody's way, and `clnp gc` finds it
+            with contextlib.suppress(OSError):  # it does no harm, and `clnp gc` removes it
                 self._store.remove(self._key)
 
     def news(self) -> tuple[str, ...]:
-        """What happened to it since this was last asked, as predicates of the training."""
+        """Return what happened to it since the last call, as predicates of the training."""
         news, self._news = tuple(self._news), []
         return news
 
@@ -123,8 +123,8 @@ class Checkpoint:
                 self._news.append(f"is stopped {where}, and leaves a checkpoint")
             raise StoppedError
 
-    def _save(self, standing: Interruptible, told: str = "goes on") -> bool:
-        """Whether it could be written. Where it could not, the training ``told`` so."""
+    def _save(self, standing: Interruptible, told: str = "continues") -> bool:
+        """Write it, and return whether it could be written. If not, report that the training ``told`` without it."""
         try:
             self._store.write(self._key, fingerprint(self._threads), standing.capture())
             self._exists = written = True
@@ -137,9 +137,9 @@ class Checkpoint:
 
 
 def _place(standing: Interruptible) -> str:
-    """Where in its epochs a training continues."""
+    """Return where in its epochs a training continues."""
     return f"from epoch {standing.epochs_run}" if standing.epoch is None else f"in epoch {standing.epochs_run + 1}"
 
 
 NEVER = Checkpoint("", "", 1, None)
-"""For a training that begins at its beginning and leaves nothing behind."""
+"""For a training that starts from the beginning and writes no checkpoint."""

@@ -1,4 +1,4 @@
-"""The state of a training: its epochs so far, and all that the next epoch depends on, as tensors and plain values."""
+"""The state of a training: its epochs so far, and everything that the next epoch depends on, as tensors and plain values."""
 
 import dataclasses
 import time
@@ -18,7 +18,7 @@ from workers.storage.checkpoints import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The network of the best epoch, unpruned: the earliest among those with the highest validation count."""
+    """The unpruned network of the best epoch: the earliest one with the highest validation count."""
 
     network: Network
     val_correct: int
@@ -28,18 +28,18 @@ class Trained:
 
 
 _SCHEDULE = ("last_epoch", "_step_count", "_last_lr")
-"""What moves in a schedule; the rest of it is in the training's settings."""
+"""The variables of a schedule; its settings are part of the training's."""
 
 
 @dataclass(slots=True)
 class EpochUnderway:
-    """An epoch that has begun.
+    """An epoch in progress.
 
     Attributes:
-        orders: of its samples, on the CPU; several where tasks train side by side.
+        orders: of its samples, on the CPU; several if tasks are trained side by side.
         loss_sum: of its batches so far.
-        batches: how many of them are behind it.
-        began: ``time.perf_counter()`` of its beginning, moved back by what an interrupted attempt has trained of it.
+        batches: the number of batches that have been trained.
+        began: ``time.perf_counter()`` at its start, minus the seconds that an interrupted attempt has trained of it.
     """
 
     orders: tuple[Tensor, ...]
@@ -48,24 +48,24 @@ class EpochUnderway:
     began: float = field(default_factory=time.perf_counter)
 
     def captured(self) -> Snapshot:
-        """All of it. The tensors are not copies."""
+        """Return its state. The tensors are not copies."""
         tensors = {f"epoch.order.{place}": order for place, order in enumerate(self.orders)} | {"epoch.loss_sum": self.loss_sum}
         return Snapshot(tensors, {"epoch": {"batches": self.batches, "seconds": time.perf_counter() - self.began}})
 
 
 class TrainingState(Protocol):
-    """What the trainings have in common. ``epoch`` is the one that has begun; None between two epochs."""
+    """The common part of the trainings. ``epoch`` is the epoch in progress; None between two epochs."""
 
     epoch: EpochUnderway | None
 
 
 def begin_epoch(standing: TrainingState, loss_sum: Tensor, draw: Callable[[], tuple[Tensor, ...]]) -> EpochUnderway:
-    """The next epoch, from its beginning or from where an interrupted attempt has left it.
+    """Begin the next epoch, or continue the one that an interrupted attempt had begun.
 
     Args:
-        standing: of the training.
-        loss_sum: what the training adds to; it becomes what it was.
-        draw: the orders of a new epoch.
+        standing: the state of the training.
+        loss_sum: the training adds to it; it is restored.
+        draw: draws the orders of a new epoch.
     """
     loss_sum.zero_()
     if standing.epoch is None:
@@ -76,7 +76,7 @@ def begin_epoch(standing: TrainingState, loss_sum: Tensor, draw: Callable[[], tu
 
 
 def epoch_of(snapshot: Snapshot) -> EpochUnderway | None:
-    """The epoch that had begun when this was captured."""
+    """Return the epoch that was in progress in a snapshot."""
     facts = snapshot.facts.get("epoch")
     if facts is None:
         return None
@@ -88,13 +88,13 @@ def epoch_of(snapshot: Snapshot) -> EpochUnderway | None:
 
 @dataclass(slots=True)
 class Learner:
-    """What one grid point has of its own, whatever optimizer moves it.
+    """The state of one grid point, with any optimizer.
 
     Attributes:
-        free: what trains. It holds the generator of its dropout.
+        free: the part that is trained. It has the generator of its dropout.
         generator: of the batches, on the CPU.
         best: the best epoch so far; None before the first.
-        epochs: all so far, those of interrupted attempts among them.
+        epochs: all so far, including those of interrupted attempts.
     """
 
     free: FreeNetwork
@@ -104,26 +104,26 @@ class Learner:
 
     @property
     def epochs_run(self) -> int:
-        """How many epochs it has behind it."""
+        """The number of epochs that have ended."""
         return len(self.epochs)
 
     def waits_in_vain(self, patience: int | None) -> bool:
-        """Whether so many epochs have brought nothing better."""
+        """Return whether the last ``patience`` epochs have brought no improvement."""
         return patience is not None and self.best is not None and self.epochs_run - self.best.best_epoch >= patience
 
     def ended(self, epoch: Epoch, network: Network) -> None:
-        """Note an epoch, and keep its network if it is the best so far."""
+        """Record an epoch, and keep its network if it is the best so far."""
         self.epochs.append(epoch)
         if self.best is None or epoch.val_correct > self.best.val_correct:
             self.best = Trained(network, epoch.val_correct, epoch.epoch, epoch.epoch, 0.0)
 
     def result(self, seconds: float) -> Trained:
-        """The best epoch's network, after a training of so many seconds."""
+        """Return the network of the best epoch, after a training of ``seconds``."""
         assert self.best is not None, "at least one epoch runs"
         return dataclasses.replace(self.best, epochs_run=self.epochs_run, train_seconds=seconds)
 
     def captured(self) -> Snapshot:
-        """All of it. The tensors are not copies."""
+        """Return its state. The tensors are not copies."""
         tensors = {f"free.{name}": values for name, values in self.free.state_dict().items()}
         tensors |= {f"generator.{name}": generator.get_state() for name, generator in self._generators().items()}
         facts: dict[str, Any] = {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": None}
@@ -134,7 +134,7 @@ class Learner:
         return Snapshot(tensors, facts)
 
     def bring_back(self, snapshot: Snapshot) -> None:
-        """Become what :meth:`captured` saw. What is restored into was made from the same key, so everything fits."""
+        """Restore the state that :meth:`captured` returned. Both were created for the same key, so everything fits."""
         facts, tensors = snapshot.facts, snapshot.tensors
         self.free.load_state_dict(below("free.", tensors))
         for name, generator in self._generators().items():
@@ -147,21 +147,21 @@ class Learner:
             self.best = Trained(network.to(device), best["val_correct"], best["epoch"], best["epoch"], 0.0)
 
     def _generators(self) -> dict[str, torch.Generator]:
-        """Every source of randomness."""
+        """Return every source of randomness."""
         noise = self.free.noise
         return {"batches": self.generator} if noise is None else {"batches": self.generator, "noise": noise}
 
 
 @dataclass(slots=True)
 class TrialStanding:
-    """Of one trial that trains alone.
+    """The state of a trial that is trained alone.
 
     Attributes:
         learner: the trial.
         optimizer: over its parameters.
         schedule: of the optimizer's rate.
-        began: ``time.perf_counter()`` of the beginning, moved back by what interrupted attempts had trained.
-        epoch: the one that has begun; None between two epochs.
+        began: ``time.perf_counter()`` at the start, minus the seconds that interrupted attempts have trained.
+        epoch: the epoch in progress; None between two epochs.
     """
 
     learner: Learner
@@ -172,11 +172,11 @@ class TrialStanding:
 
     @property
     def epochs_run(self) -> int:
-        """How many epochs it has behind it."""
+        """The number of epochs that have ended."""
         return self.learner.epochs_run
 
     def capture(self) -> Snapshot:
-        """All of it. The tensors are not copies."""
+        """Return its state. The tensors are not copies."""
         snapshot = self.learner.captured()
         if self.epoch is not None:
             snapshot = snapshot.with_all_of(self.epoch.captured())
@@ -189,7 +189,7 @@ class TrialStanding:
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become what :meth:`capture` saw."""
+        """Restore the state that :meth:`capture` returned."""
         facts, tensors = snapshot.facts, snapshot.tensors
         self.learner.bring_back(snapshot)
         self.epoch = epoch_of(snapshot)
@@ -206,5 +206,5 @@ class TrialStanding:
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those whose name begins so, without it."""
+    """Return the tensors whose name starts with ``prefix``, without the prefix."""
     return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}

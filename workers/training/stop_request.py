@@ -1,6 +1,6 @@
-"""A driver's request to stop, as a training sees it. No Ray here.
+"""A driver's request to stop, as seen by a training. No Ray here.
 
-A thread asks for the request, so that a training only reads an event between two steps: none of them waits for an answer.
+A thread checks for the request, so a training only reads an event between two steps and never waits for an answer.
 """
 
 import threading
@@ -10,9 +10,9 @@ ASK_EVERY_SECONDS = 0.5
 
 
 class StoppedError(Exception):
-    """The driver was asked to stop before the job had ended. It is no error of the job's.
+    """The driver requested a stop before the job had ended. This is not an error of the job.
 
-    ``news`` is what happened to the checkpoints of a job that is told of only by this error, as predicates of the job.
+    ``news`` is what happened to the checkpoints of a job that reports only this error, as predicates of the job.
     """
 
     def __init__(self, news: Sequence[str] = ()) -> None:
@@ -21,16 +21,16 @@ class StoppedError(Exception):
 
 
 class StopListener:
-    """Asks again and again until the request is there, or it is ended."""
+    """Check repeatedly until there is a request, or until :meth:`end`."""
 
     def __init__(self, ask: Callable[[], bool]) -> None:
-        """``ask`` is called on a thread; whatever it raises counts as no."""
+        """Call ``ask`` on a thread; exceptions count as False."""
         self.asked = threading.Event()
         self._ask, self._end = ask, threading.Event()
         threading.Thread(target=self._listen, name="clnp-stop-request", daemon=True).start()
 
     def end(self) -> None:
-        """Ask no more."""
+        """Stop checking."""
         self._end.set()
 
     def _listen(self) -> None:
@@ -47,7 +47,7 @@ _current: StopListener | None = None
 
 
 def listen(ask: Callable[[], bool] | None) -> None:
-    """Let the trainings of this process, one at a time, obey this request instead of the one before it; None: no request."""
+    """Make the trainings of this process, one at a time, obey this request instead of the previous one; None for no request."""
     global _current
     if _current is not None:
         _current.end()
@@ -55,5 +55,5 @@ def listen(ask: Callable[[], bool] | None) -> None:
 
 
 def is_asked() -> bool:
-    """Whether the training of this process should stop as soon as it can."""
+    """Return whether the training of this process should stop as soon as possible."""
     return _current is not None and _current.asked.is_set()

@@ -97,10 +97,10 @@ def test_forward_transfer_names_the_references_that_are_missing() -> None:
 
 
 @pytest.mark.parametrize(("cells", "message", "hint"), [
-    ({}, "the accuracy matrix is empty: no task has been committed", "wait for the first commit"),
-    ({(1, 2): (1, 2)}, "there is an accuracy after task 1 on task 2, which was not learnt by then",
+    ({}, "the accuracy matrix is empty: no task is committed", "wait for the first commit"),
+    ({(1, 2): (1, 2)}, "there is an accuracy after task 1 on task 2, which had not been learnt yet",
      "keep the cells with 1 ≤ on task ≤ after task"),
-    ({(1, 0): (1, 2)}, "there is an accuracy after task 1 on task 0, which was not learnt by then",
+    ({(1, 0): (1, 2)}, "there is an accuracy after task 1 on task 0, which had not been learnt yet",
      "keep the cells with 1 ≤ on task ≤ after task"),
     ({(1, 1): (3, 2)}, "3 of 2 correct is impossible (after task 1 on task 1)",
      "give counts with 0 ≤ correct ≤ total and total > 0, as they were recorded"),
@@ -109,15 +109,15 @@ def test_forward_transfer_names_the_references_that_are_missing() -> None:
     ({(1, 1): (0, 0)}, "0 of 0 correct is impossible (after task 1 on task 1)",
      "give counts with 0 ≤ correct ≤ total and total > 0, as they were recorded"),
     ({(1, 1): (1, 2), (2, 2): (1, 2)}, "the accuracy matrix goes up to task 2 but has nothing after task 2 on task 1",
-     "give every row in full; rows may be missing only at the end, or all but the last"),
+     "give complete rows; rows may be missing only at the end, or all but the last"),
     ({**cells_of([1], [1, 1, 1])}, "the accuracy matrix goes up to task 3 but has nothing after task 2 on task 1",
-     "give every row in full; rows may be missing only at the end, or all but the last"),
+     "give complete rows; rows may be missing only at the end, or all but the last"),
     ({**cells_of([1, 1], [1, 1, 1])}, "the accuracy matrix goes up to task 3 but has nothing after task 1 on task 1",
-     "give every row in full; rows may be missing only at the end, or all but the last"),
+     "give complete rows; rows may be missing only at the end, or all but the last"),
     ({(3, 1): (1, 2), (3, 3): (1, 2)}, "the accuracy matrix goes up to task 3 but has nothing after task 3 on task 2",
-     "give every row in full; rows may be missing only at the end, or all but the last"),
+     "give complete rows; rows may be missing only at the end, or all but the last"),
     ({(1, 1): (1, 2), (2, 1): (1, 3), (2, 2): (1, 2)},
-     "task 1 was tested on 2 samples earlier and on 3 after task 2", "compare accuracies on one and the same test set"),
+     "task 1 was tested on 2 samples earlier and on 3 after task 2", "compare accuracies on the same test set"),
 ])
 def test_a_matrix_that_cannot_be_is_refused(cells: Cells, message: str, hint: str) -> None:
     with pytest.raises(StateError) as refused:
@@ -215,4 +215,4 @@ def test_a_graceful_loss_of_impossible_counts_or_two_commits_is_refused() -> Non
         graceful_loss([CommittedStage(3, 90, -1, 100)])
     with pytest.raises(StateError) as refused:
         graceful_loss([CommittedStage(1, 90, 89, 100), CommittedStage(1, 90, 88, 100)])
-    assert (refused.value.message, refused.value.hint) == ("task 1 was given two commits", "give the commits of one run")
+    assert (refused.value.message, refused.value.hint) == ("task 1 has two commits", "give the commits of one run")

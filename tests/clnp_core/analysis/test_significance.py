@@ -141,12 +141,12 @@ def test_runs_without_a_result_are_left_out_and_named() -> None:
 
 
 @pytest.mark.parametrize(("first", "second", "message", "hint"), [
-    ([1.0, None], [None, 2.0], "no seed has a result of both methods, so there is nothing to compare in pairs",
-     "run both with the same seeds, or compare them unpaired"),
-    ([], [], "no seed has a result of both methods, so there is nothing to compare in pairs",
-     "run both with the same seeds, or compare them unpaired"),
+    ([1.0, None], [None, 2.0], "no seed has a result of both methods, so there are no pairs to compare",
+     "run both methods with the same seeds, or compare them unpaired"),
+    ([], [], "no seed has a result of both methods, so there are no pairs to compare",
+     "run both methods with the same seeds, or compare them unpaired"),
     ([1.0, float("nan")], [1.0, 2.0], "the run with seed 2 has the value nan, which is not a number to average",
-     "give None for a run without a result: it is named, and left out"),
+     "give None for a run without a result: it is listed as missing and left out"),
 ])
 def test_pairs_that_cannot_be_compared_are_refused(first: Values, second: Values, message: str, hint: str) -> None:
     with pytest.raises(StateError) as refused:

@@ -132,7 +132,7 @@ def test_a_revision_that_leaves_rows_dangling_is_taken_back(tmp_path_factory: py
     url = f"sqlite:///{tmp_path_factory.mktemp('dangling') / 'clnp.db'}"
     engine = open_database(url, create=True)
     Driver.of_new_run(Store(engine))
-    with (pytest.raises(Exception, match="refer to rows that are not there"),
+    with (pytest.raises(Exception, match="refer to rows that do not exist"),
           changing_schema(engine, MIGRATION_LOCK) as connection):
         connection.execute(text("DELETE FROM clnp_runs"))
     assert [run.name for run in Reads(engine).runs()] == ["demo"]

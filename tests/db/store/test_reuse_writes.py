@@ -57,7 +57,7 @@ class TestReuse:
         assert reads.trials("first", 1)[1].reused_from is None
         event = reads.events("second")[-1]
         assert (event.kind, event.message, event.details["trials"]["2"]) == (
-            "reuse", "task 1: 3 trials taken over from run first", "first/1/2")
+            "reuse", "task 1: 3 trials reused from run first", "first/1/2")
         assert found(second) == [] and take_over(second) == ()
         store.end_sweep(second.lease, 1)
 

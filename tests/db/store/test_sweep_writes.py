@@ -145,7 +145,7 @@ class TestTrials:
         assert driver.store.retry_trials(driver.lease, 1, set(FailureKind)) == ()
         assert (reads.trials("demo"), reads.trial_history("demo", 1, 0)) == before
         assert reads.events("demo")[-1].message == (
-            "task 1, trial 0: a failure after its result was set aside: worker gone")
+            "task 1, trial 0: ignored a failure after its result: worker gone")
 
     def test_a_result_needs_a_start(self, driver: Driver) -> None:
         driver.begin()

@@ -96,7 +96,7 @@ def test_a_failure_after_a_result_is_set_aside(driver: Driver, reads: Reads) -> 
     driver.finish(0)
     assert not driver.store.trial_reported(driver.lease, 1, 0, TrialReport((epoch(1, 10),), DIVERGED, START))
     assert reads.trial("demo", 1, 0).state is TrialState.FINISHED
-    assert "a failure after its result was set aside" in reads.events("demo")[-1].message
+    assert "ignored a failure after its result" in reads.events("demo")[-1].message
 
 
 def test_a_result_of_what_has_failed_is_refused(driver: Driver) -> None:

@@ -208,7 +208,7 @@ def test_weights_that_are_missing_or_damaged_and_data_that_has_changed(copy: Pat
         connection.execute("UPDATE clnp_stages SET split_digest = 'another' WHERE task = 2")
     connection.close()
     code, message, hint = clnp("export", "tiny", "--task", "2", folder=copy).error
-    assert (code, message) == (3, "the data of task 2 of 'permuted-digits' is not what it was when the task was swept")
+    assert (code, message) == (3, "the data of task 2 of 'permuted-digits' has changed since the task was swept")
     assert hint.startswith("bring the old data or the old benchmark code back")
     assert not list(copy.glob("*tiny-task*")), "nothing is left behind"
 

@@ -137,7 +137,7 @@ def test_a_bucket_that_cannot_be_is_told_without_its_password(clnp: Clnp, monkey
                                                            "AWS_SECRET_ACCESS_KEY")
         monkeypatch.setenv("CLNP_STORAGE", "s3://no bucket/x")
         message = clnp("gc", folder=tmp_path).error[1]
-        assert message == "CLNP_STORAGE names the bucket 'no bucket', and no bucket can be named so"
+        assert message == "CLNP_STORAGE names the bucket 'no bucket', which is not a valid name"
         assert clnp("ls", folder=tmp_path).code == 0
 
 
@@ -157,7 +157,7 @@ def test_a_row_that_clnp_did_not_write(clnp: Clnp, tmp_path: Path, setting: str,
     theirs.close()
     for command in commands:
         code, message, hint = clnp(*command.split(), folder=tmp_path).error
-        assert code == 5 and "holds what clnp did not write: " in message and hint.startswith("restore "), command
+        assert code == 5 and "contains a value that clnp did not write: " in message and hint.startswith("restore "), command
 
 
 def _shell(folder: Path, command: str) -> "subprocess.CompletedProcess[str]":

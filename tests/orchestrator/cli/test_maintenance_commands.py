@@ -47,7 +47,7 @@ def test_verify_finds_one_flipped_bit(copy: Path, clnp: Clnp) -> None:
     content[-1] ^= 1
     _artifact(copy, digest).write_bytes(content)
     code, message, hint = clnp("verify", "tiny", folder=copy).error
-    assert code == 6 and "is damaged" in message and hint == "restore it from a backup; what was read has not been used"
+    assert code == 6 and "is damaged" in message and hint == "restore it from a backup; the damaged content was not used"
 
 
 def test_verify_before_the_first_commit(tmp_path: Path, clnp: Clnp) -> None:
@@ -135,4 +135,4 @@ def test_a_newer_schema_is_left_alone(tmp_path: Path, clnp: Clnp) -> None:
     for command in (("ls",), ("db", "upgrade")):
         code, message, hint = clnp(*command, folder=tmp_path).error
         assert code == 5 and "has the schema 9999 of a newer clnp" in message
-        assert hint == "install the newer version; a schema is never taken back"
+        assert hint == "install the newer version; a schema cannot be downgraded"

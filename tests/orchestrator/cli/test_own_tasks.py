@@ -81,11 +81,11 @@ LABELS = "return Samples(stripes.unsqueeze(1), labels)"
     (LABELS, LABELS.replace(".unsqueeze(1)", ""),
      "task 1, train: inputs are torch.float32 [300, 12, 12], labels torch.int64 [300]"),
     (LABELS, LABELS.replace("stripes.unsqueeze(1)", "stripes.flatten(1).double()"),
-     "task 1, train: inputs are torch.float64 [300, 144], and torch.float32 does not hold all their values"),
+     "task 1, train: inputs are torch.float64 [300, 144], and torch.float32 cannot hold all their values"),
     (LABELS, LABELS.replace("squeeze(1)", "squeeze(1).requires_grad_()"), "task 1, train: inputs require a gradient"),
     ("classes=3", "classes=3.0", "task 1: classes is a float, 3.0"),
-    (LABELS, LABELS.replace("labels", "labels + 1"), "task 1, train: labels run from 1 to 3, the task has 3 classes"),
-    (LABELS, LABELS.replace("stripes.", "(stripes / 0)."), "task 1, train: some input is NaN or infinite"),
+    (LABELS, LABELS.replace("labels", "labels + 1"), "task 1, train: labels range from 1 to 3, but the task has 3 classes"),
+    (LABELS, LABELS.replace("stripes.", "(stripes / 0)."), "task 1, train: an input is NaN or infinite"),
     ("return TaskData(train, val, test,", "return TaskData(train, val, Samples(test.inputs[..., 1:], test.labels),",
      "task 1, test: samples are [1, 12, 11], training samples [1, 12, 12]"),
     ("return TaskData(train, val, test, classes=3)", "return train, val, test", "gave a tuple for task 1")])
@@ -107,7 +107,7 @@ def test_every_row_is_tested() -> None:
 @pytest.mark.parametrize(("old", "new", "row"), [
     ("torch.arange(12), torch.arange(12)", "torch.arange(10 + 2 * width), torch.arange(10 + 2 * width)",
      "task 2 of 'stripes:Stripes' has samples of shape [1, 14, 14], task 1 has [1, 12, 12]"),
-    ("classes=3", "classes=2 + number", "task 2 of 'stripes:Stripes' has 4 classes, task 1 has 3")])
+    ("classes=3", "classes=2 + number", "task 2 of 'stripes:Stripes' has 4 classes, but task 1 has 3")])
 def test_rows_about_two_tasks_are_what_a_dry_run_says(old: str, new: str, row: str, folder: Path, clnp: Callable[..., Outcome],
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"| `{row}` |" in PAGE and block("python").count(old) == 1

@@ -126,7 +126,7 @@ def test_a_file_may_not_write_out_what_it_imports() -> None:
     ("text", f"network.name: {MODULE}:text returned a str; it must return a torch.nn.Sequential or a clnp_core.networks.Chain"),
     ("layerless", f"network.name: {MODULE}:layerless returned a Chain that cannot be written out: 'str' object has no "
                   "attribute 'convolution'; its layers are clnp_core.architecture.Layer, its output a Window or None"),
-    ("branching", f"network.name: {MODULE}:branching: module 2 (Bilinear) is no layer of a chain; a chain is made of Linear, "),
+    ("branching", f"network.name: {MODULE}:branching: module 2 (Bilinear) cannot be a layer of a chain; a chain "),
     ("impossible", "network.layers[0].neurons: must be at least 1, not 0; "),
 ])
 def test_what_is_wrong_with_it_is_one_line(name: str, line: str) -> None:

@@ -46,8 +46,8 @@ def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory, ray_with
 def continued_from(laboratory: Laboratory) -> int:
     """How many epochs were behind it, by the one event that tells of it."""
     events = laboratory.read(lambda reads: reads.events("small"))
-    (text,) = [event.message for event in events if event.kind == "trial" and "goes on" in event.message]
-    found = re.fullmatch(r"task 1, trial 0 goes on (from|in) epoch (\d+)", text)
+    (text,) = [event.message for event in events if event.kind == "trial" and "continues" in event.message]
+    found = re.fullmatch(r"task 1, trial 0 continues (from|in) epoch (\d+)", text)
     assert found is not None, text
     return int(found[2]) - (found[1] == "in")
 
@@ -72,7 +72,7 @@ def test_a_trial_whose_worker_was_killed(tmp_path: Path, folder: Path, undisturb
     assert laboratory.launch(long(folder), heard).state is RunState.COMPLETED
     assert not (folder / "die-after-a-checkpoint").exists()
     assert_it_went_on(laboratory, undisturbed)
-    assert heard.of("notice") == [f"  task 1, trial 0 goes on from epoch {continued_from(laboratory)}"]
+    assert heard.of("notice") == [f"  task 1, trial 0 continues from epoch {continued_from(laboratory)}"]
 
 
 @pytest.mark.slow
@@ -164,7 +164,7 @@ def assert_it_continues(laboratory: Laboratory, expected: list[str]) -> None:
     left = epochs_told(laboratory, r" is stopped (?:in|after) epoch (\d+), and leaves a checkpoint$")
     assert len(left) == 1 and left[0] > 1
     assert laboratory.resume("small").state is RunState.COMPLETED
-    assert epochs_told(laboratory, r"goes on (?:in|from) epoch (\d+)$") == left
+    assert epochs_told(laboratory, r"continues (?:in|from) epoch (\d+)$") == left
     assert laboratory.digests("small") == expected
     assert list(Checkpoints(laboratory.storage).stored()) == []
 

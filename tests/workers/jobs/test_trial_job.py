@@ -74,7 +74,7 @@ def test_a_task_that_does_not_fit_the_network(trial: Trials, storage: str) -> No
 
 def test_scanning_a_commit_is_refused(trial: Trials, storage: str) -> None:
     built = commit(trial(), storage, [])
-    with pytest.raises(ArtifactError, match=naming("no trained trial")):
+    with pytest.raises(ArtifactError, match=naming("not a trained trial")):
         trial_job.scan(trial().stage, built.artifact.digest, storage, 1, ThresholdMode.SHARED)
 
 

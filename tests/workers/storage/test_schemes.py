@@ -31,8 +31,8 @@ def test_what_depends_on_the_kind_is_known_before_a_store_is_opened() -> None:
 
 
 @pytest.mark.parametrize(("root", "message"), [
-    ("s3://user:password@bucket/x", "THIS holds a user name or a password where the bucket's name should stand"),
-    ("s3://no bucket/x", "THIS names the bucket 'no bucket', and no bucket can be named so")])
+    ("s3://user:password@bucket/x", "THIS contains a user name or a password in place of the bucket's name"),
+    ("s3://no bucket/x", "THIS names the bucket 'no bucket', which is not a valid name")])
 def test_a_bucket_that_cannot_be_is_refused_without_its_password(root: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         store_type(root).check_root(root, "THIS")

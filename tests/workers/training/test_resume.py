@@ -108,10 +108,10 @@ def assert_interruptions_change_nothing(spec: TrialSpec, folder: Path, trained_e
     for count in range(1, whole.epochs_run + 1):
         seen, news = attempt(spec, storage, count)
         assert told(seen) == told(whole_epochs[:count])
-        assert news == ([] if count == 1 else [f"goes on from epoch {count - 1}"])
+        assert news == ([] if count == 1 else [f"continues from epoch {count - 1}"])
         assert len(trained_epochs) == count
     epochs, result, news = gone_on_with(spec, storage)
-    assert news == [f"goes on from epoch {whole.epochs_run}"] and len(trained_epochs) == whole.epochs_run
+    assert news == [f"continues from epoch {whole.epochs_run}"] and len(trained_epochs) == whole.epochs_run
     assert told(epochs) == told(whole_epochs)
     assert same(result, whole) and result.artifact == whole.artifact
     assert nothing_left(storage)
@@ -165,7 +165,7 @@ for _ in trial_job.run_trial(spec, {storage!r}, MARGIN, pack_job.checkpoint_of([
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     _, result, news = gone_on_with(spec, storage)
     assert result.artifact == whole.artifact
-    assert len(news) == 1 and news[0] in [f"goes on from epoch {epoch}" for epoch in (1, 2, 3, 4)]
+    assert len(news) == 1 and news[0] in [f"continues from epoch {epoch}" for epoch in (1, 2, 3, 4)]
 
 
 def test_seconds_count_over_all_attempts(trial: Trials, storage: str) -> None:
@@ -216,7 +216,7 @@ class TestCheckpointsThatAreNotUsed:
         files = Checkpoints(storage).files
         files.write(Checkpoints.name(trial().key()), files.read(Checkpoints.name(trial(seed=8).key())))
         Checkpoints(storage).remove(trial(seed=8).key())
-        self.restarted(trial(), storage, undisturbed, "is of another training")
+        self.restarted(trial(), storage, undisturbed, "belongs to another training")
 
     def test_where_none_are_wanted(self, trial: Trials, storage: str, trained_epochs: list[int]) -> None:
         attempt(trial(), storage, 2)
@@ -277,7 +277,7 @@ class TestAskedToStop:
                 break
             except StoppedError:
                 *continued, stopped = checkpoint.news()
-                assert continued == [text.replace("is stopped", "goes on").replace("after", "from")
+                assert continued == [text.replace("is stopped", "continues").replace("after", "from")
                                      for text in news[-1:]]
                 news.append(stopped.removesuffix(", and leaves a checkpoint"))
         workers.training.stop_request.listen(None)
@@ -315,7 +315,7 @@ class TestAskedToStop:
             with pytest.raises(Interrupted):
                 finish(steps)
         monkeypatch.undo()
-        assert gone_on_with(trial(epochs=2), storage)[2] == ["goes on from epoch 2"]
+        assert gone_on_with(trial(epochs=2), storage)[2] == ["continues from epoch 2"]
 
 
 def _killed(*arguments: object) -> None:
@@ -349,7 +349,7 @@ def test_a_full_disk_is_told_once_and_the_trial_goes_on(trial: Trials, storage: 
     monkeypatch.setattr(Checkpoints, "write", full)
     epochs, _, news = gone_on_with(trial(), storage)
     assert len(epochs) == 3
-    assert news == ["goes on without a checkpoint, which cannot be written: No space left on device"]
+    assert news == ["continues without a checkpoint, which cannot be written: No space left on device"]
 
 
 def test_a_diverged_trial_leaves_nothing(trial: Trials, storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +405,7 @@ class TestFineTuning:
         built = build_commit(*arguments, ALWAYS)
         assert saved[0] == len(trained_epochs) == 3 * rounds, "every epoch once"
         assert built.artifact == whole.artifact and _told(built.rounds) == _told(whole.rounds)
-        assert built.news == tuple(f"fine-tuning, round {number}, goes on from epoch 3" for number in range(1, rounds + 1))
+        assert built.news == tuple(f"fine-tuning, round {number}, continues from epoch 3" for number in range(1, rounds + 1))
         assert built.seconds >= sum(tuned.seconds for tuned in built.rounds or ())
         assert nothing_left(storage)
 

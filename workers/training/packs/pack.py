@@ -1,7 +1,7 @@
-"""The members of a pack, stacked: P networks on one base, whose step is one batched computation.
+"""Stack the members of a pack: P networks with one base, whose step is one batched computation.
 
-The members are ordinary :class:`clnp_core.partition.FreeNetwork` objects that were drawn as single trials draw them. Their
-weights are views of the stack, so a member is assembled, stored and restored as if it trained alone.
+The members are ordinary :class:`clnp_core.partition.FreeNetwork` objects, initialised as in single trials. Their weights are
+views of the stack, so a member is assembled, stored and restored as if it trained alone.
 """
 
 from collections.abc import Sequence
@@ -24,23 +24,23 @@ from workers.training.precision import autocast, float32_products
 
 
 class Pack:
-    """P grid points of one stage: the same base, data and frozen activations, other α, learning rate and seed.
+    """P grid points of one stage: with the same base, data and frozen activations, but different α, learning rate and seed.
 
     Attributes:
-        members: the free part of every one.
+        members: the free part of each member.
         generators: of their batches, on the CPU.
-        optimizer: of all of them.
-        loss_sums: float64 [P], the losses summed over the samples of every step since they were last set to 0.
+        optimizer: of all members.
+        loss_sums: float64 [P], the losses summed over the samples of every step since they were last reset.
     """
 
     def __init__(self, trials: Sequence[TrialSpec], base: Network, data: TaskData, dtype: torch.dtype = torch.float32) -> None:
-        """Draw every member from its own seed.
+        """Initialise every member with its own seed.
 
         Args:
             trials: of one stage, at least one.
             base: the committed network, already widened, on the device of ``data``.
             data: the task.
-            dtype: of the weights; that of the data has to be the same.
+            dtype: of the weights and of the data.
 
         Raises:
             DepletedError: single-head without a free neuron in the last hidden layer.
@@ -48,7 +48,7 @@ class Pack:
         """
         stage = trials[0].stage
         if any(trial.stage != stage for trial in trials):
-            raise StateError("the trials of a pack must be of one stage", "cut every stage into packs of its own")
+            raise StateError("the trials of a pack must be of one stage", "divide every stage into packs separately")
         self._spec, self._inputs, self._labels = stage.training, data.train.inputs, data.train.labels
         self._frozen = frozen_activations(base, data.train.inputs)
         self.generators = [torch.Generator().manual_seed(trial.seed) for trial in trials]
@@ -63,22 +63,22 @@ class Pack:
         self.loss_sums = torch.zeros(len(trials), dtype=torch.float64, device=self._inputs.device)
 
     def draw_dropout(self, samples: int) -> Dropout:
-        """What the next batch is multiplied with, every member's from its own generator: as
-        :meth:`clnp_core.partition.FreeNetwork.draw_dropout`, with the members in front."""
+        """Draw the dropout factors of the next batch, each member's from its own generator: as
+        :meth:`clnp_core.partition.FreeNetwork.draw_dropout`, with a leading dimension for the members."""
         drawn = [member.draw_dropout(samples) for member in self.members]
         return [tuple(torch.stack(factors) for factors in zip(*layer, strict=True)) for layer in zip(*drawn, strict=True)]
 
     def step(self, batch: Tensor, dropout: Dropout) -> None:
-        """One step of every member.
+        """Make one step of every member.
 
         Args:
-            batch: int64 [P, n], the training samples that each of them sees.
+            batch: int64 [P, n], the training samples of each member.
             dropout: from :meth:`draw_dropout`, for n samples.
         """
         self.optimizer.step(self._gradients(batch, dropout))
 
     def rehearse(self, batch: Tensor, dropout: Dropout) -> None:
-        """The work of a step, several times, that leaves nothing behind: what a GPU prepares at first use is prepared."""
+        """Do the work of some steps without side effects, so that a GPU initialises what it needs."""
         changed = [*self._statistics.values(), self.loss_sums]
         before = [values.clone() for values in changed]
         for _ in range(3):
@@ -99,12 +99,12 @@ class Pack:
 
     def _loss(self, weights: dict[str, Tensor], statistics: dict[str, Tensor], inputs: Tensor, labels: Tensor,
               frozen: list[Tensor], dropout: Dropout) -> Tensor:
-        """Of one member."""
+        """Return the loss of one member."""
         logits = functional_call(self.members[0], (weights, statistics), (inputs, frozen, dropout))
         return functional.cross_entropy(logits, labels)
 
     def _stack(self, name: str, is_weight: bool) -> Tensor:
-        """The members' tensors of a name on top of each other, [P, …]; they become views of it."""
+        """Stack the members' tensors with a name to [P, …]; they become views of the stack."""
         own = [member.get_parameter(name) if is_weight else member.get_buffer(name) for member in self.members]
         stacked = torch.stack([values.detach() for values in own])
         for values, view in zip(own, stacked.unbind(), strict=True):

@@ -1,4 +1,4 @@
-"""The trials of a pack, from free rows to trained networks: :mod:`workers.training.loop` for all of them at once."""
+"""Train the trials of a pack, from free rows to trained networks: :mod:`workers.training.loop` for all of them at once."""
 
 import time
 from collections.abc import Generator, Sequence
@@ -24,21 +24,21 @@ Outcome = Trained | DivergedError
 
 def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
                checkpoint: Checkpoint = NEVER) -> Generator[tuple[int, Epoch], None, dict[int, Outcome]]:
-    """Train the trials of a pack side by side; what diverges or stops early leaves the others alone.
+    """Train the trials of a pack side by side; a trial that diverges or stops early does not affect the others.
 
-    Seconds of epochs and trainings are a member's share of the pack's: their sum is what the pack has taken.
+    Seconds of epochs and trainings are a member's share of the pack's: their sum is the duration of the pack.
 
     Args:
-        trials: the pack, in its order.
+        trials: the pack, in order.
         base: the committed network, already widened to the trials' architecture, on the device of ``data``.
         data: the task.
         checkpoint: as in :func:`workers.training.loop.train`, of the whole pack.
 
     Yields:
-        After every epoch those of the trials that are still training, each with the number of its trial.
+        After every epoch, the epochs of the trials that are still training, each with the number of its trial.
 
     Returns:
-        By number the best epoch's network, or how it diverged.
+        By number, the network of the best epoch, or the divergence.
 
     Raises:
         DepletedError: single-head without a free neuron in the last hidden layer.
@@ -90,12 +90,12 @@ def train_pack(trials: Sequence[TrialSpec], base: Network, data: TaskData,
 
 @dataclass(slots=True)
 class PackStanding:
-    """Where the training of a pack stands between two steps.
+    """The state of the training of a pack between two steps.
 
     Attributes:
-        pack: its weights, its optimizer.
-        learners: its members, in their order.
-        diverged: by place what went wrong, and how to fix it.
+        pack: its weights and its optimizer.
+        learners: its members, in order.
+        diverged: message and hint of diverged members, by their position.
         began, epoch: as in :class:`workers.training.state.TrialStanding`.
     """
 
@@ -107,11 +107,11 @@ class PackStanding:
 
     @property
     def epochs_run(self) -> int:
-        """How many epochs the pack has behind it."""
+        """The number of epochs that have ended."""
         return max(learner.epochs_run for learner in self.learners)
 
     def capture(self) -> Snapshot:
-        """All of it. The tensors are not copies."""
+        """Return its state. The tensors are not copies."""
         captured = [learner.captured() for learner in self.learners]
         tensors = {f"{place}.{name}": values for place, member in enumerate(captured)
                    for name, values in member.tensors.items()}
@@ -122,7 +122,7 @@ class PackStanding:
         return snapshot if self.epoch is None else snapshot.with_all_of(self.epoch.captured())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become what :meth:`capture` saw."""
+        """Restore the state that :meth:`capture` returned."""
         facts, tensors = snapshot.facts, snapshot.tensors
         for place, (learner, of_member) in enumerate(zip(self.learners, facts["members"], strict=True)):
             learner.bring_back(Snapshot(below(f"{place}.", tensors), of_member))

@@ -1,6 +1,6 @@
 """The optimizer of a pack: one pass over the weights of all members, each with its own rate and its own α.
 
-Every number that changes is a tensor on the device, so that a recorded graph computes with what holds when it is launched.
+Every number that changes is a tensor on the device, so that a recorded graph uses the value at its launch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from workers.training.schedules import cosine_factor
 
 @cache
 def as_kernel(one_pass: Pass, device_type: str) -> Pass:
-    """The pass as one kernel; on a CPU, and where nothing makes kernels, as it is."""
+    """Return the pass compiled to one kernel; unchanged on a CPU, or if kernels cannot be compiled."""
     if device_type != "cuda" or kernels_come_from() == "torch":
         return one_pass
     return torch.compile(one_pass, dynamic=True, fullgraph=True)
@@ -25,8 +25,8 @@ def as_kernel(one_pass: Pass, device_type: str) -> Pass:
 
 @cache
 def kernels_come_from() -> str:
-    """What makes the kernels of passes on this machine's GPU, such as ``triton 3.4.0``; ``torch`` where making one fails,
-    because Triton, its C compiler, Python's headers or a folder for what it makes is missing. It is tried."""
+    """Return what compiles the kernels of passes on this machine's GPU, such as ``triton 3.4.0``; ``torch`` if compiling fails
+    because Triton, its C compiler, Python's headers or a writable folder is missing. This is tested by compiling one."""
     try:
         tensors = [torch.ones(2, 64, device="cuda") for _ in range(4)]
         numbers = [torch.full((), 0.5, device="cuda") for _ in range(10)]
@@ -34,7 +34,7 @@ def kernels_come_from() -> str:
         compiled(*tensors, numbers[0], None, None, *numbers[3:])
         torch.cuda.synchronize()
         return f"triton {version('triton')}"
-    except Exception:  # in whatever way: torch's own operations compute the same, slower
+    except Exception:  # it can fail in any way; torch's own operations compute the same, more slowly
         return "torch"
 
 
@@ -42,22 +42,22 @@ Gradients = Mapping[str, Tensor | None]
 
 
 class PackOptimizer:
-    """SGD, Adam or AdamW as torch has them, with the subgradient of the L1 term (paper §2.2), for P members side by side.
+    """SGD, Adam or AdamW as in torch, with the subgradient of the L1 term (paper §2.2), for P members side by side.
 
     Attributes:
         rates: float64 [P], the learning rate of every member.
-        steps: float64, how many there have been.
-        memory: of every weight by name, each part float [P, n].
+        steps: float64, the number of steps so far.
+        memory: the state of every weight by name, each part float [P, n].
     """
 
     def __init__(self, spec: TrainingSpec, weights: Mapping[str, Tensor], alpha: Mapping[str, Sequence[float]],
                  rates: Sequence[float]) -> None:
-        """Fresh memory for every weight.
+        """Initialise the state of every weight.
 
         Args:
-            spec: which optimizer, and its settings.
-            weights: by name float [P, …], contiguous, of one dtype; empty ones are left alone.
-            alpha: by name the L1 coefficient of every member, for the weights that L1 acts on.
+            spec: the optimizer and its settings.
+            weights: by name float [P, …], contiguous, of one dtype; empty ones are ignored.
+            alpha: by name the L1 coefficient of every member, for the weights with an L1 term.
             rates: the initial learning rate of every member.
         """
         self._spec, self._is_sgd = spec, spec.optimizer == "sgd"
@@ -82,34 +82,34 @@ class PackOptimizer:
 
     @torch.no_grad()
     def step(self, gradients: Gradients) -> None:
-        """One step. A weight that the loss does not depend on has no gradient; the penalty's is then all of it."""
+        """Make one step. The gradient of a weight that the loss does not depend on is that of its penalty."""
         self.steps += 1
         for tensors, numbers in self._arguments(gradients):
             self._pass(*tensors, *numbers)
 
     @torch.no_grad()
     def rehearse(self, gradients: Gradients) -> None:
-        """The work of a step on copies: what has to be compiled is, and nothing else has changed."""
+        """Do the work of a step on copies, so that everything is compiled and nothing else changes."""
         for tensors, numbers in self._arguments(gradients):
             self._pass(*(values.clone() for values in tensors), *numbers)
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next step depends on beside the weights, by name. The tensors are not copies."""
+        """Return everything that the next step depends on besides the weights, by name. The tensors are not copies."""
         memory = {f"{part}.{name}": values for name, parts in self.memory.items() for part, values in parts.items()}
         return {"rates": self.rates, "steps": self.steps, **memory}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Become what :meth:`state` told, in place."""
+        """Restore the state that :meth:`state` returned, in place."""
         for name, values in self.state().items():
             values.copy_(state[name])
 
     def _arguments(self, gradients: Gradients) -> Iterator[tuple[list[Tensor], list[Tensor | None]]]:
-        """Of every weight that moves: weight, gradient and memory [P, n], and the numbers of the pass."""
+        """Yield for every weight to update: weight, gradient and state [P, n], and the numbers of the pass."""
         for name, weight in self._weights.items():
             gradient, alpha = gradients[name], self._alpha[name]
             if gradient is None and name not in self._penalised:
                 continue
-            # Where there is neither a gradient nor a penalty a weight does not decay, as torch has it.
+            # As in torch, a weight with neither a gradient nor a penalty does not decay.
             decay = self._spec.weight_decay * (torch.ones_like(alpha) if gradient is not None else (alpha > 0).to(alpha.dtype))
             flat = torch.zeros_like(weight) if gradient is None else gradient.flatten(1)
             yield [weight, flat, *self.memory[name].values()], [alpha, *(self._of_sgd(decay) if self._is_sgd
@@ -131,7 +131,7 @@ class PackOptimizer:
 
 def sgd_pass(weight: Tensor, gradient: Tensor, momentum: Tensor, alpha: Tensor, decay: Tensor, keep: Tensor,
              rate: Tensor) -> None:
-    """One step of SGD on [P, n] weights, in place; every number is a tensor that broadcasts."""
+    """Make one step of SGD on [P, n] weights, in place; every number is a tensor that broadcasts."""
     gradient = gradient + weight * decay + torch.sign(weight) * alpha
     moving = momentum * keep + gradient
     momentum.copy_(moving)
