@@ -6,7 +6,6 @@ SHA-256; seconds are wall-clock time. Tasks, layers and epochs count from 1, tri
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from clnp_core.errors import ConfigError
 from clnp_core.selection import SelectionRule
@@ -35,7 +34,7 @@ class NewRun:
     the first task that has a stage."""
 
     name: str
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
     config_digest: str
     seed: int
     benchmark: str
@@ -164,7 +163,7 @@ class CommitRecord:
     parent_digest: str | None
     capacity: tuple[LayerCapacity, ...]
     evaluations: tuple[TaskResult, ...]
-    verification: Mapping[str, Any]
+    verification: Mapping[str, object]
     commit_seconds: float
     val_correct: int | None = None
     val_total: int | None = None

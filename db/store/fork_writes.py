@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
@@ -111,7 +110,7 @@ def _copy(session: Session, model: type[Base], where: ColumnElement[bool], **ref
     """Copy rows, replacing references to rows copied before. Return old and new ids, for tables that have ids."""
     table = model.__table__
     ids: dict[int, int] = {}
-    bulk: list[dict[str, Any]] = []
+    bulk: list[dict[str, object]] = []
     for row in session.execute(select(table).where(where)).mappings().all():
         values = {name: references[name][value] if name in references else value for name, value in row.items()}
         if "id" not in values:

@@ -6,7 +6,6 @@ save space; if such a trial is selected, its weights are trained again.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, aliased
@@ -110,7 +109,7 @@ def _copy(session: Session, model: type[TrialEpoch] | type[ThresholdCurvePoint],
           **where: int) -> None:
     table = model.__table__
     query = select(table).where(table.c.trial_id == source.id, *(table.c[name] == value for name, value in where.items()))
-    rows: list[dict[str, Any]] = [{**row, **changes} for row in session.execute(query).mappings()]
+    rows: list[dict[str, object]] = [{**row, **changes} for row in session.execute(query).mappings()]
     if rows:
         session.execute(insert(model), rows)
 

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -70,7 +69,7 @@ class RunWrites(Writer):
             for new in runs:
                 insert_run(session, replace(new, group=group), new.first_task)
 
-    def record_environment(self, lease: Lease, environment: Mapping[str, Any]) -> None:
+    def record_environment(self, lease: Lease, environment: Mapping[str, object]) -> None:
         """Record the environment fingerprint under which the run continues; a change is recorded as an event."""
         with self._driving(lease) as session:
             run = session.get_one(Run, lease.run_id)
@@ -80,7 +79,7 @@ class RunWrites(Writer):
                              {"before": run.environment, "after": found})
             run.environment = found
 
-    def request(self, run_name: str, kind: RequestKind, details: Mapping[str, Any] | None = None) -> int:
+    def request(self, run_name: str, kind: RequestKind, details: Mapping[str, object] | None = None) -> int:
         """Send a request to a run's driver; no lease is needed. An open request of the same kind is reused.
 
         Returns:
@@ -118,7 +117,7 @@ class RunWrites(Writer):
                                       Request.answered_at.is_(None))
                 .values(answered_at=database_now(session), answer=answer))
 
-    def event(self, run: str | Lease, kind: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def event(self, run: str | Lease, kind: str, message: str, details: Mapping[str, object] | None = None) -> None:
         """Add an event to a run: with a lease as its driver, with its name as anyone else."""
         if isinstance(run, Lease):
             with self._driving(run) as session:

@@ -1,7 +1,6 @@
 """Write about all trials of a stage, from its plan to the end of its sweep."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from db.store.writer import Writer, move_stage, name_of, record_event, stage_in
 class SweepWrites(Writer):
     """See :class:`db.store.store.Store`."""
 
-    def begin_sweep(self, lease: Lease, task: int, facts: TaskFacts, architecture: dict[str, Any],
+    def begin_sweep(self, lease: Lease, task: int, facts: TaskFacts, architecture: dict[str, object],
                     base_digest: str | None, planned: Sequence[PlannedTrial]) -> None:
         """PENDING → SWEEPING with every trial of the grid and every teacher, PENDING.
 

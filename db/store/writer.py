@@ -101,7 +101,7 @@ def move_stage(session: Session, lease: Lease, stage: Stage, to: StageState, cal
 
 
 def record_event(session: Session, run_id: int, kind: str, message: str,
-                 details: Mapping[str, Any] | None = None) -> None:
+                 details: Mapping[str, object] | None = None) -> None:
     """Record an event of a run."""
     session.add(Event(run_id=run_id, at=database_now(session), kind=kind, message=message,
                       details=dict(details or {})))

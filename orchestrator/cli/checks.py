@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 from clnp_core.errors import ArtifactError, ClnpError, DatabaseError, DataError
 from db.dialect import may_exist, new_engine
+from db.engine import current_revision
+from db.errors import translated
 from db.schema.types import REVISIONS
 from db.url import URL_VARIABLE, resolve_url, shown
 from orchestrator.cli.errors import INTERNAL
 from orchestrator.driver.ray_failure import cluster_address
 from orchestrator.render.format import bytes_text, device_text, plural
+from workers.environment import PACKAGES, package_versions
+from workers.storage.schemes import open_files
 
 if TYPE_CHECKING:
     from db.rows import ArtifactRow, RunRow
@@ -70,7 +74,6 @@ def problem(subject: str, error: ClnpError) -> Finding:
 
 def packages() -> list[Finding]:
     """Python, and every package that a run imports, by version."""
-    from workers.environment import PACKAGES, package_versions
 
     found = package_versions()
     missing = [name for name in PACKAGES if name not in found and name != "clnp"]
@@ -131,7 +134,6 @@ def data() -> Finding:
 
 def storage(root: str) -> Finding:
     """Whether the artifact store can be written to."""
-    from workers.storage.schemes import open_files
 
     try:
         found = open_files(root).inspect()
@@ -147,8 +149,6 @@ def storage(root: str) -> Finding:
 
 def database(url: str | None) -> Finding:
     """Whether the database can be opened, and its schema."""
-    from db.engine import current_revision
-    from db.errors import translated
 
     try:
         address = resolve_url(url)

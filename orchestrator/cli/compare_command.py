@@ -10,7 +10,9 @@ from orchestrator.cli.options import MAX_COUNT, GlobalOptions, RenamedOptions, a
 from orchestrator.render.format import NOTHING
 from orchestrator.render.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
+from orchestrator.reports.compare import compare as compare_runs
 from orchestrator.reports.comparison_files import Line, cautions, files, interval, seconds, spread
+from orchestrator.reports.report_dir import write_folder
 
 if TYPE_CHECKING:
     from orchestrator.reports.compare import Comparison, Side
@@ -34,12 +36,10 @@ def compare(settings: GlobalOptions, names: tuple[str, ...], level: float, after
     The first is compared with each of the others: means over seeds, and exact permutation tests. A run that is not completed
     is named and left out of the means.
     """
-    from orchestrator.reports.compare import compare as compare_runs
 
     with reading(settings) as reads:
         found = compare_runs(reads, names, level, after_task)
         if output is not None:
-            from orchestrator.reports.report_dir import write_folder
 
             title = ", ".join(names)
             write_folder(output, title, files(reads, title, [Line(name) for name in names], found,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import group_commands
 from orchestrator.cli.options import GlobalOptions, as_json_option
 from orchestrator.render.output import say, say_json
 
@@ -22,7 +23,6 @@ def stop(settings: GlobalOptions, run: str, as_json: bool) -> None:
     drivers are asked to stop.
     """
     from orchestrator import api
-    from orchestrator.cli import group_commands
 
     if group_commands.is_group(settings, run):
         group_commands.stop(settings, run, as_json)
@@ -45,7 +45,6 @@ def cancel(settings: GlobalOptions, run: str, as_json: bool) -> None:
     continues from one of its commits, `clnp rm RUN` removes it. RUN may be a group: all its runs end then.
     """
     from orchestrator import api
-    from orchestrator.cli import group_commands
 
     if group_commands.is_group(settings, run):
         group_commands.cancel(settings, run, as_json)

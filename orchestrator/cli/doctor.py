@@ -21,6 +21,7 @@ from orchestrator.cli.options import GlobalOptions, as_json_option, check_storag
 from orchestrator.render.format import bytes_text, plural
 from orchestrator.render.output import say, say_json, terminal_width
 from orchestrator.render.table import Column, number, prose, render
+from orchestrator.runs.location import storage_root
 
 if TYPE_CHECKING:
     from db.rows import RunRow
@@ -53,7 +54,6 @@ def _runs(settings: GlobalOptions, run: str) -> "list[RunRow]":
 
 def _examine(settings: GlobalOptions, asked: "list[RunRow]") -> tuple[list[Finding], list[DiskUse]]:
     check_storage()
-    from orchestrator.api import storage_root
 
     root = storage_root()
     base, place = database(settings.url), storage(root)

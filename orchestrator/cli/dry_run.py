@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 from clnp_core.architecture import Architecture, Layer, Window
 from clnp_core.errors import ConfigError
@@ -139,7 +138,7 @@ def _shape(config: Config, check_tasks: int) -> tuple[tuple[int, ...], int, int 
 
 
 def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask], runs: Sequence[Config],
-              checked: int | None) -> dict[str, Any]:
+              checked: int | None) -> dict[str, object]:
     return {"name": config.name, "runs_of_group": [{"name": run.name, "seed": run.seed} for run in runs] or None,
             "config": config.resolved(), "config_digest": config.digest(),
             "network": {**network.to_json(), "hidden": list(network.hidden), "parameters": network.parameter_count()},

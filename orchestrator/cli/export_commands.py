@@ -12,6 +12,10 @@ from orchestrator.render.format import bytes_text, plural
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
+from orchestrator.reports.compare import compare
+from orchestrator.reports.report import ReportFormat, write_report
+from orchestrator.reports.report_dir import write_folder
+from orchestrator.runs.location import Place
 from orchestrator.runs.run_names import folder_named_after
 
 if TYPE_CHECKING:
@@ -45,7 +49,6 @@ def export(settings: GlobalOptions, run: str, task: int, output: str | None, for
     check_storage()
     from orchestrator.export.export import export_task
     from orchestrator.export.formats import ModelFormat
-    from orchestrator.runs.location import Place
 
     formats = tuple(ModelFormat) if form == ALL else (ModelFormat(form),)
     exported = export_task(Place.of(settings.url), run, task, output, formats=formats, from_commit=from_commit)
@@ -106,7 +109,6 @@ def report(settings: GlobalOptions, run: str, output: Path | None, forms: tuple[
     A report of a run that is not complete says so. Files of an earlier report of RUN are replaced; what no report made is
     never overwritten.
     """
-    from orchestrator.reports.report import ReportFormat, write_report
 
     formats = [ReportFormat(form) for form in dict.fromkeys(forms or FORMATS)]
     with reading(settings) as reads:
@@ -135,9 +137,7 @@ def report(settings: GlobalOptions, run: str, output: Path | None, forms: tuple[
 
 
 def _report_group(reads: "Reads", group: str, folder: Path) -> "Sequence[WrittenFile]":
-    from orchestrator.reports.compare import compare
     from orchestrator.reports.comparison_files import Line, files
-    from orchestrator.reports.report_dir import write_folder
 
     found = compare(reads, [group])
     return write_folder(folder, group, files(reads, f"Runs of {group}", [Line(group)], found,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clnp_core.errors import ConfigError
 from orchestrator.cli.options import GlobalOptions, is_verbose, reading
@@ -84,7 +84,7 @@ def cancel(settings: GlobalOptions, group: str, as_json: bool) -> None:
             "seconds, and what is recorded stays")
 
 
-def _document(standing: GroupSummary) -> dict[str, Any]:
+def _document(standing: GroupSummary) -> dict[str, object]:
     return {"group": standing.name,
             "runs": [{"run": member.run, "mean_test_accuracy": member.mean_test_accuracy} for member in standing.members],
             "completed": len(standing.accuracies), "mean_test_accuracy": standing.mean,

@@ -14,6 +14,10 @@ from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, c
 from orchestrator.render.format import NOTHING, alpha_text, bytes_text, plural, rate_text, time_text
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import plain, say, say_json
+from orchestrator.runs.location import storage_root
+from orchestrator.runs.trial_logs import job_outputs, output_of, read_job_output
+from workers.capture import file_of
+from workers.storage.schemes import open_files
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
@@ -50,7 +54,6 @@ def logs(settings: GlobalOptions, run: str, task: int | None, trial: int | None,
         raise UsageProblem("--trial needs --task: trials are numbered within their task",
                            f"for example `clnp logs {run} --task 1 --trial {trial}`")
     check_storage()
-    from orchestrator.runs.location import storage_root
 
     storage = storage_root()
     with reading(settings) as reads:
@@ -148,7 +151,6 @@ def _epochs_of(reads: "Reads", row: "TrialRow") -> list["EpochRow"]:
 
 def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
     """What a trial printed; or None, and why there is nothing."""
-    from orchestrator.runs.trial_logs import output_of
 
     try:
         return output_of(row, storage), ""
@@ -158,9 +160,6 @@ def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
 
 def _job_outputs(storage: str, run: str, task: int | None, lines: int | None) -> list[dict[str, Any]]:
     """What jobs between the trials printed, with their files: the last lines of each, or all."""
-    from orchestrator.runs.trial_logs import job_outputs, read_job_output
-    from workers.capture import file_of
-    from workers.storage.schemes import open_files
 
     return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes,
              "output": "\n".join(_last(_lines(read_job_output(storage, run, task, job.name)), lines))}

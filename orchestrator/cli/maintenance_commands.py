@@ -7,11 +7,16 @@ from typing import Any
 import click
 
 from clnp_core.errors import ConfigError
+from db.engine import open_database
+from db.engine import upgrade as bring_up
+from db.transfer import copy_database
 from db.url import resolve_url, shown
 from orchestrator.cli.options import Commands, GlobalOptions, RenamedOptions, as_json_option, check_storage, reading
 from orchestrator.render.format import bytes_text, plural, ranges
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, prose, render
+from orchestrator.runs.location import storage_root
+from orchestrator.runs.store_registry import register, register_where_used
 
 
 @click.command()
@@ -83,9 +88,6 @@ def upgrade(settings: GlobalOptions, as_json: bool) -> None:
 
     A missing database is created. Make a copy of an old one first.
     """
-    from db.engine import upgrade as bring_up
-    from orchestrator.api import storage_root
-    from orchestrator.runs.store_registry import register_where_used
 
     before, after = bring_up(settings.url)
     register_where_used(storage_root(), settings.url)
@@ -111,10 +113,6 @@ def copy(settings: GlobalOptions, target: str, as_json: bool) -> None:
     folder, too. The old database stays as it is.
     """
     check_storage()
-    from db.engine import open_database
-    from db.transfer import copy_database
-    from orchestrator.api import storage_root
-    from orchestrator.runs.store_registry import register
 
     source = resolve_url(settings.url)
     copied = copy_database(source, target)
@@ -160,7 +158,6 @@ def gc(settings: GlobalOptions, dry_run: bool, hours: float, other_databases: tu
     are removed; a committed network never is.
     """
     check_storage()
-    from orchestrator.api import storage_root
     from orchestrator.runs.gc import collect
 
     found = collect(dry_run=dry_run, older_than_seconds=hours * SECONDS_PER_HOUR, also=other_databases,

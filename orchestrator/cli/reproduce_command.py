@@ -9,6 +9,7 @@ import click
 
 from clnp_core.errors import ConfigError
 from orchestrator.cli.errors import UsageProblem
+from orchestrator.cli.group_commands import hook_options, listening
 from orchestrator.cli.launch_commands import telling_options
 from orchestrator.cli.options import (
     MAX_COUNT,
@@ -19,8 +20,12 @@ from orchestrator.cli.options import (
     command_line,
     reading,
 )
+from orchestrator.render.format import NOTHING, plural, ranges
 from orchestrator.render.output import Lines, note, plain, results_apart, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
+from orchestrator.reports.compare import compare
+from orchestrator.reports.report_dir import check_folder, prepare_folder, write_folder
+from orchestrator.runs.location import Place
 
 if TYPE_CHECKING:
     from orchestrator.reports.paper_tables import Asked, Table
@@ -58,14 +63,10 @@ def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str 
     runs are not run again, so the command may be interrupted and repeated.
     """
     check_storage()
-    from orchestrator.cli.group_commands import hook_options, listening
     from orchestrator.groups.runner import STOPPED
-    from orchestrator.reports.compare import compare
     from orchestrator.reports.comparison_files import FILES, HEADINGS, Line, cautions, files, table_rows
     from orchestrator.reports.paper_tables import asked, find_table, read_table
-    from orchestrator.reports.report_dir import check_folder, prepare_folder, write_folder
     from orchestrator.reports.reproduce import make, planned, recorded, seeds_apart
-    from orchestrator.runs.location import Place
 
     own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
     if own is not None:
@@ -116,8 +117,6 @@ def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str 
 
 
 def _say_plan(rows: "Sequence[PlannedRow]", wanted: "Asked", as_json: bool) -> None:
-    from orchestrator.render.format import NOTHING, plural, ranges
-
     if as_json:
         say_json({"table": wanted.name, "rows": plain(rows)})
         return

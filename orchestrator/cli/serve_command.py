@@ -3,7 +3,9 @@
 import click
 
 from orchestrator.cli.options import GlobalOptions, RenamedOptions, as_json_option, check_storage
+from orchestrator.jobs.jobs import JobKind
 from orchestrator.render.output import say, say_json
+from orchestrator.runs.location import Place
 
 PORT = 8300
 KINDS = {"process": "process", "ray": "ray-job"}
@@ -32,8 +34,6 @@ def serve(settings: GlobalOptions, host: str, port: int, names: tuple[str, ...],
     stop, cancel and resume runs.
     """
     check_storage()
-    from orchestrator.jobs.jobs import JobKind
-    from orchestrator.runs.location import Place
     from orchestrator.service import settings as service
     from orchestrator.service.app import create_app
     from orchestrator.service.server import listen, run

@@ -1,7 +1,7 @@
 """`clnp show`: a run, one of its tasks with a verdict for every trial, or one trial with its curve."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -52,7 +52,7 @@ def show(settings: GlobalOptions, run: str, task: int | None, trial: int | None,
     if trial is not None and task is None:
         raise UsageProblem("--trial needs --task: trials are numbered within their task",
                            f"for example `clnp show {run} --task 1 --trial {trial}`")
-    answer: dict[str, Any] | str
+    answer: dict[str, object] | str
     with reading(settings) as reads:
         if task is None:
             row = reads.run(run)
@@ -67,7 +67,7 @@ def show(settings: GlobalOptions, run: str, task: int | None, trial: int | None,
         say(str(answer))
 
 
-def task_document(reads: "Reads", run: str, task: int) -> dict[str, Any]:
+def task_document(reads: "Reads", run: str, task: int) -> dict[str, object]:
     """One task, for ``--json``."""
     trials, selections = reads.trials(run, task), reads.selections(run, task)
     commits = reads.commits(run, task)
@@ -100,7 +100,7 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
     return "\n\n".join(parts)
 
 
-def trial_document(reads: "Reads", run: str, task: int, trial: int) -> dict[str, Any]:
+def trial_document(reads: "Reads", run: str, task: int, trial: int) -> dict[str, object]:
     """One trial, for ``--json``."""
     epochs, curve = reads.trial_history(run, task, trial), reads.threshold_curve(run, task, trial)
     return {"trial": reads.trial(run, task, trial), "epochs": epochs, "threshold_curve": curve}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from db.rows import TrialRow
+from db.sql import run_sql
 from orchestrator.cli import group_commands
 from orchestrator.cli.options import (
     MAX_COUNT,
@@ -64,7 +65,6 @@ def status(settings: GlobalOptions, run: str | None, as_json: bool) -> None:
 @click.pass_obj
 def ls(settings: GlobalOptions, as_json: bool) -> None:
     """List all runs, oldest first."""
-    from db.sql import run_sql
 
     with reading(settings) as reads:
         rows = reads.runs()
@@ -114,7 +114,6 @@ def sql(settings: GlobalOptions, statement: str, form: Format, output: Path | No
 
     docs/schema.md describes the tables, and the views clnp_v_… made for reading by hand.
     """
-    from db.sql import run_sql
 
     result = run_sql(statement, settings.url)
     frame = Frame(result.columns, (None,) * len(result.columns), result.rows)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,9 @@ from orchestrator.render.matrices import percent
 from orchestrator.render.output import note, paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.serialize import Format, Frame, of_rows, write
 from orchestrator.render.table import Column, number, prose, render
+from orchestrator.runs.location import storage_root
+from orchestrator.what_if.answer_text import known_as
+from orchestrator.what_if.what_if import MarginPoint, ask, margin_curve, margin_points, thinned
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
@@ -42,7 +45,6 @@ def what_if(settings: GlobalOptions, run: str, margins: Sequence[str], task: int
 
     Nothing is trained. The answer comes from the records; where it is a bound from the threshold curves, it says so.
     """
-    from orchestrator.what_if.what_if import ask, margin_curve, margin_points
 
     if curve == bool(margins):
         raise UsageProblem("`clnp what-if` takes either --margin or --curve",
@@ -70,13 +72,12 @@ def what_if(settings: GlobalOptions, run: str, margins: Sequence[str], task: int
 def _kept_weights(reads: "Reads", run: str) -> "KeptWeights":
     """Torch is imported here."""
     check_storage()
-    from orchestrator.runs.location import storage_root
     from orchestrator.what_if.rescan import KeptWeights
 
     return KeptWeights(reads, run, storage_root(), note)
 
 
-def what_if_document(answer: "WhatIf", kept: "KeptWeights | None") -> dict[str, Any]:
+def what_if_document(answer: "WhatIf", kept: "KeptWeights | None") -> dict[str, object]:
     """The answer, for ``--json``; ``weights`` says what was scanned for it."""
     scans = None if kept is None else {
         "trials_scanned": kept.scanned, "weights_gone": {task: sorted(numbers) for task, numbers in sorted(kept.gone.items())},
@@ -98,8 +99,6 @@ def what_if_text(answer: "WhatIf", kept: "KeptWeights | None") -> str:
 
 
 def _answers_table(answers: "Sequence[TaskAnswer]") -> str:
-    from orchestrator.what_if.answer_text import known_as
-
     columns = [number("task"), number("margin"), Column("within"), number("trial"), Column("threshold"), number("pruned %"),
                Column("known"), number("free"), number("free %"), prose("recorded")]
     return render(columns, [
@@ -116,8 +115,6 @@ def _recorded(each: "TaskAnswer") -> str:
 
 
 def _verdicts_text(answer: "TaskAnswer", several: bool) -> str:
-    from orchestrator.what_if.answer_text import known_as
-
     columns = [number("trial"), Column("verdict"), Column("known"), number("pruned %"), number("free"), prose("why")]
     table = render(columns, [
         [str(each.number), each.verdict.value,
@@ -148,7 +145,6 @@ def _about_scans(answer: "WhatIf", kept: "KeptWeights | None") -> list[str]:
 
 def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
     """Margins are exact, so they are text, as everywhere."""
-    from orchestrator.what_if.what_if import MarginPoint
 
     frame = of_rows(MarginPoint, points)
     rows = [tuple(str(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in frame.rows]
@@ -157,7 +153,6 @@ def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
 
 def curve_text(points: "Sequence[MarginPoint]", width: int | None) -> str:
     """The curve for people, thinned."""
-    from orchestrator.what_if.what_if import thinned
 
     shown = thinned(points, CURVE_LINES)
     columns = [number("task"), number("from margin"), number("trial"), number("pruned %"), number("free"), number("free %"),

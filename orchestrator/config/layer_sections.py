@@ -182,12 +182,12 @@ def misplaced(layers: tuple[LayerSection, ...]) -> int | None:
     return next((index for index, layer in enumerate(layers) if layer.kind.convolves and dense and dense[0] < index), None)
 
 
-def written_out(chain: Chain) -> dict[str, Any]:
+def written_out(chain: Chain) -> dict[str, object]:
     """Return a chain as values of ``network.layers`` and ``network.output``."""
     return {"layers": [_layer(layer) for layer in chain.layers], "output": _window(chain.output) or None}
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer) -> dict[str, object]:
     kind = LayerKind.DENSE if layer.convolution is None else LayerKind.CONV
     pool = None if layer.pool is None else {"kind": layer.pool.kind, **_window(layer.pool.window)}
     return {"kind": kind, "neurons": layer.neurons, **_window(layer.convolution), "batch_norm": layer.batch_norm,

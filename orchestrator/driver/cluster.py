@@ -222,12 +222,12 @@ def quiet_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def _runtime_environment(shipped: Path, storage: str) -> dict[str, Any]:
+def _runtime_environment(shipped: Path, storage: str) -> dict[str, object]:
     from workers.data.loader import data_folder
 
     variables = {"CLNP_DATA": str(data_folder()), "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
                  **FOR_WORKERS}
-    environment: dict[str, Any] = {"working_dir": str(shipped), "env_vars": variables}
+    environment: dict[str, object] = {"working_dir": str(shipped), "env_vars": variables}
     if credentials := store_type(storage).credentials:
         environment["worker_process_setup_hook"] = _gives({name: os.environ[name] for name in credentials
                                                            if os.environ.get(name)})

@@ -8,7 +8,6 @@ for checkpoints, of which there are none. Nobody but the driver writes there; wo
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 from ray import tune
@@ -113,11 +112,11 @@ class _Stopper(tune.Stopper):
         self._recorder, self._grace = recorder, grace
         self._awaited: frozenset[str] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Nothing, as in :class:`orchestrator.driver.recorder.Recorder`."""
         return {}
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+    def __call__(self, trial_id: str, result: dict[str, object]) -> bool:
         return False
 
     def stop_all(self) -> bool:
@@ -138,13 +137,13 @@ class _PlannedSearch(Searcher):
         super().__init__()
         self._packs, self._done = iter(packs), frozenset(done)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+    def suggest(self, trial_id: str) -> dict[str, object] | None:
         pack = next(self._packs, None)
         if pack is None:
             return None
         return {"trials": list(pack), "wanted": [trial.number for trial in pack if trial.number not in self._done]}
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(self, trial_id: str, result: dict[str, object] | None = None, error: bool = False) -> None:
         """Nothing: no point depends on a result."""
 
     def save(self, checkpoint_path: str) -> None:
@@ -183,7 +182,7 @@ class _NumberedSearch(OptunaSearch):
                          mode=["max", "max"] if two_objectives else "max", sampler=sampler, storage=storage,
                          study_name="sweep")
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+    def suggest(self, trial_id: str) -> dict[str, object] | None:
         drawn = super().suggest(trial_id)
         if drawn is None:
             return None

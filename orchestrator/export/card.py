@@ -148,7 +148,7 @@ class SelectionFacts:
     alpha: tuple[float, ...]
     learning_rate: float
     thresholds: tuple[float | None, ...]
-    fine_tuning: tuple[dict[str, Any], ...] | None
+    fine_tuning: tuple[dict[str, object], ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class Provenance:
     config: dict[str, Any]
     code_version: str
     package_versions: dict[str, Any]
-    environment: dict[str, Any] | None
+    environment: dict[str, object] | None
     exported_by: str
     exported_with: dict[str, str]
     exported_at: str

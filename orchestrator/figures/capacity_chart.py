@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clnp_core.values import LayerCapacity
 from orchestrator.figures.chart import BLUE, FAINT_GREY, ORANGE, SLATE, chart_of, layered
@@ -85,7 +85,7 @@ def capacity_figure(rows: Sequence[LayerCapacity]) -> "altair.LayerChart":
     return layered([bars, names], round(PANEL * top))
 
 
-def _bar(part: BarPart, floor: float) -> dict[str, Any]:
+def _bar(part: BarPart, floor: float) -> dict[str, object]:
     return {"task": part.task, "layer": part.layer, "kind": part.kind, "count": f"{part.neurons:,} of {part.total:,}",
             "percent": 100 * part.neurons / part.total, "low": floor + part.low, "high": floor + part.high}
 

@@ -3,7 +3,7 @@ specification, as an image, or as a page's script. Nothing here asks any host fo
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import altair
@@ -27,7 +27,7 @@ WIDTH = 560
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
-def _theme(text: str, quiet: str, grid: str, background: str | None) -> Mapping[str, Any]:
+def _theme(text: str, quiet: str, grid: str, background: str | None) -> Mapping[str, object]:
     """A Vega-Lite config.
 
     Args:
@@ -57,7 +57,7 @@ NO_HOST: list[str] = []
 """The addresses from which a chart may load its data: it carries them."""
 
 
-def specification(chart: "Chart") -> dict[str, Any]:
+def specification(chart: "Chart") -> dict[str, object]:
     """The chart as Vega-Lite, with its data in it.
 
     The tests check what the figures make against Vega-Lite's schema; here, that would take seconds for 10,000 trials.
@@ -67,7 +67,7 @@ def specification(chart: "Chart") -> dict[str, Any]:
     return made
 
 
-def svg(chart: "Chart", theme: Mapping[str, Any] = LIGHT) -> str:
+def svg(chart: "Chart", theme: Mapping[str, object] = LIGHT) -> str:
     """The chart as an SVG document; its text stays text."""
     import vl_convert
 
@@ -75,7 +75,7 @@ def svg(chart: "Chart", theme: Mapping[str, Any] = LIGHT) -> str:
                                           allowed_base_urls=NO_HOST))
 
 
-def png(chart: "Chart", scale: float = 2, theme: Mapping[str, Any] = LIGHT) -> bytes:
+def png(chart: "Chart", scale: float = 2, theme: Mapping[str, object] = LIGHT) -> bytes:
     """The chart as a PNG image, so many pixels for one of the chart's own."""
     import vl_convert
 
@@ -83,7 +83,7 @@ def png(chart: "Chart", scale: float = 2, theme: Mapping[str, Any] = LIGHT) -> b
                                             allowed_base_urls=NO_HOST))
 
 
-def pdf(chart: "Chart", theme: Mapping[str, Any] = LIGHT) -> bytes:
+def pdf(chart: "Chart", theme: Mapping[str, object] = LIGHT) -> bytes:
     """The chart as a PDF of one page that is as large as the chart: for a paper."""
     import vl_convert
 
@@ -110,7 +110,7 @@ def _version() -> str:
     return ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
-def chart_of(values: Sequence[Mapping[str, Any]]) -> "altair.Chart":
+def chart_of(values: Sequence[Mapping[str, object]]) -> "altair.Chart":
     """A chart that carries these rows.
 
     A plain dictionary holds them: Altair's own class for them checks every value of every row, seconds for 10,000 trials.

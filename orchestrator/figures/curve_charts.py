@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from db.rows import EpochRow, ThresholdRow
 from orchestrator.figures.chart import BLUE, GREY, ORANGE, PURPLE, chart_of, layered
@@ -64,7 +64,7 @@ def _ticks(positive: Sequence[float]) -> list[float]:
                    if 10.0 ** power * times <= positive[-1])]
 
 
-def _chosen(thresholds: Sequence[float | None]) -> list[dict[str, Any]]:
+def _chosen(thresholds: Sequence[float | None]) -> list[dict[str, object]]:
     """Where a trial was pruned: one line where all layers share a threshold, and else one for each."""
     if len(set(thresholds)) == 1:
         return [{"threshold": thresholds[0], "name": "θ*", "place": 0}] if thresholds[0] is not None else []

@@ -79,7 +79,7 @@ def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[LayerCapacity]]]) 
                     base.mark_point(size=36, filled=True, opacity=1).encode(detail="layer:N")], 300)
 
 
-def _over_runs(values: Sequence[float]) -> dict[str, Any]:
+def _over_runs(values: Sequence[float]) -> dict[str, object]:
     return {"mean": sum(values) / len(values), "low": min(values), "high": max(values), "runs": len(values)}
 
 

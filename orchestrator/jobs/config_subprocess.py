@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from clnp_core.errors import ClnpError, ConfigError
 from orchestrator.config.config import Config
@@ -20,7 +19,7 @@ from orchestrator.runs.location import SECRETS
 LONGEST_SECONDS = 120.0
 
 
-def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrides: Sequence[str] = ()) -> Config:
+def read_apart(config: Mapping[str, object] | str, name: str | None = None, overrides: Sequence[str] = ()) -> Config:
     """The configuration that is meant, every default filled in and the user's own network written out.
 
     Args:
@@ -50,7 +49,7 @@ def read_apart(config: Mapping[str, Any] | str, name: str | None = None, overrid
     return Config.from_resolved(answer["resolved"])
 
 
-def resolved(config: object, name: str | None, overrides: Sequence[str]) -> dict[str, Any]:
+def resolved(config: object, name: str | None, overrides: Sequence[str]) -> dict[str, object]:
     """What a run of this config records; see :func:`read_apart`."""
     values = parse(config, "the config") if isinstance(config, str) else config
     if not isinstance(values, Mapping):
@@ -68,7 +67,7 @@ def main() -> None:
         os.dup2(2, 1)
         asked = json.load(sys.stdin)
         try:
-            answer: dict[str, Any] = {"resolved": resolved(asked["config"], asked["name"], asked["overrides"])}
+            answer: dict[str, object] = {"resolved": resolved(asked["config"], asked["name"], asked["overrides"])}
         except ClnpError as error:
             answer = {"error": [error.message, error.hint]}
         json.dump(answer, out)

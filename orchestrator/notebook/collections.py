@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Self, overload
 
 from clnp_core.errors import NotFoundError
 from db import dataframes
+from orchestrator.events.events import Progress
+from orchestrator.groups.groups import resume_group
+from orchestrator.groups.runner import PlainGroupProgress
 from orchestrator.groups.summary import COLUMNS, GroupSummary
 from orchestrator.notebook.handle import ROWS, Described, Shown
 from orchestrator.notebook.run_handle import Run
@@ -13,6 +16,7 @@ from orchestrator.render.format import NOTHING, plural
 from orchestrator.render.matrices import percent
 from orchestrator.render.table import Column, number, prose
 from orchestrator.runs.location import Place
+from orchestrator.runs.operations import request_cancel_of_group, request_stop_of_group
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -117,9 +121,6 @@ class Group(Described):
         Raises:
             RunFailedError: the cluster cannot be reached.
         """
-        from orchestrator.events.events import Progress
-        from orchestrator.groups.groups import resume_group
-        from orchestrator.groups.runner import PlainGroupProgress
 
         options = ["--retry-failed"] * retry_failed + ["--accept-environment"] * accept_environment
         resume_group(self.place, self.name, PlainGroupProgress(progress or Progress()), options)
@@ -131,7 +132,6 @@ class Group(Described):
         Raises:
             StateError: none of its runs is driven.
         """
-        from orchestrator.runs.operations import request_stop_of_group
 
         return request_stop_of_group(self.name, url=self.place.url)
 
@@ -141,7 +141,6 @@ class Group(Described):
         Raises:
             StateError: all of them have ended.
         """
-        from orchestrator.runs.operations import request_cancel_of_group
 
         return request_cancel_of_group(self.name, url=self.place.url)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clnp_core.errors import ConfigError
 from db.reads.reads import Reads
@@ -61,7 +61,7 @@ class Figure:
     name: str
     chart: "Chart"
 
-    def specification(self) -> dict[str, Any]:
+    def specification(self) -> dict[str, object]:
         """The Vega-Lite specification, its data in it."""
         return specification(self.chart)
 
@@ -94,7 +94,7 @@ class Figure:
     def __repr__(self) -> str:
         return f"Figure {self.name!r}: a notebook displays it, .save(\"{self.name}.svg\") writes a file"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """A frame of its own, so that no other script of the notebook gets in its way; a picture where there are no frames."""
         frame = (f'<iframe srcdoc="{escape(self.html())}" style="width: 100%; height: 420px; border: 0" '
                  f'title="{escape(self.name)}"></iframe>')

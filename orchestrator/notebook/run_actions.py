@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from db.rows import EventRow
+from orchestrator.notebook.follow import events, follow
 from orchestrator.notebook.handle import Drawn
+from orchestrator.notebook.what_if_handle import all_margins, other_margins
+from orchestrator.runs.operations import remove_run, request_cancel, request_stop, verify_run
 from orchestrator.runs.run_names import folder_named_after
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ class RunDeeds(Drawn):
         Args:
             stream: where to print; None for standard output.
         """
-        from orchestrator.notebook.follow import follow
 
         follow(self.place, self.name, stream or sys.stdout)
 
@@ -47,7 +49,6 @@ class RunDeeds(Drawn):
         Args:
             after_id: only what was recorded after the event of this id.
         """
-        from orchestrator.notebook.follow import events
 
         return events(self.place, self.name, after_id)
 
@@ -81,7 +82,6 @@ class RunDeeds(Drawn):
         Raises:
             StateError: no driver holds it.
         """
-        from orchestrator.runs.operations import request_stop
 
         request_stop(self.name, url=self.place.url)
 
@@ -91,13 +91,11 @@ class RunDeeds(Drawn):
         Raises:
             StateError: it has ended already.
         """
-        from orchestrator.runs.operations import request_cancel
 
         request_cancel(self.name, url=self.place.url)
 
     def verify(self) -> "tuple[VerifiedCommit, ...]":
         """Prove zero forgetting once more, from what lies in storage, as :func:`clnp.verify` says."""
-        from orchestrator.runs.operations import verify_run
 
         return verify_run(self.place, self.name)
 
@@ -114,14 +112,12 @@ class RunDeeds(Drawn):
             StateError: nothing is selected yet.
             ConfigError: a margin is no number from 0 to 100.
         """
-        from orchestrator.notebook.what_if_handle import other_margins
 
         return other_margins(self.place, self.name, [margin, *more], task)
 
     def margin_curve(self, task: int | None = None) -> "DataFrame":
         """Accuracy against free capacity over all margins from 0 to 100: a row wherever the choice becomes another one. Errors
         as :meth:`what_if`."""
-        from orchestrator.notebook.what_if_handle import all_margins
 
         return all_margins(self.place, self.name, task)
 
@@ -165,6 +161,5 @@ class RunDeeds(Drawn):
     def remove(self) -> int:
         """Remove it, and the weights that no other run refers to, as :func:`clnp.remove` says; returns the bytes
         freed. The handle points to nothing afterwards."""
-        from orchestrator.runs.operations import remove_run
 
         return remove_run(self.place, self.name)

@@ -1,7 +1,7 @@
 """What a run recorded: facts, and DataFrames."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from db import dataframes
 from db.rows import RunRow
@@ -57,12 +57,12 @@ class RunTables(Drawn):
         return self.row.margin_points
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """Its whole configuration, every default filled in."""
         return self.row.config
 
     @property
-    def environment(self) -> dict[str, Any] | None:
+    def environment(self) -> dict[str, object] | None:
         """What its bits depend on beside the config: device, torch, code, threads. None before a driver has looked."""
         return self.row.environment
 

@@ -1,6 +1,6 @@
 """A run as a whole, read from the database: how far it is, what it achieved, and how to continue."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clnp_core.architecture import Architecture
 from db.states import RunState, StageState
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from db.reads.reads import Reads
     from db.rows import CommitRow, RunRow, StageRow
 
-def run_document(reads: "Reads", run: "RunRow") -> dict[str, Any]:
+def run_document(reads: "Reads", run: "RunRow") -> dict[str, object]:
     """Everything about a run but its trials, for ``--json``."""
     commits = reads.commits(run.name)
     return {"run": run, "stages": reads.stages(run.name), "selections": reads.selections(run.name), "commits": commits,

@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from clnp_core.architecture import Architecture
 from db.rows import TrialRow
@@ -85,7 +84,7 @@ def _policy(*scripts: str) -> str:
             "form-action 'none'")
 
 
-def _figure(figure: ReportFigure, form: str) -> dict[str, Any]:
+def _figure(figure: ReportFigure, form: str) -> dict[str, object]:
     kind = {"svg": "image/svg+xml", "png": "image/png"}[form]
     return {"id": f"figure-{figure.name}", "name": figure.name, "task": figure.task, "caption": figure.caption,
             "specification": script_json(specification(figure.chart)),
@@ -117,7 +116,7 @@ def _totals(gathered: Gathered) -> list[tuple[str, str]]:
             ("trials", f"{len(trials):,}"), ("time of all trials", seconds_text(seconds) if trials else NOTHING)]
 
 
-def _accuracy(gathered: Gathered) -> dict[str, Any]:
+def _accuracy(gathered: Gathered) -> dict[str, object]:
     cells = {(cell.after_task, cell.on_task): cell.test_accuracy for cell in gathered.cells}
     tasks, rows = sorted({on for _, on in cells}), sorted({after for after, _ in cells})
     means = {row: [value for (after, _), value in cells.items() if after == row] for row in rows}
@@ -131,7 +130,7 @@ def _lineage(gathered: Gathered) -> list[dict[str, str]]:
              "bytes": bytes_text(commit.artifact_bytes), "at": time_text(commit.created_at)} for commit in gathered.commits]
 
 
-def _task(part: TaskPart, figures: list[dict[str, Any]]) -> dict[str, Any]:
+def _task(part: TaskPart, figures: list[dict[str, object]]) -> dict[str, object]:
     stage = part.stage
     return {"number": stage.task, "state": stage.state.value, "reason": (stage.reason or "").split("\n"), "figures": figures,
             "facts": _task_facts(part), "selection": _selection(part), "trials": [_trial(row) for row in
@@ -176,7 +175,7 @@ def _selection(part: TaskPart) -> list[tuple[str, str]]:
                               f"{row.free_neurons:,} of {row.hidden_total:,} hidden neurons free")]
 
 
-def _trial(row: TrialRow) -> dict[str, Any]:
+def _trial(row: TrialRow) -> dict[str, object]:
     return {"number": row.number, "alpha": alpha_text(row.alpha), "rate": rate_text(row.learning_rate),
             "accuracy": percent_or_nothing(row.val_correct, row.val_total),
             "pruned": percent_or_nothing(row.pruned_val_correct, row.val_total),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from clnp_core.analysis.statistics import SEEDS
 from clnp_core.errors import ConfigError, NotFoundError, StateError
@@ -152,9 +151,9 @@ def _require_same(config: Config, row: RunRow) -> None:
                           "ask for the same, or for runs of another name with --prefix")
 
 
-def _leaves(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+def _leaves(document: Mapping[str, object], before: str = "") -> dict[str, object]:
     """Every value of nested sections under its whole key."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, value in document.items():
         found |= _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
     return found

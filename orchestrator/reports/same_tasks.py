@@ -9,7 +9,7 @@ from db.rows import RunRow
 from orchestrator.reports.measure import Measured
 from workers.spec import ClassOrder, digest_of
 
-DEFAULTS: Mapping[str, Any] = {
+DEFAULTS: Mapping[str, object] = {
     "params": {}, "validation_fraction": None, "class_order": ClassOrder.INDEX.value, "samples_per_class": None}
 """Keys of the section ``benchmark`` that determine samples and splits, with what a config without them means. The number of
 tasks is none of them, nor is how inputs are normalised, which belongs to the training."""
@@ -53,12 +53,12 @@ def require_same_tasks(reads: Reads, runs: Sequence[Measured]) -> None:
                               "the code or the files of the benchmark have changed between them; launch one of them again")
 
 
-def _section(run: RunRow, name: str) -> Mapping[str, Any]:
+def _section(run: RunRow, name: str) -> Mapping[str, object]:
     found = run.config.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _settings(run: RunRow) -> dict[str, Any]:
+def _settings(run: RunRow) -> dict[str, object]:
     """What determines the data of every task but for the seed. The recorded config of another version may lack keys."""
     section = _section(run, "benchmark")
     return {key: section.get(key, default) for key, default in DEFAULTS.items()}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from statistics import median
-from typing import Any
 
 from clnp_core.errors import ConfigError
 from db.reads.pages import RunStanding, StageCounts, TrialTimes
@@ -90,7 +89,7 @@ def current_step(standing: RunStanding) -> str | None:
 class _Recorded:
     """A config that is compared by its digest."""
 
-    def __init__(self, digest: str, config: dict[str, Any], tasks: int) -> None:
+    def __init__(self, digest: str, config: dict[str, object], tasks: int) -> None:
         self.digest, self.config, self.tasks = digest, config, tasks
 
     def __hash__(self) -> int:
@@ -100,7 +99,7 @@ class _Recorded:
         return isinstance(other, _Recorded) and (self.digest, self.tasks) == (other.digest, other.tasks)
 
 
-def planned_trials(digest: str, config: dict[str, Any], tasks: int) -> tuple[int, ...] | None:
+def planned_trials(digest: str, config: dict[str, object], tasks: int) -> tuple[int, ...] | None:
     """How many trials every task of a config has by its plan; None for one that this version cannot read.
 
     Args:

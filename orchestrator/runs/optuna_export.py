@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.distributions import FloatDistribution
@@ -222,7 +221,7 @@ def _trial(reads: Reads, row: TrialRow, values: _Values, margin_points: Decimal)
     return trial
 
 
-def _trial_attributes(row: TrialRow) -> dict[str, Any]:
+def _trial_attributes(row: TrialRow) -> dict[str, object]:
     attributes = {
         "number": row.number, "key": row.key, "attempt": row.attempts, "state": row.state.value,
         "verdict": row.verdict.value if row.verdict else None, "verdict reason": row.verdict_reason,
@@ -232,9 +231,9 @@ def _trial_attributes(row: TrialRow) -> dict[str, Any]:
     return {key: value for key, value in attributes.items() if value is not None}
 
 
-def _study_attributes(reads: Reads, run: RunRow, stage: StageRow, rows: Sequence[TrialRow]) -> dict[str, Any]:
-    attributes: dict[str, Any] = {"run": run.name, "task": stage.task, "state": stage.state.value,
-                                  "margin points": run.margin_points}
+def _study_attributes(reads: Reads, run: RunRow, stage: StageRow, rows: Sequence[TrialRow]) -> dict[str, object]:
+    attributes: dict[str, object] = {"run": run.name, "task": stage.task, "state": stage.state.value,
+                                     "margin points": run.margin_points}
     for selection in reads.selections(run.name, stage.task):
         attributes |= {"chosen": selection.chosen, "reason": selection.reason,
                        "verdicts": {str(row.number): row.verdict.value for row in rows if row.verdict}}

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from clnp_core.errors import ArtifactError
 from clnp_core.selection import required_correct
@@ -113,7 +112,7 @@ def _tell(run: RunContext, task: int, news: Sequence[str]) -> None:
         run.progress.notice(f"  task {task}: {what}")
 
 
-def _verification(run: RunContext, built: BuiltCommit) -> dict[str, Any]:
+def _verification(run: RunContext, built: BuiltCommit) -> dict[str, object]:
     """The proof of zero forgetting; of a method that has none, its name."""
     return {"method": run.config.method.value} if built.proof is None else dataclasses.asdict(built.proof)
 

@@ -1,7 +1,7 @@
 """Routes of figures: Vega-Lite specifications that carry their data. Each is made once for what is recorded."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,7 +14,7 @@ from orchestrator.service.routes.stage_routes import version_of_trial
 if TYPE_CHECKING:
     from orchestrator.figures.chart import Chart
 
-SPECIFICATION: dict[int | str, dict[str, Any]] = {
+SPECIFICATION: dict[int | str, dict[str, object]] = {
     200: {"description": "a Vega-Lite specification", "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 router = APIRouter(prefix=BASE + "/runs/{run}", tags=["figures"],
