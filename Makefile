@@ -1,8 +1,11 @@
 # Every target sets itself up: a virtual environment in this clone, installed once and again when its inputs change.
 #
 #   make demo        a whole run on scikit-learn's digits, in a few minutes on a laptop
-#   make test        linters, types, and every test that needs neither a GPU nor patience
-#   make test-slow   the tests that train on real data sets (set CLNP_DATA)
+#   make test        linters, types, and the tests of a change, in a few minutes
+#   make test-all    make test, then the tests that repeat whole runs: everything that needs neither a GPU nor patience
+#   make test-whole  only those that make test leaves out to make test-all
+#   make test-slow   the tests that train on real data sets (set CLNP_DATA), or take patience
+#   make coverage    what the tests of make test and make test-whole run of each package
 #   make chaos       kill drivers and workers hundreds of times, and hold what remains against an undisturbed run (hours)
 #   make power-loss  let the power go after every system call of a recorded run, and resume from what is left (a quarter of an hour)
 #   make test-gpu    the tests that need an NVIDIA GPU
@@ -15,10 +18,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+# Two processes. tests/conftest.py gives one of them all tests that need Ray, so that they share one cluster.
+TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder --durations=25
+QUICK := not whole and not slow and not gpu
+WHOLE := whole and not slow and not gpu
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-slow test-gpu chaos power-loss lint bench clean
+.PHONY: help install demo test test-all test-whole test-slow test-gpu coverage chaos power-loss lint bench clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -43,7 +50,15 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(PYTEST) -n 2 --dist loadfile --durations=25 -m "not slow and not gpu"
+	$(PYTEST) $(TOGETHER) -m "$(QUICK)"
+
+test-whole: $(READY)
+	$(PYTEST) $(TOGETHER) -m "$(WHOLE)"
+
+test-all: test test-whole
+
+coverage: $(READY)
+	$(BIN)/python -m tests.coverage_table $(TOGETHER) -m "not slow and not gpu" $(COVER)
 
 test-slow: $(READY)
 	$(PYTEST) -m "slow and not gpu"

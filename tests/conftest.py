@@ -25,6 +25,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("clnp", deadline=None, derandomize=True, database=None)
 settings.load_profile("clnp")
 
+RAY = "ray_with_logical_gpus"
+"""The fixture that starts Ray. One cluster serves a whole run of the tests."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for ``--dist loadgroup``: those that need Ray run in one process, and first, because together they take
+    the longest; of the others, those of one file."""
+    for item in items:
+        shared = RAY in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("ray" if shared else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: RAY not in getattr(item, "fixturenames", ()))
+
 
 @pytest.fixture(scope="session")
 def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:

@@ -43,6 +43,7 @@ def check(outputs: list[str | None]) -> None:
             assert not output or outline(output) == outline(str(block.output)), block.code
 
 
+@pytest.mark.whole
 def test_every_block_works_in_order(tmp_path: Path) -> None:
     check(type_the_page(tmp_path))
 

@@ -4,28 +4,45 @@
 and ``underway``, whose driver was killed in the sweep of the second task.
 """
 
+import io
 import json
-import os
-import subprocess
 import sys
 import tarfile
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clnp_core.errors import EnvironmentChangedError
+from orchestrator.cli.main import main
+from tests.orchestrator.conftest import ray_with_logical_gpus
 
-ROOT = Path(__file__).parents[2]
+__all__ = ["ray_with_logical_gpus"]
+
 ASSET = Path(__file__).parent / "0.1.0.tar.gz"
 PRUNED = ("clnp", "multi", "packed")
 WHOLE = ("scratch", "sequential", "ewc", "si")
 
 
-def clnp(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("CLNP_")}
-    return subprocess.run([sys.executable, "-m", "orchestrator.cli", *arguments], cwd=folder, text=True, capture_output=True,
-                          env={**environment, "PYTHONPATH": str(ROOT)}, check=False)
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def clnp(folder: Path, *arguments: str) -> Answer:
+    """A command in this process, as if it were typed in ``folder``."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as there, redirect_stdout(out), redirect_stderr(err):
+        there.chdir(folder)
+        there.setattr(sys, "path", list(sys.path))
+        code = main(arguments)
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
 def answered(folder: Path, *arguments: str) -> Any:
@@ -92,6 +109,8 @@ def test_nothing_of_its_store_is_taken_for_refuse(release: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "nothing to clear up\n"), done.stderr
 
 
+@pytest.mark.whole
+@pytest.mark.usefixtures("ray_with_logical_gpus")
 def test_a_commit_is_forked_where_the_change_of_code_is_accepted(release: Path) -> None:
     assert clnp(release, "fork", "clnp", "--task", "1", "--name", "refused").returncode == EnvironmentChangedError.exit_code
     done = clnp(release, "fork", "clnp", "--task", "1", "--name", "forked", "--accept-environment")
@@ -102,6 +121,8 @@ def test_a_commit_is_forked_where_the_change_of_code_is_accepted(release: Path) 
     assert clnp(release, "verify", "forked").returncode == 0
 
 
+@pytest.mark.whole
+@pytest.mark.usefixtures("ray_with_logical_gpus")
 def test_a_run_under_way_resumes_where_the_change_of_code_is_accepted(release: Path) -> None:
     refused = clnp(release, "resume", "underway")
     assert refused.returncode == EnvironmentChangedError.exit_code, refused.stderr

@@ -47,6 +47,7 @@ def _endless(tmp_path: Path) -> None:
          "training": {"batch_size": 64, "epochs": 100_000}}))
 
 
+@pytest.mark.whole
 def test_a_run_can_be_stopped_by_ctrl_c(tmp_path: Path, clnp: Clnp) -> None:
     _endless(tmp_path)
     launched = start(tmp_path, "launch", "slow.yaml")
@@ -128,6 +129,7 @@ def test_the_first_step_is_told_before_anything_slow_is_imported(tmp_path: Path,
     assert loaded == "slow: []"
 
 
+@pytest.mark.whole
 def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path, recorded: Recorded, clnp: Clnp) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(recorded.folder, folder)

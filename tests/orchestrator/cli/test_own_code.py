@@ -90,6 +90,7 @@ def test_an_end_of_the_process_is_told_in_its_own_words(lab: Path, form: tuple[s
     assert verbose.code == 3 and f'File "{lab}/mine.py", line ' in verbose.err
 
 
+@pytest.mark.whole
 def test_a_launch_whose_worker_is_killed_and_whose_benchmark_ends_its_process(lab: Path) -> None:
     ended = run(lab, "launch", "own.yaml", "--json", "--progress", "json", "--set",
                 f"benchmark.params={{fails: 2, killed: {lab / 'killed'}}}")

@@ -1,12 +1,13 @@
 """Commands that read: they work where nothing can be written, and write nothing where they could."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.db.read_only import files_in, run_read_only
-from tests.orchestrator.cli.conftest import Recorded, run
+from tests.orchestrator.cli.conftest import Outcome, Recorded
 
 COMMANDS = [
     "ls", "ls --json", "status", "status tiny", "show tiny", "show tiny --task 1", "show tiny --task 1 --trial 0",
@@ -32,9 +33,9 @@ def test_in_a_read_only_folder(finished: Path, tmp_path: Path, command: str) -> 
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "sql"])
-def test_nothing_is_written(finished: Path, tmp_path: Path, command: str) -> None:
+def test_nothing_is_written(finished: Path, tmp_path: Path, command: str, clnp: Callable[..., Outcome]) -> None:
     before = files_in(finished)
-    assert run(finished, *words(command, tmp_path)).code == 0
+    assert clnp(*words(command, tmp_path), folder=finished).code == 0
     assert files_in(finished) == before
 
 

@@ -146,7 +146,7 @@ def test_parquet_through_a_pipe(recorded: Recorded) -> None:
 def test_a_table_without_rows_has_all_its_columns(tmp_path: Path, clnp: Clnp) -> None:
     with written(tmp_path):
         empty = clnp("trials", "demo", "--format", "csv", folder=tmp_path).out
-        assert empty.startswith("run,task,number,key,alpha,") and empty.count("\n") == 1
+        assert empty.startswith("run,task,number,role,key,alpha,") and empty.count("\n") == 1
         clnp("trials", "demo", "--format", "parquet", "--output", "x.parquet", folder=tmp_path)
     schema = pyarrow.parquet.read_schema(tmp_path / "x.parquet")
     assert str(schema.field("alpha").type).startswith("list<") and str(schema.field("val_correct").type) == "int64"

@@ -15,6 +15,7 @@ from workers.ray.remote_jobs import fetch, submit
 pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 
 
+@pytest.mark.whole
 def test_a_job_that_hangs_is_ended_and_not_tried_again_by_itself(tmp_path: Path) -> None:
     (tmp_path / "hang-job").touch()
     laboratory, began = Laboratory(tmp_path), time.monotonic()
@@ -29,7 +30,7 @@ def test_a_job_that_hangs_is_ended_and_not_tried_again_by_itself(tmp_path: Path)
     assert laboratory.resume("small").state is RunState.COMPLETED
 
 
-@pytest.mark.parametrize("limit", [None, 120])
+@pytest.mark.parametrize("limit", [None, pytest.param(120, marks=pytest.mark.whole)])
 def test_a_job_whose_worker_is_killed_is_started_again(tmp_path: Path, limit: float | None) -> None:
     (tmp_path / "die-job").touch()
     laboratory = Laboratory(tmp_path)

@@ -71,6 +71,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.rmtree(folder)
 
 
+@pytest.mark.whole
 def test_nobody_else_reaches_it_and_nothing_of_it_is_left(short: Path) -> None:
     secrets = {name: f"{name}-is-not-for-workers" for name in SECRETS}
     told = _look(short, RAY_AUTH_TOKEN="the-token-of-another-cluster", AWS_SECRET_ACCESS_KEY="for-a-bucket", **secrets)
@@ -86,6 +87,7 @@ def test_nobody_else_reaches_it_and_nothing_of_it_is_left(short: Path) -> None:
     assert _folders(short) == [] and not (short / "home" / ".ray").exists()
 
 
+@pytest.mark.whole
 def test_every_cluster_has_a_token_of_its_own_also_within_one_process(short: Path) -> None:
     program = """
 import os
@@ -105,6 +107,7 @@ for _ in range(2):
     assert _folders(short) == []
 
 
+@pytest.mark.whole
 def test_what_a_killed_driver_left_is_removed_by_the_next_and_what_a_live_one_has_is_not(short: Path) -> None:
     program = """
 import sys

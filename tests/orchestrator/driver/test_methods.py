@@ -29,8 +29,9 @@ from workers.methods import Method
 Command = Callable[..., tuple[int, str]]
 
 BASELINES: dict[Method, dict[str, Any]] = {Method.EWC: {"strength": 50.0, "fisher_samples": 50}, Method.SI: {"strength": 1.0}}
-METHODS = [pytest.param(method, marks=[] if method in (Method.CLNP, Method.SCRATCH, Method.EWC, Method.JOINT) else
-                        pytest.mark.slow) for method in Method]
+OFTEN, SELDOM = (Method.CLNP, Method.EWC), (Method.SCRATCH, Method.JOINT)
+METHODS = [pytest.param(method, marks=[] if method in OFTEN else pytest.mark.whole if method in SELDOM else pytest.mark.slow)
+           for method in Method]
 """Sequential training and SI differ from EWC in nothing that an action looks at."""
 
 
@@ -247,6 +248,7 @@ def test_the_trials_of_every_method(lab: Methods, method: Method) -> None:
         assert chosen.val_correct == max(trial.val_correct or 0 for trial in trials)
 
 
+@pytest.mark.whole
 def test_the_steps_of_joint_training_are_those_of_its_one_stage(lab: Methods) -> None:
     tally = Tally()
     lab.launch(config(Method.JOINT, "steps"), tally)

@@ -65,6 +65,7 @@ def assert_it_went_on(laboratory: Laboratory, undisturbed: str) -> None:
     assert list(Checkpoints(laboratory.storage).stored()) == []
 
 
+@pytest.mark.whole
 def test_a_trial_whose_worker_was_killed(tmp_path: Path, folder: Path, undisturbed: str) -> None:
     laboratory = Laboratory(tmp_path)
     (folder / "die-after-a-checkpoint").write_text(laboratory.storage)

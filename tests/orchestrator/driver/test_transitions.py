@@ -99,6 +99,7 @@ class TestAFinishedRun:
 
 
 class TestStoppingAndResuming:
+    @pytest.mark.whole
     def test_a_stopped_run_resumes_with_missing_trials_only_and_ends_in_the_same_digests(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         config = small(sweep={"learning_rate": [0.01, 0.02, 0.03]}, resources={"max_concurrent_trials": 1})
@@ -153,6 +154,7 @@ class TestStoppingAndResuming:
         assert laboratory.launch(small(sweep={"learning_rate": [0.01]}), Heard(when=try_another)).state is RunState.COMPLETED
         assert this_owner().host in seen[0].message
 
+    @pytest.mark.whole
     def test_a_changed_environment_is_refused_unless_accepted(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         laboratory.commit_one_task(small(sweep={"learning_rate": [0.01]}))
@@ -167,6 +169,7 @@ class TestStoppingAndResuming:
 
 
 class TestTrouble:
+    @pytest.mark.whole
     def test_all_trials_failing_fails_the_stage_and_resume_tries_again(self, tmp_path: Path) -> None:
         laboratory = Laboratory(tmp_path)
         config = small(benchmark={"tasks": 1}, training={"optimizer": "sgd"}, sweep={"learning_rate": [1e29, 1e30]})
@@ -190,6 +193,7 @@ class TestTrouble:
         with pytest.raises(StateError, match=naming("small")):
             laboratory.resume("small")
 
+    @pytest.mark.whole
     def test_depletion_can_widen_instead(self, tmp_path: Path) -> None:
         laboratory, heard = Laboratory(tmp_path), Heard()
         config = small(network={"hidden": [12, 1]}, sweep={"learning_rate": [0.01]}, selection={"margin_points": 0},
@@ -223,6 +227,7 @@ class TestTrouble:
 
 
 class TestProtocols:
+    @pytest.mark.whole
     @pytest.mark.parametrize("later", [
         pytest.param(None, marks=pytest.mark.slow), {"alpha": [1e-6, 1e-5, 1e-4], "learning_rate": 0.004}])
     def test_first_task(self, tmp_path: Path, later: dict[str, Any] | None) -> None:
@@ -245,6 +250,7 @@ class TestProtocols:
         assert (only.alpha, only.learning_rate) == (last.alpha, last.learning_rate)
         assert len(laboratory.trials("small", 2)) == 2
 
+    @pytest.mark.whole
     @pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsga2", marks=pytest.mark.slow)])
     def test_samplers_number_their_points_and_go_on_after_a_stop(self, tmp_path: Path, sampler: str) -> None:
         laboratory = Laboratory(tmp_path)

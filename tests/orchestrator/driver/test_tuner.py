@@ -40,6 +40,7 @@ def printed_by(laboratory: Laboratory, trial: TrialRow) -> tuple[list[str], list
     return [line.partition("task=1 ")[2] for line in headings], [line for line in lines if line not in headings]
 
 
+@pytest.mark.whole
 def test_warm_workers_serve_one_trial_after_another(tmp_path: Path) -> None:
     rates = [0.001 * step for step in range(1, 7)]
     run = Laboratory(tmp_path).launch(config(tmp_path, sweep={"learning_rate": rates}, resources={"max_concurrent_trials": 2}))
@@ -81,6 +82,7 @@ def test_a_killed_worker_is_tried_again_and_recorded_once(tmp_path: Path) -> Non
         output_of(other, laboratory.storage)  # the task was loaded already, so this one printed nothing
 
 
+@pytest.mark.whole
 def test_a_lost_trial_blocks_the_selection_until_a_resume(tmp_path: Path) -> None:
     (tmp_path / "always-die").touch()
     laboratory = Laboratory(tmp_path)
@@ -93,6 +95,7 @@ def test_a_lost_trial_blocks_the_selection_until_a_resume(tmp_path: Path) -> Non
     assert laboratory.resume("small").state is RunState.COMPLETED
 
 
+@pytest.mark.whole
 def test_a_hung_trial_ends_at_its_time_limit_and_is_not_tried_again(tmp_path: Path) -> None:
     (tmp_path / "hang").touch()
     laboratory, heard = Laboratory(tmp_path), Heard()
@@ -115,6 +118,7 @@ def test_more_tasks_than_the_benchmark_has_is_refused_before_training(tmp_path: 
     assert laboratory.trials("small") == []
 
 
+@pytest.mark.whole
 def test_a_sweep_ends_at_its_time_limit(tmp_path: Path) -> None:
     (tmp_path / "hang").touch()
     laboratory = Laboratory(tmp_path)

@@ -47,6 +47,7 @@ def test_a_run_with_another_margin_trains_again_only_what_it_picks_and_lacks(tmp
         laboratory, "strict", 1)
 
 
+@pytest.mark.whole
 def test_weights_that_another_run_refers_to_stay(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     one_task = {"benchmark": {"tasks": 1}, "sweep": {**FOUR, "reuse_trials": True}}

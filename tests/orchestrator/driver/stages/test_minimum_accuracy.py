@@ -46,6 +46,7 @@ def test_it_is_committed_and_named_everywhere(tmp_path: Path) -> None:
         laboratory.read(shown)
 
 
+@pytest.mark.whole
 def test_it_fails_the_task_where_the_config_asks_for_more(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     with pytest.raises(RunFailedError, match=naming("task 1", "selection.minimum_accuracy", 50)) as caught:
@@ -58,6 +59,7 @@ def test_it_fails_the_task_where_the_config_asks_for_more(tmp_path: Path) -> Non
         laboratory.resume("small")
 
 
+@pytest.mark.whole
 def test_what_is_accurate_enough_is_committed(tmp_path: Path) -> None:
     laboratory, heard = Laboratory(tmp_path), Heard()
     config = small(benchmark={"tasks": 1}, training={"epochs": 8}, selection={"minimum_accuracy": 0.5})

@@ -53,6 +53,7 @@ def test_a_completed_run_that_lost_everything_is_whole_again_after_a_resume(tmp_
     assert all(commit.logits_compared for commit in api.verify("small", url=laboratory.url, storage=laboratory.storage))
 
 
+@pytest.mark.whole
 def test_a_commit_that_comes_out_otherwise_halts_the_run(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     laboratory.commit_one_task(small(sweep=ONE_TRIAL))
