@@ -68,8 +68,13 @@ def hidden_activations(network: Network, inputs: Tensor) -> list[Tensor]:
 
 def logits(network: Network, inputs: Tensor, task: int) -> Tensor:
     """Return the logits of ``task`` for one batch [batch, *input shape], in evaluation mode: float [batch, classes]."""
+    return logits_from(network, hidden_activations(network, inputs)[-1], task)
+
+
+def logits_from(network: Network, last: Tensor, task: int) -> Tensor:
+    """Return the logits of ``task`` from the activations of the last hidden layer (:func:`hidden_activations`)."""
     architecture, head, mask = network.architecture, network.head(task), task_mask(network, task)
-    last = pooled(architecture.layers[-1].pool, hidden_activations(network, inputs)[-1])
+    last = pooled(architecture.layers[-1].pool, last)
     if mask is not None:
         last = last * per_neuron(mask, last)
     return output(architecture.output, last, head.weight, head.bias)

@@ -32,7 +32,7 @@ class Ranking:
             owners: per hidden layer int16 [width], the task that activated each neuron; unpruned, so that the formerly free
                 ones are owned by ``task``.
             task: counted from 1.
-            activities: per hidden layer float64 [width].
+            activities: per hidden layer float64 [width], the score of each neuron (:mod:`clnp_core.scores`).
         """
         self.order: list[Tensor] = []
         self._old: list[int] = []

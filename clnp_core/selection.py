@@ -21,7 +21,7 @@ from clnp_core.errors import StateError
 from clnp_core.words import plural
 
 Thresholds = tuple[float | None, ...]
-"""One activation threshold per hidden layer; None prunes nothing in that layer."""
+"""One threshold on the score per hidden layer; None prunes nothing in that layer."""
 
 
 class ThresholdMode(StrEnum):
@@ -29,6 +29,19 @@ class ThresholdMode(StrEnum):
 
     SHARED = "shared"
     PER_LAYER = "per-layer"
+
+
+class Score(StrEnum):
+    """What of a neuron is compared with θ (:mod:`clnp_core.scores`)."""
+
+    ACTIVITY = "activity"
+    OUTGOING = "outgoing"
+    TAYLOR = "taylor"
+
+    @property
+    def is_activity(self) -> bool:
+        """Whether it is the paper's, which every trial stores anyway."""
+        return self is Score.ACTIVITY
 
 
 class SelectionRule(StrEnum):

@@ -51,7 +51,7 @@ def find_thresholds(network: Network, task: int, activities: Sequence[Tensor], i
     Args:
         network: unpruned; ``task`` owns every formerly free neuron.
         task: counted from 1.
-        activities: per hidden layer float64 [width], mean activity over the training set.
+        activities: per hidden layer float64 [width], the score of each neuron over the training set (:mod:`clnp_core.scores`).
         inputs: validation inputs, float [samples, *input shape].
         labels: int64 [samples].
         required_correct: the lowest count that is within the margin (:func:`clnp_core.selection.required_correct`).

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
-from clnp_core.selection import ThresholdMode
+from clnp_core.selection import Score, ThresholdMode
 from clnp_core.values import FreeWindow
 from workers.methods import MethodSpec
 
@@ -229,6 +229,7 @@ class StageSpec:
         curve_points: the maximum number of thresholds of the recorded curve.
         method: the method that learns the task; None for CLNP.
         free_window: how many of the free neurons train, and which; None for all.
+        score: what of a neuron its threshold is compared with.
     """
 
     benchmark: BenchmarkSpec
@@ -241,12 +242,15 @@ class StageSpec:
     curve_points: int
     method: MethodSpec | None = None
     free_window: FreeWindow | None = None
+    score: Score = Score.ACTIVITY
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dictionary; :meth:`from_json` is its inverse. ``method`` is left out for CLNP, ``free_window`` where
-        there is none: keys from before they existed stay what they were."""
+        there is none, ``score`` for the paper's: keys from before they existed stay what they were."""
         data = dataclasses.asdict(self)
         del data["method"]
+        if self.score.is_activity:
+            del data["score"]
         if self.free_window is None:
             del data["free_window"]
         else:
@@ -266,7 +270,7 @@ class StageSpec:
         return cls(BenchmarkSpec.from_json(data["benchmark"]), data["task"], Architecture.from_json(data["architecture"]),
                    data["base_digest"], TrainingSpec.from_json(data["training"]), data["evaluation_batch_size"],
                    data["threads"], data["curve_points"], MethodSpec.from_json(data["method"]) if "method" in data else None,
-                   window)
+                   window, Score(data.get("score", Score.ACTIVITY)))
 
 
 ALONE = (1, 0)

@@ -18,6 +18,7 @@ from orchestrator.render.format import (
     points_text,
     ranges,
     rate_text,
+    score_text,
     training_text,
 )
 from orchestrator.render.output import note, say, say_json, terminal_width
@@ -166,7 +167,7 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], ru
     say(f"training  {training_text(config.training.model_dump(mode='json'))}")
     if config.method.divides_the_network:
         margin = points_text(str(config.selection.margin_points))
-        say(f"pruning   margin {margin}, {config.selection.threshold.value} threshold")
+        say(f"pruning   margin {margin}, {config.selection.threshold.value} threshold{score_text(config.selection.score)}")
     if config.resources.trials_per_pack > 1:
         say(f"packs     up to {plural(config.resources.trials_per_pack, 'trial')} train as one batched computation")
     if len(network.input_shape) > 1:

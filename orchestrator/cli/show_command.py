@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clnp_core.architecture import Architecture
+from clnp_core.selection import Score
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, reading, task_option
 from orchestrator.render.format import (
@@ -18,6 +19,7 @@ from orchestrator.render.format import (
     points_text,
     ranges,
     rate_text,
+    score_text,
     seconds_text,
     thresholds_text,
     verdict_text,
@@ -27,6 +29,7 @@ from orchestrator.render.matrices import percent
 from orchestrator.render.output import paragraph, say, say_json, terminal_width
 from orchestrator.render.run_summary import facts_text, overview_text, run_document, tuning_text
 from orchestrator.render.table import Column, number, one_line, prose, render
+from orchestrator.runs.recorded_config import learnt_under, score_of
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
@@ -88,7 +91,8 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
             ("stands on", f"commit {stage.base_digest[:12]}" if stage.base_digest else "an empty network"),
             ("commit", commits[0].digest[:12] if commits else NOTHING)]))
     if selections:
-        parts.append(_selection_text(selections[0], stage.trials_total, reads.run(run).method))
+        row = reads.run(run)
+        parts.append(_selection_text(selections[0], stage.trials_total, row.method, score_of(learnt_under(reads, row, task))))
     tuned = tuning_text(commits[0]) if commits else None
     if tuned:
         parts.append(tuned)
@@ -126,7 +130,7 @@ def _stage(reads: "Reads", run: str, task: int) -> "StageRow":
     return next(stage for stage in reads.stages(run) if stage.task == task)
 
 
-def _selection_text(selection: "SelectionRow", trials: int, method: str) -> str:
+def _selection_text(selection: "SelectionRow", trials: int, method: str, score: Score) -> str:
     if not divides_the_network(method):
         return paragraph(f"Trial {selection.chosen} was chosen: {selection.reason}.\n"
                          f"Method {method} prunes nothing, so there is no margin: it takes the most accurate of "
@@ -138,8 +142,8 @@ def _selection_text(selection: "SelectionRow", trials: int, method: str) -> str:
         f"The best of {plural(trials, 'trial')} reached {best} % on validation. Within the margin of "
         f"{points_text(selection.margin_points)}: {'trial' if len(selection.picked) == 1 else 'trials'} "
         f"{ranges(selection.picked)}.\n"
-        f"Pruned at threshold {thresholds_text(selection.thresholds)} it has {pruned} % and {selection.free_neurons:,} of "
-        f"{selection.hidden_total:,} hidden neurons free.")
+        f"Pruned at threshold {thresholds_text(selection.thresholds)}{score_text(score)} it has {pruned} % and "
+        f"{selection.free_neurons:,} of {selection.hidden_total:,} hidden neurons free.")
 
 
 def _price_text(selection: "SelectionRow") -> str:

@@ -128,7 +128,7 @@ class Config(Section):
                              "time\nremove it, or set sweep.sampler to grid")
         return resources
 
-    @field_validator("sweep", "fine_tuning", "capacity", "resources")
+    @field_validator("sweep", "selection", "fine_tuning", "capacity", "resources")
     @classmethod
     def _fits_the_method(cls, section: Section | None, info: ValidationInfo) -> Section | None:
         method = info.data.get("method", Method.CLNP)
@@ -137,6 +137,8 @@ class Config(Section):
         if isinstance(section, Sweep) and not section.sampler.is_grid:
             raise ValueError(f"the sampler {section.sampler} cannot be used with method {method}, which sweeps a list of "
                              "learning rates\nset sweep.sampler to grid")
+        if isinstance(section, SelectionSection) and not section.score.is_activity:
+            raise ValueError(f"score cannot be used with method {method}, which prunes nothing\nremove it")
         if isinstance(section, FineTuning):
             raise ValueError(f"cannot be used with method {method}, which prunes nothing\nremove it, or set it to null")
         if isinstance(section, CapacitySection) and section.on_depletion.widens:

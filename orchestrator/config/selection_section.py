@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator
 
-from clnp_core.selection import SelectionRule, ThresholdMode
+from clnp_core.selection import Score, SelectionRule, ThresholdMode
 from orchestrator.config.errors import show
 from orchestrator.config.numbers import Integer, real
 from orchestrator.config.sweep_section import Section
@@ -53,6 +53,10 @@ class SelectionSection(Section):
     threshold: ThresholdMode = Field(
         default=ThresholdMode.SHARED,
         description="shared prunes all layers at one threshold, per-layer raises each separately")
+    score: Score = Field(
+        default=Score.ACTIVITY,
+        description="what of a neuron the threshold is compared with: mean activity, activity times outgoing weights, or the "
+                    "first-order change of the loss")
     rule: SelectionRule = Field(
         default=SelectionRule.SPARSEST,
         description="sparsest chooses the sparsest network within the margin, trade-off weighs accuracy against free neurons")

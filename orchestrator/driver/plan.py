@@ -64,7 +64,7 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
                         training.precision.value, _schedule(training.schedule))
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
                      config.resources.threads_per_trial, config.selection.curve_points, method_spec(config),
-                     free_window(config, task))
+                     free_window(config, task), config.selection.score)
 
 
 def free_window(config: Config, task: int) -> FreeWindow | None:

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from clnp_core.selection import Score
 from db.rows import EpochRow, ThresholdRow
 from orchestrator.figures.chart import BLUE, GREY, ORANGE, PURPLE, chart_of, layered
+from orchestrator.render.format import score_text
 
 if TYPE_CHECKING:
     import altair
@@ -15,13 +17,14 @@ LOSS, PENALTY = "training loss", "L1 penalty"
 
 
 def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float | None] = (),
-                     required_accuracy: float | None = None) -> "altair.LayerChart":
+                     required_accuracy: float | None = None, score: Score = Score.ACTIVITY) -> "altair.LayerChart":
     """Accuracy and sparsity, both in percent, against the threshold θ that every layer would be pruned at.
 
     Args:
         curve: the trial's recorded points, at least one.
         thresholds: the θ* of each hidden layer, where the trial was pruned; None prunes nothing there.
         required_accuracy: the least accuracy within the margin, a fraction; None where there is no selection yet.
+        score: what the thresholds are compared with.
     """
     import altair as alt
 
@@ -30,7 +33,8 @@ def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float |
     # Activities spread over powers of ten and begin at 0, which has no logarithm: linear below a value that most exceed.
     positive = sorted(point.threshold for point in curve if point.threshold > 0)
     bend = positive[len(positive) // 4] if positive else 1.0
-    x = alt.X("threshold:Q", title="threshold θ", scale=alt.Scale(type="symlog", constant=bend, zero=True, nice=False),
+    x = alt.X("threshold:Q", title=f"threshold θ{score_text(score)}",
+              scale=alt.Scale(type="symlog", constant=bend, zero=True, nice=False),
               axis=alt.Axis(format="~g", values=_ticks(positive), labelOverlap=True, labelFlush=False))
     y = alt.Y("percent:Q", title="%", scale=alt.Scale(domain=[0, 100]))
     tooltip = [alt.Tooltip("what:N", title="line"), alt.Tooltip("threshold:Q", title="θ", format=".4g"),

@@ -10,6 +10,7 @@ from orchestrator.figures.accuracy_chart import accuracy_figure
 from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.curve_charts import learning_figure, threshold_figure
 from orchestrator.figures.trial_chart import trial_points, trials_figure
+from orchestrator.runs.recorded_config import learnt_under, score_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,8 @@ def trial_figure(reads: "Reads", run: str, task: int, number: int, name: str) ->
         return learning_figure(epochs, reads.trial(run, task, number).best_epoch)
     curve = _something(reads.threshold_curve(run, task, number), f"{where} has recorded no threshold curve yet")
     selection = _selection(reads, run, task)
-    return threshold_figure(curve, reads.trial(run, task, number).thresholds or (), _least_accuracy(selection))
+    score = score_of(learnt_under(reads, reads.run(run), task))
+    return threshold_figure(curve, reads.trial(run, task, number).thresholds or (), _least_accuracy(selection), score)
 
 
 def _selection(reads: "Reads", run: str, task: int) -> "SelectionRow | None":

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clnp_core.architecture import Architecture, HeadKind, Layer
+from clnp_core.selection import Score
 from clnp_core.words import plural as plural
 from orchestrator.render.matrices import percent
 from workers.methods import recorded_method
@@ -140,6 +141,11 @@ def training_text(training: Mapping[str, Any]) -> str:
     if training.get("precision", "float32") != "float32":
         parts.append(f"products in {training['precision']}")
     return ", ".join(parts)
+
+
+def score_text(score: Score) -> str:
+    """Return what follows the word "threshold" where a score is not the paper's; nothing where it is."""
+    return "" if score.is_activity else f" on the score {score}"
 
 
 def device_text(environment: dict[str, Any] | None) -> str:

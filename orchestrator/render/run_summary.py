@@ -13,6 +13,7 @@ from orchestrator.render.format import (
     percent_or_nothing,
     plural,
     points_text,
+    score_text,
     seconds_text,
     thresholds_text,
     time_text,
@@ -21,7 +22,7 @@ from orchestrator.render.format import (
 from orchestrator.render.matrices import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
 from orchestrator.render.output import paragraph, terminal_width
 from orchestrator.render.table import Column, number, one_line, prose, render
-from orchestrator.runs.recorded_config import recorded_config
+from orchestrator.runs.recorded_config import recorded_config, score_of
 from workers.environment import GIT
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
     facts = [("created", f"{time_text(run.created_at)}, by clnp {run.code_version}" + (f", commit {commit}" if commit else "")),
              *origin_facts(run),
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
-             *([("pruning", f"margin {points_text(run.margin_points)}")] if divides_the_network(run.method) else []),
+             *([("pruning", _pruning(run))] if divides_the_network(run.method) else []),
              ("device", device_text(run.environment))]
     return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run, stages), *_achieved(reads, run),
                         *ways_on(run, stages)])
@@ -79,6 +80,12 @@ def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
     source = f"run {run.forked_from}" if run.forked_from else "a run that has been removed"
     return [("forked", f"from task {run.forked_after_task} of {source}" if run.forked_after_task else
              f"from {source}, to start over")]
+
+
+def _pruning(run: "RunRow") -> str:
+    """Its margin, and its score where that is not the paper's."""
+    on = score_text(score_of(run))
+    return f"margin {points_text(run.margin_points)}" + (f", threshold{on}" if on else "")
 
 
 def _training(run: "RunRow") -> str:

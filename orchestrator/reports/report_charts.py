@@ -13,7 +13,7 @@ from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.curve_charts import learning_figure, threshold_figure
 from orchestrator.figures.registry import ACCURACY, CAPACITY, CURVE, LEARNING, TRIALS
 from orchestrator.figures.trial_chart import MANY, trials_figure
-from orchestrator.render.format import divides_the_network
+from orchestrator.render.format import divides_the_network, score_text
 from orchestrator.reports.report_data import Gathered, TaskPart
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def _of_task(part: TaskPart) -> Iterator[ReportFigure]:
     if part.curve and part.prunes:
         yield ReportFigure(f"task-{task}-{CURVE}", task, CURVE,
                            f"Validation accuracy and free neurons of trial {chosen.number}, the "
-                     "chosen one, against the threshold that every layer would be pruned at. Dashed: its θ*. Dotted: the least "
-                           "accuracy within the margin.",
-                           threshold_figure(part.curve, part.selection.thresholds, least_accuracy(part.selection)))
+                           f"chosen one, against the threshold{score_text(part.score)} that every layer would be pruned at. "
+                           "Dashed: its θ*. Dotted: the least accuracy within the margin.",
+                           threshold_figure(part.curve, part.selection.thresholds, least_accuracy(part.selection), part.score))
     if part.epochs:
         yield ReportFigure(f"task-{task}-{LEARNING}", task, LEARNING,
                            f"How trial {chosen.number} learnt. The circle is the epoch "

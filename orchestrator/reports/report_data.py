@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from clnp_core.selection import Verdict
+from clnp_core.selection import Score, Verdict
 from clnp_core.values import LayerCapacity
 from db.reads.curves import pruned_within_margin
 from db.rows import (
@@ -22,6 +22,7 @@ from orchestrator.figures.trial_chart import PlottedTrial, trial_points
 from orchestrator.render.chance_text import chance_sentences
 from orchestrator.render.format import divides_the_network
 from orchestrator.render.matrices import ForgettingClaim, forgetting_claim
+from orchestrator.runs.recorded_config import learnt_under, score_of
 
 if TYPE_CHECKING:
     from db.reads.reads import Reads
@@ -40,6 +41,7 @@ class TaskPart:
         curve: the threshold curve of the chosen trial; empty while none is chosen.
         epochs: of the chosen trial.
         prunes: whether the method does, so that there is a margin.
+        score: what its thresholds are compared with.
     """
 
     stage: StageRow
@@ -50,6 +52,7 @@ class TaskPart:
     curve: Sequence[ThresholdRow]
     epochs: Sequence[EpochRow]
     prunes: bool = True
+    score: Score = Score.ACTIVITY
 
     @property
     def chosen(self) -> TrialRow | None:
@@ -110,7 +113,8 @@ def _task(reads: "Reads", run: RunRow, stage: StageRow, selection: SelectionRow 
     points = trial_points(trials, pruned_within_margin(reads, run.name, stage.task, margin))
     curve = reads.threshold_curve(run.name, stage.task, selection.chosen) if selection else []
     epochs = reads.trial_history(run.name, stage.task, selection.chosen) if selection else []
-    return TaskPart(stage, selection, commit, best_first(trials), points, curve, epochs, divides_the_network(run.method))
+    return TaskPart(stage, selection, commit, best_first(trials), points, curve, epochs, divides_the_network(run.method),
+                    score_of(learnt_under(reads, run, stage.task)))
 
 
 def best_first(trials: Sequence[TrialRow]) -> list[TrialRow]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from clnp_core.selection import PrunedTrial, ThresholdMode
+from clnp_core.selection import PrunedTrial, Score, ThresholdMode
 from clnp_core.words import plural
 from orchestrator.render.matrices import percent
+from orchestrator.runs.recorded_config import score_of, selection_section
 from orchestrator.what_if.margins import StageRecord
-from orchestrator.what_if.recorded_stages import SelectedStage, selection_section
+from orchestrator.what_if.recorded_stages import SelectedStage
 
 
 def known_as(exact: bool, sparsest: bool) -> str:
@@ -77,6 +78,9 @@ def cautions(run: str, stages: Sequence[SelectedStage], inexact: Sequence[int]) 
     if any(stage.record.mode is ThresholdMode.PER_LAYER for stage in curves):
         said.append("The recorded curves have one threshold for all layers. The selection looks for one per layer, which frees "
                     "more.")
+    for score in sorted({score_of(stage.learnt_under) for stage in stages} - {Score.ACTIVITY}):
+        said.append(f"Thresholds are on the score {score}. Another score orders the neurons differently, and its trials are "
+                    f"measured anew: `clnp fork {run} --task 0 --set selection.score=…`.")
     if any(stage.learnt_under.config.get("fine_tuning") for stage in stages):
         said.append("The run fine-tunes what was pruned. What that would make of another network is not predicted: accuracies "
                     "here are of the pruned networks.")

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from clnp_core.errors import NotFoundError, StateError
+from clnp_core.errors import StateError
 from clnp_core.selection import FailedTrial, PrunedTrial, SelectionRule, ThresholdMode, TrainedTrial, required_correct
 from db.reads.curves import EndedTrial, ended_trials
 from db.reads.reads import Reads
 from db.rows import RunRow, SelectionRow
 from db.states import TrialState
+from orchestrator.runs.recorded_config import learnt_under, selection_section
 from orchestrator.what_if.margins import StageRecord
 from workers.methods import recorded_method
 
@@ -57,7 +57,7 @@ def selected_stages(reads: Reads, run: str, task: int | None = None) -> list[Sel
 
 
 def _stage(reads: Reads, run: RunRow, selection: SelectionRow, used_before: int) -> SelectedStage:
-    task, learnt = selection.task, _learnt_under(reads, run, selection.task)
+    task, learnt = selection.task, learnt_under(reads, run, selection.task)
     ended, margin = ended_trials(reads, run.name, task), Decimal(selection.margin_points)
     finished = [trial for trial in ended if trial.state is TrialState.FINISHED]
     picked = set(selection.picked)
@@ -70,16 +70,6 @@ def _stage(reads: Reads, run: RunRow, selection: SelectionRow, used_before: int)
         selection.hidden_total - used_before, learnt.tasks - task + 1)
     return SelectedStage(task, selection, record, learnt,
                          {trial.number: trial.artifact_digest for trial in finished if trial.artifact_digest is not None})
-
-
-def _learnt_under(reads: Reads, run: RunRow, task: int) -> RunRow:
-    """The run that learnt a task, or the last on the way to it that is still there."""
-    while run.forked_from is not None and task <= (run.forked_after_task or 0):
-        try:
-            run = reads.run(run.forked_from)
-        except NotFoundError:
-            break
-    return run
 
 
 def _found(trial: EndedTrial) -> PrunedTrial | None:
@@ -102,10 +92,3 @@ def _weight(run: RunRow, selection: SelectionRow) -> Decimal | None:
         return None
     follows = selection_section(run).get("capacity_weight_points") is None and recorded == selection.margin_points
     return None if follows else Decimal(recorded)
-
-
-def selection_section(run: RunRow) -> Mapping[str, Any]:
-    """How the recorded config of a run selects; an older one may lack keys. It is not read as a config, which takes a quarter
-    of a second and imports a network of the user's own."""
-    section = run.config.get("selection")
-    return section if isinstance(section, Mapping) else {}

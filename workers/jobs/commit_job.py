@@ -14,11 +14,12 @@ from clnp_core.forgetting import Proof, prove_zero_forgetting
 from clnp_core.heads import neurons_read_by
 from clnp_core.network import Network
 from clnp_core.pruning import prune
+from clnp_core.scores import ScoredTask, scores_of
 from clnp_core.selection import Thresholds
 from clnp_core.threshold import find_thresholds
 from clnp_core.values import FineTuningRound, LayerCapacity, StoredArtifact, TaskResult
 from workers.data.loader import Samples, TaskData, load_task
-from workers.jobs.inputs import activities_of, recorded, task_on, this_device
+from workers.jobs.inputs import activities_of, recorded, stored_scores, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec, derive_seed, digest_of
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.loop import fine_tune, result_of
@@ -71,8 +72,8 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     device = this_device()
     store = ArtifactStore(storage)
     unpruned, contents = get_network(store, artifact_digest)
-    activities, rounds = activities_of(contents), None
-    network = prune(unpruned.to(device), stage.task, activities, thresholds)
+    activities, scores, rounds = activities_of(contents), stored_scores(contents, stage.score), None
+    network = prune(unpruned.to(device), stage.task, scores, thresholds)
     data = recorded(stage, stage.task, splits[stage.task], task_on(stage, device))
     checkpoints: list[Checkpoint] = []
     if tuning is not None:
@@ -91,7 +92,8 @@ def build_commit(stage: StageSpec, artifact_digest: str, thresholds: Thresholds,
     seconds = time.perf_counter() - began + sum(checkpoint.seconds_before for checkpoint in checkpoints)
     own = next(cell for cell in evaluations if cell.task == stage.task)
     return BuiltCommit(artifact, own.val_correct, own.val_total, rounds,
-                       capacity(committed, stage.task, activities, thresholds), evaluations, proof, seconds, _news(checkpoints))
+                       capacity(committed, stage.task, activities, thresholds if stage.score.is_activity else
+                                (None,) * len(thresholds)), evaluations, proof, seconds, _news(checkpoints))
 
 
 def _checkpoints(storage: str, artifact_digest: str, thresholds: Thresholds, tuning: FineTuningSpec, threads: int,
@@ -124,11 +126,13 @@ def _tune(network: Network, activities: tuple[Tensor, ...], thresholds: Threshol
     while len(rounds) < tuning.rounds and _has_something_to_train(network, task):
         number, loss = len(rounds) + 1, loss or loss_of(stage, tuning, data, store)
         if rounds:
-            found = find_thresholds(network, task, activities, val.inputs, val.labels, tuning.required, tuning.mode, batch)
+            measured = ScoredTask(network, task, data.train.inputs, data.train.labels, batch)
+            scores = scores_of(stage.score, measured)
+            found = find_thresholds(network, task, scores, val.inputs, val.labels, tuning.required, tuning.mode, batch)
             if found.free_neurons == free_neurons(network):
                 break
             thresholds = found.thresholds
-            network = prune(network, task, activities, thresholds)
+            network = prune(network, task, scores, thresholds)
         before = evaluate(network, val.inputs, val.labels, task, batch).correct
         checkpoint = checkpoints[number - 1]
         seed = derive_seed(tuning.seed, "fine-tuning", number)

@@ -7,6 +7,7 @@ import torch
 from clnp_core.errors import ArtifactError, DataError
 from clnp_core.network import Network, empty_network
 from clnp_core.partition import widen
+from clnp_core.selection import Score
 from workers.data.loader import TaskData, load_task
 from workers.spec import StageSpec
 from workers.storage.artifacts import ArtifactStore, Contents, get_network
@@ -67,6 +68,20 @@ def activities_of(contents: Contents) -> tuple[torch.Tensor, ...]:
     if contents.metadata.get("kind") != "trial" or any(name not in contents.tensors for name in names):
         raise ArtifactError("the artifact is not a trained trial", "it belongs to another step; run `clnp doctor`")
     return tuple(contents.tensors[name] for name in names)
+
+
+def stored_scores(contents: Contents, score: Score) -> tuple[torch.Tensor, ...]:
+    """Per hidden layer float64 [width], what the trial's thresholds are compared with, as the trial measured it.
+
+    Raises:
+        ArtifactError: the artifact holds something else, or another score.
+    """
+    activities = activities_of(contents)
+    if score.is_activity:
+        return activities
+    if contents.metadata.get("score") != score:
+        raise ArtifactError(f"the artifact holds other scores than {score}", "it belongs to another run; run `clnp doctor`")
+    return tuple(contents.tensors[f"score.{layer}"] for layer in range(1, len(activities) + 1))
 
 
 def this_device() -> torch.device:

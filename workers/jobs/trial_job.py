@@ -10,18 +10,18 @@ from decimal import Decimal
 
 import torch
 
-from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
 from clnp_core.errors import ArtifactError
 from clnp_core.evaluation import evaluate
 from clnp_core.pruning import prune
+from clnp_core.scores import ScoredTask, scores_of
 from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
 from clnp_core.threshold import ThresholdResult, find_thresholds, threshold_curve
 from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
 from clnp_core.values import Epoch, TaskFacts, TrialResult
 from workers.data.loader import TaskData, inputs_are_floats, load_task, task_count
 from workers.environment import fingerprint, host_name
-from workers.jobs.inputs import activities_of, base_of, task_on, this_device
+from workers.jobs.inputs import base_of, stored_scores, task_on, this_device
 from workers.spec import BenchmarkSpec, StageSpec, TrialSpec
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
 from workers.training.loop import train
@@ -65,7 +65,7 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
 
 def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, margin_points: Decimal,
              began: float) -> TrialResult:
-    """Measure the activities and threshold curve of a trained trial, and store its network.
+    """Measure the scores and threshold curve of a trained trial, and store its network with its activities and scores.
 
     Args:
         trial: the trial.
@@ -76,12 +76,15 @@ def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, m
         began: ``time.perf_counter()`` from which the trial's seconds count.
     """
     stage, device = trial.stage, data.train.inputs.device
-    activities = mean_activity(trained.network, data.train.inputs, stage.evaluation_batch_size)
-    curve = threshold_curve(trained.network, stage.task, activities, data.val.inputs, data.val.labels,
-                            stage.curve_points)
-    artifact = put_network(ArtifactStore(storage), trained.network, "trial",
-                           {f"activity.{layer}": values for layer, values in enumerate(activities, start=1)},
-                           key=trial.key(), task=stage.task, base=stage.base_digest)
+    subject = ScoredTask(trained.network, stage.task, data.train.inputs, data.train.labels, stage.evaluation_batch_size)
+    scores = scores_of(stage.score, subject)
+    curve = threshold_curve(trained.network, stage.task, scores, data.val.inputs, data.val.labels, stage.curve_points)
+    tensors, named = {f"activity.{layer}": values for layer, values in enumerate(subject.activities, start=1)}, {}
+    if not stage.score.is_activity:
+        tensors |= {f"score.{layer}": values for layer, values in enumerate(scores, start=1)}
+        named = {"score": stage.score.value}
+    artifact = put_network(ArtifactStore(storage), trained.network, "trial", tensors, key=trial.key(), task=stage.task,
+                           base=stage.base_digest, **named)
     required = required_correct(trained.val_correct, len(data.val), margin_points)
     within = [point.free_neurons for point in curve if point.val_correct >= required]
     return TrialResult(trained.val_correct, len(data.val), trained.best_epoch, trained.epochs_run,
@@ -99,8 +102,8 @@ def scan(stage: StageSpec, artifact_digest: str, storage: str, required: int, mo
     device = this_device()
     network, contents = get_network(ArtifactStore(storage), artifact_digest)
     val = task_on(stage, device).val
-    return find_thresholds(network.to(device), stage.task, activities_of(contents), val.inputs, val.labels, required,
-                           mode, stage.evaluation_batch_size)
+    return find_thresholds(network.to(device), stage.task, stored_scores(contents, stage.score), val.inputs, val.labels,
+                           required, mode, stage.evaluation_batch_size)
 
 
 def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, required: int, mode: ThresholdMode,
@@ -125,10 +128,10 @@ def weigh(stage: StageSpec, trial: int, artifact_digest: str, storage: str, requ
     exact = PrunedTrial(trial, found.thresholds, found.val_correct, found.free_neurons)
     network, contents = get_network(ArtifactStore(storage), artifact_digest)
     device = this_device()
-    network, val, activities = network.to(device), task_on(stage, device).val, activities_of(contents)
+    network, val, scores = network.to(device), task_on(stage, device).val, stored_scores(contents, stage.score)
 
     def confirm(candidate: PrunedTrial) -> PrunedTrial:
-        pruned = prune(network, stage.task, activities, candidate.thresholds)
+        pruned = prune(network, stage.task, scores, candidate.thresholds)
         correct = evaluate(pruned, val.inputs, val.labels, stage.task, stage.evaluation_batch_size).correct
         return PrunedTrial(trial, candidate.thresholds, correct, free_neurons(pruned))
 
