@@ -6,6 +6,7 @@ and ``underway``, whose driver was killed in the sweep of the second task.
 
 import io
 import json
+import shutil
 import sys
 import tarfile
 from contextlib import redirect_stderr, redirect_stdout
@@ -64,6 +65,12 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def copy(release: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, for a test that changes what is in it."""
+    return Path(shutil.copytree(release, tmp_path / "copy"))
+
+
 def test_every_run_is_listed_with_its_state(release: Path) -> None:
     states = {run["name"]: run["state"] for run in answered(release, "ls")}
     assert states == {**dict.fromkeys((*PRUNED, *WHOLE, "joint"), "completed"), "underway": "stopped"}
@@ -111,25 +118,25 @@ def test_nothing_of_its_store_is_taken_for_refuse(release: Path) -> None:
 
 @pytest.mark.whole
 @pytest.mark.usefixtures("ray_with_logical_gpus")
-def test_a_commit_is_forked_where_the_change_of_code_is_accepted(release: Path) -> None:
-    assert clnp(release, "fork", "clnp", "--task", "1", "--name", "refused").returncode == EnvironmentChangedError.exit_code
-    done = clnp(release, "fork", "clnp", "--task", "1", "--name", "forked", "--accept-environment")
+def test_a_commit_is_forked_where_the_change_of_code_is_accepted(copy: Path) -> None:
+    assert clnp(copy, "fork", "clnp", "--task", "1", "--name", "refused").returncode == EnvironmentChangedError.exit_code
+    done = clnp(copy, "fork", "clnp", "--task", "1", "--name", "forked", "--accept-environment")
     assert done.returncode == 0, done.stderr
-    [recorded, forked] = [answered(release, "show", run) for run in ("clnp", "forked")]
+    [recorded, forked] = [answered(copy, "show", run) for run in ("clnp", "forked")]
     assert [forked["run"][key] for key in ("state", "forked_from", "forked_after_task")] == ["completed", "clnp", 1]
     assert forked["commits"][0]["digest"] == recorded["commits"][0]["digest"]
-    assert clnp(release, "verify", "forked").returncode == 0
+    assert clnp(copy, "verify", "forked").returncode == 0
 
 
 @pytest.mark.whole
 @pytest.mark.usefixtures("ray_with_logical_gpus")
-def test_a_run_under_way_resumes_where_the_change_of_code_is_accepted(release: Path) -> None:
-    refused = clnp(release, "resume", "underway")
+def test_a_run_under_way_resumes_where_the_change_of_code_is_accepted(copy: Path) -> None:
+    refused = clnp(copy, "resume", "underway")
     assert refused.returncode == EnvironmentChangedError.exit_code, refused.stderr
-    before = [trial for trial in answered(release, "trials", "underway") if trial["state"] == "finished"]
-    done = clnp(release, "resume", "underway", "--accept-environment")
+    before = [trial for trial in answered(copy, "trials", "underway") if trial["state"] == "finished"]
+    done = clnp(copy, "resume", "underway", "--accept-environment")
     assert done.returncode == 0, done.stderr
-    assert answered(release, "show", "underway")["run"]["state"] == "completed"
-    after = {(trial["task"], trial["number"]): trial for trial in answered(release, "trials", "underway")}
+    assert answered(copy, "show", "underway")["run"]["state"] == "completed"
+    after = {(trial["task"], trial["number"]): trial for trial in answered(copy, "trials", "underway")}
     for trial in before:
         assert after[trial["task"], trial["number"]]["val_correct"] == trial["val_correct"]
