@@ -1,7 +1,7 @@
-"""A connection to Ray: a cluster of our own on this machine, or the one that ``RAY_ADDRESS`` names.
+"""The connection to Ray: a cluster started on this machine, or the one that ``RAY_ADDRESS`` names.
 
-An existing cluster gets everything a worker needs with the connection: the code of ``clnp_core`` and ``workers`` as it stands
-here, the user's benchmark module, the data folder's name, and what reaches a bucket that the weights lie in.
+An existing cluster receives what its workers need: the local code of ``clnp_core`` and ``workers``, the user's benchmark
+module, the name of the data folder, and the credentials of the bucket that stores the weights.
 """
 
 import importlib.util
@@ -26,19 +26,19 @@ from workers import user_modules
 from workers.storage.schemes import store_type
 
 SHIPPED = ("clnp", "clnp_core", "workers")
-"""The packages of ours that workers import."""
+"""Our packages that workers import."""
 
 FOR_WORKERS = {"THP_MEM_ALLOC_ENABLE": "1"}
-"""Large tensors of torch lie in huge pages where the system allows it: fewer look-ups, and a step is some 5 % faster."""
+"""Large torch tensors use huge pages where the system allows it, which makes a step about 5 % faster."""
 
 THIS_MACHINE = "this machine"
-"""What is told in place of the address of a cluster that was started here."""
+"""Shown instead of an address for a cluster that was started here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What the connected cluster has to offer, and how many trials fit on it side by side; ``head`` is the ``HOST:PORT`` of
-    the process that holds it together, ``nodes`` how many machines it has now."""
+    """The resources of the connected cluster, and how many trials fit on it side by side; ``head`` is the ``HOST:PORT`` of
+    its head process, ``nodes`` the current number of machines."""
 
     address: str
     head: str
@@ -50,17 +50,17 @@ class Cluster:
 
 @contextmanager
 def connect(config: Config, storage: str = "", told: Callable[[str], None] = lambda text: None) -> Iterator[Cluster]:
-    """Connect for the length of a run; a cluster started here ends with it.
+    """Connect to Ray for the duration of a block; a cluster started here ends with it.
 
-    A process that is connected already (a notebook, a test) keeps its connection.
+    A process that is already connected (a notebook, a test) keeps its connection.
 
     Args:
         config: the run's.
-        storage: root of the artifact store; workers elsewhere are given the credentials of a bucket.
-        told: hears what takes a while, before it begins.
+        storage: root of the artifact store; workers on other machines receive the credentials of a bucket.
+        told: called with a line before each slow step.
 
     Raises:
-        ConfigError: this machine can never offer what one trial asks for.
+        ConfigError: a trial requests more than this machine has.
         RunFailedError: the cluster cannot be reached.
     """
     quiet_environment()
@@ -94,7 +94,7 @@ def connect(config: Config, storage: str = "", told: Callable[[str], None] = lam
 
 @contextmanager
 def _elsewhere(config: Config, address: str, storage: str) -> Iterator[None]:
-    """A connection to a cluster that is there, which is shipped what its workers need."""
+    """Connect to an existing cluster and ship what its workers need."""
     import ray
 
     with scratch() as folder:
@@ -110,7 +110,7 @@ def _elsewhere(config: Config, address: str, storage: str) -> Iterator[None]:
 
 
 def offer_of_machine() -> tuple[float, float]:
-    """CPUs and GPUs that a Ray on this machine has to offer, without starting one."""
+    """Return the CPUs and GPUs that Ray would have on this machine, without starting it."""
     quiet_environment()
     from ray._private.accelerators import get_accelerator_manager_for_resource
     from ray._private.utils import get_num_cpus
@@ -124,7 +124,7 @@ def offer_of_machine() -> tuple[float, float]:
 
 
 def misfit(config: Config) -> ConfigError | None:
-    """What a trial asks for and this machine can never offer; None where it fits."""
+    """Return an error if a trial requests more than this machine has; else None."""
     wanted = config.resources
     if wanted.gpus_per_trial == 0 and wanted.cpus_per_trial <= 1:
         return None
@@ -135,7 +135,7 @@ def _misfit(config: Config, cpus: float, gpus: float) -> ConfigError | None:
     wanted = config.resources
     if wanted.cpus_per_trial <= cpus and wanted.gpus_per_trial <= gpus:
         return None
-    return ConfigError(f"a trial asks for {_count(wanted.cpus_per_trial, 'CPU')} and {_count(wanted.gpus_per_trial, 'GPU')}, "
+    return ConfigError(f"a trial requests {_count(wanted.cpus_per_trial, 'CPU')} and {_count(wanted.gpus_per_trial, 'GPU')}, "
                        f"{THIS_MACHINE} has {cpus:g} and {gpus:g}",
                        "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS")
 
@@ -145,21 +145,21 @@ def _count(number: float, thing: str) -> str:
 
 
 def _is_connected() -> bool:
-    """Whether this process has a connection to Ray, found out without importing it, which takes a while."""
+    """Whether this process is connected to Ray, without importing it, which is slow."""
     ray = sys.modules.get("ray")
     return ray is not None and bool(ray.is_initialized())
 
 
 def _job_config() -> Any:
-    """A job whose workers find modules as this process does. Ray would put the working folder and that of the script before
-    everything else on their path, so that a file ``queue.py`` there would be taken for Python's own."""
+    """Return a job config whose workers find modules as this process does. By default Ray puts the working folder and the
+    folder of the script first on their path, so that a file ``queue.py`` there would shadow Python's own."""
     from ray.job_config import JobConfig
 
     class OnlyOurs(list[str]):
-        """The folders that Ray puts first on the workers' path; it adds the others with :meth:`extend`."""
+        """The folders that Ray puts first on the workers' path; Ray adds others with :meth:`extend`."""
 
         def extend(self, folders: Iterable[str]) -> None:
-            """Leave out what Ray adds. :func:`workers.user_modules.search_working_folder` searches it last."""
+            """Ignore what Ray adds. :func:`workers.user_modules.search_working_folder` searches the working folder last."""
 
     job = JobConfig()
     job._py_driver_sys_path = OnlyOurs([str(ROOT)] if root_comes_first() else [])
@@ -167,14 +167,15 @@ def _job_config() -> Any:
 
 
 def _folder_of_script() -> str:
-    """The folder of the program that this process runs, if it searches it for modules; a console command's does not count."""
+    """Return the folder of the running script, if Python searches it for modules; the folder of a console command does not
+    count."""
     folder = Path(sys.argv[0]).resolve().parent if sys.argv and sys.argv[0] else None
     searched = folder is not None and str(folder) in sys.path and folder != Path(sys.executable).parent
     return str(folder) if searched else ""
 
 
 def _refuse_files_in_the_way() -> None:
-    """Of a connection that somebody else made: its workers search the working folder before everything else.
+    """Refuse files that shadow our packages: workers of a connection made elsewhere search the working folder first.
 
     Raises:
         ConfigError: a file there has the name of one of our packages.
@@ -205,18 +206,18 @@ def _offer(config: Config, address: str) -> Cluster:
 
 
 def quiet_environment() -> None:
-    """Before Ray is imported: no loggers that nobody reads, no change of the working folder, no usage report; and a trial that
-    asks for no GPU sees none, so that ``gpus_per_trial`` decides where it computes. A lost head is noticed by us
-    (:mod:`orchestrator.driver.head_watch`) before Ray ends the process, and what we ship goes before what a submitted job
-    brought."""
+    """Set Ray's environment variables; call before Ray is imported. They disable result loggers, the change of the working
+    folder and usage reports, and hide GPUs from a trial that requests none, so that ``gpus_per_trial`` decides where it
+    computes. They leave time to detect a lost head (:mod:`orchestrator.driver.head_watch`) before Ray ends the process, and let
+    our runtime environment override that of a submitted job."""
     defaults = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_CHDIR_TO_TRIAL_DIR": "0",
                 "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
                 "TUNE_DISABLE_SIGINT_HANDLER": "1", "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
                 "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
                 "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_COLOR_PREFIX": "0",
                 "RAY_gcs_rpc_server_reconnect_timeout_s": "120", "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
-                "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # of a whole sweep, which no one reads: the database is the only truth
-                "TUNE_MAX_PENDING_TRIALS_PG": "16",  # asked for beyond those that run: what makes a cluster grow
+                "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # snapshots of a whole sweep, which are never read
+                "TUNE_MAX_PENDING_TRIALS_PG": "16",  # pending requests make an autoscaling cluster grow
                 **FOR_WORKERS}
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -235,8 +236,8 @@ def _runtime_environment(shipped: Path, storage: str) -> dict[str, object]:
 
 
 def _gives(secrets: Mapping[str, str]) -> Callable[[], None]:
-    """A function that every worker process calls as it starts. Ray writes ``env_vars`` into its logs and shows them on its
-    dashboard; what a function has enclosed it does neither with."""
+    """Return a setup hook that every worker process calls at its start. Ray logs ``env_vars`` and shows them on its dashboard,
+    but not the values in a closure."""
 
     def give_credentials() -> None:
         import os
@@ -247,12 +248,12 @@ def _gives(secrets: Mapping[str, str]) -> Callable[[], None]:
 
 
 def _stage_code(folder: Path, benchmark: str) -> None:
-    """Copy what a worker imports into one folder: Ray ships it and puts it first on the workers' path."""
+    """Copy what workers import into one folder, which Ray ships and puts first on their path."""
     packages = [*SHIPPED]
     if ":" in benchmark:
         own = benchmark.partition(":")[0].split(".")[0]
         if own in user_modules.PACKAGES:
-            raise ConfigError(f"benchmark {benchmark!r} is named like clnp's own package {own!r}", "rename its module")
+            raise ConfigError(f"benchmark {benchmark!r} has the name of clnp's own package {own!r}", "rename its module")
         packages.append(own)
         user_modules.search_working_folder()
     for name in packages:

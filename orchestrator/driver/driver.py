@@ -1,4 +1,4 @@
-"""A driver's life: the lease, the cluster, and the loop between them."""
+"""The life of a driver: hold the lease, connect to the cluster, run the transitions."""
 
 from contextlib import ExitStack, suppress
 
@@ -18,7 +18,7 @@ from orchestrator.runs.store_registry import register
 
 
 class NotStartedError(Exception):
-    """There is no cluster to run on; the run has not been touched."""
+    """No cluster is available; the run is unchanged."""
 
     def __init__(self, cause: ClnpError) -> None:
         super().__init__(cause)
@@ -27,25 +27,25 @@ class NotStartedError(Exception):
 
 def drive_run(engine: Engine, run: str, config: Config, progress: Progress, storage: str,
               retry_failed: bool = False, accept_environment: bool = False) -> None:
-    """Drive a recorded run until it has ended or is asked to stop, and tell ``progress`` how it ended.
+    """Drive a recorded run until it has ended or is asked to stop, and report the outcome to ``progress``.
 
     Args:
-        engine: of the database that records it.
+        engine: engine of the run's database.
         run: its name.
-        config: its own.
-        progress: who hears of the steps.
+        config: its config.
+        progress: receives the steps.
         storage: root of the artifact store.
-        retry_failed: train trials again that failed, also those that the selection would go on without.
-        accept_environment: go on although device, torch or code have changed.
+        retry_failed: retrain failed trials, including those that the selection does not need.
+        accept_environment: continue although device, torch or code have changed.
 
     Raises:
-        NotStartedError: there is no cluster to run on, or no store to write to.
+        NotStartedError: no cluster is available, or the artifact store cannot be written.
         BusyError: another driver holds the run.
         ClnpError: as :func:`orchestrator.driver.transitions.drive`.
     """
     try:
         reason = _drive(engine, run, config, progress, storage, retry_failed, accept_environment)
-    except BusyError:  # it is another driver's run, which tells of it
+    except BusyError:  # the driver that holds the run reports its state
         raise
     except ClnpError as error:
         progress.failed(run, _state(engine, run), str(error))
@@ -54,7 +54,7 @@ def drive_run(engine: Engine, run: str, config: Config, progress: Progress, stor
 
 
 def _state(engine: Engine, run: str) -> RunState:
-    """Where the driver has left the run; failed, too, where the database does not answer."""
+    """Return the state in which the driver left the run; failed if the database does not answer."""
     with suppress(DatabaseError):
         return Reads(engine).run_state(run)
     return RunState.FAILED
@@ -62,11 +62,11 @@ def _state(engine: Engine, run: str) -> RunState:
 
 def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage: str, retry_failed: bool,
            accept_environment: bool) -> str:
-    """Drive the run; returns why it was stopped, empty where it was not."""
+    """Drive the run; return why it was stopped, or an empty text."""
     store = Store(engine)
     with hold(store, run, progress.stopping) as keeper, ExitStack() as connected:
         def step(text: str) -> None:
-            with suppress(DatabaseError):  # which may come back; what must be written waits for it
+            with suppress(DatabaseError):  # it may come back; required writes wait for it
                 tell_step(progress, store, keeper.lease, text)
 
         try:
@@ -76,8 +76,8 @@ def _drive(engine: Engine, run: str, config: Config, progress: Progress, storage
             raise
         except ClnpError as error:
             raise NotStartedError(error) from error
-        keeper.listen()  # Ray has put a handler of its own over ours
-        step("starting a worker, which tells its environment")
+        keeper.listen()  # Ray has replaced our signal handlers
+        step("starting a worker to determine its environment")
         from orchestrator.driver.grace import Grace
         from orchestrator.driver.stages.context import RunContext
         from orchestrator.driver.transitions import drive

@@ -1,4 +1,4 @@
-"""The configuration of a run that goes on from a commit of another one: what may differ from there on, and what not."""
+"""The configuration of a fork: which keys may differ from the run that it continues, and which may not."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -10,28 +10,28 @@ from orchestrator.config.yaml_loader import assignment_path, override
 
 FIXED = ("seed", "method", "baseline", "benchmark", "network", "training.normalize", "evaluation",
          "resources.threads_per_trial")
-"""What the commits that are taken over say something about: keys, or whole sections."""
+"""Keys and sections that determine the inherited commits and must not change."""
 
 FREE = ("benchmark.tasks",)
-"""What may differ all the same."""
+"""Keys below :data:`FIXED` that may change nevertheless."""
 
 DERIVED = {"training.optimizer": "training.momentum", "network.head": "network.head_bias",
            "resources.cpus_per_trial": "resources.threads_per_trial"}
-"""Key → the key whose default follows from it. The recorded one was filled in for the old value."""
+"""Key → the key whose default depends on it. The recorded default was derived from the old value."""
 
 
 def forked_config(recorded: Mapping[str, Any], run: str, after_task: int, overrides: Sequence[str], name: str) -> Config:
-    """The configuration of the new run.
+    """Return the configuration of the new run.
 
     Args:
         recorded: the resolved configuration of the run that is forked.
-        run: its name, for the errors.
-        after_task: the last task that is taken over; 0 for none, and then every key may differ.
-        overrides: ``a.b=value`` assignments over it. Recorded trials are reused unless one of them says otherwise.
-        name: of the new run.
+        run: its name, for error messages.
+        after_task: the last inherited task; 0 for none, and then every key may differ.
+        overrides: ``a.b=value`` assignments. Recorded trials are reused unless one of them disables it.
+        name: name of the new run.
 
     Raises:
-        ConfigError: an assignment is wrong, or would make the tasks that are taken over untrue.
+        ConfigError: an assignment is invalid, or contradicts how the inherited tasks were learnt.
     """
     values = copy.deepcopy(dict(recorded))
     values["name"], values["sweep"]["reuse_trials"] = name, True
@@ -42,19 +42,19 @@ def forked_config(recorded: Mapping[str, Any], run: str, after_task: int, overri
     overridden = override(values, overrides)
     now = _leaves(overridden)
     if now.get("method") != before.get("method") and not any(path[0] == "baseline" for path in paths):
-        overridden.pop("baseline", None)  # it says how strongly the other method holds the weights
+        overridden.pop("baseline", None)  # settings of the other method
     for key, follows in DERIVED.items():
         if now.get(key) != before.get(key) and follows not in assigned and not (after_task and _is_fixed(follows)):
             section, _, last = follows.partition(".")
             if isinstance(overridden.get(section), dict):
                 overridden[section].pop(last, None)
-    # A network of the user's own is not imported again, unless an assignment is about the network.
+    # A custom network is not imported again, unless an assignment changes the network.
     config = Config.parse(overridden, f"the config of run {run}", paths,
                           recorded=not any(path[0] == "network" for path in paths))
     if after_task:
         if source.method.learns_at_once:
-            raise ConfigError(f"run {run!r} learns all its tasks at once, so there is no commit after task {after_task} to go "
-                              "on from", f"start over instead: `clnp fork {run} --task 0 --set …`")
+            raise ConfigError(f"run {run!r} learns all its tasks at once, so there is no commit after task {after_task} to "
+                              "continue from", f"start over instead: `clnp fork {run} --task 0 --set …`")
         _refuse_other_past(before, _leaves(config.resolved()), run, after_task)
     return config
 
@@ -65,8 +65,8 @@ def _refuse_other_past(before: Mapping[str, Any], after: Mapping[str, Any], run:
         return
     tasks = "task 1" if after_task == 1 else f"tasks 1 to {after_task}"
     raise ConfigError(
-        f"{tasks} of run {run!r} {'was' if after_task == 1 else 'were'} learnt with another {', '.join(changed)}",
-        f"leave that as it is, or start over with it: `clnp fork {run} --task 0 --set …`")
+        f"{tasks} of run {run!r} {'was' if after_task == 1 else 'were'} learnt with a different {', '.join(changed)}",
+        f"leave it unchanged, or start over with the new value: `clnp fork {run} --task 0 --set …`")
 
 
 def _is_fixed(key: str) -> bool:
@@ -74,7 +74,7 @@ def _is_fixed(key: str) -> bool:
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Every key with its path."""
+    """Return the values by their full key."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:

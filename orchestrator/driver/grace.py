@@ -1,4 +1,4 @@
-"""The time that running trainings have to write a checkpoint once their driver stops."""
+"""The time that running trainings have to write a checkpoint when their driver stops."""
 
 import time
 
@@ -7,12 +7,12 @@ from workers.ray.remote_jobs import ask_to_stop
 
 
 class Grace:
-    """Begins when somebody first asks whether it is over. Used by the driver's main thread alone."""
+    """Starts with the first call of :meth:`is_over`. Used only by the driver's main thread."""
 
     def __init__(self, keeper: Keeper, limit_seconds: float) -> None:
         """``limit_seconds`` is ``resources.stop_time_limit_seconds``."""
         self.key = f"stop {keeper.lease.owner.driver_id}"
-        """Under which the workers find the request."""
+        """Key under which the workers find the stop request."""
         self._keeper, self._limit = keeper, limit_seconds
         self._ends: float | None = None
 
@@ -21,7 +21,7 @@ class Grace:
         return self._keeper.should_stop()
 
     def is_over(self) -> bool:
-        """Whether trainings that still run are ended now. The first call asks them to stop."""
+        """Whether the time is over, so that running trainings are ended. The first call asks them to stop."""
         if self._keeper.at_once:
             return True
         if self._ends is None:

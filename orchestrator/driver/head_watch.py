@@ -1,7 +1,7 @@
-"""Whether the head of the Ray cluster still answers, asked from a thread.
+"""Detection of a lost head of the Ray cluster, in a thread.
 
-A driver whose head is lost hangs for a minute, and then Ray ends its process without a word of ours. So we ask ourselves, and
-end first: cleanly where Ray lets us, by force where a call into it never comes back.
+A driver whose head is lost hangs for a minute, and then Ray ends its process without our error message. So the head is polled
+here, and the driver ends earlier: cleanly if possible, by force if a call into Ray never returns.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from orchestrator.render.output import printable
 
 ASK_EVERY_SECONDS = 2.0
 LOST_AFTER_SECONDS = 20.0
-"""A head that is restarted in place comes back sooner; Ray itself gives up after 60 s (see ``cluster.quiet_environment``)."""
+"""Longer than a restart of the head takes; Ray itself gives up after 60 s (see ``cluster.quiet_environment``)."""
 
 GRACE_SECONDS = 20.0
-"""What a clean end may take from there on, before the process is ended by force."""
+"""Time for a clean end before the process is ended by force."""
 
 REASON = "the cluster was lost"
 
 
 class HeadWatch:
-    """Asks an address again and again until it is lost, or the watch ends."""
+    """Polls an address until it is lost or the watch ends."""
 
     def __init__(self, address: str, told: Callable[[], None], by_force: Callable[[], None],
                  lost_after_seconds: float = LOST_AFTER_SECONDS, grace_seconds: float = GRACE_SECONDS) -> None:
-        """``told`` hears of the loss on the watch's thread, ``by_force`` when the grace is over and the watch has not ended."""
+        """``told`` is called on the watch's thread when the head is lost, ``by_force`` if the watch does not end soon."""
         self.is_lost = False
         self._address, self._told, self._by_force = address, told, by_force
         self._lost_after, self._grace = lost_after_seconds, grace_seconds
@@ -39,11 +39,11 @@ class HeadWatch:
         self._thread = threading.Thread(target=self._watch, name="clnp-head-watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start polling."""
         self._thread.start()
 
     def end(self) -> None:
-        """Ask no more, and force nothing."""
+        """Stop polling; ``by_force`` is not called."""
         self._end.set()
 
     def _watch(self) -> None:
@@ -60,7 +60,7 @@ class HeadWatch:
 
 
 def answers(address: str) -> bool:
-    """Whether anybody listens at ``HOST:PORT``."""
+    """Whether something listens at ``HOST:PORT``."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ASK_EVERY_SECONDS).close()
@@ -71,16 +71,16 @@ def answers(address: str) -> bool:
 
 @contextmanager
 def watching(address: str, run: str, stop: Callable[[str], None], let_go: Callable[[], None]) -> Iterator[None]:
-    """Watch the head for the length of a block that drives a run, and of what Ray takes to let go of a lost one.
+    """Watch the head during a block that drives a run, including Ray's shutdown after a loss.
 
     Args:
         address: of the head, ``HOST:PORT``.
         run: its name, for the message.
-        stop: asks the driver to come to an end.
-        let_go: called before the process is ended by force, to give the lease back.
+        stop: asks the driver to stop.
+        let_go: releases the lease; called before the process is ended by force.
 
     Raises:
-        RunFailedError: the head was lost, whatever the block then did.
+        RunFailedError: the head was lost, whatever the block raised.
     """
     lost = RunFailedError(f"the Ray cluster at {address} was lost: its head has not answered for {LOST_AFTER_SECONDS:g} s",
                           f"start the cluster again, then `clnp resume {run}`")

@@ -1,4 +1,4 @@
-"""Recording a run and driving it in this process: a new one, one that goes on from a commit of another, a stopped one."""
+"""Record a run and drive it in this process: launch, fork and resume."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ from orchestrator.runs.run_names import MAX_NAME
 from workers.environment import GIT, code_version, git_commit, package_versions
 
 AnyConfig = Config | str | Path | Mapping[str, Any]
-"""A configuration: built, the path of its file, or its sections as in that file."""
+"""A configuration: a :class:`Config`, the path of its file, or its sections as in that file."""
 
 Overrides = Sequence[str] | Mapping[str, Any]
-"""Keys over a configuration: ``["a.b=value"]`` with the value in YAML, or ``{"a.b": value}``."""
+"""Changes to a configuration: ``["a.b=value"]`` with the value in YAML, or ``{"a.b": value}``."""
 
 
 def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides, progress: Progress | None) -> str:
-    """Record a run and drive it; returns its name. :func:`clnp.launch` says the rest."""
+    """Record a run and drive it; return its name. See :func:`clnp.launch`."""
     loaded = built(config, name, overrides)
     engine = open_database(place.url, create=True)
     try:
@@ -40,7 +40,7 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
         try:
             drive_run(engine, run, loaded, progress or Progress(), place.storage)
         except NotStartedError as error:
-            store.remove_run(run)  # nothing is recorded under it, and its name stays free
+            store.remove_run(run)  # nothing has been recorded for it; this frees its name
             raise error.cause from None
         return run
     finally:
@@ -49,8 +49,8 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
 
 def fork_run(place: Place, run: str, after_task: int, name: str | None, overrides: Overrides, accept_environment: bool,
              progress: Progress | None) -> str:
-    """Record a run that continues from a commit of another one, and drive it; returns its name. :func:`clnp.fork`
-    says the rest."""
+    """Record a run that continues from a commit of another one, and drive it; return its name. See
+    :func:`clnp.fork`."""
     engine = open_database(place.url)
     try:
         store, reads = Store(engine), Reads(engine)
@@ -59,7 +59,7 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
         forked = name if name is not None else free_name(reads, loaded.name)
         store.fork_run(run, after_task, new_run(forked, loaded))
         told = progress or Progress()
-        told.notice(f"run {forked} goes on from task {after_task} of run {run}" if after_task else
+        told.notice(f"run {forked} continues from task {after_task} of run {run}" if after_task else
                     f"run {forked} starts over with the config of run {run}")
         try:
             drive_run(engine, forked, loaded, told, place.storage, accept_environment=accept_environment)
@@ -77,14 +77,14 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
 
 
 def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: bool, progress: Progress | None) -> None:
-    """Continue a run from its recorded state. :func:`clnp.resume` says the rest."""
+    """Continue a run from its recorded state. See :func:`clnp.resume`."""
     engine = open_database(place.url)
     try:
         reads = Reads(engine)
         row = reads.run(run)
         if row.state in (RunState.CANCELLED, RunState.DEPLETED):
-            raise StateError(f"run {run!r} is {row.state.value} and cannot go on",
-                             f"`clnp show {run}` says why; `clnp fork {run} --task K` goes on from one of its commits")
+            raise StateError(f"run {run!r} is {row.state.value} and cannot be resumed",
+                             f"`clnp show {run}` says why; `clnp fork {run} --task K` continues from one of its commits")
         if row.state is not RunState.COMPLETED or _has_lost_commits(reads, run, place.storage):
             try:
                 drive_run(engine, run, Config.from_resolved(row.config), progress or Progress(), place.storage, retry_failed,
@@ -96,14 +96,14 @@ def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: b
 
 
 def built(config: AnyConfig, name: str | None, overrides: Overrides) -> Config:
-    """The configuration that is meant.
+    """Return the configuration.
 
     Raises:
-        ConfigError: it is wrong, or is built already and cannot be overridden.
+        ConfigError: it is invalid, or overrides are given for a :class:`Config`.
     """
     wanted = assignments(overrides)
     if isinstance(config, Config) and wanted:
-        raise ConfigError("overrides change a file or a mapping of sections, not a Config that is built already",
+        raise ConfigError("overrides apply to a file or a mapping of sections, not to a Config object",
                           "build it with the values that you want, or pass its file")
     if isinstance(config, Config):
         found = config
@@ -115,16 +115,17 @@ def built(config: AnyConfig, name: str | None, overrides: Overrides) -> Config:
     else:
         found = load(config, wanted, name=name)
     if found.benchmark.name.startswith("__main__:"):
-        raise ConfigError(f"benchmark {found.benchmark.name!r} is in a notebook or in the program itself: no worker finds it",
+        raise ConfigError(f"benchmark {found.benchmark.name!r} is defined in a notebook or the main program: "
+        "workers cannot import it",
                           "save its class as a module beside it, and name it module:Class")
     return found
 
 
 def assignments(overrides: Overrides) -> list[str]:
-    """Overrides as ``a.b=value`` texts, for which JSON is YAML enough.
+    """Return overrides as ``a.b=value`` texts; JSON values are valid YAML.
 
     Raises:
-        ConfigError: a single text in place of a list of them, or a value that no file could hold.
+        ConfigError: a single text instead of a list, or a value that JSON cannot represent.
     """
     if isinstance(overrides, str):
         raise ConfigError(f"overrides is the text {overrides!r}, not a list of assignments", f"write overrides=[{overrides!r}]")
@@ -133,12 +134,12 @@ def assignments(overrides: Overrides) -> list[str]:
     try:
         return [f"{key}={json.dumps(value, allow_nan=False)}" for key, value in overrides.items()]
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"an override is no value that a config can hold: {error}",
+        raise ConfigError(f"an override has a value that a config cannot contain: {error}",
                           "use numbers, texts, lists and dictionaries of these") from None
 
 
 def new_run(name: str, config: Config) -> NewRun:
-    """What is recorded of a run at its start."""
+    """Return what is recorded for a run when it is created."""
     resolved, commit = config.resolved(), git_commit()
     versions = package_versions() | ({} if commit is None else {GIT: commit})
     return NewRun(name, resolved, config.digest(), config.seed, config.benchmark.name, config.benchmark.tasks,
@@ -147,8 +148,8 @@ def new_run(name: str, config: Config) -> NewRun:
 
 
 def free_name(reads: Reads, wanted: str, endings: Sequence[str] = ()) -> str:
-    """A name that no run and no group has, nor, with any of the endings behind it, a run: the one that is wanted, or that with
-    a number."""
+    """Return the wanted name, with a number appended if needed, so that no run or group has it, also with any of the endings
+    appended."""
     rows = reads.runs()
     taken = {row.name for row in rows} | {row.group for row in rows}
     room = MAX_NAME - max(map(len, endings), default=0)
@@ -157,7 +158,7 @@ def free_name(reads: Reads, wanted: str, endings: Sequence[str] = ()) -> str:
         name = f"{wanted[:room - len(counter)]}{counter}"
         if not taken & {name, *(f"{name}{ending}" for ending in endings)}:
             return name
-    raise AssertionError("numbers do not end")
+    raise AssertionError("unreachable: numbers are infinite")
 
 
 def _has_lost_commits(reads: Reads, run: str, storage: str) -> bool:

@@ -1,4 +1,4 @@
-"""A driver's hold on its run: the lease, its heartbeat, and the requests that others left for it."""
+"""The lease of a driver on its run: its heartbeat, and the requests for the driver."""
 
 import signal
 import threading
@@ -16,13 +16,13 @@ from orchestrator.events.events import INTERRUPTED
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
-"""Without a heartbeat for so long a driver counts as dead, and another one may take the run over."""
+"""A driver without a heartbeat for this long counts as dead, and another one may take over the run."""
 
 
 class Keeper:
-    """Holds a lease and knows whether the driver should stop, and why. Threads may ask it.
+    """Holds a lease and knows whether and why the driver should stop. Thread-safe.
 
-    ``at_once`` says that no checkpoint is worth waiting for, because the run ends for good or somebody else drives it.
+    ``at_once`` means not to wait for checkpoints, because the run is cancelled or has another driver.
     """
 
     def __init__(self, store: Store, lease: Lease, stopping: Callable[[str], None]) -> None:
@@ -36,11 +36,11 @@ class Keeper:
         self._thread = threading.Thread(target=self._beat, name="clnp-heartbeat", daemon=True)
 
     def should_stop(self) -> bool:
-        """Whether the driver should come to an end now."""
+        """Whether the driver should stop now."""
         return self._stop.is_set()
 
     def stop(self, reason: str, at_once: bool = False) -> None:
-        """Ask the driver to come to an end; the first reason is kept. ``at_once``: running trainings are not waited for."""
+        """Ask the driver to stop; the first reason is kept. ``at_once``: do not wait for running trainings."""
         first = not self._stop.is_set()
         if first:
             self.reason = reason
@@ -50,12 +50,12 @@ class Keeper:
             self._stopping(reason)
 
     def let_go(self) -> None:
-        """Give the lease back, from whatever thread, because the process is about to end."""
+        """Release the lease before the process ends; any thread may call it."""
         self._store.release_lease(self.lease)
 
     def _release(self) -> None:
-        """Stop the heartbeat and give the lease back: in the background where the database is away and the process lives on,
-        because another process of this host takes no lease over from a living one that it has not observed."""
+        """Stop the heartbeat and release the lease. If the database is unreachable, retry in the background while the process
+        lives, because other processes of this host do not take a lease from a living process that they have not observed."""
         self._end.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -63,7 +63,7 @@ class Keeper:
             threading.Thread(target=self._release_later, name="clnp-release", daemon=True).start()
 
     def _released(self) -> bool:
-        """Whether the database has answered, be it that the lease is another driver's."""
+        """Try to release; return whether the database answered, also if the lease has another owner by now."""
         try:
             self._store.release_lease(self.lease)
         except DatabaseError:
@@ -77,9 +77,9 @@ class Keeper:
                 return
 
     def listen(self) -> "dict[signal.Signals, signal._HANDLER]":
-        """Let Ctrl-C, SIGTERM and SIGHUP ask for a clean stop; returns the handlers before.
+        """Let Ctrl-C, SIGTERM and SIGHUP ask for a clean stop; return the previous handlers.
 
-        Called again after a connection to Ray, which installs handlers of its own. Only the main thread of a process may.
+        Call it again after connecting to Ray, which installs its own handlers. Only the main thread may call it.
         """
         if threading.current_thread() is not threading.main_thread():
             return {}
@@ -91,7 +91,7 @@ class Keeper:
         self.stop(INTERRUPTED)
 
     def _forget_old_stops(self) -> None:
-        """A stop that no driver obeyed in time was meant for a driver that has ended, not for this one."""
+        """Answer old stop requests: they were meant for a driver that has ended."""
         for request in self._store.open_requests(self.lease.run_id):
             if request.kind is RequestKind.STOP:
                 self._store.answer_request(self.lease, request.id, "its driver had ended already")
@@ -111,7 +111,7 @@ class Keeper:
             self.lost = error
             self.stop("the lease was lost", at_once=True)
         except DatabaseError:
-            return  # the next beat tries again; a write of the driver reports it if it lasts
+            return  # the next beat retries; the driver's writes report it if it persists
 
 
 @contextmanager
@@ -121,9 +121,9 @@ def hold(store: Store, run: str, stopping: Callable[[str], None] = lambda reason
     A second Ctrl-C interrupts at once; what is recorded is safe all the same.
 
     Args:
-        store: where the lease is.
+        store: store of the lease.
         run: its name.
-        stopping: told why, once, when the driver should stop; called in a signal handler or on the heartbeat's thread.
+        stopping: called once with the reason when the driver should stop, in a signal handler or on the heartbeat's thread.
 
     Raises:
         BusyError: another driver holds the run.

@@ -1,4 +1,4 @@
-"""A Ray of our own on this machine: on the loopback address, with a token and a folder of its own, and without our secrets."""
+"""Ray on this machine: on the loopback address, with a token, a private folder, and without our secrets."""
 
 import importlib
 import logging
@@ -17,17 +17,17 @@ from orchestrator.runs.location import SECRETS
 
 @contextmanager
 def local_ray(**options: Any) -> Iterator[None]:
-    """Start Ray for the length of a block, and connect this process to it.
+    """Start Ray for the duration of a block, and connect this process to it.
 
-    It listens on the loopback address alone, and answers those only who know a token that is made for it. Its files lie in a
-    folder that no other user can read, and that is removed with it, or, so that its logs can be read, by the next one where Ray
-    or a job has failed. Its processes do not inherit :data:`orchestrator.runs.location.SECRETS`.
+    It listens on the loopback address only and requires a token that is created for it. Its files are in a folder that other
+    users cannot read. The folder is removed at the end; if Ray or a job failed, it stays until the next start, so that its logs
+    can be read. Its processes do not inherit :data:`orchestrator.runs.location.SECRETS`.
 
     Args:
-        options: more of ``ray.init``.
+        options: further arguments of ``ray.init``.
 
     Raises:
-        RunFailedError: it does not start; the message names the reason.
+        RunFailedError: it does not start; with the reason.
     """
     import ray
 
@@ -42,7 +42,7 @@ def local_ray(**options: Any) -> Iterator[None]:
                 with _environment(dict.fromkeys(SECRETS)):
                     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
                              _temp_dir=str(folder / "r"), **options)
-            except Exception as error:  # Ray raises plain ones, too: of a start that takes longer than it waits
+            except Exception as error:  # Ray also raises plain exceptions, for example on a startup timeout
                 raise of_machine(error, folder) from error
             yield
         finally:
@@ -55,7 +55,7 @@ def _logs_may_tell(error: BaseException) -> bool:
 
 
 def _base() -> Path:
-    """Where Ray would put its files; not a long ``TMPDIR``, below which its sockets could not be made."""
+    """Return the parent folder of Ray's files; not a long ``TMPDIR``, in which its sockets could not be created."""
     from ray._common.utils import get_default_system_temp_dir
 
     base = Path(get_default_system_temp_dir())
@@ -66,7 +66,7 @@ def _base() -> Path:
 
 @contextmanager
 def _environment(changes: Mapping[str, str | None]) -> Iterator[None]:
-    """Variables of this process's environment, changed for a block; None takes one out."""
+    """Change environment variables of this process for a block; None removes one."""
     before = {name: os.environ.get(name) for name in changes}
     _set(changes)
     try:
@@ -85,8 +85,7 @@ def _set(values: Mapping[str, str | None]) -> None:
 
 @contextmanager
 def _loopback() -> Iterator[None]:
-    """Ray takes 127.0.0.1 for itself, and never for a node that others must reach, where it takes the machine for one that
-    cannot be part of a cluster. It reads the variable for that when it is imported."""
+    """Make Ray use 127.0.0.1, as on machines that cannot be part of a cluster. Ray reads the variable for that at import."""
     from ray._private import ray_constants
 
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
@@ -97,7 +96,7 @@ def _loopback() -> Iterator[None]:
 
 
 def _read_token_again() -> None:
-    """Let Ray look at the environment again: it reads its settings once, and keeps the token that it found first."""
-    raylet = importlib.import_module("ray._raylet")  # compiled, and its stubs know neither
+    """Let Ray read the environment again: it caches its settings and the first token."""
+    raylet = importlib.import_module("ray._raylet")  # compiled, and its stubs lack both functions
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()

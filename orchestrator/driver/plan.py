@@ -1,6 +1,6 @@
-"""What is to be trained, as a pure function of the config, the base and what has been decided so far.
+"""The plan of a run: pure functions of the config, the base network and the decisions so far.
 
-Resuming is the same function: plan, minus what is finished.
+Resuming uses the same plan, minus what is finished.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ class PlannedTask:
 
 
 def benchmark_spec(config: Config) -> BenchmarkSpec:
-    """Where the run's data comes from; the run's seed is the benchmark's."""
+    """Return the specification of the run's data; the run's seed is the benchmark's."""
     return BenchmarkSpec(config.benchmark.name, config.seed, dict(config.benchmark.params),
                          config.benchmark.validation_fraction, config.training.normalize.value,
                          config.benchmark.class_order, config.benchmark.samples_per_class)
@@ -45,10 +45,10 @@ def benchmark_spec(config: Config) -> BenchmarkSpec:
 
 def architecture(config: Config, input_shape: Sequence[int], classes: int,
                  hidden: Sequence[int] | None = None) -> Architecture:
-    """The network of a stage; ``hidden`` overrides the config's widths once layers have been widened.
+    """Return the network of a stage; ``hidden`` overrides the config's widths once layers have been widened.
 
-    A single head is read through masks by CLNP, and by joint training, which cuts the layer below into parts; other methods
-    read all of it on every task.
+    CLNP and joint training, which divides the layer below among tasks, read a single head through masks; other methods read
+    all of it on every task.
     """
     network = config.network.architecture(input_shape, classes)
     if network.head is HeadKind.SINGLE and not (config.method.divides_the_network or config.method.learns_at_once):
@@ -57,7 +57,7 @@ def architecture(config: Config, input_shape: Sequence[int], classes: int,
 
 
 def stage_spec(config: Config, task: int, network: Architecture, base_digest: str | None) -> StageSpec:
-    """What all trials of ``task`` share, on top of the commit ``base_digest`` (None for the first task)."""
+    """Return what all trials of ``task`` share, on the base network ``base_digest`` (None for the first task)."""
     training = config.training
     spec = TrainingSpec(training.optimizer.value, training.momentum, training.weight_decay, training.batch_size,
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
@@ -83,7 +83,7 @@ def _schedule(wanted: Schedule) -> Schedule:
 
 
 def method_spec(config: Config) -> MethodSpec | None:
-    """What learns the tasks, unless it is CLNP."""
+    """Return the specification of a baseline; None for CLNP."""
     if config.method.divides_the_network:
         return None
     tasks = config.benchmark.tasks if config.method.learns_at_once else 1
@@ -92,12 +92,12 @@ def method_spec(config: Config) -> MethodSpec | None:
 
 
 def first_task(config: Config) -> int:
-    """The first task that has a stage: joint training has one stage, that of the last task, for all."""
+    """Return the first task that has a stage: joint training has a single stage, that of the last task."""
     return config.method.first_task(config.benchmark.tasks)
 
 
 def fine_tuning(config: Config, task: int, required: int, teachers: tuple[str, ...] = ()) -> FineTuningSpec | None:
-    """How the pruned network of ``task`` is trained further, or None.
+    """Return how the pruned network of ``task`` is fine-tuned, or None.
 
     Args:
         config: the run's.
@@ -128,24 +128,24 @@ def distillation(wanted: Distillation | None, teachers: tuple[str, ...]) -> Dist
 
 
 def sweeps(config: Config, task: int) -> bool:
-    """Whether ``task`` has a sweep of its own, and not one trial with given values."""
+    """Whether ``task`` is swept, rather than trained once with fixed values."""
     last = config.sweep.last_swept_task
     return last is None or task <= last
 
 
 def sampled(config: Config, task: int) -> bool:
-    """Whether the trials of ``task`` are invented by a sampler as the sweep goes on."""
+    """Whether a sampler draws the trials of ``task`` during the sweep."""
     return sweeps(config, task) and not config.sweep.sampler.is_grid
 
 
 def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint, ...]:
-    """The grid points of ``task``, in the order of their numbers; empty where a sampler invents them.
+    """Return the grid points of ``task``, in the order of their numbers; empty if a sampler draws them.
 
     Args:
         config: the run's.
         task: counted from 1.
-        kept: α and learning rate that the selection of the last swept task chose; needed for the tasks after it where
-            the config fixes no values.
+        kept: α and learning rate chosen for the last swept task; needed for later tasks if the config has no fixed
+            values.
     """
     if sampled(config, task):
         return ()
@@ -158,42 +158,42 @@ def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint
 
 
 def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint], pack_size: int = 1) -> tuple[TrialSpec, ...]:
-    """One trial per grid point, numbered by index, each with a seed derived from run, task and number and with its place among
-    the packs that the plan is cut into (:func:`workers.training.packs.pack_plan.in_packs`)."""
+    """Return one trial per grid point, numbered by index, each with a seed derived from run, task and number, and with its
+    position in a pack (:func:`workers.training.packs.pack_plan.in_packs`)."""
     alone = [trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted)]
     return tuple(dataclasses.replace(trial, pack=(len(pack), place))
                  for pack in in_packs(alone, pack_size) for place, trial in enumerate(pack))
 
 
 def trial_spec(stage: StageSpec, run_seed: int, number: int, point: GridPoint) -> TrialSpec:
-    """The trial of one grid point, training alone."""
+    """Return the trial of one grid point, outside of a pack."""
     return TrialSpec(stage, number, point.alpha, point.learning_rate, trial_seed(run_seed, stage.task, number))
 
 
 def trial_seed(run_seed: int, task: int, number: int) -> int:
-    """The seed of a trial: nothing but its place in the run goes in."""
+    """Return the seed of a trial, derived only from its position in the run."""
     return derive_seed(run_seed, "trial", task, number)
 
 
 def sampled_point(config: Config, alpha: float, learning_rate: float) -> GridPoint:
-    """A point that a sampler drew: its one α stands for all layers."""
+    """Return the point that a sampler drew; its single α applies to all layers."""
     return GridPoint(per_layer(alpha, config.network.alpha_count), learning_rate)
 
 
 def trial_count(config: Config, task: int) -> int:
-    """How many trials ``task`` has."""
+    """Return how many trials ``task`` has."""
     if sampled(config, task):
         return config.sweep.samples or 0
     return len(config.grid()) if sweeps(config, task) else 1
 
 
 def widths_before_next(config: Config, hidden: Sequence[int], free: Mapping[int, int]) -> tuple[int, ...]:
-    """Widths of the next stage: a layer without a free neuron, or whose share of free ones is below
-    ``capacity.widen_below``, gains ``capacity.widen_by``. The same widths where the config does not widen.
+    """Return the widths of the next stage: a layer without free neurons, or whose share of free neurons is below
+    ``capacity.widen_below``, gains ``capacity.widen_by``. Unchanged if the config does not widen.
 
     Args:
         config: the run's.
-        hidden: the widths now.
+        hidden: the current widths.
         free: free neurons by hidden layer, counted from 1.
     """
     extra, below = config.capacity.widen_by or 0, config.capacity.widen_below
@@ -202,7 +202,7 @@ def widths_before_next(config: Config, hidden: Sequence[int], free: Mapping[int,
 
 
 def overview(config: Config) -> tuple[PlannedTask, ...]:
-    """The whole plan, as far as it is known before anything has run."""
+    """Return the whole plan, as far as it is known before anything has run."""
     lines = []
     for task in range(first_task(config), config.benchmark.tasks + 1):
         if sampled(config, task):

@@ -1,7 +1,7 @@
-"""Why Ray does not start on this machine, or cannot be reached elsewhere, and the remedy.
+"""Diagnosis of failures to start Ray on this machine or to reach a cluster.
 
-What can be checked costs nothing to check first: the folder, the limits of the process, the loopback address, the address of a
-cluster. The rest is read from Ray's error and from the logs of its processes.
+Cheap checks come first: the folder, the limits of the process, the loopback address, the address of a cluster. Other reasons
+are read from Ray's error and from the logs of its processes.
 """
 
 import errno
@@ -17,21 +17,21 @@ from pathlib import Path
 from clnp_core.errors import ClnpError, ConfigError, RunFailedError
 
 LONGEST_BASE = 107 - len("/clnp-abcdefgh/r/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
-"""Characters of a folder below which Ray's sockets can lie: their paths end after 107 bytes."""
+"""Longest path of a folder for Ray's sockets, whose paths are limited to 107 bytes."""
 
 LEAST_FREE_BYTES = 32 * 2**20
-"""Free space below which Ray's processes end while they start."""
+"""Free space below which Ray's processes end during startup."""
 
 LEAST_OPEN_FILES = 128
-"""A limit of open files below which Ray's processes never start."""
+"""Limit of open files below which Ray's processes do not start."""
 
 ENOUGH_OPEN_FILES = 4096
 
 LOG_BYTES = 50_000
-"""What is read of the end of each log."""
+"""Number of bytes read from the end of each log."""
 
 LOGS = Path("r", "session_latest", "logs")
-"""Where the logs of a local Ray lie in its folder."""
+"""The folder of Ray's logs, below its own folder."""
 
 _DISK = "No space left on device|Disk quota exceeded|Errno 28|Errno 122"
 _FILES = "Too many open files|Errno 24"
@@ -42,20 +42,20 @@ _PERMISSION = "Permission denied|Read-only file system|Operation not permitted|E
 
 
 def cluster_address() -> str:
-    """The address of the cluster that ``RAY_ADDRESS`` names; empty where this machine is meant, also by ``local``."""
+    """Return the address of the cluster in ``RAY_ADDRESS``; empty for this machine, also if it is ``local``."""
     address = os.environ.get("RAY_ADDRESS", "").strip()
     return "" if address == "local" else address
 
 
 def check_machine(base: Path, environment: Mapping[str, str]) -> None:
-    """Check what a Ray on this machine needs before it is started.
+    """Check what Ray needs on this machine before starting it.
 
     Args:
-        base: the folder that its files are to lie in.
-        environment: with the variable that names the folder.
+        base: the parent folder of its files.
+        environment: the environment, with the variable that names the folder.
 
     Raises:
-        RunFailedError: it cannot start, for this reason.
+        RunFailedError: it cannot start; with the reason.
     """
     named = _named(base, environment)
     if len(os.fsencode(base)) > LONGEST_BASE:
@@ -84,16 +84,16 @@ def check_machine(base: Path, environment: Mapping[str, str]) -> None:
 
 
 def of_machine(error: BaseException, folder: Path) -> ClnpError:
-    """An error of a Ray that did not start on this machine, with its reason.
+    """Return the error for a Ray that did not start on this machine, with the reason.
 
     Args:
         error: what Ray raised.
-        folder: that its files lie in.
+        folder: the folder of its files.
     """
     if isinstance(error, ClnpError):
         return error
     logs = folder / LOGS
-    for text in (str(error), *(re.sub(_PERMISSION, "", end) for end in _ends(logs))):  # logs warn of what Ray does without
+    for text in (str(error), *(re.sub(_PERMISSION, "", end) for end in _ends(logs))):  # logs contain harmless ones
         found = _known(text, folder)
         if found is not None:
             return found
@@ -108,7 +108,7 @@ def of_machine(error: BaseException, folder: Path) -> ClnpError:
 
 
 def check_address(address: str) -> None:
-    """Check that something listens at the address of a cluster: Ray itself would try for minutes. ``auto`` is left to Ray.
+    """Check that something listens at the address of a cluster; Ray itself would try for minutes. ``auto`` is not checked.
 
     Raises:
         ConfigError: it is not an address.
@@ -131,7 +131,7 @@ def check_address(address: str) -> None:
                            "correct the name in RAY_ADDRESS, or unset it to use this machine") from error
     except TimeoutError as error:
         raise _unreachable(address, "it does not answer within 10 s",
-                           "check that the cluster runs and that no firewall is between, or unset RAY_ADDRESS to use this "
+                           "check that the cluster runs and is not blocked by a firewall, or unset RAY_ADDRESS to use this "
                            "machine") from error
     except OSError as error:
         what = "nothing listens there" if isinstance(error, ConnectionRefusedError) else error.strerror or str(error)
@@ -140,15 +140,15 @@ def check_address(address: str) -> None:
 
 
 def of_address(error: BaseException, address: str) -> ClnpError:
-    """An error of a connection to a cluster that listens, with its reason."""
+    """Return the error for a failed connection to a cluster that listens, with the reason."""
     if isinstance(error, ClnpError):
         return error
     text = f"{type(error).__name__}: {error}"
     with_token = os.environ.get("RAY_AUTH_MODE") == "token"
     if re.search("authenticat|token", text, re.IGNORECASE):
-        return _unreachable(address, "it does not accept the token" if with_token else "it wants a token",
+        return _unreachable(address, "it does not accept the token" if with_token else "it requires a token",
                             "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as on the head of the cluster")
-    if "Failed to connect to Ray cluster" in text:  # all that Ray says to a driver without a token
+    if "Failed to connect to Ray cluster" in text:  # Ray's only message for a driver without a valid token
         which = "driver's token" if with_token else "driver without a token"
         return _unreachable(address, f"something listens there, but no Ray that accepts this {which}",
                             "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as on the head of the cluster, or correct RAY_ADDRESS")
@@ -162,7 +162,7 @@ def of_address(error: BaseException, address: str) -> ClnpError:
 
 
 def _known(text: str, folder: Path) -> RunFailedError | None:
-    """The error that a message or a log names."""
+    """Return the error that a message or a log indicates; None if it is unknown."""
     if re.search("AF_UNIX path length", text):
         return RunFailedError(f"the path {folder} is too long for Ray's sockets",
                               f"name a folder of at most {LONGEST_BASE} characters in RAY_TMPDIR, such as /tmp")
@@ -181,7 +181,7 @@ def _known(text: str, folder: Path) -> RunFailedError | None:
                               "unset the ports in RAY_… variables, or end the program that holds it, and try again")
     if re.search(_PERMISSION, text):
         line = next(line for line in text.splitlines() if re.search(_PERMISSION, line))
-        return RunFailedError(f"Ray does not start: it may not write or start something: {' '.join(line.split())[-300:]}",
+        return RunFailedError(f"Ray does not start: permission denied: {' '.join(line.split())[-300:]}",
                               "correct the permissions, or name a folder that you can write to in RAY_TMPDIR")
     return None
 
@@ -226,7 +226,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _ends(logs: Path) -> Iterable[str]:
-    """The ends of the logs of Ray's processes, of those first that start first."""
+    """Yield the ends of the logs of Ray's processes, in the order in which they start."""
     try:
         files = sorted(logs.iterdir(), key=lambda file: (not file.name.startswith("gcs"), not file.name.startswith("raylet"),
                                                          file.name))

@@ -1,4 +1,4 @@
-"""What Ray Tune reports, written into the database as it arrives. Runs in the driver: workers have no credentials."""
+"""Writes the reports of Ray Tune to the database as they arrive. Runs in the driver, because workers have no credentials."""
 
 import dataclasses
 import time
@@ -18,33 +18,33 @@ from orchestrator.events.events import Progress
 from workers.spec import StageSpec, TrialSpec
 
 START_AFTER_SECONDS = 1.0
-"""A trial that has not reported so long after its start is recorded as running; a shorter one with its first report."""
+"""A trial without a report this long after its start is recorded as running; otherwise with its first report."""
 
 KEPT_BY_TUNE = frozenset({"done", "training_iteration", "val_accuracy", "sparsity"})
-"""What stays of a report: Tune keeps the last one of every trial, and the curves of thousands are more than a driver needs."""
+"""Keys of a report that are kept: Tune keeps the last report of every trial, and thousands of curves take much memory."""
 
 
 class Recorder(tune.Callback):
-    """Tune's callback into the store; it also tells ``ahead`` which scans may begin.
+    """Tune callback that writes to the store and tells ``ahead`` which scans may begin.
 
-    What arrives together is one transaction: a trial that ends with its first report costs one, its start included, and so
-    does whatever a pack reports at once, because its worker waits for it. A worker that dies is started again by Tune under
-    the same trial; its records are upserts, so nothing is counted twice. An error in here (a lost lease, a database that
-    went away) ends the sweep: it is kept in ``error`` for the driver.
+    What arrives together is written in one transaction: a trial that ends with its first report, including its start, and
+    everything that a pack reports at once, because its worker waits for it. Tune restarts a worker that died under the same
+    trial; records are upserts, so nothing is counted twice. An error in the callback (a lost lease, an unreachable database)
+    ends the sweep and is kept in ``error`` for the driver.
     """
 
     def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress, time_limit_seconds: float | None,
                  ahead: ScansAhead | None = None, recorded: Collection[int] = ()) -> None:
-        """Nothing is recorded yet.
+        """Create a recorder; nothing is recorded yet.
 
         Args:
-            store: where to.
-            lease: the right to it.
+            store: the store to write to.
+            lease: the lease of the run.
             stage: what the trials share.
-            progress: who is told.
-            time_limit_seconds: of an attempt at a trial, or at a pack of them.
-            ahead: the scans that may begin.
-            recorded: trials that have ended before. A pack that holds one is trained whole, and its row stays what it is.
+            progress: receives the steps.
+            time_limit_seconds: limit of one attempt at a trial or a pack.
+            ahead: receives results, to start scans early.
+            recorded: trials that have already ended. A pack that contains one is trained as a whole; its row does not change.
         """
         self._ahead = ahead
         self._store, self._lease, self._stage, self._progress = store, lease, stage, progress
@@ -59,7 +59,7 @@ class Recorder(tune.Callback):
 
     @property
     def run_name(self) -> str:
-        """The run that is recorded."""
+        """Name of the run."""
         return self._lease.run_name
 
     @property
@@ -68,7 +68,7 @@ class Recorder(tune.Callback):
         return frozenset(self._training)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks into a folder that is removed with the sweep, and no one reads them."""
+        """Return nothing: Tune pickles its callbacks into a temporary folder, and the pickles are never read."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
@@ -84,7 +84,7 @@ class Recorder(tune.Callback):
             del result[name]
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: object) -> None:
-        """Several times a second: record the starts of trials that do not report at once."""
+        """Record the starts of trials that have not reported yet; called several times a second."""
         now = time.monotonic()
         waited = [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]
         self._guarded(lambda: self._record_starts(waited))
@@ -92,7 +92,7 @@ class Recorder(tune.Callback):
             self._guarded(self._ahead.begin)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        """A worker died and Tune will try again: not a trial that died of its time limit, which only reports that."""
+        """Note that a worker died and Tune retries; not for a trial that exceeded its time limit."""
         self._training.discard(trial.trial_id)
         self._guarded(lambda: self._record_starts(self._open(trial)))
         again = {**trial.config, "attempt": trial.config.get("attempt", 1) + 1}
@@ -107,7 +107,7 @@ class Recorder(tune.Callback):
         self._guarded(lambda: self._lost(trial))
 
     def _open(self, trial: Trial) -> list[int]:
-        """The numbers of a pack whose results are not recorded yet."""
+        """Return the numbers of a pack whose results are not recorded yet."""
         return [spec.number for spec in _pack(trial) if spec.number not in self._recorded]
 
     def _start(self, trial: Trial) -> None:
@@ -130,7 +130,7 @@ class Recorder(tune.Callback):
                      if (start := self._unrecorded_start(number)) is not None})
 
     def _write(self, reports: Mapping[int, TrialReport]) -> None:
-        """What arrived of several trials in one transaction, and of one in those that say what it is."""
+        """Write reports of several trials in one transaction; a single report uses the more specific writes."""
         task = self._stage.task
         if len(reports) > 1:
             self._store.trials_reported(self._lease, task, reports)
@@ -146,7 +146,7 @@ class Recorder(tune.Callback):
                 self._store.trial_epochs(self._lease, task, number, report.epochs)
 
     def _unrecorded_start(self, number: int) -> AttemptStart | None:
-        """The start of the attempt if it waits to be recorded; it waits no more."""
+        """Return and forget the start of the attempt if it is not recorded yet."""
         ray_trial_id = self._unrecorded.pop(number, None)
         return None if ray_trial_id is None else AttemptStart(ray_trial_id, time.monotonic() - self._started[number])
 
@@ -154,7 +154,7 @@ class Recorder(tune.Callback):
         numbers = self._open(trial)
         hosts = {self._hosts.pop(number, "") for number in numbers} - {""}
         host = hosts.pop() if hosts else ""
-        text = f"{self._named(trial)}: its worker{f' on {host}' if host else ''} died, and it is trained again"
+        text = f"{self._named(trial)}: its worker{f' on {host}' if host else ''} died, retraining it"
         self._store.event(self._lease, "trial", text, self._facts(trial) | {"host": host})
 
     def _result(self, trial: Trial, result: dict[str, Any]) -> None:
@@ -174,7 +174,7 @@ class Recorder(tune.Callback):
 
     def _report(self, number: int, epochs: list[Epoch], result: TrialResult | None = None,
                 failure: dict[str, str] | None = None) -> TrialReport:
-        """What there is to write of one trial."""
+        """Return what to write for one trial."""
         outcome: TrialResult | TrialFailure | None = None
         if failure is not None:
             outcome = TrialFailure(FailureKind(failure["kind"]), failure["reason"])
@@ -183,7 +183,7 @@ class Recorder(tune.Callback):
         return TrialReport(tuple(epochs), outcome, self._unrecorded_start(number) if epochs or outcome else None)
 
     def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: object) -> None:
-        """Tell of what has been written of one trial."""
+        """Report to the progress what has been written for one trial."""
         if report.epochs:
             last = report.epochs[-1]
             self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
@@ -195,7 +195,7 @@ class Recorder(tune.Callback):
             self._progress.trial_finished(number, result.val_correct / result.val_total, result.total_seconds)
 
     def _named(self, trial: Trial) -> str:
-        """The subject of a sentence about a trial, or about a pack of them."""
+        """Return the name of a trial or a pack for a message."""
         numbers = [spec.number for spec in _pack(trial)]
         of_pack = f"the pack of trials {numbers[0]} to {numbers[-1]}"
         return f"task {self._stage.task}, {f'trial {numbers[0]}' if len(numbers) == 1 else of_pack}"
@@ -212,7 +212,7 @@ class Recorder(tune.Callback):
     def _lost(self, trial: Trial) -> None:
         numbers = self._open(trial)
         failure = (TrialFailure(FailureKind.TIMED_OUT, f"longer than {self._limit:g} s") if self._ran_out_of_time(trial) else
-                   TrialFailure(FailureKind.LOST, "its worker died, and so did the workers of its retries"))
+                   TrialFailure(FailureKind.LOST, "its worker died, and so did those of all retries"))
         self._write({number: TrialReport((), failure, self._unrecorded_start(number)) for number in numbers})
         self._recorded.update(numbers)
         for number in numbers:
@@ -234,6 +234,6 @@ class Recorder(tune.Callback):
 
 
 def _pack(trial: Trial) -> list[TrialSpec]:
-    """Return what a trial of Tune trains: one trial of the plan, or a pack of them."""
+    """Return what a Tune trial trains: one planned trial, or a pack."""
     pack: list[TrialSpec] = trial.config["trials"]
     return pack

@@ -1,7 +1,7 @@
-"""Temporary folders of a process, for its own user alone: removed with the block, and after a crash by the next process.
+"""Private temporary folders of a process: removed at the end of the block, or after a crash by the next process.
 
-A folder holds a file that its owner has locked for as long as it lives. Whoever finds a folder of the same user whose file is
-not locked knows that its owner is dead.
+A folder contains a file that its owner keeps locked. A folder of the same user whose file is not locked belonged to a dead
+process.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ PREFIX = "clnp-"
 LOCK = ".owner"
 
 REMOVAL_SECONDS = 5.0
-"""For how long a removal is tried again, since processes that are about to end may still write."""
+"""How long a removal is retried, since processes that are ending may still write."""
 
 
 @contextmanager
 def scratch(where: str | Path | None = None, left_by: Callable[[BaseException], bool] = lambda error: False) -> Iterator[Path]:
-    """A new folder that no other user can read, removed with all that is in it when the block ends. What dead owners have left
-    beside it is removed first.
+    """Create a folder that other users cannot read, and remove it with its content when the block ends. Folders of dead owners
+    beside it are removed first.
 
     Args:
-        where: the folder that it is made in; None: that of temporary files.
-        left_by: whether an error that ends the block leaves the folder as it is, until the next one is made.
+        where: the parent folder; None uses the folder of temporary files.
+        left_by: whether the folder is kept after this error, until the next one is created.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     parent = Path(where or tempfile.gettempdir())
     remove_abandoned(parent)
@@ -40,7 +40,7 @@ def scratch(where: str | Path | None = None, left_by: Callable[[BaseException], 
     left = False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        (folder / f"{LOCK}.new").rename(folder / LOCK)  # whoever sees it finds it locked
+        (folder / f"{LOCK}.new").rename(folder / LOCK)  # it is locked before it becomes visible
         yield folder
     except BaseException as error:
         left = left_by(error)
@@ -52,10 +52,10 @@ def scratch(where: str | Path | None = None, left_by: Callable[[BaseException], 
 
 
 def remove_abandoned(parent: Path) -> list[Path]:
-    """Remove the folders of this user in a folder whose owners are dead; returns them."""
+    """Remove the folders of this user whose owners are dead from a folder; return them."""
     removed = []
     for folder in sorted(parent.glob(f"{PREFIX}*")):
-        with contextlib.suppress(OSError):  # not one of these folders, or gone meanwhile
+        with contextlib.suppress(OSError):  # not one of these folders, or already removed
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
             descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
@@ -69,7 +69,7 @@ def remove_abandoned(parent: Path) -> list[Path]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, its lock last: what cannot be removed now is found again by the next process."""
+    """Remove a folder, its lock last, so that the next process finds what could not be removed."""
     deadline = time.monotonic() + REMOVAL_SECONDS
     while True:
         with contextlib.suppress(OSError):

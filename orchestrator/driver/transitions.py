@@ -1,7 +1,7 @@
-"""A run as a sequence of transitions. ``drive`` takes one after another until the run has ended or is asked to stop.
+"""A run as a sequence of transitions, which ``drive`` executes until the run has ended or is asked to stop.
 
-Launching and resuming are the same loop: where a stage stands is read from the database, and each transition
-(:mod:`orchestrator.driver.stages`) can be repeated from there. Nothing in this file remembers anything between two transitions.
+Launching and resuming are the same loop: the state of a stage is read from the database, and each transition
+(:mod:`orchestrator.driver.stages`) can be repeated. No state is kept in memory between two transitions.
 """
 
 from clnp_core.errors import BusyError, ClnpError, DatabaseError, EnvironmentChangedError
@@ -27,15 +27,15 @@ TRANSITIONS = {
 
 
 def drive(run: RunContext, retry_failed: bool = False, accept_environment: bool = False) -> None:
-    """Advance until every task is committed, the network is depleted, or somebody asks to stop.
+    """Advance until every task is committed, the network is depleted, or a stop is requested.
 
     Args:
-        run: what to drive, on what.
-        retry_failed: train trials again that failed, also those that the selection would go on without.
-        accept_environment: go on although device, torch or code have changed since the run began.
+        run: the run and its cluster.
+        retry_failed: retrain failed trials, including those that the selection does not need.
+        accept_environment: continue although device, torch or code have changed since the run began.
 
     Raises:
-        RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed, for this reason.
+        RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed.
         EnvironmentChangedError: results would not be comparable.
         BusyError: the lease was lost to another driver.
     """
@@ -59,8 +59,7 @@ def drive(run: RunContext, retry_failed: bool = False, accept_environment: bool 
 
 
 def advance(run: RunContext, stage: StageRow) -> None:
-    """Exactly one transition. What goes wrong in it is recorded as the stage's failure, unless it is the lease or the
-    database itself that is gone."""
+    """Execute one transition. An error is recorded as the failure of the stage, unless the lease or the database is lost."""
     try:
         TRANSITIONS[stage.state](run, stage)
     except (BusyError, DatabaseError):
@@ -71,12 +70,12 @@ def advance(run: RunContext, stage: StageRow) -> None:
 
 
 def _current(run: RunContext) -> StageRow | None:
-    """The first stage that is not committed."""
+    """Return the first stage that is not committed."""
     return next((stage for stage in run.reads.stages(run.name) if stage.state is not StageState.COMMITTED), None)
 
 
 def _tidy_up(run: RunContext) -> None:
-    """What a crash between the last commit and the removal of weights has left."""
+    """Remove weights that a crash between the last commit and their removal left behind."""
     committed = [stage for stage in run.reads.stages(run.name) if stage.state is StageState.COMMITTED]
     if committed and run.reads.selections(run.name, committed[-1].task):
         tidy(run, committed[-1])
@@ -92,7 +91,7 @@ def _announce(run: RunContext) -> None:
 
 
 def _check_environment(run: RunContext, accept: bool) -> None:
-    """Refuse to mix results of two environments in one run, unless that is wanted; the store records a change."""
+    """Refuse to mix results of two environments in one run, unless accepted; the store records a change."""
     now = run.job(fingerprint, run.config.resources.threads_per_trial)
     recorded = run.reads.run(run.name).environment
     if recorded == now:
@@ -102,15 +101,15 @@ def _check_environment(run: RunContext, accept: bool) -> None:
                             for name in sorted({*recorded, *now}) if recorded.get(name) != now.get(name))
         if not accept:
             raise EnvironmentChangedError(
-                f"run {run.name!r} was begun in another environment: {changed}",
+                f"run {run.name!r} started in another environment: {changed}",
                 "go back to that environment, or resume with --accept-environment, which is recorded")
-        run.progress.notice(f"going on in another environment: {changed}")
+        run.progress.notice(f"continuing in another environment: {changed}")
     run.store.record_environment(run.lease, now)
 
 
 def _reopen(run: RunContext, retry_failed: bool) -> None:
-    """Bring a failed stage back to its last safe point, and failed trials back into the sweep, also into one that has ended
-    as long as nothing is selected."""
+    """Return a failed stage to its last safe point, and failed trials to the sweep, even if it has ended, until a trial is
+    selected."""
     stage = _current(run)
     if stage is None:
         return
@@ -123,7 +122,7 @@ def _reopen(run: RunContext, retry_failed: bool) -> None:
         run.store.reopen_stage(run.lease, stage.task, back)
     if back is StageState.COMMITTING and failed and retry_failed:
         run.progress.notice(f"task {stage.task} has selected a trial, and a selection never changes: its failed trials are not "
-                            f"trained again\n`clnp fork {run.name} --task {stage.task - 1}` sweeps the task again")
+                            f"retrained\n`clnp fork {run.name} --task {stage.task - 1}` sweeps the task again")
     if back is not StageState.SWEEPING or not failed:
         return
     nothing_trained = not any(row.state is TrialState.FINISHED for row in rows)
@@ -131,4 +130,4 @@ def _reopen(run: RunContext, retry_failed: bool) -> None:
     numbers = run.store.retry_trials(run.lease, stage.task, kinds)
     if numbers:
         which = f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(numbers)}"
-        run.progress.notice(f"task {stage.task}: training {which} again, which had failed")
+        run.progress.notice(f"task {stage.task}: retraining failed {which}")

@@ -1,8 +1,8 @@
-"""The only ``ray.tune.Tuner``: a grid, or points that an Optuna sampler draws, on warm workers.
+"""The only use of ``ray.tune.Tuner``: a grid, or points that an Optuna sampler draws, on reused workers.
 
-Ray keeps nothing that matters. Its experiment folder is scratch and is removed; what is resumed is read from the database. It
-lies on the driver's own disk, also where trials run on several machines: Tune needs a storage path that all of them share only
-for checkpoints, of which there are none. Nobody but the driver writes there; workers have session folders of their own.
+Ray's experiment folder is temporary; a resume reads the database. The folder is on the driver's own disk, also if trials run
+on several machines: Tune needs a shared storage path only for its checkpoints, which are not used. Only the driver writes
+there; workers have their own session folders.
 """
 
 import logging
@@ -31,7 +31,7 @@ from workers.storage.schemes import CREDENTIALS
 
 @dataclass(frozen=True, slots=True)
 class SampledTrial:
-    """A recorded point of an earlier attempt at the same sweep: its α (of every layer), rate, and objectives."""
+    """A recorded point of an earlier attempt at the same sweep: its α (for all layers), learning rate, and objectives."""
 
     alpha: float
     learning_rate: float
@@ -46,14 +46,14 @@ def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str,
 
     Args:
         config: the run's.
-        packs: the trials to run, in the order of their numbers; a pack is run whole.
+        packs: the trials to run, in the order of their numbers; a pack runs as a whole.
         storage: root of the artifact store.
-        cluster: the connected one.
-        recorder: writes every report into the database.
-        grace: whether the driver should stop, asked between reports; running trials write a checkpoint first, and the rest is
-            left for a resume. None for a sweep that nobody stops.
-        done: trials that have ended before; they only keep their packs company.
-        trainable: what a worker runs for a pack; a measurement of the driver puts one there that does not train.
+        cluster: the connected cluster.
+        recorder: writes every report to the database.
+        grace: tells whether the driver should stop, polled between reports; running trials write a checkpoint first, and the
+            rest is left for a resume. None for a sweep that cannot be stopped.
+        done: trials that have already ended; they are only trained as part of their packs.
+        trainable: what a worker runs for a pack; benchmarks of the driver pass one that does not train.
     """
     _fit(config, storage, cluster, recorder, grace, _PlannedSearch(packs, done), len(packs),
          config.resources.max_concurrent_trials, trainable)
@@ -61,10 +61,10 @@ def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str,
 
 def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
                 cluster: Cluster, recorder: Recorder, grace: Grace | None) -> None:
-    """Let the config's sampler draw the points of a stage that are still missing.
+    """Let the config's sampler draw the missing points of a stage.
 
-    A sampler learns from the order in which trials end, so a resumed sweep draws other points than an uninterrupted one
-    would have; grids do not have that weakness. ``recorded`` tells it what it drew before.
+    A sampler depends on the order in which trials end, so a resumed sweep draws other points than an uninterrupted one;
+    grids do not have this limitation. ``recorded`` are the points drawn before.
     """
     search = _NumberedSearch(config, stage, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
@@ -80,10 +80,10 @@ def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, gra
     trainable = tune.with_resources(
         tune.with_parameters(trained_by, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
-    # What matters is recorded, and told by our own progress; Ray also misses the result files that it may not write.
+    # Results are recorded and reported by us; Ray would also warn about result files that it was told not to write.
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Tune would pass a bucket's credentials on as variables of its actors, which Ray logs; the workers have them from us.
+    # Tune would pass a bucket's credentials to its actors as variables, which Ray logs; workers receive them from us.
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(CREDENTIALS)
     with scratch() as folder:
         tune.Tuner(
@@ -105,15 +105,15 @@ def _trial_folder(trial: Trial) -> str:
 
 
 class _Stopper(tune.Stopper):
-    """Ends a sweep when somebody asked for it, or when recording has failed, after its running trials have written checkpoints
-    or the time for that is over."""
+    """Ends a sweep on a stop request, or when recording has failed, after running trials have written checkpoints or the
+    time for that is over."""
 
     def __init__(self, recorder: Recorder, grace: Grace | None) -> None:
         self._recorder, self._grace = recorder, grace
         self._awaited: frozenset[str] | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        """Nothing, as in :class:`orchestrator.driver.recorder.Recorder`."""
+        """Return nothing: the pickles of a sweep are never read."""
         return {}
 
     def __call__(self, trial_id: str, result: dict[str, object]) -> bool:
@@ -123,15 +123,15 @@ class _Stopper(tune.Stopper):
         failed = self._recorder.error is not None
         if not failed and (self._grace is None or not self._grace.asked()):
             return False
-        if self._grace is None or self._grace.is_over():  # asks the workers, the first time
+        if self._grace is None or self._grace.is_over():  # the first call asks the workers to stop
             return True
-        if self._awaited is None:  # a trial that begins later has nothing to lose
+        if self._awaited is None:  # trials that start later have no progress to lose
             self._awaited = self._recorder.training
         return not self._awaited & self._recorder.training
 
 
 class _PlannedSearch(Searcher):
-    """The packs of a plan, one after another. Tune's own grid copies the whole of it for every trial that it makes."""
+    """Suggests the packs of a plan in order. Tune's own grid search copies the whole grid for every trial."""
 
     def __init__(self, packs: Sequence[Sequence[TrialSpec]], done: Collection[int]) -> None:
         super().__init__()
@@ -144,25 +144,25 @@ class _PlannedSearch(Searcher):
         return {"trials": list(pack), "wanted": [trial.number for trial in pack if trial.number not in self._done]}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, object] | None = None, error: bool = False) -> None:
-        """Nothing: no point depends on a result."""
+        """Do nothing: no point depends on a result."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing, as in :class:`orchestrator.driver.recorder.Recorder`."""
+        """Do nothing: the database is the only state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing to restore."""
+        """Do nothing: the database is the only state."""
 
 
 class _NumberedSearch(OptunaSearch):
-    """OptunaSearch whose points carry their trial number and seed, and that starts from recorded trials.
+    """OptunaSearch whose points include trial number and seed, and that starts from recorded trials.
 
-    TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin, side by side.
+    TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin.
     """
 
     def __init__(self, config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int) -> None:
         self._config, self._stage, self._next = config, stage, next_number
         alpha, rate = config.sweep.alpha, config.sweep.learning_rate
-        assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config refuses samplers without ranges"
+        assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config requires ranges for samplers"
         space: dict[str, optuna.distributions.BaseDistribution] = {
             "alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
             "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}

@@ -1,1 +1,1 @@
-"""What a driver reports while it works, and those who listen: console, live screen, JSON lines, web hooks."""
+"""The progress reports of a driver, and their receivers: console, live screen, JSON lines, web hooks."""

@@ -1,4 +1,4 @@
-"""The steps of a run as plain lines, for a pipe, a log, or a terminal that can show no more."""
+"""The steps of a run as plain lines, for a pipe, a log, or a simple terminal."""
 
 import contextlib
 import os
@@ -15,32 +15,32 @@ from orchestrator.render.output import printable
 
 
 def step_line(text: str, within: bool = False) -> str:
-    """Something begins that takes a while; ``within`` the sweep of a task that has been told."""
+    """Return the line for the start of a slow step; ``within`` indents a step of the current task."""
     return f"{'  ' if within else ''}{text} …"
 
 
 def run_line(run: str, trials_by_task: Sequence[int], parallel: int, left: int, pack: int) -> str:
-    """How much a run is, and how much of it is left."""
+    """Return the line with the size of a run, and how much of it is left."""
     side_by_side = f"{parallel} side by side" if pack == 1 else f"{counted(parallel, 'pack')} of {pack} side by side"
     return (f"run {run}: {counted(len(trials_by_task), 'task')}, {counted(sum(trials_by_task), 'trial')}, {left} of them still "
             f"to run, {side_by_side}")
 
 
 def stage_line(task: int, tasks: int, trials: int, finished: int) -> str:
-    """A sweep begins."""
+    """Return the line for the start of a sweep."""
     already = f", {finished} already recorded" if finished else ""
     return f"task {task} of {tasks}: sweeping {counted(trials, 'trial')}{already}"
 
 
 def selecting_line(picked: Sequence[int], best_accuracy: float) -> str:
-    """A sweep has ended."""
+    """Return the line for the end of a sweep."""
     numbers = ", ".join(str(number) for number in picked)
     return (f"  best on validation {best_accuracy:.2%}; pruning what is within the margin: "
             f"{'trial' if len(picked) == 1 else 'trials'} {numbers}")
 
 
 def commit_line(task: int, chosen: int, test_accuracy: float, used_percent: Sequence[float]) -> str:
-    """A task is committed; ``used_percent`` is empty where the network is not divided, pruned or proven."""
+    """Return the line for a commit; ``used_percent`` is empty for methods that do not divide, prune and verify the network."""
     if not used_percent:
         return f"  committed task {task}: trial {chosen}, {test_accuracy:.2%} on test"
     proof = "; all earlier tasks bit-identical" if task > 1 else ""
@@ -49,7 +49,7 @@ def commit_line(task: int, chosen: int, test_accuracy: float, used_percent: Sequ
 
 
 def stopping_line(reason: str) -> str:
-    """Somebody asked for a stop."""
+    """Return the line for a stop request."""
     again = "; once more to interrupt at once" if reason == INTERRUPTED else ""
     return f"stopping cleanly ({reason}){again}"
 
@@ -60,13 +60,13 @@ def counted(number: int, what: str) -> str:
 
 
 def alpha_words(point: GridPoint) -> str:
-    """α, once where all layers share it."""
+    """Return α as text; a single number if all layers share it."""
     alphas = [f"{alpha:g}" for alpha in point.alpha]
     return alphas[0] if len(set(alphas)) == 1 else "[" + ", ".join(alphas) + "]"
 
 
 def point_words(point: GridPoint) -> str:
-    """α and learning rate."""
+    """Return α and learning rate as text."""
     return f"α {alpha_words(point)}, rate {point.learning_rate:g}"
 
 
@@ -80,7 +80,7 @@ def duration(seconds: float) -> str:
 
 
 class Tone(Enum):
-    """What a line tells: something as usual, that something is achieved, that something went wrong."""
+    """The kind of a line: neutral, success or failure."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -88,12 +88,12 @@ class Tone(Enum):
 
 
 TALK_AFTER_SECONDS = 20.0
-"""Trials longer than this also tell how far they are, about four times."""
+"""Trials longer than this also report their progress, about four times."""
 
 
 @dataclass
 class ConsoleProgress(Tally):
-    """Lines on a stream: one for every trial that ended, and for every step of a task."""
+    """Writes lines to a stream: one for every ended trial and every step of a task."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
@@ -139,12 +139,12 @@ class ConsoleProgress(Tally):
         self.say(text)
 
     def stopping(self, reason: str) -> None:
-        """Straight to the file: a signal may come in the middle of a print, which does not bear a second one."""
-        with contextlib.suppress(OSError, ValueError):  # a stream without a file, or one that is closed
+        """Write directly to the file descriptor: a signal may arrive during a print, which is not reentrant."""
+        with contextlib.suppress(OSError, ValueError):  # no file descriptor, or a closed stream
             os.write(self.stream.fileno(), printable(f"{stopping_line(reason)}\n").encode())
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """A line; what its tone is, lines do not show."""
+        """Write a line; plain lines ignore the tone."""
         print(printable(text), file=self.stream, flush=True)
 
     def _trial_ended(self, number: int, running: Running | None, what: str, tone: Tone = Tone.PLAIN) -> None:

@@ -1,7 +1,7 @@
-"""The steps of a run, for whoever wants to hear of them: a terminal, a log, a web hook, a notebook.
+"""The interface through which a driver reports its steps to terminals, logs, web hooks and notebooks.
 
-A driver tells a :class:`Progress` what it does. :mod:`orchestrator.events.console` shows it,
-:mod:`orchestrator.events.webhooks` passes it on.
+A driver reports to a :class:`Progress`. :mod:`orchestrator.events.console` prints the steps,
+:mod:`orchestrator.events.webhooks` forwards them.
 """
 
 from collections.abc import Sequence
@@ -15,34 +15,34 @@ STEP = "step"
 """The kind of the event that records a step."""
 
 INTERRUPTED = "Ctrl-C"
-"""The reason of a stop that came from the keyboard (or as a SIGTERM)."""
+"""The reason of a stop by Ctrl-C (or SIGTERM)."""
 
 
 class Progress:
-    """The steps of a run, for whoever wants to hear of them. This one is silent."""
+    """Receives the steps of a run. This base class ignores them."""
 
     def step(self, run: str | None, text: str, task: int | None = None) -> None:
-        """Something begins that takes a while and shows nothing else: Ray starts, a task is loaded, workers start. ``run`` is
-        None where it is for a group of runs."""
+        """A slow step without other output begins: Ray starts, a task is loaded, workers start. ``run`` is None for a group
+        of runs."""
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
-        """Trials of every task in turn (0 for one that is learnt together with later ones), how many (packs of so many) run
-        side by side, and how many of each are recorded."""
+        """The driver starts: the number of trials of each task (0 for a task that is learnt together with later ones), how many
+        trials (or packs of ``pack``) run side by side, and how many trials of each task are recorded."""
 
     def stage_started(self, task: int, trials: int, finished: int) -> None:
-        """A sweep of ``trials`` begins; ``finished`` of them are recorded already."""
+        """A sweep of ``trials`` trials begins; ``finished`` of them are already recorded."""
 
     def trial_started(self, number: int, point: GridPoint) -> None:
         """A worker begins a trial."""
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
-        """A trial ended an epoch with this validation accuracy (a fraction)."""
+        """A trial finished an epoch with this validation accuracy (a fraction)."""
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
-        """A trial ended with this validation accuracy (a fraction), unpruned."""
+        """A trial finished with this validation accuracy before pruning (a fraction)."""
 
     def trial_failed(self, number: int, reason: str) -> None:
-        """A trial has no result."""
+        """A trial failed."""
 
     def selecting(self, picked: Sequence[int], best_accuracy: float) -> None:
         """The sweep has ended; these trials are within the margin and are pruned next."""
@@ -52,26 +52,26 @@ class Progress:
         where the method does not divide the network), and the digest of the published network."""
 
     def notice(self, text: str) -> None:
-        """Something that a person should know."""
+        """A message for the user."""
 
     def stopping(self, reason: str) -> None:
-        """Somebody asked the driver to stop, and why. Called in a signal handler or on another thread."""
+        """The driver was asked to stop, for this reason. Called in a signal handler or on another thread."""
 
     def stopped(self, reason: str) -> None:
-        """The driver came to an end before the run did, because somebody asked for it: see :data:`INTERRUPTED`."""
+        """The driver stopped before the run was complete, for this reason, such as :data:`INTERRUPTED`."""
 
     def close(self) -> None:
-        """Nothing follows of the run's steps but how it ended."""
+        """No further steps follow, only the outcome."""
 
     def failed(self, run: str, state: RunState, reason: str) -> None:
-        """The driver has let go of the run because of an error: where that leaves the run, and the error's text."""
+        """The driver released the run because of an error: the state of the run, and the error's text."""
 
     def ended(self, run: str, state: RunState, reason: str) -> None:
-        """The driver has let go of the run, which is completed, depleted, cancelled or stopped; why, where it was stopped."""
+        """The driver released the run, which is completed, depleted, cancelled or stopped; the reason if it was stopped."""
 
 
 class Relay(Progress):
-    """Passes every step on to another one; whoever wants to hear of some of them overrides those."""
+    """Forwards every step to another progress; subclasses override the steps that they observe."""
 
     def __init__(self, told: Progress) -> None:
         self.told = told
@@ -123,17 +123,17 @@ class Relay(Progress):
 
 
 def tell_step(progress: Progress, store: Store, lease: Lease, text: str, task: int | None = None) -> None:
-    """Tell of a step and record it, for those who follow the run from elsewhere.
+    """Report a step and record it, for observers of the run in other processes.
 
     Args:
-        progress: who hears of the run's steps.
-        store: where it is recorded, as an event of the kind :data:`STEP`.
-        lease: of the run.
-        text: what begins.
-        task: that it is about.
+        progress: receives the step.
+        store: records the step, as an event of the kind :data:`STEP`.
+        lease: the lease of the run.
+        text: description of the step.
+        task: task of the step, if any.
 
     Raises:
-        BusyError, DatabaseError: it was told, and cannot be recorded.
+        BusyError, DatabaseError: it was reported, but could not be recorded.
     """
     progress.step(lease.run_name, text, task)
     store.event(lease, STEP, text, {} if task is None else {"task": task})

@@ -1,4 +1,4 @@
-"""Which way of telling a stream gets."""
+"""Choice of the progress for a stream."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from orchestrator.events.jsonl import JsonProgress
 
 
 class ProgressStyle(Enum):
-    """How a driver tells of its steps: ``auto`` is a live screen where there is a terminal for it, else plain lines."""
+    """How a driver reports its steps: ``auto`` is a live screen on a capable terminal, else plain lines."""
 
     AUTO = "auto"
     LIVE = "live"
@@ -23,16 +23,16 @@ class ProgressStyle(Enum):
 
 def progress_of(telling: ProgressStyle = ProgressStyle.AUTO, stream: TextIO | None = None,
                 environment: Mapping[str, str] | None = None, run: str = "") -> Progress:
-    """Whom a driver should tell.
+    """Return the progress for a stream.
 
     Args:
-        telling: how.
-        stream: where to; None means standard error.
-        environment: with ``TERM`` and ``NO_COLOR``; None means the process's own.
-        run: the run's name, where it is known before the run tells it.
+        telling: the style.
+        stream: the stream; None means standard error.
+        environment: contains ``TERM`` and ``NO_COLOR``; None means the process's environment.
+        run: the run's name, if it is known beforehand.
 
     Raises:
-        ConfigError: a live screen is asked for where none can be drawn.
+        ConfigError: a live screen was requested, and the stream cannot show one.
     """
     stream = sys.stderr if stream is None else stream
     environment = os.environ if environment is None else environment
@@ -45,6 +45,6 @@ def progress_of(telling: ProgressStyle = ProgressStyle.AUTO, stream: TextIO | No
             return LiveProgress(stream=stream, no_color=bool(environment.get("NO_COLOR")))
         if telling is ProgressStyle.LIVE:
             raise ConfigError("a live screen needs a terminal on standard error, with a TERM that is not dumb",
-                              "leave --progress out, or say --progress plain or json")
+                              "omit --progress, or use --progress plain or json")
 
     return ConsoleProgress(stream=stream)

@@ -1,7 +1,7 @@
 """The steps of a run as lines of JSON, one object each, for programs that follow a driver.
 
-Every line has ``at`` (UTC, ISO 8601), ``run``, ``task``, ``trial`` (null where there is none) and ``event``; docs/cli.md lists
-the events with their numbers. Accuracies are fractions.
+Every line has ``at`` (UTC, ISO 8601), ``run``, ``task``, ``trial`` (null if not applicable) and ``event``; docs/cli.md lists
+the events and their fields. Accuracies are fractions.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def _now() -> datetime:
 
 @dataclass
 class JsonProgress(Progress):
-    """Lines of JSON on a stream. Each is one write, so that a signal's handler never writes into the middle of another."""
+    """Writes lines of JSON to a stream. Each is a single write, so that a signal handler never interrupts another line."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     now: Callable[[], datetime] = _now
@@ -83,7 +83,7 @@ class JsonProgress(Progress):
         line = json.dumps(document) + "\n"
         try:
             descriptor = self.stream.fileno()
-        except (OSError, ValueError):  # a stream without a file, or one that is closed
+        except (OSError, ValueError):  # no file descriptor, or a closed stream
             with contextlib.suppress(ValueError):
                 self.stream.write(line)
             return

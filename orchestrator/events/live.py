@@ -1,7 +1,7 @@
-"""One live screen for as long as a driver runs; what matters stays in the terminal when it is gone.
+"""A live screen while a driver runs; important lines stay in the terminal afterwards.
 
-Only the thread of the screen draws, a whole picture in one write. The driver's steps merely change what is known. So a signal's
-handler, which may come in the middle of anything, needs nothing but the terminal: it takes the screen away and writes its line.
+Only the screen's thread draws, a whole frame in one write; the driver's steps only update the state. So a signal handler, which
+may run at any moment, needs only the terminal: it removes the screen and writes its line.
 """
 
 import contextlib
@@ -24,26 +24,26 @@ from orchestrator.events.stats import Tally
 from orchestrator.render.output import printable
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
-"""To the terminal's other screen, without a cursor."""
+"""Switch to the alternate screen and hide the cursor."""
 
 LEAVE = "\x1b[?25h\x1b[?1049l"
-"""Back to where the terminal was before."""
+"""Leave the alternate screen."""
 
 REDRAW_SECONDS = 0.5
 LINES_KEPT = 200
-"""Of what happened; a terminal has fewer."""
+"""Number of lines kept; more than a terminal has."""
 
 
 def can_show(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether a stream is a terminal that a screen can be drawn on."""
+    """Whether a stream is a terminal that can show a live screen."""
     return stream.isatty() and environment.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
 @dataclass
 class LiveProgress(ConsoleProgress):
-    """A screen on a terminal until the driver is asked to stop or has nothing more to tell; plain lines before and after.
+    """A screen on a terminal until the driver is asked to stop or closes the progress; plain lines before and after.
 
-    ``stream`` is the terminal. What stays in its scrollback: the beginning, every task, selection, commit, failure and notice.
+    ``stream`` is the terminal. Its scrollback keeps the start, every task, selection, commit, failure and notice.
     """
 
     time_of_day: Callable[[], str] = lambda: time.strftime("%H:%M:%S")
@@ -51,14 +51,14 @@ class LiveProgress(ConsoleProgress):
     _kept: list[str] = field(default_factory=list)
     _happened: deque[Happened] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
     _shown: bool = False
-    _changes: threading.Lock = field(default_factory=threading.Lock)  # of what is known; never taken by a signal's handler
-    _drawing: threading.Lock = field(default_factory=threading.Lock)  # taken by the screen's thread, and for leaving
+    _changes: threading.Lock = field(default_factory=threading.Lock)  # guards the state; never taken in a signal handler
+    _drawing: threading.Lock = field(default_factory=threading.Lock)  # taken by the screen's thread and to leave the screen
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def step(self, run: str | None, text: str, task: int | None = None) -> None:
         with self._changes:
-            if self._shown:  # the title has it, and it means nothing any more when the screen is gone
+            if self._shown:  # shown in the title, and irrelevant after the screen
                 Tally.step(self, run, text, task)
                 self._happened.append(Happened(self.time_of_day(), console.step_line(text)))
             else:
@@ -116,7 +116,7 @@ class LiveProgress(ConsoleProgress):
             super().notice(text)
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """A line: on the screen and kept for when that is gone, or printed where there is none."""
+        """Show a line on the screen and keep it for afterwards; without a screen, print it."""
         if not self._shown:
             super().say(text, tone)
             return
@@ -125,7 +125,7 @@ class LiveProgress(ConsoleProgress):
         self._happened.extend(Happened(self.time_of_day(), line.strip(), tone) for line in text.splitlines())
 
     def stopping(self, reason: str) -> None:
-        """The screen goes at once, and the line stands under what had happened."""
+        """Remove the screen at once, and write the line below the kept lines."""
         self._leave(printable(f"{console.stopping_line(reason)}\n"))
 
     def close(self) -> None:
@@ -134,8 +134,8 @@ class LiveProgress(ConsoleProgress):
             self._thread.join(timeout=5 * REDRAW_SECONDS)
 
     def _leave(self, last: str) -> None:
-        """Take the screen away and write what is kept. The main thread never holds the lock of drawing when a signal comes, so
-        the wait for it is short; a terminal that takes nothing any more is not waited for."""
+        """Remove the screen and write the kept lines. The main thread never holds the drawing lock when a signal arrives, so
+        the wait for it is short; a blocked terminal is not waited for."""
         held = self._drawing.acquire(timeout=2 * REDRAW_SECONDS)
         try:
             self._over.set()
@@ -161,7 +161,7 @@ class LiveProgress(ConsoleProgress):
             self._over.wait(REDRAW_SECONDS)
 
     def picture(self, size: os.terminal_size) -> str:
-        """The whole screen as text with its escape codes, from the upper left corner on."""
+        """Return the whole screen as text with escape codes, starting in the upper left corner."""
         columns, lines = size.columns or 80, size.lines or 24
         unicode = "utf" in (self.stream.encoding or "").lower()
         drawn = io.StringIO()
@@ -174,7 +174,7 @@ class LiveProgress(ConsoleProgress):
         return "\x1b[H" + "".join(f"{row}\x1b[K\r\n" for row in rows) + "\x1b[J"
 
     def _write(self, text: str) -> None:
-        """Past Python's own buffers, which a signal's handler may find in any state."""
+        """Write without Python's buffers, which may be in any state in a signal handler."""
         data = text.encode(self.stream.encoding or "utf-8", errors="backslashreplace")
         with contextlib.suppress(OSError, ValueError):
             while data:

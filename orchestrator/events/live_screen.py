@@ -1,4 +1,4 @@
-"""What the live screen shows, as a picture of rich's: a function of the tally, the last lines and the size of the terminal."""
+"""The content of the live screen as a rich renderable: a function of the tally, the last lines and the terminal's size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from orchestrator.events.console import Tone, alpha_words, duration
 from orchestrator.events.stats import Running, Tally
 
 NARROWEST = 20
-"""Columns below which nothing can be told; a narrower terminal is treated as one of so many."""
+"""Minimum number of columns; a narrower terminal is treated as if it had this many."""
 
 FEWEST_EVENTS = 3
-"""Lines of what happened that stay in sight however many trials run."""
+"""Minimum number of event lines, however many trials run."""
 
 
 STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.BAD: "red"}
@@ -21,7 +21,7 @@ STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.BAD: "red"}
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """The characters of the strip of tasks and of the bars, for terminals with Unicode or without."""
+    """Characters of the task strip and the bars, for terminals with or without Unicode."""
 
     done: str
     now: str
@@ -38,7 +38,7 @@ ASCII = Signs("#", ">", ".", "=", "-", "-", "...")
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A line of what happened, with the time of day at which it did."""
+    """An event line with its time of day."""
 
     at: str
     text: str
@@ -47,14 +47,14 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class ScreenContent:
-    """One picture of a run at work.
+    """One frame of the live screen.
 
     Attributes:
-        tally: what is known of the run.
-        happened: the last lines, oldest first; as many of them as fit are shown.
-        now: by the tally's clock.
-        height: lines of the terminal. The picture has one less, so that nothing scrolls.
-        signs: what the terminal can show.
+        tally: the state of the run.
+        happened: the last lines, oldest first; as many as fit are shown.
+        now: the time of the tally's clock.
+        height: lines of the terminal. The frame has one less, so that nothing scrolls.
+        signs: characters that the terminal can show.
     """
 
     tally: Tally
@@ -64,7 +64,7 @@ class ScreenContent:
     signs: Signs = UNICODE
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The picture as lines: from top to bottom, none wider than the terminal."""
+        """Yield the lines from top to bottom, none wider than the terminal."""
         width = max(NARROWEST, options.max_width)
         top = [self._title(width), self._strip(width), self._bar(width), Text()]
         bottom = [Text(), self._hint(width)]
@@ -90,7 +90,7 @@ class ScreenContent:
         return title
 
     def _strip(self, width: int) -> Text:
-        """One sign for every task; of very many, those around the one at hand."""
+        """Return one sign per task; if there are too many, those around the current task."""
         tally, text = self.tally, Text.assemble(("tasks ", "dim"))
         many = len(tally.tasks)
         numbered = sum(len(str(task)) + 3 for task in range(1, many + 1)) <= width - 6
@@ -121,7 +121,7 @@ class ScreenContent:
         return bar
 
     def _running(self, running: Sequence[tuple[int, Running]], lines: int, width: int) -> list[Text]:
-        """The table of the trials at work: the first of them, how many more there are, and the best so far."""
+        """Return the table of running trials: the first ones, how many more there are, and the best so far."""
         tally = self.tally
         best = Text("no result yet" if tally.best_trial is None and not tally.best else
                     f"best so far {tally.best:.2%}" + ("" if tally.best_trial is None else f", trial {tally.best_trial}"))
@@ -144,7 +144,7 @@ class ScreenContent:
         return [*table, best]
 
     def _row(self, cells: Sequence[str], widths: Sequence[int], width: int, heading: bool) -> Text:
-        """α gives way where the terminal is too narrow for all of it."""
+        """Return a table row; α is cut if the terminal is too narrow."""
         most = max(5, width - sum(widths) + widths[1] - 2 * (len(widths) - 1))
         alpha = cells[1] if len(cells[1]) <= most else cells[1][:most - len(self.signs.more)] + self.signs.more
         shown = [cells[0].rjust(widths[0]), alpha.rjust(min(most, widths[1])),
@@ -154,7 +154,7 @@ class ScreenContent:
         return row
 
     def _fit(self, text: Text, width: int) -> None:
-        """Cut what is too long, with a sign that it was."""
+        """Truncate text that is too long, with an ellipsis."""
         if text.cell_len > width:
             text.truncate(max(0, width - len(self.signs.more)))
             text.append(self.signs.more)
@@ -169,7 +169,7 @@ class ScreenContent:
 
     def _hint(self, width: int) -> Text:
         hint = Text(f"Ctrl-C stops cleanly, and so does `clnp stop {self.tally.run}` anywhere; "
-                    f"`clnp resume {self.tally.run}` goes on", "dim")
+                    f"`clnp resume {self.tally.run}` continues", "dim")
         self._fit(hint, width)
         return hint
 

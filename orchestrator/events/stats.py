@@ -1,4 +1,4 @@
-"""What a driver has told so far, added up: how far each task is, which trials run, the best accuracy, the time left."""
+"""Aggregated progress of a run: the state of each task, running trials, the best accuracy, the time left."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,12 +9,12 @@ from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events.events import Progress
 
 STAGE_SECONDS = 10.0
-"""What a stage costs beside its trials, until one has shown it: starting workers, pruning, the commit."""
+"""Assumed seconds of a stage besides its trials (starting workers, pruning, the commit) until one has been measured."""
 
 
 @dataclass(slots=True)
 class Running:
-    """A trial at work: its clock's time of beginning, its point, and its last epoch with that one's validation accuracy."""
+    """A running trial: its start by the tally's clock, its point, and its last epoch with the validation accuracy."""
 
     began: float
     point: GridPoint
@@ -25,7 +25,7 @@ class Running:
 
 @dataclass
 class Tally(Progress):
-    """Adds up the steps of a run; shows nothing. ``best_trial`` is None before the first result of a task."""
+    """Aggregates the steps of a run without output. ``best_trial`` is None before the first result of a task."""
 
     clock: Callable[[], float] = time.monotonic
     run: str = ""
@@ -35,7 +35,7 @@ class Tally(Progress):
     task: int = 0
     committed_tasks: set[int] = field(default_factory=set)
     doing: str = "starting"
-    step_text: str = ""  # what takes a while right now and shows nothing else; empty where there is no such thing
+    step_text: str = ""  # the current slow step; empty if there is none
     best: float = 0.0
     best_trial: int | None = None
     running: dict[int, Running] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Tally(Progress):
 
     def run_started(self, run: str, trials_by_task: Sequence[int], parallel: int, done: Sequence[int], pack: int = 1) -> None:
         self.run, self.tasks, self.began = run, list(trials_by_task), self.clock()
-        self._stage_began = self.began  # the first may be past its sweep, and is then only committed
+        self._stage_began = self.began  # the first stage may already be past its sweep
         self.left = [trials - ended for trials, ended in zip(trials_by_task, done, strict=True)]
         self.parallel = max(1, parallel)
 
@@ -97,31 +97,31 @@ class Tally(Progress):
 
     @property
     def trials_here(self) -> int:
-        """Trials of the task at hand."""
+        """Number of trials of the current task."""
         return self.tasks[self.task - 1] if self.task else 0
 
     @property
     def ended_here(self) -> int:
-        """Those of them that have ended."""
+        """Number of ended trials of the current task."""
         return self.trials_here - self.left[self.task - 1] if self.task else 0
 
     @property
     def trials_total(self) -> int:
-        """Trials of all tasks."""
+        """Number of trials of all tasks."""
         return sum(self.tasks)
 
     @property
     def trials_ended(self) -> int:
-        """Those of them that have ended."""
+        """Number of ended trials of all tasks."""
         return self.trials_total - sum(self.left)
 
     def fraction_done(self) -> float:
-        """Of all trials, with those that are under way by their epochs."""
+        """Ended fraction of all trials; running trials count by their epochs."""
         return min(1.0, (self.trials_ended + self._under_way()) / self.trials_total) if self.trials_total else 0.0
 
     def seconds_left(self) -> float | None:
-        """An estimate: the trials that are left at their mean length, side by side, and what stages cost beside them. None
-        before the first has ended."""
+        """Estimated seconds left: the remaining trials at their mean duration, side by side, plus the overhead of stages. None
+        before the first trial has ended."""
         if not self._trials_timed:
             return None
         trials = max(0.0, sum(self.left) - self._under_way())
@@ -130,5 +130,5 @@ class Tally(Progress):
         return training + stage * (len(self.tasks) - self.task + 1)
 
     def _under_way(self) -> float:
-        """What the running trials have done, in trials."""
+        """Return the completed share of the running trials, in trials."""
         return sum(running.epoch / running.epochs for running in self.running.values() if running.epochs)

@@ -1,7 +1,7 @@
-"""Telling others of a run's commits and of its end: by a web hook, or by a command.
+"""Notifications of a run's commits and its end, by web hook or command.
 
-A hook never holds up a run and never fails one: it is called on a thread of its own, in the order of what happened, and what
-goes wrong is a notice. Of an address nothing but the host is ever told, since the rest of it may be a secret.
+A hook never delays or fails a run: hooks are called on a separate thread, in the order of the events, and errors become
+notices. Of an address only the host is ever shown, since the rest may be secret.
 """
 
 import base64
@@ -26,40 +26,40 @@ from db.states import RunState
 from orchestrator.events.events import Progress, Relay
 
 VARIABLE = "CLNP_HOOK"
-"""A hook for every run that is driven where this is set."""
+"""Environment variable with a hook for every run that is driven."""
 
 TIMEOUT_SECONDS = 10.0
-"""Of one try at a web hook, and of a command."""
+"""Timeout of one attempt at a web hook, and of a command."""
 
 PAUSES_SECONDS = (1.0, 3.0)
-"""Before the second and the third try at a web hook."""
+"""Delays before the second and third attempt at a web hook."""
 
 FLUSH_SECONDS = 40.0
-"""How long the end of a run waits for hooks that are still under way: as long as one web hook may take."""
+"""How long the end of a run waits for running hooks: the longest time of one web hook."""
 
 
 class HookError(Exception):
-    """A hook did not take what it was told, and why. It holds no secret."""
+    """A hook failed; the message contains no secret."""
 
 
 class Hook(Protocol):
-    """Somebody to be told."""
+    """A receiver of notifications."""
 
     @property
     def name(self) -> str:
-        """How it is called in a notice."""
+        """Name of the hook in notices."""
 
     def call(self, event: str, body: bytes) -> None:
-        """Tell it of an event; ``body`` is JSON.
+        """Send an event; ``body`` is JSON.
 
         Raises:
-            HookError: it did not take it.
+            HookError: the hook failed.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class WebHook:
-    """An address that takes JSON in a POST. A user name and password in it are sent as HTTP's basic authorization."""
+    """A URL that accepts JSON in a POST. A user name and password in it are sent as HTTP basic authentication."""
 
     url: str
 
@@ -80,7 +80,7 @@ class WebHook:
                 if pause is None:
                     reason = getattr(error, "reason", error)
                     raise HookError(str(getattr(reason, "strerror", None) or type(reason).__name__)) from None
-            except Exception as error:  # an answer that is no HTTP; its text may repeat the address
+            except Exception as error:  # not an HTTP response; its text may repeat the address
                 raise HookError(type(error).__name__) from None
             time.sleep(pause)
 
@@ -96,7 +96,7 @@ class WebHook:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET, perhaps at another host: it is an answer like any other."""
+    """Does not follow redirects: a redirected POST would become a GET, perhaps at another host."""
 
     def redirect_request(self, *arguments: object) -> None:
         return None
@@ -104,7 +104,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True)
 class CommandHook:
-    """A command, started without a shell; it reads JSON on standard input and finds the event in ``CLNP_EVENT``."""
+    """A command, started without a shell; it receives JSON on standard input and the event's name in ``CLNP_EVENT``."""
 
     words: tuple[str, ...]
 
@@ -127,10 +127,10 @@ class CommandHook:
 
 
 def hook_of(target: str) -> Hook:
-    """The hook that is meant: an ``http://`` or ``https://`` address, or a command line.
+    """Return the hook of an ``http://`` or ``https://`` address, or of a command line.
 
     Raises:
-        ConfigError: it is neither. What is wrong is told without the target, which may hold a secret.
+        ConfigError: it is neither. The message does not repeat the target, which may contain a secret.
     """
     if target.lower().startswith(("http://", "https://")):
         try:
@@ -139,22 +139,22 @@ def hook_of(target: str) -> Hook:
         except ValueError:
             usable = False
         if not usable:
-            raise ConfigError("a hook is no address that can be called", "write https://HOST/PATH, or a command")
+            raise ConfigError("a hook is not an address that can be called", "write https://HOST/PATH, or a command")
         return WebHook(target)
     try:
         words = tuple(shlex.split(target))
     except ValueError as error:
-        raise ConfigError(f"a hook is no command line: {str(error).lower()}", "quote it as for a shell") from None
+        raise ConfigError(f"a hook is not a command line: {str(error).lower()}", "quote it as for a shell") from None
     if not words:
         raise ConfigError("a hook is empty", "write an http:// or https:// address, or a command")
     if shutil.which(words[0]) is None:
         raise ConfigError(f"the hook {words[0]!r} is not a program that can be started here",
-                          "name a program on the PATH or by its whole path, or an http:// or https:// address")
+                          "name a program on the PATH or by its full path, or an http:// or https:// address")
     return CommandHook(words)
 
 
 def with_hooks(progress: Progress, targets: Sequence[str]) -> Progress:
-    """The same progress, with hooks that hear of commits and of the end; itself where there are no targets.
+    """Return a progress that also calls hooks for commits and the end; the same progress if there are no targets.
 
     Raises:
         ConfigError: as :func:`hook_of`.
@@ -164,11 +164,11 @@ def with_hooks(progress: Progress, targets: Sequence[str]) -> Progress:
 
 
 class HookedProgress(Relay):
-    """Passes on every step, and calls hooks at ``commit``, ``failure``, ``stop`` and ``end``, in the background.
+    """Forwards every step, and calls hooks at ``commit``, ``failure``, ``stop`` and ``end``, in the background.
 
-    What they are told is JSON: ``event``, ``run``, ``state``, ``task``, ``chosen_trial``, ``test_accuracy`` (a fraction),
-    ``used_percent`` (of the neurons of every hidden layer), ``commit_digest``, ``reason`` and ``at`` (UTC); null where there is
-    nothing to tell.
+    Hooks receive JSON: ``event``, ``run``, ``state``, ``task``, ``chosen_trial``, ``test_accuracy`` (a fraction),
+    ``used_percent`` (of the neurons of every hidden layer), ``commit_digest``, ``reason`` and ``at`` (UTC); null if not
+    applicable.
     """
 
     def __init__(self, told: Progress, hooks: Sequence[Hook], flush_seconds: float = FLUSH_SECONDS) -> None:
@@ -225,12 +225,12 @@ class HookedProgress(Relay):
                 hook.call(event, body)
             except Exception as error:
                 what = str(error) if isinstance(error, HookError) else type(error).__name__
-                self._troubles.put(f"{hook.name} was not told of the {event}: {what}")
+                self._troubles.put(f"{hook.name} was not notified of the {event}: {what}")
             finally:
                 self._calls.task_done()
 
     def _flush(self) -> None:
-        """Wait for the hooks, but not for ever."""
+        """Wait for the hooks, for a limited time."""
         deadline = time.monotonic() + self._flush_seconds
         while self._calls.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -240,7 +240,7 @@ class HookedProgress(Relay):
             self.told.notice(f"hooks took too long: {left} {'call' if left == 1 else 'calls'} not made or not answered")
 
     def _tell_troubles(self) -> None:
-        """On the driver's own thread, because a terminal bears no two at once."""
+        """Report errors on the driver's own thread, because only one thread may write to a terminal."""
         while True:
             try:
                 self.told.notice(self._troubles.get_nowait())

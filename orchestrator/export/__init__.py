@@ -1,1 +1,1 @@
-"""The sub-network of one task as files that need nothing of this project."""
+"""Export of the sub-network of one task as files that do not need this project."""

@@ -1,4 +1,4 @@
-"""What is said about an exported model: immutable values that become ``model_card.json`` as they are.
+"""The model card of an export: immutable values that are written to ``model_card.json``.
 
 Accuracies are counts, sizes bytes, times milliseconds; every field is named with its unit where it has one.
 """
@@ -12,13 +12,13 @@ from orchestrator.export.verification import FileComparison
 from orchestrator.render.output import plain
 
 VERSION = 1
-"""Of the card's fields."""
+"""Version of the card's fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedTask:
-    """Which task the model serves. ``known_beforehand`` is what kind of model this is: whoever asks it must know that the
-    sample belongs to this task."""
+    """The task of the model. ``known_beforehand`` states that it is task-incremental: callers must know that a sample belongs
+    to this task."""
 
     run: str
     task: int
@@ -30,7 +30,7 @@ class ServedTask:
 
 @dataclass(frozen=True, slots=True)
 class ScalingFacts:
-    """A first step of the model, ``(values − shift) / scale``: one number each, or one for every channel."""
+    """An input scaling in the model, ``(values − shift) / scale``: one number each, or one per channel."""
 
     shift: tuple[float, ...]
     scale: tuple[float, ...]
@@ -38,20 +38,20 @@ class ScalingFacts:
 
 @dataclass(frozen=True, slots=True)
 class InputFacts:
-    """What the model takes.
+    """The input of the model.
 
     Attributes:
-        name: of the input, in ONNX.
-        dtype: of its values.
-        shape: of one sample; a batch of any size comes before it.
-        lowest: value of the data.
-        highest: value of the data.
-        meaning: what the values are, and what has to be done to them before.
-        pixels: of a permuted task: value j is pixel ``pixels[j]`` of the image, read row by row. The permutation belongs to
-            the data: it is not in the model.
-        scalings: what the model itself does to them first.
-        read: values (of an image: channels) that the first layer reads at all. The others are taken and make no difference.
-        unread: how many it does not read.
+        name: name of the input in ONNX.
+        dtype: its dtype.
+        shape: shape of one sample, without the batch dimension.
+        lowest: lowest value in the data.
+        highest: highest value in the data.
+        meaning: meaning of the values, and required preprocessing.
+        pixels: for a permuted task: value j is pixel ``pixels[j]`` of the image, row by row. The permutation is part of the
+            data and not of the model.
+        scalings: scalings that the model applies first.
+        read: number of values (channels of an image) that the first layer reads. The others are accepted and have no effect.
+        unread: number of values that it does not read.
     """
 
     name: str
@@ -68,13 +68,13 @@ class InputFacts:
 
 @dataclass(frozen=True, slots=True)
 class OutputFacts:
-    """What the model gives: logits, the first largest of which is the prediction.
+    """The output of the model: logits, whose first maximum is the prediction.
 
     Attributes:
-        name: of the output, in ONNX.
-        classes: how many logits there are.
-        stands_for: label k is class ``stands_for[k]`` of the data set; None where the labels are the benchmark's own.
-        constant: labels whose logit no sample changes, because nothing is left of their weights. They keep their place.
+        name: name of the output in ONNX.
+        classes: number of logits.
+        stands_for: label k is class ``stands_for[k]`` of the data set; None if the benchmark defines its own labels.
+        constant: labels with a constant logit, because all their weights were pruned. They keep their index.
     """
 
     name: str
@@ -85,7 +85,7 @@ class OutputFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """The data that the task was learnt on, and that the files were held against."""
+    """The data that the task was learnt on and the files were verified with."""
 
     split_digest: str
     task_fingerprint: str | None
@@ -96,8 +96,8 @@ class DataFacts:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Right predictions of the exported files (of the one with fewer, should a flipped sample tell them apart), and what was
-    recorded when the task was committed. ``accuracy`` is a fraction."""
+    """Correct predictions of the exported files (the lower count, if they differ by a flipped sample), and the count recorded
+    at the commit. ``accuracy`` is a fraction."""
 
     correct: int
     total: int
@@ -108,7 +108,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """One commit of the lineage: the digest of its weights, and that of the commit it stands on."""
+    """One commit of the lineage: the digest of its weights, and of its parent commit."""
 
     task: int
     digest: str
@@ -118,12 +118,12 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True)
 class CommitFacts:
-    """Where the weights come from.
+    """The origin of the weights.
 
     Attributes:
-        digest: of the task's own commit.
-        taken_from_task: the task after whose commit the network was taken.
-        taken_from_digest: of that commit. The sub-network in it is bit for bit the one in the task's own.
+        digest: digest of the task's own commit.
+        taken_from_task: the task whose commit the network was exported from.
+        taken_from_digest: digest of that commit. Its sub-network is bit-identical to that of the task's own commit.
         lineage: every commit up to that one, oldest first.
     """
 
@@ -135,9 +135,9 @@ class CommitFacts:
 
 @dataclass(frozen=True, slots=True)
 class SelectionFacts:
-    """Which trial became the commit, and how it was pruned: θ* of every hidden layer, None where nothing was pruned by it.
+    """The chosen trial, and how it was pruned: θ* of every hidden layer, None for an unpruned layer.
 
-    ``fine_tuning`` has a round each with the thresholds of its pruning; None where the network was not fine-tuned.
+    ``fine_tuning`` has the rounds with their thresholds; None if the network was not fine-tuned.
     """
 
     rule: str
@@ -153,7 +153,7 @@ class SelectionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made the run, and what made the export."""
+    """The versions that made the run and the export."""
 
     seed: int
     config_digest: str
@@ -168,8 +168,8 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a network costs. ``multiply_adds`` are counted for one sample: every weight of a dense layer or a convolution once
-    for each position that it is used at; biases, BatchNorm, nonlinearities and pooling are left out. One is two operations."""
+    """Size of a network. ``multiply_adds`` are per sample: every weight of a dense layer or a convolution counts once per
+    position; biases, BatchNorm, nonlinearities and pooling are not counted. One multiply-add is two operations."""
 
     layers: tuple[int, ...]
     parameters: int
@@ -178,7 +178,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """One model file, and how large one of the full network is in the same format. ``opset`` is that of ONNX's operators."""
+    """One model file, and the size of the full network in the same format. ``opset`` is the ONNX opset version."""
 
     name: str
     format: str
@@ -190,7 +190,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLatency:
-    """How long one batch takes, in the same runtime with as many threads."""
+    """Latency of one batch, of both networks in the same runtime with the same number of threads."""
 
     runtime: str
     batch: int
@@ -199,13 +199,13 @@ class MeasuredLatency:
 
     @property
     def times_faster(self) -> float:
-        """Of the medians."""
+        """Ratio of the medians."""
         return self.full_network.median_ms / self.sub_network.median_ms
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyFacts:
-    """What was measured, on what."""
+    """The latency measurements and their device."""
 
     device: str
     threads: int
@@ -214,7 +214,7 @@ class LatencyFacts:
 
 @dataclass(frozen=True, slots=True)
 class VerificationFacts:
-    """What the files on disk were held against; ``relative_tolerance`` is of the largest logit."""
+    """The verification of the files; ``relative_tolerance`` is relative to the largest logit."""
 
     result: str
     relative_tolerance: float
@@ -223,7 +223,7 @@ class VerificationFacts:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All of it."""
+    """The model card."""
 
     card_version: int
     task: ServedTask
@@ -243,5 +243,5 @@ class Card:
     provenance: Provenance
 
     def to_json(self) -> str:
-        """The text of ``model_card.json``."""
+        """Return the text of ``model_card.json``."""
         return json.dumps(plain(self), indent=1, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""The card for people: ``model_card.md``, from the same values as ``model_card.json``."""
+"""The model card as Markdown: ``model_card.md``, from the same values as ``model_card.json``."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from orchestrator.render.output import plain
 
 
 def card_text(card: Card) -> str:
-    """The whole page in Markdown."""
+    """Return the whole page in Markdown."""
     return "\n\n".join([
         f"# Task {card.task.task} of run {card.task.run}",
         f"The sub-network of one task of `{card.task.benchmark}`, cut out of a network that has learnt "
@@ -37,13 +37,13 @@ def card_text(card: Card) -> str:
 
 
 def network_text(card: Card, size: Size) -> str:
-    """``64 → 51 → 78 → 10``: values, neurons of every hidden layer, classes."""
+    """Return ``64 → 51 → 78 → 10``: values, neurons of every hidden layer, classes."""
     first = "×".join(map(str, card.input.shape))
     return " → ".join([first, *(f"{neurons:,}" for neurons in size.layers), str(card.output.classes)])
 
 
 def times_text(each: MeasuredLatency) -> tuple[str, str]:
-    """Median and quartiles in milliseconds, of the sub-network and of the full network."""
+    """Return median and quartiles in milliseconds, of the sub-network and of the full network."""
     sub, full = (f"{timing.median_ms:.3g} ({timing.lower_quartile_ms:.3g} to {timing.upper_quartile_ms:.3g})"
                  for timing in (each.sub_network, each.full_network))
     return sub, full

@@ -1,4 +1,4 @@
-"""Export one task: cut out, written, read again, held against the committed network, measured; then it is there.
+"""Export one task: extract, write, reload, compare with the committed network, measure latency, publish.
 
     from orchestrator.export.export import export_task
     from orchestrator.runs.location import Place
@@ -43,15 +43,15 @@ from orchestrator.runs.location import Place
 from orchestrator.runs.run_names import folder_named_after
 
 THREADS = 1
-"""Of whatever is measured: two runtimes agree about nothing else."""
+"""Number of threads of the measurements, which all runtimes support."""
 
 BUDGET_SECONDS = 1.0
-"""How long the rounds of one measurement may take, if they are not the fewest."""
+"""Time limit for the rounds of one measurement, beyond the minimum number of rounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export that is there: its folder, and its card."""
+    """A finished export: its folder, and its card."""
 
     folder: Path
     card: Card
@@ -61,29 +61,29 @@ def export_task(place: Place, run: str, task: int, output: str | Path | None = N
                 formats: Sequence[ModelFormat] = tuple(ModelFormat), from_commit: int | None = None) -> Export:
     """Write the sub-network of one task as small dense models, with a card, into a folder.
 
-    The folder appears when everything in it has been read again from the disk and computes what the committed network does on
-    all validation and test samples of the task; otherwise nothing appears, and an earlier export of the same task stays.
+    The folder is created after all files have been reloaded from disk and agree with the committed network on all validation
+    and test samples of the task; otherwise nothing is created, and an earlier export of the same task stays.
 
     Args:
         place: database and artifact store.
         run: its name.
         task: counted from 1; committed.
-        output: the folder; None takes ``RUN-task-K`` in the working folder. It may hold an earlier export of the same task,
-            which is replaced as a whole.
-        formats: of the models.
-        from_commit: take the network after the commit of this task, the same or a later one; None takes the task's own. The
-            files are held against both.
+        output: the folder; None uses ``RUN-task-K`` in the working folder. An earlier export of the same task is replaced as a
+            whole.
+        formats: formats of the models.
+        from_commit: export from the commit of this task, the same or a later one; None uses the task's own. The files are
+            compared with both.
 
     Raises:
         ConfigError: the folder cannot be used, a format needs a package that is missing, or ``from_commit`` is too early.
         NotFoundError: no such run or task.
         StateError: the task is not committed.
         ArtifactError: its weights are missing or damaged.
-        DataError: its data is missing, damaged, or another one.
-        ForgettingError: a file computes something else than the committed network.
+        DataError: its data is missing, damaged, or has changed.
+        ForgettingError: a file does not agree with the committed network.
     """
     if not formats:
-        raise ConfigError("an export without a format holds no model", "name one: torch or onnx")
+        raise ConfigError("an export needs at least one format", "use torch, onnx or both")
     for form in formats:
         require_packages(form)
     with place.reads() as reads:
@@ -107,19 +107,19 @@ def export_task(place: Place, run: str, task: int, output: str | Path | None = N
 
 
 def _program(network: Network, task: int, source: Material) -> ExportedProgram:
-    """With the steps before it that make inputs of what the data set holds."""
+    """Return the program, including the scaling of raw inputs."""
     scalings = source.origin.scalings if source.origin else ()
     module = plain_module(network, task, [Scaled(each.shift, each.scale) for each in scalings])
     return program_of(module, network.architecture.input_shape)
 
 
 def _raw(source: Material, inputs: Tensor) -> Tensor:
-    """What the exported model takes, for inputs as the network was trained on."""
+    """Return the inputs of the exported model for inputs of the network."""
     return inputs if source.origin is None else source.origin.raw(inputs)
 
 
 def _compared(found: Recorded, source: Material, calls: Mapping[ModelFormat, Call]) -> list[FileComparison]:
-    """Every file against the task's own commit, and against the later one that it was taken from."""
+    """Compare every file with the task's own commit, and with the later commit that it was exported from."""
     networks = {found.commit.task: source.own, found.taken_from.task: source.taken_from}
     comparisons = []
     for split, samples in (("validation", source.data.val), ("test", source.data.test)):
@@ -133,7 +133,7 @@ def _compared(found: Recorded, source: Material, calls: Mapping[ModelFormat, Cal
 
 
 def _latency(files: Mapping[ModelFormat, Path], whole_models: Mapping[ModelFormat, bytes], inputs: Tensor) -> LatencyFacts:
-    """The files beside the full network in the same format and runtime, on test samples (repeated, where there are too few)."""
+    """Measure the files and the full network in the same format and runtime, on test samples (repeated if too few)."""
     measured = []
     with _torch_threads(THREADS):
         for form, file in files.items():
@@ -154,7 +154,7 @@ def _facts(form: ModelFormat, file: Path, full_network_bytes: int) -> FileFacts:
 
 @contextmanager
 def _torch_threads(threads: int) -> Iterator[None]:
-    """So many inside; bits of the canonical evaluation depend on it, and so does what is measured."""
+    """Set the number of torch threads for a block; the bits of the canonical evaluation and latencies depend on it."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -1,4 +1,4 @@
-"""The folder of an export: there whole, or not at all, and never in the place of something else."""
+"""The folder of an export: written atomically, never replacing anything but an earlier export."""
 
 import json
 import os
@@ -14,17 +14,17 @@ from workers.storage.schemes import open_files, store_type
 
 CARD, CARD_TEXT = "model_card.json", "model_card.md"
 FILES = (*(form.file for form in ModelFormat), CARD, CARD_TEXT)
-"""What an export consists of."""
+"""Files of an export."""
 
 Write = Callable[[str, bytes], Path]
-"""Puts a file of that name and content on disk, safe from a power loss, and says where it is for now."""
+"""Writes a file durably, and returns its temporary path."""
 
 
 def checked(output: str | Path, run: str, task: int) -> Path:
-    """The folder that is meant, if an export of that task may stand there.
+    """Return the output folder, if an export of that task may be written there.
 
     Raises:
-        ConfigError: it is no folder, holds something else, or lies in a folder that is not there.
+        ConfigError: it is not a folder, contains something else, or its parent folder is missing.
     """
     store = store_type(output)
     if not store.is_local:
@@ -32,7 +32,8 @@ def checked(output: str | Path, run: str, task: int) -> Path:
     target = Path(output).expanduser().resolve()
     other = "name another folder with --output; nothing was written"
     if not target.parent.is_dir():
-        raise ConfigError(f"{target} cannot be made: there is no folder {target.parent}", "make it first, or correct --output")
+        raise ConfigError(f"{target} cannot be created: there is no folder {target.parent}",
+                          "create it first, or correct --output")
     if not target.exists():
         return target
     if not target.is_dir():
@@ -44,23 +45,23 @@ def checked(output: str | Path, run: str, task: int) -> Path:
     strange = [name for name in names if name not in FILES]
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        raise ConfigError(f"{target} holds files that are no export: {', '.join(strange[:3])}{more}", other)
+        raise ConfigError(f"{target} contains files that are not of an export: {', '.join(strange[:3])}{more}", other)
     if names and _whose(target / CARD) != (run, task):
-        raise ConfigError(f"{target} holds the export of something else than task {task} of run {run!r}", other)
+        raise ConfigError(f"{target} contains an export that is not of task {task} of run {run!r}", other)
     return target
 
 
 @contextmanager
 def whole(target: Path, run: str, task: int) -> Iterator[Write]:
-    """Fill a folder that nobody sees before the block has ended without an error; until then what stood there stays.
+    """Fill a folder that becomes visible when the block ends without an error; until then the old one stays.
 
     Args:
-        target: as :func:`checked` gave it; it is looked at once more in the end.
-        run: as there.
-        task: as there.
+        target: from :func:`checked`; it is checked again at the end.
+        run: as in :func:`checked`.
+        task: as in :func:`checked`.
 
     Raises:
-        ConfigError: the system refuses, or something else has come to stand there.
+        ConfigError: it cannot be written, or something else has been created there.
     """
     building = target.with_name(f".{target.name}.exporting-{secrets.token_hex(4)}")
     try:
@@ -82,7 +83,7 @@ def whole(target: Path, run: str, task: int) -> Iterator[Write]:
 
 
 def _put(building: Path, target: Path) -> None:
-    """Give the folder its name. One that is there is moved aside first: the system exchanges no folders that hold something."""
+    """Rename the folder to its final name. An existing one is moved aside first: a rename cannot replace a non-empty folder."""
     if target.is_dir() and any(target.iterdir()):
         aside = building.with_name(building.name.replace(".exporting-", ".replaced-"))
         target.rename(aside)
@@ -102,7 +103,7 @@ def _put(building: Path, target: Path) -> None:
 
 
 def _whose(card: Path) -> tuple[str, int] | None:
-    """The run and the task that a card speaks of; None where it is no card."""
+    """Return the run and task of a card; None if it is not a card."""
     try:
         about = json.loads(card.read_text(encoding="utf-8"))["task"]
         return str(about["run"]), int(about["task"])

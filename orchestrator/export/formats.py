@@ -1,7 +1,7 @@
-"""A module as a file, and the file as something that computes: ``torch.export`` and ONNX.
+"""Write a module to a file, and load the file as a callable: ``torch.export`` and ONNX.
 
-Both are written from one exported program, with a batch of any size. The same module gives the same bytes: what differs from
-machine to machine (where the code lies that the program was traced from) is taken out.
+Both are written from one exported program with a dynamic batch size. The same module gives the same bytes: what depends on the
+machine (paths of the traced code) is removed.
 """
 
 import importlib
@@ -20,10 +20,10 @@ from torch.export import Dim, ExportedProgram
 from clnp_core.errors import ConfigError
 
 INPUT, OUTPUT = "input", "logits"
-"""What the input and the output of the ONNX model are called."""
+"""Names of the input and output of the ONNX model."""
 
 OPSET = 18
-"""The version of ONNX's operators: onnxruntime knows it since 1.14."""
+"""The ONNX opset, supported by onnxruntime since 1.14."""
 
 EXTRA = ("onnx", "onnxscript", "onnxruntime")
 """Packages of the extra ``clnp[export]``."""
@@ -33,24 +33,24 @@ Call = Callable[[Tensor], Tensor]
 
 
 class ModelFormat(StrEnum):
-    """How a model is written."""
+    """The format of a model file."""
 
     ONNX = "onnx"
     TORCH = "torch"
 
     @property
     def file(self) -> str:
-        """Its name in the folder of an export."""
+        """File name in the folder of an export."""
         return "model.onnx" if self is ModelFormat.ONNX else "model.pt2"
 
     @property
     def runtime(self) -> str:
-        """What computes it."""
+        """The runtime that executes it."""
         return "onnxruntime" if self is ModelFormat.ONNX else "torch"
 
 
 def require_packages(form: ModelFormat) -> None:
-    """Look whether a format can be written and checked here.
+    """Check that a format can be written and verified here.
 
     Raises:
         ConfigError: a package of the extra is not installed.
@@ -60,25 +60,25 @@ def require_packages(form: ModelFormat) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise ConfigError(f"the format onnx needs the package {name}, which is not installed",
-                              "pip install 'clnp[export]'; or take --format torch, which needs nothing more") from error
+                              "pip install 'clnp[export]'; or use --format torch, which needs no further package") from error
 
 
 def program_of(module: nn.Module, input_shape: tuple[int, ...]) -> ExportedProgram:
-    """The module as a program for batches of any size, traced with zeros."""
+    """Return the module as a program for any batch size, traced with zeros."""
     with _patient_with_exporters():
         program = torch.export.export(module, (torch.zeros(2, *input_shape),), dynamic_shapes=({0: Dim("batch")},))
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # holds paths of this machine
+        node.meta.pop("stack_trace", None)  # contains paths of this machine
     return program
 
 
 def content(program: ExportedProgram, form: ModelFormat, about: Mapping[str, str]) -> bytes:
-    """The file's bytes.
+    """Return the bytes of the file.
 
     Args:
-        program: of :func:`program_of`.
-        form: which format.
-        about: what the file says of itself: metadata properties of the ONNX model, extra files of the program's.
+        program: from :func:`program_of`.
+        form: the format.
+        about: metadata: properties of the ONNX model, or extra files of the program.
     """
     if form is ModelFormat.ONNX:
         return _onnx(program, about)
@@ -88,12 +88,12 @@ def content(program: ExportedProgram, form: ModelFormat, about: Mapping[str, str
 
 
 def opened(model: Path | bytes, form: ModelFormat, threads: int = 1) -> Call:
-    """What a file computes.
+    """Load a file as a callable.
 
     Args:
         model: the file, or its bytes.
         form: its format.
-        threads: of onnxruntime; torch's are those of this process.
+        threads: threads of onnxruntime; torch uses those of this process.
     """
     if form is ModelFormat.ONNX:
         return _session(model, threads)
@@ -116,11 +116,11 @@ def _onnx(program: ExportedProgram, about: Mapping[str, str]) -> bytes:
         found = torch.onnx.export(program, dynamo=True, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT],
                                   external_data=False, verbose=False)
     if found is None:
-        raise ConfigError("this version of torch gives no ONNX program", "install the one that constraints.txt names")
+        raise ConfigError("this version of torch cannot export to ONNX", "install the one that constraints.txt names")
     model = found.model_proto
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
-        del part.metadata_props[:]  # how torch came to it: of no use to whoever runs it
+        del part.metadata_props[:]  # details of the conversion, not needed to run it
     for value in (*graph.input, *graph.output, *graph.value_info):
         shape = value.type.tensor_type.shape
         if shape.dim and shape.dim[0].HasField("dim_param"):
@@ -145,7 +145,7 @@ def _session(model: Path | bytes, threads: int) -> Call:
 
 @contextmanager
 def _patient_with_exporters() -> Iterator[None]:
-    """Inside, one deprecation that torch's own exporter meets in its own code is not told."""
+    """Ignore a deprecation warning that torch's exporter causes in its own code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
         yield

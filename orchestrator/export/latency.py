@@ -1,4 +1,4 @@
-"""How long a batch takes: medians and quartiles, the models in turn, so that a busy machine is as bad to all of them."""
+"""Latency of a batch: medians and quartiles, with interleaved models, so that load on the machine affects all equally."""
 
 import statistics
 import time
@@ -23,11 +23,11 @@ class Timing:
 
 
 def timed(calls: Sequence[Callable[[], object]], budget_seconds: float) -> tuple[Timing, ...]:
-    """Measure calls against each other, one after the other in every round, after a round that does not count.
+    """Measure calls alternately, each once per round, after a warm-up round.
 
     Args:
-        calls: what is measured.
-        budget_seconds: rounds end when they have taken so long, or with the :data:`MOST`; not before the :data:`FEWEST`.
+        calls: the calls to measure.
+        budget_seconds: rounds end after this time or after :data:`MOST` rounds, but not before :data:`FEWEST`.
     """
     for call in calls:
         call()

@@ -1,4 +1,4 @@
-"""The card of an export, put together from what is recorded, what was cut out and what was measured."""
+"""Build the card of an export from the records, the sub-network and the measurements."""
 
 import datetime
 import math
@@ -39,15 +39,15 @@ KNOWN_BEFOREHAND = ("The model answers for this task only and cannot say whether
 
 def card_of(found: Recorded, material: Material, small: Network, files: Sequence[FileFacts],
             comparisons: Sequence[FileComparison], latency: LatencyFacts) -> Card:
-    """The card.
+    """Return the card.
 
     Args:
-        found: what the database says.
+        found: the records.
         material: networks and data.
-        small: the sub-network that was cut out.
+        small: the extracted sub-network.
         files: the model files.
-        comparisons: of every file, with every commit and split.
-        latency: what was measured.
+        comparisons: comparisons of every file with every commit and split.
+        latency: the measurements.
     """
     run, data = found.run, material.data
     return Card(
@@ -70,7 +70,7 @@ def card_of(found: Recorded, material: Material, small: Network, files: Sequence
 
 
 def loading(form: ModelFormat, input_shape: Sequence[int]) -> str:
-    """Three lines of Python that load the file and compute, with the format's own package alone."""
+    """Return three lines of Python that load and run the file with the format's own package."""
     shape = ", ".join(map(str, (1, *input_shape)))
     if form is ModelFormat.ONNX:
         return (f'import numpy, onnxruntime\nmodel = onnxruntime.InferenceSession("{form.file}")\n'
@@ -80,14 +80,14 @@ def loading(form: ModelFormat, input_shape: Sequence[int]) -> str:
 
 
 def size_of(network: Network) -> Size:
-    """What a network costs."""
+    """Return the size of a network."""
     architecture = network.architecture
     return Size(architecture.hidden, architecture.parameter_count(), multiply_adds(architecture))
 
 
 def about(found: Recorded) -> Mapping[str, str]:
-    """What a model file says of itself, so that one without its card can be told from another. Taken from a later commit it has
-    the same bytes."""
+    """Return the metadata of a model file, which identifies it without its card. It does not depend on the commit that the file
+    was exported from."""
     return {"clnp_task": str(found.task), "clnp_commit": found.commit.digest}
 
 
@@ -116,7 +116,7 @@ def _meaning(found: Recorded, origin: Origin | None) -> str:
 
 
 def _inputs_read(small: Network) -> Tensor:
-    """bool [values], or [channels]: whether the first layer has a weight for it that is not 0."""
+    """Return bool [values] or [channels]: whether the first layer has a nonzero weight for it."""
     return neurons_with_weights(small.architecture, 0, small.hidden[0].weight)
 
 
@@ -141,7 +141,7 @@ def _selection(found: Recorded) -> SelectionFacts:
 
 
 def _versions() -> dict[str, str]:
-    """Of this process's packages, those that wrote the files among them."""
+    """Return versions of this process's packages, including those that wrote the files."""
     found = dict(package_versions())
     for name in EXTRA:
         try:
@@ -152,7 +152,7 @@ def _versions() -> dict[str, str]:
 
 
 def relative(part: float, whole: float) -> str:
-    """``7.3 %``; of a very small part two digits that count."""
+    """Return a ratio such as ``7.3 %``, with at least two significant digits."""
     share = 100 * part / whole
     digits = 1 if share >= 1 or not share else 1 - math.floor(math.log10(share))
     return f"{share:.{digits}f} %"

@@ -1,4 +1,4 @@
-"""What an export is made of: what the database records, the published networks, and the data that they are held against."""
+"""The inputs of an export: the records, the published networks, and the data for the comparison."""
 
 from dataclasses import dataclass
 
@@ -18,17 +18,17 @@ from workers.storage.artifacts import ArtifactStore, get_network
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the database says about a task and the commit that it is taken from.
+    """The records of a task and the commit that it is exported from.
 
     Attributes:
         run: the run.
-        config: its config, read.
-        stage: of the task.
-        commit: the task's own.
-        taken_from: the commit whose network is exported: the task's own, or a later one.
+        config: its parsed config.
+        stage: stage of the task.
+        commit: the task's own commit.
+        taken_from: the commit that is exported: the task's own, or a later one.
         lineage: every commit up to that one, by task.
-        selection: which trial of the task was chosen, and θ*.
-        trial: that trial.
+        selection: the selection of the task.
+        trial: the chosen trial.
         tested: test result of the task's own commit.
     """
 
@@ -50,13 +50,13 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """The networks of the two commits (one and the same where they are), whole, and the task's data.
+    """The full networks of the two commits (which may be the same), and the task's data.
 
     Attributes:
-        own: what the task's own commit published.
-        taken_from: the network that the export is cut out of.
-        data: the task's samples, as the network was trained on them.
-        origin: what the inputs were made of; None for a benchmark of one's own.
+        own: the network of the task's own commit.
+        taken_from: the network that the sub-network is extracted from.
+        data: the task's samples, as used in training.
+        origin: origin of the inputs; None for a custom benchmark.
     """
 
     own: Network
@@ -66,30 +66,30 @@ class Material:
 
 
 def recorded(reads: Reads, run: str, task: int, from_commit: int | None = None) -> Recorded:
-    """Look a task up.
+    """Read the records of a task.
 
     Raises:
         NotFoundError: no such run or task.
-        StateError: the task, or the one that it is to be taken from, is not committed.
+        StateError: the task, or the task of ``from_commit``, is not committed.
         ConfigError: ``from_commit`` is a task before this one.
     """
     row = reads.run(run)
     if not Config.from_resolved(row.config).method.divides_the_network:
-        raise StateError(f"run {run!r} was made with method {row.method}, whose tasks have no network of their own to take out",
-                         "runs of method clnp can be exported")
+        raise StateError(f"run {run!r} was made with method {row.method}, whose tasks have no separate sub-network",
+                         "only runs of method clnp can be exported")
     stages = reads.stages(run)
     after = task if from_commit is None else from_commit
     commits = {commit.task: commit for commit in reads.commits(run)}
     for wanted in (task, after):
-        reads.commits(run, wanted)  # says which tasks there are, where this is none
+        reads.commits(run, wanted)  # raises for an unknown task
         if wanted not in commits:
             state = stages[wanted - 1].state
             raise StateError(f"task {wanted} of run {run!r} is not committed: it is {state.value}",
                              f"`clnp show {run}` says why" if state is StageState.DEPLETED else
-                             f"`clnp status {run}` shows where it stands")
+                             f"`clnp status {run}` shows its state")
     if after < task:
-        raise ConfigError(f"the commit of task {after} knows nothing of task {task}",
-                          f"a sub-network can be taken from the commit of its own task, {task}, or of a later one")
+        raise ConfigError(f"the commit of task {after} does not include task {task}",
+                          f"use the commit of task {task} or of a later task")
     selection = reads.selections(run, task)[0]
     tested = next(cell for cell in reads.accuracy_matrix(run) if cell.after_task == cell.on_task == task)
     return Recorded(row, Config.from_resolved(row.config), stages[task - 1], commits[task], commits[after],
@@ -98,12 +98,12 @@ def recorded(reads: Reads, run: str, task: int, from_commit: int | None = None) 
 
 
 def material(found: Recorded, place: Place) -> Material:
-    """Read the networks and load the data, if the data is still what was recorded.
+    """Read the networks and load the data, if it matches the recorded digest.
 
     Raises:
         ArtifactError: weights are missing or damaged.
-        DataError: the data is missing, damaged, or another one.
-        ConfigError: a benchmark of one's own cannot be imported.
+        DataError: the data is missing, damaged, or has changed.
+        ConfigError: a custom benchmark cannot be imported.
     """
     store = ArtifactStore(place.storage)
     own = get_network(store, found.commit.digest)[0]
@@ -113,5 +113,5 @@ def material(found: Recorded, place: Place) -> Material:
     data = load_task(benchmark, found.task)
     if data.split_digest() != found.stage.split_digest:
         raise DataError(f"the data of task {found.task} of {benchmark.name!r} has changed since the task was swept",
-                        "bring the old data or the old benchmark code back; an export is held against the data of its task")
+                        "restore the old data or benchmark code; an export is verified with the data of its task")
     return Material(own, taken_from, data, task_origin(benchmark, found.task))

@@ -1,7 +1,7 @@
-"""Whether an exported file computes what the committed network does, on every sample of the task's own data.
+"""Compare an exported file with the committed network on every sample of the task.
 
-Files and networks multiply in other orders, so logits agree up to rounding. A prediction may flip only where the network's own
-two largest logits are as near to each other as that; such samples are counted and named, anything beyond is refused.
+Files and networks multiply in different orders, so logits agree up to rounding. A prediction may only flip if the network's two
+largest logits are that close; such samples are counted and listed, larger differences are refused.
 """
 
 from collections.abc import Sequence
@@ -16,33 +16,33 @@ from clnp_core.network import Network
 from orchestrator.export.formats import Call
 
 LOGIT_TOLERANCE = 1e-4
-"""How far a logit may be off, as a share of the largest one of the split. What is measured is about a millionth; a kernel that
-computes convolutions by another algorithm may reach some hundred-thousandths. A wrong weight shows in the second digit."""
+"""Tolerance of a logit, relative to the largest logit of the split. Typical differences are about 1e-6; other convolution
+algorithms may reach a few 1e-5. A wrong weight causes differences of about 1e-2."""
 
 BATCH = 256
-"""Samples in a batch of the exported model; before these one sample alone, after them what is left."""
+"""Batch size of the exported model; the first batch has one sample, the last one the rest."""
 
 NAMED_AT_MOST = 20
-"""Flipped samples that are named one by one."""
+"""Maximum number of flipped samples that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileComparison:
-    """One file against one commit, on one split.
+    """Comparison of one file with one commit, on one split.
 
     Attributes:
         file: the exported file.
-        after_task: the task whose commit it is held against.
+        after_task: the task of the commit that it is compared with.
         split: ``test`` or ``validation``.
-        samples: compared.
-        correct: predictions of the file that are the label.
-        flipped: predictions that differ, all of them of undecided samples.
-        flipped_samples: which, counted from 0; the first of many.
+        samples: number of samples compared.
+        correct: number of correct predictions of the file.
+        flipped: number of predictions that differ, all of undecided samples.
+        flipped_samples: their indices from 0; only the first if there are many.
         undecided: samples whose two largest logits in the network are within twice the tolerance.
         largest_logit: of the network, by its absolute value.
-        largest_difference: of any two logits.
-        relative_difference: the same as a share of the largest logit.
-        tolerance: what the largest difference may be.
+        largest_difference: largest absolute difference of two logits.
+        relative_difference: the same relative to the largest logit.
+        tolerance: the permitted difference.
     """
 
     file: str
@@ -60,7 +60,7 @@ class FileComparison:
 
 
 def require_same_bits(small: Network, own: Network, task: int, after_task: int) -> None:
-    """A later commit holds the sub-network of a task as the task's own commit published it.
+    """Check that a later commit contains the sub-network of a task bit for bit.
 
     Args:
         small: the sub-network in the later commit.
@@ -69,25 +69,25 @@ def require_same_bits(small: Network, own: Network, task: int, after_task: int) 
         after_task: the later commit's task.
 
     Raises:
-        ForgettingError: it holds another one.
+        ForgettingError: it contains another one.
     """
     later, before = small.to_tensors(), own.to_tensors()
     changed = sorted(name for name in later.keys() | before.keys()
                      if name not in later or name not in before or not _equal_bits(later[name], before[name]))
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise ForgettingError(f"the commit of task {after_task} holds another sub-network of task {task} than the task's own: "
+        raise ForgettingError(f"the commit of task {after_task} has another sub-network of task {task} than the task's own: "
                               f"{', '.join(changed[:3])}{more}",
-                              "nothing was written; `clnp verify` says what else that commit changes")
+                              "nothing was written; `clnp verify` shows what else that commit changes")
 
 
 def logits_of(call: Call, inputs: Tensor) -> Tensor:
-    """Logits of all samples, float32 [samples, classes], in batches of three sizes: 1, :data:`BATCH`, and the rest."""
+    """Return logits of all samples, float32 [samples, classes], in batches of three sizes: 1, :data:`BATCH`, and the rest."""
     return torch.cat([call(inputs[:1]), *(call(batch) for batch in inputs[1:].split(BATCH))])
 
 
 def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Tensor, labels: Tensor) -> FileComparison:
-    """Hold a file's logits against the network's.
+    """Compare a file's logits with the network's.
 
     Args:
         file: its name.
@@ -98,16 +98,16 @@ def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Te
         labels: int64 [samples].
 
     Raises:
-        ForgettingError: some logit is off by more than the tolerance, or is not a number.
+        ForgettingError: a logit differs by more than the tolerance, or is not a number.
     """
     largest = float(expected.abs().max())
     tolerance = LOGIT_TOLERANCE * largest
     difference = float((actual - expected).abs().max())
     if not difference <= tolerance:  # also where one is NaN
         raise ForgettingError(
-            f"{file} would compute something else than the commit of task {after_task}: logits of {split} samples differ by "
-            f"{difference:.3g}, of at most {tolerance:.3g}",
-            "nothing was written; torch, or what it exports with, is broken here: install the versions of constraints.txt")
+            f"{file} does not agree with the commit of task {after_task}: logits of {split} samples differ by "
+            f"{difference:.3g}, more than the tolerance {tolerance:.3g}",
+            "nothing was written; torch or its exporter is broken here: install the versions of constraints.txt")
     flipped = (actual.argmax(dim=1) != expected.argmax(dim=1)).nonzero().flatten().tolist()
     return FileComparison(file, after_task, split, len(labels), count_correct(actual, labels), len(flipped),
                           tuple(flipped[:NAMED_AT_MOST]), _undecided(expected, tolerance), largest, difference,
@@ -115,7 +115,7 @@ def compare(file: str, after_task: int, split: str, actual: Tensor, expected: Te
 
 
 def sentence(comparisons: Sequence[FileComparison]) -> str:
-    """The result in words, of at least one comparison."""
+    """Return the result of at least one comparison as text."""
     files = " and ".join(dict.fromkeys(each.file for each in comparisons))
     first = [each for each in comparisons if each.file == comparisons[0].file and each.after_task == comparisons[0].after_task]
     samples = sum(each.samples for each in first)
@@ -127,9 +127,9 @@ def sentence(comparisons: Sequence[FileComparison]) -> str:
                   for key in {(each.file, each.after_task) for each in comparisons})
     equal = "all predictions are equal" if not flipped else (
         f"{flipped} prediction{'s' if flipped > 1 else ''} differ{'' if flipped > 1 else 's'}, of samples whose two largest "
-        "logits are as near as rounding")
-    return (f"{files} held against {networks} on {samples:,} validation and test samples: {equal}, logits differ by "
-            f"{worst:.1e} of the largest at most (allowed are {LOGIT_TOLERANCE:.0e})")
+        "logits are equal up to rounding")
+    return (f"{files} compared with {networks} on {samples:,} validation and test samples: {equal}, logits differ by "
+            f"{worst:.1e} of the largest at most (tolerance {LOGIT_TOLERANCE:.0e})")
 
 
 def _equal_bits(one: Tensor, other: Tensor) -> bool:

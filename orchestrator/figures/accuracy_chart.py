@@ -10,21 +10,22 @@ if TYPE_CHECKING:
     import altair
 
 SCALE = ((0, "#1d3f72"), (50, "#3f7fa8"), (90, "#7dbfa0"), (100, "#f3e9a2"))
-"""Percent → colour, the same in every figure, so that figures can be compared. Dark is bad and bright is good, to the
-colour-blind, in print and on every ground; the last ten percent, where good runs differ, have a third of the colours."""
+"""Percent → colour, the same in every figure, so that figures can be compared. Dark is bad and bright is good, also for
+colour-blind readers, in print and on any background; the last ten percent, where good runs differ, have a third of the
+colours."""
 
 DARK_WORDS_FROM = 52
-"""Percent from which the ground of a cell is bright, so that dark digits stand out from it by more than 4 to 1."""
+"""Percent from which a cell is bright, so that dark digits have a contrast of more than 4:1."""
 
 TALLEST_CELL, LOWEST_CELL, HEIGHT = 34, 15, 620
-"""Pixels: of a row where there are few and where there are many; what all of them should not exceed."""
+"""Pixels: row height with few and with many rows; maximum height of all rows."""
 
 
 def accuracy_figure(cells: Sequence[AccuracyRow]) -> "altair.LayerChart":
-    """A row per commit and a column per task, in percent; the numbers grow smaller and shorter as cells do.
+    """Return the heat map with a row per commit and a column per task, in percent; numbers shrink with the cells.
 
     Args:
-        cells: of one run, in any order; at least one.
+        cells: cells of one run, in any order; at least one.
     """
     import altair as alt
 

@@ -1,4 +1,4 @@
-"""Who uses the neurons of each hidden layer after each task, as in the paper's figures 3, 4b and 5b."""
+"""Usage of the neurons of each hidden layer after each task, as in the paper's figures 3, 4b and 5b."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 REUSED, EARLIER, NEW, FREE = "earlier, reused", "earlier, not reused", "new", "free"
 KINDS = (REUSED, EARLIER, NEW, FREE)
-"""What a neuron is to the task that was just committed, from the bottom of a bar to its top."""
+"""States of a neuron relative to the task that was just committed, from the bottom of a bar to its top."""
 
 PANEL, GAP, NAME = 110, 40, 22
-"""Pixels: the height of a layer's panel, what stands between two, and the name over one."""
+"""Pixels: height of a layer's panel, gap between panels, and height of a panel's title."""
 
 
 @dataclass(frozen=True, slots=True)
 class BarPart:
-    """One part of a bar: neurons of one layer that are one kind of thing to one task.
+    """One part of a bar: neurons of one layer in one state, after one task.
 
-    ``low`` and ``high`` are where it begins and ends, as fractions of the layer at its widest: a layer that is widened grows.
+    ``low`` and ``high`` are its ends, as fractions of the layer's final width: a layer that is widened grows.
     """
 
     task: int
@@ -35,7 +35,7 @@ class BarPart:
 
 
 def parts(rows: Sequence[LayerCapacity]) -> list[BarPart]:
-    """The parts of all bars, from the bottom up; a part without a neuron is left out."""
+    """Return the parts of all bars, from the bottom up; empty parts are left out."""
     widest = _widest(rows)
     found = []
     for row in rows:
@@ -51,13 +51,13 @@ def parts(rows: Sequence[LayerCapacity]) -> list[BarPart]:
 
 
 def capacity_figure(rows: Sequence[LayerCapacity]) -> "altair.LayerChart":
-    """A panel per hidden layer, the first on top, and in it a stacked bar per task.
+    """Return a chart with a panel per hidden layer, the first on top, and a stacked bar per task.
 
-    It is one view and no row of views, because only one view can follow the width of what it stands in: so the panels lie
-    above each other on one axis, whose unit is a panel.
+    It is a single view, because only a single view can adapt to its container's width: the panels are stacked on one axis,
+    whose unit is a panel.
 
     Args:
-        rows: of one run, in any order; at least one.
+        rows: rows of one run, in any order; at least one.
     """
     import altair as alt
 
@@ -98,7 +98,7 @@ def _widest(rows: Sequence[LayerCapacity]) -> dict[int, int]:
 
 
 def _name(rows: Sequence[LayerCapacity], layer: int) -> str:
-    """``layer 1: 300 neurons``; a layer that was widened says from where."""
+    """Return ``layer 1: 300 neurons``; for a widened layer also its first width."""
     widths = sorted({row.total_neurons for row in rows if row.layer == layer})
     grown = f", from {widths[0]:,}" if len(widths) > 1 else ""
     return f"layer {layer}: {widths[-1]:,} neurons{grown}"

@@ -1,5 +1,5 @@
-"""The frame of every figure: rows that travel with the chart, colours and themes, and the chart as a Vega-Lite
-specification, as an image, or as a page's script. Nothing here asks any host for anything."""
+"""Common parts of the figures: embedded data, colours and themes, and output as a Vega-Lite specification, an image, or a
+page's script. Nothing is loaded from the network."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -16,25 +16,25 @@ SLATE = "#7a8899"
 GREY = "#858585"
 
 FAINT = 0.18
-"""Opacity of what is only there to be seen through: the margin."""
+"""Opacity of the margin's band."""
 
 FAINT_GREY = f"{GREY}38"
-"""The colour of what is free: the ground shines through it."""
+"""The translucent colour of free neurons."""
 
 WIDTH = 560
-"""Pixels of a chart that nobody embeds. Whoever does sets ``width`` to ``"container"``: every chart is one view, so it may."""
+"""Default width in pixels. Embedding pages set ``width`` to ``"container"``, which works because every chart is one view."""
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
 def _theme(text: str, quiet: str, grid: str, background: str | None) -> Mapping[str, object]:
-    """A Vega-Lite config.
+    """Return a Vega-Lite config.
 
     Args:
         text: the colour of titles.
-        quiet: the colour of numbers at an axis.
-        grid: the colour of lines behind the marks.
-        background: the colour behind it all; None is that of whatever it stands on.
+        quiet: the colour of axis labels.
+        grid: the colour of grid lines.
+        background: the background colour; None is transparent.
     """
     return {
         "background": background, "font": FONT, "view": {"stroke": None},
@@ -47,28 +47,28 @@ def _theme(text: str, quiet: str, grid: str, background: str | None) -> Mapping[
 
 
 LIGHT = _theme("#1f2328", "#57606a", "#e3e6ea", "#ffffff")
-"""Dark on white: for files, for paper and for a bright page."""
+"""Dark on white: for files, print and light pages."""
 
 DARK = _theme("#e6e8eb", "#a3abb5", "#33383f", "#15181c")
 """Bright on near-black."""
 
 
 NO_HOST: list[str] = []
-"""The addresses from which a chart may load its data: it carries them."""
+"""The URLs from which a chart may load data: none, since data is embedded."""
 
 
 def specification(chart: "Chart") -> dict[str, object]:
-    """The chart as Vega-Lite, with its data in it.
+    """Return the chart as Vega-Lite with its data embedded.
 
-    The tests check what the figures make against Vega-Lite's schema; here, that would take seconds for 10,000 trials.
+    It is not validated here, which would take seconds for 10,000 trials; the tests validate the figures.
     """
     made = chart.to_dict(validate=False)
-    made.pop("config", None)  # Altair's own, which would come before the theme of whoever embeds it
+    made.pop("config", None)  # Altair's defaults, which would override the theme of an embedding page
     return made
 
 
 def svg(chart: "Chart", theme: Mapping[str, object] = LIGHT) -> str:
-    """The chart as an SVG document; its text stays text."""
+    """Return the chart as an SVG document, with text as text."""
     import vl_convert
 
     return str(vl_convert.vegalite_to_svg(specification(chart), vl_version=_version(), config=dict(theme),
@@ -76,7 +76,7 @@ def svg(chart: "Chart", theme: Mapping[str, object] = LIGHT) -> str:
 
 
 def png(chart: "Chart", scale: float = 2, theme: Mapping[str, object] = LIGHT) -> bytes:
-    """The chart as a PNG image, so many pixels for one of the chart's own."""
+    """Return the chart as a PNG image, scaled by ``scale``."""
     import vl_convert
 
     return bytes(vl_convert.vegalite_to_png(specification(chart), vl_version=_version(), scale=scale, config=dict(theme),
@@ -84,7 +84,7 @@ def png(chart: "Chart", scale: float = 2, theme: Mapping[str, object] = LIGHT) -
 
 
 def pdf(chart: "Chart", theme: Mapping[str, object] = LIGHT) -> bytes:
-    """The chart as a PDF of one page that is as large as the chart: for a paper."""
+    """Return the chart as a one-page PDF of the chart's size."""
     import vl_convert
 
     return bytes(vl_convert.vegalite_to_pdf(specification(chart), vl_version=_version(), config=dict(theme),
@@ -93,9 +93,9 @@ def pdf(chart: "Chart", theme: Mapping[str, object] = LIGHT) -> bytes:
 
 @cache
 def javascript() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, which puts ``vegaEmbed`` on a page's ``window``; about 0.9 MB.
+    """Return Vega, Vega-Lite and vega-embed as one script that sets ``window.vegaEmbed``; about 0.9 MB.
 
-    Give ``vegaEmbed`` the option ``ast: true`` on a page whose content security policy forbids to evaluate text as code.
+    Use the option ``ast: true`` of ``vegaEmbed`` on a page whose content security policy forbids ``eval``.
     """
     import vl_convert
 
@@ -104,16 +104,16 @@ def javascript() -> str:
 
 @cache
 def _version() -> str:
-    """The version of Vega-Lite that Altair writes, in vl-convert's spelling: ``v6.1.0`` is ``6.1``."""
+    """Return the version of Vega-Lite that Altair writes, as vl-convert spells it: ``6.1`` for ``v6.1.0``."""
     import altair
 
     return ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
 def chart_of(values: Sequence[Mapping[str, object]]) -> "altair.Chart":
-    """A chart that carries these rows.
+    """Return a chart with these rows as data.
 
-    A plain dictionary holds them: Altair's own class for them checks every value of every row, seconds for 10,000 trials.
+    They are set as a plain dictionary: Altair's own class validates every value, which takes seconds for 10,000 trials.
     """
     import altair as alt
 
@@ -122,12 +122,12 @@ def chart_of(values: Sequence[Mapping[str, object]]) -> "altair.Chart":
 
 def layered(layers: "Sequence[altair.Chart | altair.LayerChart | altair.FacetChart]", height: int,
             **properties: object) -> "altair.LayerChart":
-    """Layers over each other, the last on top: one view, which may be as wide as what it stands in.
+    """Return a layered chart, the last layer on top: a single view, which can adapt to its container's width.
 
     Args:
         layers: at least one.
         height: in pixels.
-        properties: others of a layered chart.
+        properties: further properties of a layered chart.
     """
     import altair as alt
 

@@ -1,4 +1,4 @@
-"""What one trial did: its accuracy and sparsity at every threshold, and how it learnt."""
+"""Figures of one trial: accuracy and sparsity at every threshold, and learning curves."""
 
 import math
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ LOSS, PENALTY = "training loss", "L1 penalty"
 
 def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float | None] = (),
                      required_accuracy: float | None = None, score: Score = Score.ACTIVITY) -> "altair.LayerChart":
-    """Accuracy and sparsity, both in percent, against the threshold θ that every layer would be pruned at.
+    """Return accuracy and sparsity, both in percent, against a common pruning threshold θ.
 
     Args:
         curve: the trial's recorded points, at least one.
-        thresholds: the θ* of each hidden layer, where the trial was pruned; None prunes nothing there.
-        required_accuracy: the least accuracy within the margin, a fraction; None where there is no selection yet.
+        thresholds: θ* of each hidden layer, if the trial was pruned; None for an unpruned layer.
+        required_accuracy: the lowest accuracy within the margin, a fraction; None before the selection.
         score: what the thresholds are compared with.
     """
     import altair as alt
 
     points = [{"threshold": point.threshold, "what": what, "percent": 100 * value, "free": point.free_neurons}
               for point in curve for what, value in ((ACCURACY, point.val_accuracy), (FREE_NEURONS, point.sparsity))]
-    # Activities spread over powers of ten and begin at 0, which has no logarithm: linear below a value that most exceed.
+    # Activities span orders of magnitude and include 0, so the scale is linear below a value that most exceed.
     positive = sorted(point.threshold for point in curve if point.threshold > 0)
     bend = positive[len(positive) // 4] if positive else 1.0
     x = alt.X("threshold:Q", title=f"threshold θ{score_text(score)}",
@@ -60,7 +60,7 @@ def threshold_figure(curve: Sequence[ThresholdRow], thresholds: Sequence[float |
 
 
 def _ticks(positive: Sequence[float]) -> list[float]:
-    """0, and every power of ten that the curve passes through."""
+    """Return 0 and every power of ten in the range of the curve."""
     if not positive:
         return [0.0]
     low, high = math.ceil(math.log10(positive[len(positive) // 4])), math.ceil(math.log10(positive[-1]))
@@ -69,7 +69,7 @@ def _ticks(positive: Sequence[float]) -> list[float]:
 
 
 def _chosen(thresholds: Sequence[float | None]) -> list[dict[str, object]]:
-    """Where a trial was pruned: one line where all layers share a threshold, and else one for each."""
+    """Return the lines at θ*: one if all layers share a threshold, else one per layer."""
     if len(set(thresholds)) == 1:
         return [{"threshold": thresholds[0], "name": "θ*", "place": 0}] if thresholds[0] is not None else []
     return [{"threshold": value, "name": f"θ* {layer}", "place": layer - 1}
@@ -77,11 +77,11 @@ def _chosen(thresholds: Sequence[float | None]) -> list[dict[str, object]]:
 
 
 def learning_figure(epochs: Sequence[EpochRow], best_epoch: int | None = None) -> "altair.LayerChart":
-    """Validation accuracy, in percent, and both terms of the loss over the epochs.
+    """Return validation accuracy, in percent, and both terms of the loss over the epochs.
 
     Args:
-        epochs: of one attempt, at least one. A loss that was not finite is a gap.
-        best_epoch: the epoch whose weights were kept, to be marked.
+        epochs: epochs of one attempt, at least one. A loss that is not finite is a gap.
+        best_epoch: the epoch whose weights were kept, which is marked.
     """
     import altair as alt
 

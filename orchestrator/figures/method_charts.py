@@ -1,4 +1,4 @@
-"""Methods side by side over several seeds: what they know of each task in the end, and how full they are on the way there."""
+"""Comparison of methods over several seeds: final accuracy on each task, and neurons in use after each task."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     import altair
 
 COLOURS = (BLUE, ORANGE, PURPLE, SLATE, "#2a9d6f", "#c2477f", "#a08a2a", "#4b5fc4")
-"""Of the methods, in their order; again from the first where there are more."""
+"""Colours of the methods, in their order; reused if there are more methods."""
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
-"""Of the methods as well: colour alone does not tell them apart for everybody."""
+"""Shapes of the methods, since not everyone can distinguish the colours."""
 
 DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [14, 4], [1, 5])
-"""Of the hidden layers, first to last; again from the first where there are more."""
+"""Dashes of the hidden layers, in order; reused if there are more layers."""
 
 
 def methods_figure(cells: Mapping[str, Mapping[str, Sequence[AccuracyRow]]]) -> "altair.LayerChart":
-    """Test accuracy on every task after the last one (paper, Figs. 4a and 5a): a mark is the mean over the runs of a method,
-    the line through it goes from the lowest run to the highest.
+    """Return test accuracy on every task after the last one (paper, Figs. 4a and 5a): a mark is the mean over the runs of a
+    method, the line through it spans the lowest to the highest run.
 
     Args:
-        cells: by method and run; every run has learnt all of its tasks.
+        cells: by method and run; every run has learnt all its tasks.
     """
     import altair as alt
 
@@ -50,11 +50,11 @@ def methods_figure(cells: Mapping[str, Mapping[str, Sequence[AccuracyRow]]]) -> 
 
 
 def usage_figure(capacity: Mapping[str, Mapping[str, Sequence[LayerCapacity]]]) -> "altair.LayerChart":
-    """Neurons in use after every task (paper, Figs. 3, 4b and 5b), a line for each method and hidden layer: the mean over
-    runs, in a band from the lowest run to the highest.
+    """Return the neurons in use after every task (paper, Figs. 3, 4b and 5b), a line per method and hidden layer: the mean over
+    runs, with a band from the lowest to the highest run.
 
     Args:
-        capacity: by method and run; every run has learnt all of its tasks.
+        capacity: by method and run; every run has learnt all its tasks.
     """
     import altair as alt
 

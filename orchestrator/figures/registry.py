@@ -1,4 +1,4 @@
-"""Every figure by name, made from a database: what the service, reports and notebooks ask for."""
+"""All figures by name, drawn from a database, for the service, reports and notebooks."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
@@ -30,15 +30,15 @@ TRIAL_FIGURES = (CURVE, LEARNING)
 
 
 def run_figure(reads: "Reads", run: str, name: str) -> "Chart":
-    """A figure of a run.
+    """Return a figure of a run.
 
     Args:
-        reads: of its database.
+        reads: reads of its database.
         run: the run's name.
         name: one of :data:`RUN_FIGURES`.
 
     Raises:
-        NotFoundError: no such run or figure, or nothing is recorded for it yet.
+        NotFoundError: no such run or figure, or there is no data for it yet.
     """
     _known(name, RUN_FIGURES, "a run")
     if name == ACCURACY:
@@ -48,7 +48,7 @@ def run_figure(reads: "Reads", run: str, name: str) -> "Chart":
 
 
 def stage_figure(reads: "Reads", run: str, task: int, name: str) -> "Chart":
-    """A figure of one task of a run.
+    """Return a figure of one task of a run.
 
     Args:
         reads, run: as in :func:`run_figure`.
@@ -56,7 +56,7 @@ def stage_figure(reads: "Reads", run: str, task: int, name: str) -> "Chart":
         name: one of :data:`STAGE_FIGURES`.
 
     Raises:
-        NotFoundError: no such run, task or figure, or nothing is recorded for it yet.
+        NotFoundError: no such run, task or figure, or there is no data for it yet.
     """
     _known(name, STAGE_FIGURES, "a task")
     selection = _selection(reads, run, task)
@@ -66,15 +66,15 @@ def stage_figure(reads: "Reads", run: str, task: int, name: str) -> "Chart":
 
 
 def trial_figure(reads: "Reads", run: str, task: int, number: int, name: str) -> "Chart":
-    """A figure of one trial.
+    """Return a figure of one trial.
 
     Args:
         reads, run, task: as in :func:`stage_figure`.
-        number: of the trial, from 0.
+        number: number of the trial, from 0.
         name: one of :data:`TRIAL_FIGURES`.
 
     Raises:
-        NotFoundError: no such run, task, trial or figure, or nothing is recorded for it yet.
+        NotFoundError: no such run, task, trial or figure, or there is no data for it yet.
     """
     _known(name, TRIAL_FIGURES, "a trial")
     where = f"trial {number} of task {task} of run {run!r}"
@@ -92,7 +92,7 @@ def _selection(reads: "Reads", run: str, task: int) -> "SelectionRow | None":
 
 
 def _least_accuracy(selection: "SelectionRow | None") -> float | None:
-    """The least accuracy within the margin, a fraction."""
+    """Return the lowest accuracy within the margin, a fraction."""
     if selection is None:
         return None
     required = required_correct(selection.best_val_correct, selection.val_total, Decimal(selection.margin_points))
@@ -107,5 +107,5 @@ def _known(name: str, names: tuple[str, ...], of: str) -> None:
 
 def _something(rows: "Sequence[Row]", nothing: str) -> "Sequence[Row]":
     if not rows:
-        raise NotFoundError(f"there is nothing to draw: {nothing}", "`clnp status` shows how far a run is")
+        raise NotFoundError(f"there is nothing to draw: {nothing}", "`clnp status` shows the progress of a run")
     return rows

@@ -1,4 +1,4 @@
-"""The trials of one task: accuracy against the neurons that pruning leaves free, and which of them was chosen."""
+"""The trials of one task: accuracy against free neurons after pruning, and the chosen trial."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,35 +20,35 @@ CHOSEN, WITHIN, OUTSIDE, OPEN = "chosen", "within the margin", "outside the marg
 LOOKS: Mapping[str, tuple[str, str, int]] = {
     OPEN: (PURPLE, "triangle-up", 40), OUTSIDE: (GREY, "circle", 26), WITHIN: (BLUE, "square", 44),
     CHOSEN: (ORANGE, "diamond", 240)}
-"""Group of trials → its colour, its shape and the area of a mark, in the order in which they are drawn."""
+"""Group of trials → colour, shape and area of its marks, in drawing order."""
 
 MANY = 500
-"""Trials from which on marks are small."""
+"""Number of trials from which marks are small."""
 
 MOST_NAMED = 120
-"""Trials up to which a mark has its trial's number beside it, where there is room; of more, only the chosen one has."""
+"""Number of trials up to which marks are labelled, if there is room; above it, only the chosen one is."""
 
 HEIGHT = 300
 NARROW = 420
-"""Pixels of a figure below which its words are short."""
+"""Width in pixels below which labels are short."""
 
 WIDTHS = (300, 600, 900)
-"""Pixels of a figure for which it is decided which numbers have room."""
+"""Widths in pixels for which the labels that fit are computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlottedTrial:
-    """Where one trial stands once it is pruned.
+    """One trial after pruning.
 
     Attributes:
         number: in the task's grid.
         val_accuracy: after pruning, a fraction of the validation samples.
         sparsity: free neurons after pruning, a fraction of all hidden ones.
-        exact: the selection found it, in the margin of the best trial. Otherwise it is the sparsest point on the trial's
-            recorded curve within the margin of its own accuracy.
-        verdict: what the selection made of it, or its state while there is none.
-        alpha: the L1 strength of every layer, in words.
-        learning_rate: of its training.
+        exact: whether it is the result of the selection, within the margin of the best trial; otherwise it is the sparsest
+            point on the trial's recorded curve within the margin of its own accuracy.
+        verdict: the verdict of the selection, or the state before it.
+        alpha: the L1 strength of every layer, as text.
+        learning_rate: its learning rate.
         unpruned_accuracy: before pruning, a fraction.
     """
 
@@ -76,7 +76,7 @@ def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint
 
     Args:
         trials: of one task.
-        on_curves: the number of a trial → its sparsest point within the margin of its own accuracy.
+        on_curves: number of a trial → its sparsest point within the margin of its own accuracy.
     """
     points = []
     for trial in trials:
@@ -95,17 +95,17 @@ def trial_points(trials: Sequence[TrialRow], on_curves: Mapping[int, PrunedPoint
 
 
 def alpha_words(values: Sequence[float]) -> str:
-    """α of every layer; one number where all are the same."""
+    """Return α of every layer; one number if all are the same."""
     return " ".join(f"{value:g}" for value in (values if len(set(values)) > 1 else values[:1]))
 
 
 def trials_figure(points: Sequence[PlottedTrial], selection: SelectionRow | None = None) -> "altair.LayerChart":
-    """Validation accuracy after pruning against free neurons, in percent; the margin is a band, the chosen trial lies on top,
-    and trials have their numbers beside them where there is room.
+    """Return validation accuracy after pruning against free neurons, in percent; the margin is a band, the chosen trial is on
+    top, and trials are labelled with their numbers if there is room.
 
     Args:
-        points: of one task, at least one; 10,000 are drawn within seconds.
-        selection: of that task; None while there is none.
+        points: points of one task, at least one; 10,000 take seconds.
+        selection: selection of that task; None before it.
     """
     import altair as alt
 
@@ -154,13 +154,13 @@ def _mark(point: PlottedTrial) -> dict[str, Any]:
 
 
 def _domain(percents: Sequence[float]) -> tuple[float, float]:
-    """From a little below the lowest to a little above the highest, and never beyond what a percentage can be."""
+    """Return a range from slightly below the lowest to slightly above the highest value, within 0 to 100."""
     room = max(0.05 * (max(percents) - min(percents)), 0.25)
     return max(0.0, min(percents) - room), min(100.0, max(percents) + room)
 
 
 def _numbers(values: Sequence[Mapping[str, Any]], across: tuple[float, float], up: tuple[float, float]) -> "altair.Chart":
-    """The numbers of trials beside their marks."""
+    """Return the labels with the trials' numbers."""
     import altair as alt
 
     named = values if len(values) <= MOST_NAMED else [value for value in values if value["group"] == CHOSEN]
@@ -176,8 +176,8 @@ def _numbers(values: Sequence[Mapping[str, Any]], across: tuple[float, float], u
 
 def _with_room(values: Sequence[Mapping[str, Any]], across: tuple[float, float], up: tuple[float, float],
                width: int) -> set[int]:
-    """The trials whose number, right of its mark, covers neither a mark nor another number in a figure of so many pixels; what
-    is drawn on top goes first."""
+    """Return the trials whose label, right of its mark, covers neither a mark nor another label at a given width; trials drawn
+    on top have priority."""
     def place(value: Mapping[str, Any]) -> tuple[float, float]:
         return ((value["free"] - across[0]) / (across[1] - across[0]) * width,
                 (up[1] - value["accuracy"]) / (up[1] - up[0]) * HEIGHT)
@@ -194,19 +194,19 @@ def _with_room(values: Sequence[Mapping[str, Any]], across: tuple[float, float],
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    """Whether two boxes (left, top, right, bottom) have a point in common."""
+    """Whether two boxes (left, top, right, bottom) intersect."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _margin(selection: SelectionRow) -> dict[str, float]:
-    """The least accuracy within the margin, and that of the best trial, in percent."""
+    """Return the lowest accuracy within the margin, and that of the best trial, in percent."""
     required = required_correct(selection.best_val_correct, selection.val_total, Decimal(selection.margin_points))
     return {"least": 100 * required / selection.val_total, "best": 100 * selection.best_val_correct / selection.val_total}
 
 
 @dataclass(frozen=True, slots=True)
 class _WordsPlace:
-    """Where the band says what it is: above it or below it, at the right or the left end."""
+    """Position of the band's label: above or below it, at its right or left end."""
 
     above: bool
     right: bool
@@ -214,12 +214,12 @@ class _WordsPlace:
 
 def _words_place(marks: Sequence[tuple[float, float]], margin: Mapping[str, float], across: tuple[float, float],
                  up: tuple[float, float]) -> _WordsPlace:
-    """Return the place where the band's words cover the fewest marks and numbers of trials, summed over :data:`WIDTHS`.
+    """Return the position where the band's label covers the fewest marks and labels of trials, summed over :data:`WIDTHS`.
 
     Args:
         marks: free neurons and accuracy of every trial, in percent.
         margin: from :func:`_margin`.
-        across, up: what the axes span.
+        across, up: ranges of the axes.
     """
     def covered(place: _WordsPlace) -> float:
         edge = (up[1] - margin["best" if place.above else "least"]) / (up[1] - up[0]) * HEIGHT
@@ -240,7 +240,7 @@ def _words_place(marks: Sequence[tuple[float, float]], margin: Mapping[str, floa
 
 
 def _band(margin: Mapping[str, float], selection: SelectionRow, place: _WordsPlace) -> "list[altair.Chart]":
-    """The accuracies within the margin, and the words that say so."""
+    """Return the band of accuracies within the margin, and its label."""
     import altair as alt
 
     words = f"within {points_text(selection.margin_points)} of the best"

@@ -1,4 +1,4 @@
-"""Recording a group and driving its runs, or those of them that are not over."""
+"""Record a group and drive its unfinished runs."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,28 +23,28 @@ from orchestrator.runs.store_registry import register
 
 @dataclass(frozen=True, slots=True)
 class GroupEnding:
-    """How the drivers of a group ended: the exit code of each by its run's name. Runs that were over before have none."""
+    """Exit codes of a group's drivers by the name of their run. Runs that had already ended have none."""
 
     group: str
     exit_codes: Mapping[str, int]
 
     @property
     def exit_code(self) -> int:
-        """The worst of them: the highest, which is that of Ctrl-C where it stopped a run."""
+        """The highest exit code; that of Ctrl-C if it stopped a run."""
         return max(self.exit_codes.values(), default=0)
 
 
 def launch_group(place: Place, config: Config, name: str | None, telling: GroupProgress,
                  options: Sequence[str] = ()) -> GroupEnding:
-    """Record a run for each seed of a config, all before the first is driven, and drive them side by side.
+    """Record a run for each seed of a config, then drive all runs side by side.
 
     Args:
         place: the database and the artifact store.
         config: with ``seeds``.
-        name: of the group, which must be free, as must be those of its runs; None takes the config's, with a number behind it
-            if that is taken.
-        telling: who hears of the steps.
-        options: of ``clnp resume``, for every driver.
+        name: name of the group; it and the names of its runs must be free. None uses the config's name, with a number
+            appended if it is taken.
+        telling: receives the steps.
+        options: options of ``clnp resume`` for every driver.
 
     Raises:
         ConfigError, RunFailedError, DatabaseError, StateError: nothing was recorded.
@@ -65,10 +65,10 @@ def launch_group(place: Place, config: Config, name: str | None, telling: GroupP
 
 
 def record_group(place: Place, config: Config) -> None:
-    """Record a group of the config's name with a run for each seed; :func:`resume_group` drives them.
+    """Record a group named like the config, with a run for each seed; :func:`resume_group` drives them.
 
     Args:
-        place: the database, which is made if it is not there, and the artifact store.
+        place: the database, which is created if it is missing, and the artifact store.
         config: with ``seeds``.
 
     Raises:
@@ -95,14 +95,14 @@ def extend_group(place: Place, group: str, configs: Sequence[Config]) -> None:
 
 def resume_group(place: Place, group: str, telling: GroupProgress, options: Sequence[str] = (),
                  without: Collection[str] = ()) -> GroupEnding:
-    """Go on with every run of a group that is not over, side by side.
+    """Resume the unfinished runs of a group, side by side.
 
     Args:
         place: the database and the artifact store.
         group: its name.
-        telling: who hears of the steps.
-        options: of ``clnp resume``, for every driver.
-        without: names of runs that are left as they are.
+        telling: receives the steps.
+        options: options of ``clnp resume`` for every driver.
+        without: names of runs to skip.
 
     Raises:
         NotFoundError: no such group.
@@ -115,7 +115,7 @@ def resume_group(place: Place, group: str, telling: GroupProgress, options: Sequ
     if not left:
         return GroupEnding(group, {})
     with _cluster(Config.from_resolved(left[0].config), place, telling) as (address, where):
-        telling.notice(f"group {group}: going on with {len(left)} of {plural(len(rows), 'run')}, "
+        telling.notice(f"group {group}: resuming {len(left)} of {plural(len(rows), 'run')}, "
                        f"{_seeds([row.seed for row in left])}, side by side on {where}")
         return GroupEnding(group, SideBySide(place, address, telling, options).drive([row.name for row in left]))
 
@@ -126,10 +126,10 @@ def drive_runs(place: Place, rows: Sequence[RunRow], telling: GroupProgress, at_
 
     Args:
         place: the database and the artifact store.
-        rows: the runs, in the order in which they begin; at least one.
-        telling: who hears of the steps.
-        at_once: so many at the same time at most.
-        options: of ``clnp resume``, for every driver.
+        rows: the runs, in the order in which they start; at least one.
+        telling: receives the steps.
+        at_once: maximum number of concurrent drivers.
+        options: options of ``clnp resume`` for every driver.
 
     Returns:
         The exit code of every run's driver.
@@ -144,7 +144,7 @@ def drive_runs(place: Place, rows: Sequence[RunRow], telling: GroupProgress, at_
 
 @contextmanager
 def _writing(place: Place) -> Iterator[Store]:
-    """The database, made if it is not there, and known to the artifact store."""
+    """Open the database, created if it is missing, and register it with the artifact store."""
     engine = open_database(place.url, create=True)
     try:
         register(place.storage, engine)
@@ -155,7 +155,7 @@ def _writing(place: Place) -> Iterator[Store]:
 
 @contextmanager
 def _cluster(config: Config, place: Place, telling: GroupProgress) -> Iterator[tuple[str, str]]:
-    """The cluster that all drivers share, for as long as they are at work: its address, and what to call it."""
+    """Provide the cluster that all drivers share: yield its address and its name for messages."""
     with connect(config, place.storage, telling.step) as cluster:
         yield cluster_address() or cluster.head, cluster.address
 
@@ -166,7 +166,7 @@ def _tell_what_is_over(group: str, rows: Sequence[RunRow], telling: GroupProgres
         return
     for row in rows:
         if row.state in ENDED and row.state is not RunState.COMPLETED:
-            telling.notice(f"run {row.name} is {row.state.value} and cannot go on; `clnp show {row.name}` says why")
+            telling.notice(f"run {row.name} is {row.state.value} and cannot be resumed; `clnp show {row.name}` says why")
 
 
 def _seeds(seeds: Sequence[int]) -> str:

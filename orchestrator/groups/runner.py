@@ -1,4 +1,4 @@
-"""Drive the runs of a group side by side: a driver process for each, all on one cluster; their lines carry the run's name."""
+"""Drive the runs of a group side by side: one driver process per run, all on one cluster; output lines name their run."""
 
 import json
 import signal
@@ -20,27 +20,27 @@ from orchestrator.runs.location import Place
 
 
 class GroupProgress(Protocol):
-    """Who hears what the drivers of a group write on standard error. Their threads may call it at the same time.
+    """Receives what the drivers of a group write to standard error. Must be thread-safe.
 
-    Every method raises OSError or ValueError where nobody can be told any more.
+    Every method raises OSError or ValueError if the output is closed.
     """
 
     @property
     def how(self) -> str:
-        """The ``--progress`` that every driver is given."""
+        """The ``--progress`` option of every driver."""
 
     def line(self, run: str, text: str) -> None:
-        """A line of the driver of a run."""
+        """Write a line of a run's driver."""
 
     def step(self, text: str) -> None:
-        """Something begins for the group as a whole that takes a while."""
+        """Report a slow step of the group as a whole."""
 
     def notice(self, text: str) -> None:
-        """Something about the group as a whole."""
+        """Report a message about the group as a whole."""
 
 
 class PlainGroupProgress:
-    """Plain lines, each with the name of its run before it, as notices of a progress."""
+    """Writes plain lines, prefixed with the name of their run, as notices of a progress."""
 
     how = "plain"
 
@@ -60,7 +60,7 @@ class PlainGroupProgress:
 
 
 class JsonGroupProgress:
-    """The drivers' own lines of JSON, which name their run; what is none, such as an error, becomes a notice."""
+    """Passes on the drivers' JSON lines, which name their run; other lines, such as errors, become notices."""
 
     how = "json"
 
@@ -95,11 +95,11 @@ STOPPED = 130
 """The exit code of a driver that was stopped by a signal."""
 
 READER_SECONDS = 5.0
-"""How long what a driver wrote is still read once the driver itself has ended."""
+"""How long the output of a driver is still read after it has ended."""
 
 
 class Driver:
-    """The process that drives one run. It leads a session of its own, so that Ctrl-C reaches it through us alone."""
+    """The process that drives one run. It has its own session, so that Ctrl-C reaches it only through us."""
 
     def __init__(self, run: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.run = run
@@ -108,12 +108,12 @@ class Driver:
                                         start_new_session=True)
 
     def stop(self) -> None:
-        """Ask it to stop cleanly; the second time it interrupts what it does."""
+        """Ask it to stop cleanly; a second call interrupts it."""
         if self.process.poll() is None:
             self.process.terminate()
 
     def lines(self) -> Iterator[str]:
-        """What it writes on standard error, until it ends."""
+        """Yield the lines of its standard error until it ends."""
         assert self.process.stderr is not None
         with self.process.stderr as stream:
             for line in stream:
@@ -125,10 +125,10 @@ class SideBySide:
 
     Args:
         place: the database and the artifact store of the runs.
-        address: of the cluster that they share, as in ``RAY_ADDRESS``.
-        telling: who hears what they write.
-        options: of ``clnp resume``, for every driver.
-        program: what to start in place of ``clnp``, for tests.
+        address: address of the shared cluster, as in ``RAY_ADDRESS``.
+        telling: receives their output.
+        options: options of ``clnp resume`` for every driver.
+        program: command to start instead of ``clnp``, for tests.
     """
 
     def __init__(self, place: Place, address: str, telling: GroupProgress, options: Sequence[str] = (),
@@ -143,11 +143,11 @@ class SideBySide:
         self._telling_fails = False
 
     def drive(self, runs: Sequence[str], at_once: int | None = None) -> dict[str, int]:
-        """Drive recorded runs until all have ended. One that fails ends no other; Ctrl-C, SIGTERM and SIGHUP stop all.
+        """Drive recorded runs until all have ended. A failed run does not affect others; Ctrl-C, SIGTERM and SIGHUP stop all.
 
         Args:
-            runs: their names, in the order in which they begin.
-            at_once: so many at the same time at most; None for all.
+            runs: their names, in the order in which they start.
+            at_once: maximum number of concurrent drivers; None for all.
 
         Returns:
             The exit code of every run's driver.
@@ -164,7 +164,7 @@ class SideBySide:
                         continue
                     driver = Driver(run, (*self._command, run), self._environment)
                     self._drivers.append(driver)
-                    if self._stopping.is_set():  # a signal that came while it was started
+                    if self._stopping.is_set():  # a signal arrived while it was starting
                         driver.stop()
                     threads.append(threading.Thread(target=self._follow, args=(driver, len(runs), room), name=f"clnp-{run}"))
                     threads[-1].start()
@@ -177,14 +177,14 @@ class SideBySide:
         return {run: self._codes[run] for run in runs}
 
     def stop(self) -> None:
-        """Ask all drivers to stop cleanly. A signal's handler may call it."""
+        """Ask all drivers to stop cleanly. May be called in a signal handler."""
         self._stopping.set()
         for driver in self._drivers:
             driver.stop()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Only the main thread of a process may listen to signals."""
+        """Install signal handlers; only the main thread may do so."""
         def asked(number: int, frame: FrameType | None) -> None:
             self.stop()
 
@@ -198,22 +198,22 @@ class SideBySide:
                 signal.signal(number, handler)
 
     def _follow(self, driver: Driver, runs: int, room: threading.Semaphore) -> None:
-        """On a thread of its own: pass on what a driver writes, take down how it ends, and make room for the next."""
+        """Pass on a driver's output, record its exit code, and make room for the next; runs on a thread per driver."""
         try:
             self._until_it_ends(driver, runs)
         finally:
             room.release()
 
     def _until_it_ends(self, driver: Driver, runs: int) -> None:
-        reader = threading.Thread(target=self._read, args=(driver,), daemon=True)  # what it started may hold the pipe open
+        reader = threading.Thread(target=self._read, args=(driver,), daemon=True)  # its children may keep the pipe open
         reader.start()
         code = driver.process.wait()
         reader.join(READER_SECONDS)
         if self._stopping.is_set() and (code < 0 or code == signal.SIGTERM):
-            code = STOPPED  # before it listened to signals, or while Ray did
+            code = STOPPED  # before it handled signals, or while Ray did
         elif code < 0:
             self._tell(driver.run, f"error: its driver was ended from outside: {signal.strsignal(-code)}")
-            self._tell(driver.run, f"hint: what is recorded is safe; `clnp resume {driver.run}` goes on")
+            self._tell(driver.run, f"hint: what is recorded is safe; `clnp resume {driver.run}` continues")
             code = RunFailedError.exit_code
         with self._ending:
             self._codes[driver.run] = code
@@ -230,7 +230,7 @@ class SideBySide:
             self._tell(driver.run, line)
 
     def _tell(self, run: str | None, text: str) -> None:
-        """Where nobody listens any more, as behind a pipe that was closed, all drivers are asked to stop."""
+        """Pass on a line; if the output is closed, ask all drivers to stop."""
         if self._telling_fails:
             return
         try:

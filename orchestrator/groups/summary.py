@@ -1,4 +1,4 @@
-"""How far a group is, and what its completed runs achieved: mean and standard deviation over the seeds."""
+"""Progress and results of a group: mean and standard deviation over the seeds of completed runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from db.rows import RunRow
 
 COLUMNS = (prose("run"), number("seed"), Column("state"), number("tasks"), number("mean test %"))
-"""Of a group's table, see :meth:`GroupSummary.rows`."""
+"""Columns of a group's table, see :meth:`GroupSummary.rows`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A run of a group. ``mean_test_accuracy`` is over all its tasks, a fraction; None where it is not completed."""
+    """A run of a group. ``mean_test_accuracy`` is over all its tasks, a fraction; None if it is not completed."""
 
     run: "RunRow"
     mean_test_accuracy: float | None
@@ -28,15 +28,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class GroupSummary:
-    """A group as it stands. Runs that are not completed are listed, and never averaged in: the mean over the tasks of a run
-    that lacks some would be of something else."""
+    """The current state of a group. Runs that are not completed are listed but not averaged: a mean over fewer tasks is not
+    comparable."""
 
     name: str
     members: tuple[Member, ...]
 
     @classmethod
     def of(cls, reads: "Reads", name: str) -> "GroupSummary":
-        """Read it.
+        """Read the summary of a group.
 
         Raises:
             NotFoundError: no such group.
@@ -65,7 +65,7 @@ class GroupSummary:
 
     @property
     def rows(self) -> list[list[str]]:
-        """A line for every run, for a table of :data:`COLUMNS`."""
+        """Return one row per run, for a table of :data:`COLUMNS`."""
         return [[member.run.name, str(member.run.seed), member.run.state.value,
                  f"{member.run.tasks_committed}/{member.run.tasks}",
                  NOTHING if member.mean_test_accuracy is None else percent(member.mean_test_accuracy)]
@@ -73,7 +73,7 @@ class GroupSummary:
 
     @property
     def sentence(self) -> str:
-        """What the completed runs achieved."""
+        """Return a sentence with the results of the completed runs."""
         completed = len(self.accuracies)
         if self.mean is None:
             return "No run is completed yet, so there is no mean test accuracy."
@@ -84,9 +84,9 @@ class GroupSummary:
 
     @property
     def way_on(self) -> Sequence[str]:
-        """The command that goes on with the group, where one can and nobody is at work on it."""
+        """The command that resumes the group, if it is unfinished and has no driver."""
         open_runs = [member.run for member in self.members if member.run.waits_for_a_driver]
-        return [f"`clnp resume {self.name}` goes on with {plural(len(open_runs), 'run')}."] if open_runs else []
+        return [f"`clnp resume {self.name}` continues {plural(len(open_runs), 'run')}."] if open_runs else []
 
 
 def _mean(reads: "Reads", row: "RunRow") -> float | None:

@@ -1,4 +1,4 @@
-"""Runs in the background: a driver as a process of its own, which goes on when the notebook that started it is closed."""
+"""Runs in the background: a driver process that continues when the notebook that started it is closed."""
 
 import time
 from pathlib import Path
@@ -14,8 +14,8 @@ LEAVING_SECONDS = 20.0
 
 
 def start_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides) -> str:
-    """Record a run and start its driver; returns its name once the driver holds it. :func:`clnp.start` says the
-    rest."""
+    """Record a run and start its driver; return its name once the driver holds the lease. See
+    :func:`clnp.start`."""
     starter = _starter(place)
     job = starter.launch(built(config, name, overrides), name, JobKind.PROCESS)
     _await_driver(place, starter, job)
@@ -23,8 +23,8 @@ def start_run(place: Place, config: AnyConfig, name: str | None, overrides: Over
 
 
 def start_again(place: Place, run: str, retry_failed: bool, accept_environment: bool) -> None:
-    """Start a driver that goes on with a run; returns once it holds the run.
-    :meth:`orchestrator.notebook.run_handle.Run.start` says the rest."""
+    """Start a driver that resumes a run; return once it holds the lease. See
+    :meth:`orchestrator.notebook.run_handle.Run.start`."""
     starter = _starter(place)
     _await_leaving(place, starter, run)
     _await_driver(place, starter, starter.resume(run, JobKind.PROCESS, retry_failed, accept_environment))
@@ -35,7 +35,7 @@ def _starter(place: Place) -> Starter:
 
 
 def _await_leaving(place: Place, starter: Starter, run: str) -> None:
-    """A driver that has let go of the run still says how it ended: until its process is gone, or too long."""
+    """Wait until the process of a driver that has released the run has ended, for a limited time."""
     for _ in range(int(LEAVING_SECONDS / POLL_SECONDS)):
         with place.reads() as reads:
             driven = reads.run(run).driver_lives
@@ -45,10 +45,10 @@ def _await_leaving(place: Place, starter: Starter, run: str) -> None:
 
 
 def _await_driver(place: Place, starter: Starter, job: Job) -> None:
-    """Until the driver holds the run, or has ended: then it may have had nothing to do.
+    """Wait until the driver holds the run, or has ended because there was nothing to do.
 
     Raises:
-        RunFailedError: it ended with an error; with the last lines that it printed.
+        RunFailedError: it ended with an error; with its last lines of output.
     """
     while job.state is JobState.RUNNING:
         with place.reads() as reads:
@@ -59,4 +59,4 @@ def _await_driver(place: Place, starter: Starter, job: Job) -> None:
     if job.exit_code != 0:
         printed = starter.output(job.id).strip().splitlines()[-2:] or ["it printed nothing"]
         raise RunFailedError(f"the driver of run {job.run!r} ended with exit code {job.exit_code}: {' | '.join(printed)}",
-                             f"the run is recorded: clnp.run({job.run!r}).start() tries again once that is fixed")
+                             f"the run is recorded: clnp.run({job.run!r}).start() retries it once that is fixed")

@@ -1,7 +1,7 @@
-"""A configuration read in a process of its own.
+"""Read a configuration in a separate process.
 
-A long-lived program (the service) must not import the modules of a user's own network: it would keep what they were when it
-first met them. A process of its own imports them anew, and whatever they do ends with it.
+A long-lived program (the service) must not import the modules of custom networks, because it would keep their first version.
+A separate process imports them anew, and their side effects end with it.
 """
 
 import json
@@ -20,15 +20,15 @@ LONGEST_SECONDS = 120.0
 
 
 def read_apart(config: Mapping[str, object] | str, name: str | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The configuration that is meant, every default filled in and the user's own network written out.
+    """Return a configuration with all defaults filled in and a custom network written out.
 
     Args:
         config: sections of keys, or the text of a YAML file.
-        name: of the run, instead of the config's.
+        name: name of the run, instead of the config's.
         overrides: ``a.b=value`` assignments, the value in YAML.
 
     Raises:
-        ConfigError: with a line for every problem there is.
+        ConfigError: invalid; one line per problem.
     """
     asked = json.dumps({"config": config, "name": name, "overrides": list(overrides)})
     environment = importing_ours({key: value for key, value in os.environ.items() if key not in SECRETS})
@@ -37,23 +37,23 @@ def read_apart(config: Mapping[str, object] | str, name: str | None = None, over
                                encoding="utf-8", errors="backslashreplace", capture_output=True, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
         raise ConfigError(f"reading the config takes longer than {LONGEST_SECONDS:g} s",
-                          "a network of your own must be built faster than that") from None
+                          "building a network of your own must be faster") from None
     try:
         answer = json.loads(child.stdout)
     except ValueError:
-        last = (child.stderr.strip().splitlines() or ["no word"])[-1]
+        last = (child.stderr.strip().splitlines() or ["no message"])[-1]
         raise ConfigError(f"reading the config ended with exit code {child.returncode}: {last}",
-                          "if it has a network of your own, its module ended the process") from None
+                          "the module of a network of your own may have ended the process") from None
     if "error" in answer:
         raise ConfigError(*answer["error"])
     return Config.from_resolved(answer["resolved"])
 
 
 def resolved(config: object, name: str | None, overrides: Sequence[str]) -> dict[str, object]:
-    """What a run of this config records; see :func:`read_apart`."""
+    """Return what a run of this config records; see :func:`read_apart`."""
     values = parse(config, "the config") if isinstance(config, str) else config
     if not isinstance(values, Mapping):
-        raise ConfigError("the config is empty" if values is None else "the config holds no sections of keys",
+        raise ConfigError("the config is empty" if values is None else "the config has no sections of keys",
                           "start from a copy of experiments/permuted-digits.yaml")
     changed = override(values, overrides)
     if name is not None:
@@ -62,7 +62,7 @@ def resolved(config: object, name: str | None, overrides: Sequence[str]) -> dict
 
 
 def main() -> None:
-    """The process: what is asked comes in, one JSON document goes out. What a user's module prints goes to standard error."""
+    """Entry point of the process: read a request, write one JSON document. Output of user modules goes to standard error."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
         asked = json.load(sys.stdin)

@@ -1,4 +1,4 @@
-"""Drivers that were started for somebody else, and what became of them: a folder for each, which outlives who started it.
+"""Records of background drivers: one folder per job, which outlives the process that started it.
 
     <folder>/20261126-084512-1f0a9c/job.json    what was started, when, for which run
                                     output      what it prints
@@ -21,7 +21,7 @@ from db.records import Owner
 
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}", re.ASCII)
 LONGEST_OUTPUT_BYTES = 1_000_000
-"""Of the end of an output that is told."""
+"""Maximum number of bytes shown from the end of an output."""
 
 
 class JobKind(StrEnum):
@@ -35,30 +35,30 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """What a job is doing."""
+    """The state of a job."""
 
     RUNNING = "running"
     ENDED = "ended"
     LOST = "lost"
-    """It is gone and left no exit code: killed, or its machine was started again, or ended by the cluster that had it."""
+    """It ended without an exit code: killed, ended by a reboot, or ended by its cluster."""
 
     UNKNOWN = "unknown"
-    """The cluster that has it cannot be asked."""
+    """Its cluster cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """What is known of a job from its start.
+    """What is recorded when a job starts.
 
     Attributes:
-        id: its name.
+        id: name of the job.
         run: the run that it drives.
-        action: what was asked for: launch or resume.
+        action: launch or resume.
         kind: how it was started.
-        started_at: when.
-        command: what was started; it holds no secret.
-        host, pid, process_started: of a process.
-        ray_job: of a Ray job, its submission id.
+        started_at: start time.
+        command: the command line, without secrets.
+        host, pid, process_started: identity of a process.
+        ray_job: submission id of a Ray job.
     """
 
     id: str
@@ -75,8 +75,8 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Job(JobRecord):
-    """A job as it is now. ``exit_code`` is None while it has none; ``ended_at`` is when a process left it, and when
-    Ray saw the end of a job; ``message`` is what the cluster says of a Ray job."""
+    """The current state of a job. ``exit_code`` is None until it has one; ``ended_at`` is when a process wrote it, or when
+    Ray noticed the end of a job; ``message`` is the cluster's message about a Ray job."""
 
     state: JobState = JobState.UNKNOWN
     exit_code: int | None = None
@@ -85,20 +85,20 @@ class Job(JobRecord):
 
 
 class JobFolder:
-    """The jobs that were started from one working folder. Processes may share it."""
+    """The jobs that were started from one working folder. Several processes may use it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def new(self) -> tuple[str, Path]:
-        """The name and the folder of a job that is about to be started; nobody else may read there."""
+        """Create the private folder of a new job; return the job's name and the folder."""
         job_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         place = self.folder / job_id
         place.mkdir(mode=0o700, parents=True)
         return job_id, place
 
     def keep(self, record: JobRecord) -> None:
-        """Write down what was started."""
+        """Write the record of a started job."""
         values: dict[str, Any] = {name: getattr(record, name) for name in JobRecord.__dataclass_fields__}
         values["started_at"] = record.started_at.isoformat()
         file = self.folder / record.id / "job.json"
@@ -107,7 +107,7 @@ class JobFolder:
         partial.replace(file)
 
     def records(self) -> list[JobRecord]:
-        """All jobs, the latest first."""
+        """Return all records, newest first."""
         try:
             names = sorted((entry.name for entry in self.folder.iterdir() if ID.fullmatch(entry.name)), reverse=True)
         except OSError:
@@ -115,10 +115,10 @@ class JobFolder:
         return [record for name in names if (record := self._read(name)) is not None]
 
     def record(self, job_id: str) -> JobRecord:
-        """One job.
+        """Return the record of a job.
 
         Raises:
-            NotFoundError: there is none of this name.
+            NotFoundError: there is no job of this name.
         """
         found = self._read(job_id) if ID.fullmatch(job_id) else None
         if found is None:
@@ -126,7 +126,7 @@ class JobFolder:
         return found
 
     def job(self, record: JobRecord) -> Job:
-        """A process as it is now."""
+        """Return the current state of a process."""
         code, ended_at = self._exit(record.id)
         if code is not None:
             state = JobState.ENDED
@@ -135,13 +135,13 @@ class JobFolder:
         else:
             owner = Owner(record.host, record.pid or 0, record.process_started or 0.0, record.id)
             state = JobState.LOST if is_gone(owner) else JobState.RUNNING
-            if state is JobState.LOST:  # unless it has ended between the two looks
+            if state is JobState.LOST:  # unless it ended between the two checks
                 code, ended_at = self._exit(record.id)
                 state = JobState.ENDED if code is not None else state
         return as_job(record, state, code, ended_at)
 
     def output(self, job_id: str) -> str:
-        """The end of what a process printed, at most :data:`LONGEST_OUTPUT_BYTES`."""
+        """Return the end of a process's output, at most :data:`LONGEST_OUTPUT_BYTES`."""
         try:
             with (self.folder / job_id / "output").open("rb") as file:
                 size = file.seek(0, 2)
@@ -163,16 +163,16 @@ class JobFolder:
             return JobRecord(**{**values, "kind": JobKind(values["kind"]), "command": tuple(values["command"]),
                                 "started_at": datetime.fromisoformat(values["started_at"])})
         except (OSError, ValueError, TypeError, KeyError):
-            return None  # a start that failed half-way, or a folder of somebody else
+            return None  # a failed start, or a folder of another program
 
 
 def as_job(record: JobRecord, state: JobState, exit_code: int | None = None, ended_at: datetime | None = None,
            message: str | None = None) -> Job:
-    """A job with what it is doing now."""
+    """Return a job with its current state."""
     known: dict[str, Any] = {name: getattr(record, name) for name in JobRecord.__dataclass_fields__}
     return Job(**known, state=state, exit_code=exit_code, ended_at=ended_at, message=message)
 
 
 def started_of(pid: int) -> float:
-    """When a process began, to tell it from a later one with the same number."""
+    """Return when a process started, to distinguish it from a later one with the same PID."""
     return process_started(pid) or 0.0

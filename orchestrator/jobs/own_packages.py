@@ -1,7 +1,7 @@
-"""Whether the packages of this project are its own, before any of them is used. Nothing else may be imported here.
+"""Check that the imported packages are those of this project, before any of them is used. Import nothing else here.
 
-A file ``db.py`` that stands before the installation on Python's path is imported in the place of the package ``db``, and what
-follows would be an error about a module that does not exist.
+A file ``db.py`` that precedes the installation on Python's path is imported instead of the package ``db``, which would lead to
+an error about a missing module.
 """
 
 import importlib.util
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def foreign_package() -> tuple[str, str] | None:
-    """The first of :data:`PACKAGES` that would be imported from elsewhere, with the file or folder that is in the way."""
+    """Return the first of :data:`PACKAGES` that would be imported from elsewhere, with the file or folder that shadows it."""
     for name in PACKAGES:
         try:
             spec = importlib.util.find_spec(name)
@@ -29,11 +29,11 @@ def foreign_package() -> tuple[str, str] | None:
 
 
 def check_packages() -> bool:
-    """Refuse to work with packages of somebody else's; true where there are none.
+    """Refuse to work with shadowed packages; return True if there are none.
 
     Raises:
-        ImportError: with the file that is in the way.
-        SystemExit: the same as an error of the command line, where this process is a command.
+        ImportError: with the file that shadows a package.
+        SystemExit: the same as an error of the command line, if this process is a command.
     """
     foreign = foreign_package()
     if foreign is None:

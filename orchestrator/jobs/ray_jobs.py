@@ -1,7 +1,7 @@
-"""Drivers as jobs of a Ray cluster, by way of its dashboard.
+"""Drivers as jobs of a Ray cluster, submitted through its dashboard.
 
-What goes along in a job's environment stands in Ray's logs and on its dashboard. So an address with a password does not go
-along: the head of the cluster must have ``CLNP_DB_URL`` in its own environment then.
+The environment of a job appears in Ray's logs and on its dashboard. So a URL with a password is not sent: the head of the
+cluster must then have ``CLNP_DB_URL`` in its own environment.
 """
 
 import os
@@ -16,19 +16,19 @@ from clnp_core.errors import RunFailedError
 from db.url import resolve_url, shown
 
 DRIVER = ("clnp",)
-"""How the command is called on the head of the cluster."""
+"""The ``clnp`` command on the head of the cluster."""
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"
-"""Ray's client obeys this, and then ``RAY_ADDRESS``, before the address that it is given."""
+"""Ray's client prefers this variable, and then ``RAY_ADDRESS``, to the address that it is given."""
 
 ANSWER_SECONDS = 20.0
-"""A dashboard may take to answer; it waits 10 s itself for a cluster that has just started."""
+"""Timeout of a dashboard's answer; it waits 10 s itself for a cluster that has just started."""
 
 
 @dataclass(frozen=True, slots=True)
 class RayJob:
-    """A job as Ray knows it: ``exit_code`` is its driver's, and None where Ray itself has ended it; ``message`` is what Ray
-    says of it."""
+    """A job as reported by Ray: ``exit_code`` is its driver's, None if Ray ended it; ``message`` is Ray's message about
+    it."""
 
     is_running: bool
     exit_code: int | None
@@ -41,31 +41,31 @@ class RayJobs:
 
     Args:
         dashboard: its address, such as ``http://10.0.0.1:8265``.
-        driver: how ``clnp`` is called there.
+        driver: the ``clnp`` command there.
     """
 
     def __init__(self, dashboard: str, driver: Sequence[str] = DRIVER) -> None:
         self.dashboard, self._driver = dashboard, tuple(driver)
 
     def command(self, arguments: Sequence[str]) -> tuple[str, ...]:
-        """What is started there."""
+        """Return the command line for ``clnp`` with these arguments."""
         return (*self._driver, *arguments)
 
     def submit(self, job_id: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
-        """Start a job; returns its submission id.
+        """Start a job; return its submission id.
 
         Raises:
-            RunFailedError: the cluster cannot be reached, or refuses.
+            RunFailedError: the cluster cannot be reached, or refuses the job.
         """
         with self._asked() as client:
             return str(client.submit_job(entrypoint=shlex.join(command), submission_id=f"clnp-{job_id}",
                                          runtime_env={"env_vars": dict(environment)}))
 
     def look(self, submission: str) -> RayJob:
-        """A job as it is now.
+        """Return the current state of a job.
 
         Raises:
-            RunFailedError: the cluster cannot be reached, or knows no such job.
+            RunFailedError: the cluster cannot be reached, or has no such job.
         """
         with self._asked() as client:
             info = client.get_job_info(submission)
@@ -73,22 +73,22 @@ class RayJobs:
             return RayJob(not info.status.is_terminal(), info.driver_exit_code, ended_at, info.message)
 
     def output(self, submission: str) -> str:
-        """What a job printed.
+        """Return the output of a job.
 
         Raises:
-            RunFailedError: the cluster cannot be reached, or knows no such job.
+            RunFailedError: the cluster cannot be reached, or has no such job.
         """
         with self._asked() as client:
             return str(client.get_job_logs(submission))
 
     @contextmanager
     def _asked(self) -> Iterator[Any]:
-        """Ray's client of this cluster; whatever it raises becomes one error of ours."""
-        from ray.exceptions import RayError  # a second, for those who use it
+        """Provide Ray's client of this cluster; turn its exceptions into a RunFailedError."""
+        from ray.exceptions import RayError  # slow to import
         from ray.job_submission import JobSubmissionClient
 
         class Impatient(JobSubmissionClient):
-            """A dashboard whose cluster has died holds every request, and Ray's own client would wait for ever."""
+            """A client with a timeout: the dashboard of a dead cluster never answers, and Ray's client would wait forever."""
 
             def _do_request(self, *arguments: Any, **options: Any) -> Any:
                 return super()._do_request(*arguments, **{"timeout": ANSWER_SECONDS} | options)
@@ -98,19 +98,19 @@ class RayJobs:
             yield Impatient(self.dashboard)
         except (RayError, RuntimeError, ValueError, OSError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise RunFailedError(f"the Ray cluster at {self.dashboard} takes no jobs: {reason}",
+            raise RunFailedError(f"the Ray cluster at {self.dashboard} does not accept jobs: {reason}",
                                  "start it with its dashboard (`ray start --head`), or start drivers as processes") from error
 
 
 def sendable(address: str, storage: str, data: str | None) -> dict[str, str]:
-    """The environment that goes along with a job: what holds no secret.
+    """Return the environment to send with a job, without secrets.
 
     Args:
-        address: of the database.
+        address: URL of the database.
         storage: root of the artifact store.
         data: folder of the data sets, if one is set.
     """
     url = resolve_url(address)
-    url = url._replace(password=url.password or None)  # an empty one is none
+    url = url._replace(password=url.password or None)  # treat an empty password as none
     found = {} if "***" in shown(url) else {"CLNP_DB_URL": url.render_as_string(hide_password=False)}
     return {**found, "CLNP_STORAGE": storage, **({"CLNP_DATA": data} if data else {})}

@@ -1,7 +1,7 @@
-"""Starting the drivers of runs for somebody who does not wait for them: as processes of this machine, or as jobs of a cluster.
+"""Start drivers in the background: as processes of this machine, or as jobs of a cluster.
 
-A launch records the run first and then starts `clnp resume` on it. So the run is there under its name as soon as the caller has
-the answer, nobody can take that name in between, and what was validated is what is driven.
+A launch records the run first and then starts `clnp resume`. So the run exists under its name when the call returns, its name
+cannot be taken in between, and exactly the validated config is driven.
 """
 
 import os
@@ -30,26 +30,26 @@ folder=$1; shift
 ( "$@"; echo $? >"$folder/exit.part"; mv "$folder/exit.part" "$folder/exit" ) >"$folder/output" 2>&1 </dev/null &
 echo $!
 """
-"""Starts a command that nobody need wait for, in the session that this shell leads; what it prints and its exit code stay."""
+"""Starts a detached command in the session of this shell; its output and exit code are kept in files."""
 
 PRIVATE = ("CLNP_TOKEN",)
-"""What a driver has no use for."""
+"""Environment variables that a driver does not need."""
 
 
 def driver_environment(place: Place) -> dict[str, str]:
-    """The environment of a driver that this process starts. The address of the database goes along in it: other users see the
-    arguments of a process."""
+    """Return the environment of a driver process. It contains the database's URL, because arguments of a process are visible
+    to other users."""
     environment = {name: value for name, value in os.environ.items() if name not in PRIVATE}
     return importing_ours(environment | {"CLNP_DB_URL": place.url, "CLNP_STORAGE": place.storage, "PYTHONUNBUFFERED": "1"})
 
 
 class Starter:
-    """Starts drivers and knows what became of them. Threads may share it.
+    """Starts drivers and reports their state. Thread-safe.
 
     Args:
         place: the database and the artifact store of the runs.
-        folder: where jobs are kept.
-        ray: the cluster that takes jobs; None: there is none.
+        folder: the folder of the jobs.
+        ray: the cluster for Ray jobs, or None.
     """
 
     def __init__(self, place: Place, folder: Path, ray: RayJobs | None = None) -> None:
@@ -60,19 +60,19 @@ class Starter:
         """Record a run and start its driver.
 
         Args:
-            config: of the run.
-            name: which must be free; None takes the config's, with a number behind it if that is taken.
+            config: config of the run.
+            name: name of the run; must be free. None uses the config's name, with a number appended if it is taken.
             kind: how the driver is started.
 
         Raises:
             StateError: the name is taken.
             ConfigError: jobs of this kind cannot be started here, or the config has several seeds.
-            RunFailedError: the cluster takes no job; nothing is recorded then.
+            RunFailedError: the cluster does not accept the job; nothing is recorded.
             DatabaseError: it cannot be written to.
         """
         self._check(kind)
         if config.seeds is not None:
-            raise ConfigError("seeds makes a group of runs, and drivers in the background are started for single runs only",
+            raise ConfigError("a config with seeds makes a group, and only single runs can be started in the background",
                               "launch it with `clnp launch`, or launch one seed at a time, as `seed`")
         engine = open_database(self._place.url, create=True)
         try:
@@ -87,7 +87,7 @@ class Starter:
             engine.dispose()
 
     def resume(self, run: str, kind: JobKind, retry_failed: bool = False, accept_environment: bool = False) -> Job:
-        """Start a driver that goes on with a run.
+        """Start a driver that resumes a run.
 
         Args:
             run: its name.
@@ -96,7 +96,7 @@ class Starter:
 
         Raises:
             NotFoundError: no such run.
-            BusyError: a driver holds it, or is being started for it.
+            BusyError: a driver holds it, or is being started.
             StateError: it was cancelled, or is depleted.
             ConfigError, RunFailedError, DatabaseError: as :meth:`launch`.
         """
@@ -108,23 +108,23 @@ class Starter:
             return self._start(run, "resume", ["resume", run, *flags], kind)
 
     def jobs(self) -> list[Job]:
-        """All that was started here, the latest first."""
+        """Return all jobs of the folder, newest first."""
         return [self._now(record) for record in self._jobs.records()]
 
     def job(self, job_id: str) -> Job:
-        """One of them.
+        """Return a job.
 
         Raises:
-            NotFoundError: there is none of this name.
+            NotFoundError: there is no job of this name.
         """
         return self._now(self._jobs.record(job_id))
 
     def output(self, job_id: str) -> str:
-        """The end of what it printed.
+        """Return the end of a job's output.
 
         Raises:
-            NotFoundError: there is none of this name.
-            RunFailedError: it is a Ray job, and the cluster cannot be asked.
+            NotFoundError: there is no job of this name.
+            RunFailedError: it is a Ray job, and the cluster cannot be reached.
         """
         record = self._jobs.record(job_id)
         if record.kind is JobKind.PROCESS:
@@ -137,7 +137,7 @@ class Starter:
 
     def _cluster(self) -> RayJobs:
         if self._ray is None:
-            raise ConfigError("no Ray cluster is named that could take jobs",
+            raise ConfigError("no Ray cluster is configured for jobs",
                               "start the service with --ray-dashboard http://HEAD:8265, or start drivers as processes")
         return self._ray
 
@@ -161,11 +161,11 @@ class Starter:
             raise BusyError(f"run {run!r} is driven by process {row.owner.pid} on {row.owner.host}",
                             f"`clnp stop {run}` ends that driver")
         if row.state in (RunState.CANCELLED, RunState.DEPLETED):
-            raise StateError(f"run {run!r} is {row.state.value} and cannot go on",
-                             f"`clnp show {run}` says why; `clnp fork {run} --task K` goes on from one of its commits")
+            raise StateError(f"run {run!r} is {row.state.value} and cannot be resumed",
+                             f"`clnp show {run}` says why; `clnp fork {run} --task K` continues from one of its commits")
         for record in self._jobs.records():
             if record.run == run and (job := self._now(record)).state is JobState.RUNNING:
-                raise BusyError(f"job {job.id} is driving run {run!r} already", "it holds the run in a moment, or has ended it")
+                raise BusyError(f"job {job.id} is driving run {run!r} already", "it is starting, or has just ended the run")
 
     def _start(self, run: str, action: str, arguments: Sequence[str], kind: JobKind) -> Job:
         job_id, place = self._jobs.new()

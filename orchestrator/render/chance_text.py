@@ -1,4 +1,4 @@
-"""Tasks that were learnt no better than by guessing: they count in averages like any other, so it is said beside these."""
+"""Warnings about tasks at chance level, which are included in averages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from orchestrator.render.matrices import percent
 
 @dataclass(frozen=True, slots=True)
 class AtChance:
-    """A task whose network may as well be guessing.
+    """A task at chance level.
 
     Attributes:
         task: counted from 1.
-        correct, total: samples when it was committed, of the validation data; of the test data in a commit of an older version.
-        classes: of the task.
+        correct, total: validation samples at its commit; test samples in a commit of an older version.
+        classes: number of classes of the task.
     """
 
     task: int
@@ -29,7 +29,7 @@ def tasks_at_chance(cells: Sequence[AccuracyRow], stages: Sequence[StageRow]) ->
 
     Args:
         cells: the accuracy matrix of a run, in any order.
-        stages: of the run. A task without one was learnt with those of the stage before it.
+        stages: stages of the run. A task without one has the classes of the previous stage.
     """
     classes = {stage.task: stage.classes for stage in stages if stage.classes}
     first: dict[int, AccuracyRow] = {}
@@ -47,14 +47,14 @@ def tasks_at_chance(cells: Sequence[AccuracyRow], stages: Sequence[StageRow]) ->
 
 
 def chance_text(found: AtChance) -> str:
-    """One task in a sentence."""
-    return (f"Task {found.task} was learnt no better than by guessing: {percent(found.correct / found.total)} % of "
-            f"{found.total:,} samples are right, and guessing among {found.classes:,} classes gives "
+    """Return a sentence about one task."""
+    return (f"Task {found.task} is at chance level: {percent(found.correct / found.total)} % of "
+            f"{found.total:,} samples are correct, and guessing among {found.classes:,} classes gives "
             f"{percent(1 / found.classes)} %.")
 
 
 def chance_sentences(cells: Sequence[AccuracyRow], stages: Sequence[StageRow]) -> list[str]:
-    """A sentence for every task at chance, and what that means for averages; none where there is none."""
+    """Return a sentence for every task at chance, and a note about averages; empty if there are none."""
     found = tasks_at_chance(cells, stages)
-    return [*map(chance_text, found), *(["Averages over tasks count it like any other." if len(found) == 1 else
-                                         "Averages over tasks count them like any other."] if found else [])]
+    return [*map(chance_text, found), *(["Averages over tasks include it." if len(found) == 1 else
+                                         "Averages over tasks include them."] if found else [])]

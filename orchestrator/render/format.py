@@ -1,4 +1,4 @@
-"""How values of a run read in a sentence or a cell."""
+"""Values of a run as text for sentences and table cells."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from db.rows import TrialRow
 
 NOTHING = "-"
-"""What stands in a cell whose value is not known yet, or does not apply."""
+"""Shown in a cell whose value is unknown or does not apply."""
 
 
 def divides_the_network(method: str) -> bool:
-    """Whether tasks of a recorded method get neurons of their own, so that its margin, thresholds and capacity mean something.
-    A method that this version does not know is shown whole."""
+    """Whether tasks of a recorded method get separate neurons, so that margin, thresholds and capacity apply. True for a method
+    that this version does not know."""
     known = recorded_method(method)
     return known is None or known.divides_the_network
 
@@ -38,12 +38,12 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def points_text(margin_points: str) -> str:
-    """A margin: ``1 percentage point``, ``0.05 percentage points``."""
+    """Return a margin as ``1 percentage point`` or ``0.05 percentage points``."""
     return f"{margin_points} percentage point{'' if margin_points == '1' else 's'}"
 
 
 def number_text(value: float) -> str:
-    """The shortest text of a number that reads back as the same one: ``1e-5``, ``0.002``."""
+    """Return the shortest text that parses to the same number: ``1e-5``, ``0.002``."""
     text = repr(float(value))
     mantissa, sign, exponent = text.partition("e")
     mantissa = mantissa.removesuffix(".0")
@@ -56,12 +56,12 @@ def rate_text(value: float) -> str:
 
 
 def alpha_text(values: Sequence[float]) -> str:
-    """α of every layer; one number where all are the same."""
+    """Return α of every layer; one number if all are the same."""
     return " ".join(number_text(value) for value in (values if len(set(values)) > 1 else values[:1]))
 
 
 def thresholds_text(values: Sequence[float | None] | None) -> str:
-    """θ* of every hidden layer, four digits each: ``0.3257 / 0.5218``; one number where all are the same."""
+    """Return θ* of every hidden layer with four digits: ``0.3257 / 0.5218``; one number if all are the same."""
     if not values:
         return NOTHING
     texts = ["none" if value is None else f"{value:.4g}" for value in values]
@@ -69,7 +69,7 @@ def thresholds_text(values: Sequence[float | None] | None) -> str:
 
 
 def percent_or_nothing(part: int | None, total: int | None) -> str:
-    """Counts as percent, where both are known."""
+    """Return a ratio in percent, or :data:`NOTHING` if a count is unknown."""
     return NOTHING if part is None or not total else percent(part / total)
 
 
@@ -117,13 +117,13 @@ def _layer_text(layer: Layer) -> str:
 
 
 def training_text(training: Mapping[str, Any]) -> str:
-    """Optimizer, batches and epochs.
+    """Return optimizer, batches and epochs as text.
 
     Args:
-        training: the section of a config, as it is recorded. It is not read as a config, which takes a quarter of a second.
+        training: the recorded section of a config. It is not parsed as a config, which takes a quarter of a second.
 
     Raises:
-        KeyError, TypeError: it was recorded by a version that knew other keys.
+        KeyError, TypeError: it was recorded by a version with other keys.
     """
     parts = [str(training["optimizer"]), f"batches of {training['batch_size']}", plural(training["epochs"], "epoch")]
     if training["milestones"]:
@@ -137,9 +137,9 @@ def training_text(training: Mapping[str, Any]) -> str:
         parts.append(f"at most {neurons:,} free neurons of each layer" if isinstance(neurons, int)
                      else f"at most {' and '.join(f'{bound:,}' for bound in neurons)} free neurons of the layers")
     if training["early_stopping_patience"] is not None:
-        parts.append(f"early stopping after {plural(training['early_stopping_patience'], 'epoch')} without progress")
+        parts.append(f"early stopping after {plural(training['early_stopping_patience'], 'epoch')} without improvement")
     if training.get("precision", "float32") != "float32":
-        parts.append(f"products in {training['precision']}")
+        parts.append(f"matrix products in {training['precision']}")
     return ", ".join(parts)
 
 
@@ -149,7 +149,7 @@ def score_text(score: Score) -> str:
 
 
 def device_text(environment: dict[str, Any] | None) -> str:
-    """What results depend on, as a driver recorded it."""
+    """Return the recorded environment as text."""
     if not environment:
         return NOTHING
     return ", ".join(f"{environment[key]}" if key == "device" else f"{key} {environment[key]}" for key in sorted(
@@ -166,5 +166,5 @@ def verdict_text(row: "TrialRow") -> str:
 
 
 def why_text(row: "TrialRow") -> str:
-    """The reason of a verdict or of a failure."""
+    """Return the reason of a verdict or failure."""
     return row.verdict_reason or row.failure_reason or ""

@@ -1,7 +1,7 @@
-"""What a run achieved, as text, from rows that were recorded: pure functions, nothing is computed anew.
+"""Results of a run as text, from recorded rows: pure functions.
 
-Accuracies are told in percent with two decimals. All numbers come from the database, the claim about forgetting from
-the proof that every commit carries.
+Accuracies are in percent with two decimals. All numbers come from the database, the claim about forgetting from the
+recorded proof of every commit.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 TASK_INCREMENTAL = ("Every sample was tested with the head or mask of its own task: the network is told which task a sample "
                     "belongs to.")
-"""What kind of accuracy this is; a report that does not say so would claim too much."""
+"""The kind of accuracy, which every report must state."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForgettingClaim:
-    """What the recorded proofs say, and about what they are silent.
+    """The claim that the recorded proofs support.
 
     Attributes:
         verified: every commit's proof covers every earlier task.
-        commits: how many commits there are.
+        commits: number of commits.
         samples_compared: test samples whose logits were compared, over all commits and earlier tasks.
-        unverified: a line for every commit whose proof is missing or incomplete.
-        sentence: all of this in words.
+        unverified: one line per commit whose proof is missing or incomplete.
+        sentence: the claim as text.
     """
 
     verified: bool
@@ -45,11 +45,11 @@ def percent(fraction: float) -> str:
 
 
 def accuracy_matrix(cells: "Sequence[AccuracyRow]", width: int | None = None) -> str:
-    """Test accuracy in percent: a row per commit (after which task), a column per task, and the mean of each row.
+    """Return test accuracy in percent: a row per commit (after which task), a column per task, and the mean of each row.
 
     Args:
-        cells: of one run, in any order.
-        width: characters of a line; tasks that do not fit stand in a further block below.
+        cells: cells of one run, in any order.
+        width: line width in characters; tasks that do not fit follow in another block below.
     """
     shown = {(cell.after_task, cell.on_task): percent(cell.test_accuracy) for cell in cells}
     rows = sorted({cell.after_task for cell in cells})
@@ -71,12 +71,12 @@ def accuracy_matrix(cells: "Sequence[AccuracyRow]", width: int | None = None) ->
 
 
 def _line_length(tasks: int, widest: int, gap: str) -> int:
-    """Characters of a row with so many tasks and their mean."""
+    """Return the width of a row with this number of tasks and the mean."""
     return len("after") + tasks * (len(gap) + widest) + len(gap) + len("100.00")
 
 
 def capacity_table(rows: "Sequence[LayerCapacity]", width: int | None = None) -> str:
-    """Neurons of every hidden layer after every commit: how many are used, of these new and reused, and free."""
+    """Return the neurons of every hidden layer after every commit: used (of these new and reused) and free."""
     columns: list[Column] = [number(title) for title in (
         "task", "layer", "neurons", "used", "used %", "new", "reused", "free")]
     return render(columns, [
@@ -85,10 +85,10 @@ def capacity_table(rows: "Sequence[LayerCapacity]", width: int | None = None) ->
 
 
 def forgetting_claim(commits: "Sequence[CommitRow]") -> ForgettingClaim:
-    """What may be said about forgetting, from nothing but the proofs that the commits carry.
+    """Return the claim about forgetting that the proofs of the commits support.
 
     Args:
-        commits: all of one run, by task.
+        commits: all commits of one run, by task.
     """
     gaps = [gap for commit in commits if (gap := _gap(commit, [c.task for c in commits if c.task < commit.task]))]
     proven = [commit for commit in commits if commit.verification]
@@ -101,35 +101,35 @@ def forgetting_claim(commits: "Sequence[CommitRow]") -> ForgettingClaim:
     elif gaps:
         sentence = f"Zero forgetting is NOT verified for this run: {'; '.join(gaps)}."
     elif len(commits) == 1:
-        sentence = "One task is committed: there is no earlier one that it could forget."
+        sentence = "One task is committed: there is no earlier task to forget."
     else:
         sentence = _sentence(commits, samples)
     return ForgettingClaim(bool(commits) and not gaps, len(commits), samples, tuple(gaps), sentence)
 
 
 def _gap(commit: "CommitRow", earlier: Sequence[int]) -> str | None:
-    """Which earlier tasks a commit's proof leaves out; None when it covers them all."""
+    """Return which earlier tasks a commit's proof does not cover; None if it covers all."""
     proof = commit.verification
     if not proof or proof.get("task") != commit.task:
-        return f"the commit of task {commit.task} carries no proof"
+        return f"the commit of task {commit.task} has no proof"
     compared = set(proof.get("tasks_compared") or ())
     missing = [task for task in earlier if task not in compared]
     if missing:
-        return f"the proof of task {commit.task} leaves out task {', '.join(map(str, missing))}"
+        return f"the proof of task {commit.task} does not cover task {', '.join(map(str, missing))}"
     if earlier and not proof.get("samples_compared"):
         return f"the proof of task {commit.task} compared no test samples"
     return None
 
 
 def _unprotected(method: str) -> str:
-    """Of a method without proofs."""
+    """Return the claim for a method without proofs."""
     known = recorded_method(method)
     if known is not None and known.has_a_network_for_each_task:
-        return "Every task has a network of its own: method scratch cannot forget, and shares nothing."
+        return "Every task has a network of its own: method scratch cannot forget, and shares no weights."
     if known is not None and known.learns_at_once:
-        return "All tasks were learnt at once, with all data at hand: method joint is a reference, and no continual learning."
-    return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: what a task has lost is the "
-            "fall in its column of the accuracy matrix.")
+        return "All tasks were learnt together, with all data available: method joint is a reference, not continual learning."
+    return (f"Method {method} does not keep earlier tasks bit for bit, so nothing is verified: forgetting of a task is the "
+            "decrease in its column of the accuracy matrix.")
 
 
 def _sentence(commits: "Sequence[CommitRow]", samples: int) -> str:

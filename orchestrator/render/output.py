@@ -1,8 +1,7 @@
-"""What goes to standard output: one JSON document, or text that fits the terminal and is whole in a pipe.
+"""Standard output of the commands: one JSON document, or text that fits the terminal and is complete in a pipe.
 
-Standard output belongs to the results of a command. While one runs, what anything else prints (a user's own module, Ray, a
-library in C) goes to standard error: :func:`take_standard_output` does that for the file descriptor, and
-:func:`results_apart` for Python's stream.
+Standard output is reserved for the results of a command. Other output (of user modules, Ray, C libraries) goes to standard
+error: :func:`take_standard_output` redirects the file descriptor, and :func:`results_apart` Python's stream.
 """
 
 import dataclasses
@@ -30,26 +29,26 @@ _DIRECTIONS = {code: f"\\u{code:04x}" for code in (0x200e, 0x200f, *range(0x2028
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
 _results: list[TextIO] = []
-"""The stream of results, while ``sys.stdout`` is another one."""
+"""The stream of results, while ``sys.stdout`` is redirected."""
 
 LARGEST_EXACT = 2**53 - 1
-"""The largest whole number up to which none is rounded by readers that take numbers for doubles, such as JavaScript and jq."""
+"""The largest whole number that readers with double precision, such as JavaScript and jq, do not round."""
 
 
 def say(text: str = "") -> None:
-    """A line for people."""
+    """Print a line of text output."""
     print(printable(text), file=results())
 
 
 def note(text: str) -> None:
-    """A line for people about what goes on, beside the result: on standard error."""
+    """Print a line about the progress, on standard error."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
 def note_step(text: str, as_json: bool) -> None:
-    """Write the first step of a command that drives a run, before what takes a while to import: a line as of
+    """Report the first step of a command that drives a run, before slow imports: a line as of
     :class:`orchestrator.events.console.ConsoleProgress`, or an event as of :class:`orchestrator.events.jsonl.JsonProgress`.
-    An argument that it repeats may be an address: its password is masked."""
+    Passwords of URLs in the text are masked."""
     text = without_passwords(text, [text])
     if as_json:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -60,21 +59,21 @@ def note_step(text: str, as_json: bool) -> None:
 
 
 def say_json(document: object) -> None:
-    """The one document of a command under ``--json``."""
+    """Print the JSON document of a command with ``--json``."""
     print(json_text(document), file=results())
 
 
 def results() -> TextIO:
-    """The stream that results are written to."""
+    """Return the stream of results."""
     return _results[-1] if _results else sys.stdout
 
 
 @contextmanager
 def results_apart(prints: "Lines | None" = None) -> Iterator[None]:
-    """Let ``sys.stdout`` be another stream than that of the results, for whoever prints without being asked to.
+    """Redirect ``sys.stdout``, so that unrelated prints do not mix with the results.
 
     Args:
-        prints: where that goes; None means standard error.
+        prints: target of prints; None means standard error.
     """
     own = sys.stdout
     other = sys.stderr if prints is None else cast(TextIO, prints)
@@ -84,15 +83,15 @@ def results_apart(prints: "Lines | None" = None) -> Iterator[None]:
         yield
     finally:
         _results.pop()
-        if sys.stdout is other:  # and not one that a user's code has put there
+        if sys.stdout is other:  # unless user code has replaced it
             sys.stdout = own
         if prints is not None:
             prints.end()
 
 
 def take_standard_output() -> None:
-    """Keep standard output for results to the end of this process: ``sys.stdout`` writes to it, and descriptor 1, which
-    libraries in C and processes that are started here write to, is standard error."""
+    """Reserve standard output for results until this process ends: ``sys.stdout`` writes to it, and descriptor 1, which C
+    libraries and child processes use, becomes standard error."""
     own = sys.stdout
     own.flush()
     kept = os.dup(own.fileno())
@@ -102,10 +101,10 @@ def take_standard_output() -> None:
 
 
 class Lines(io.TextIOBase):
-    """A stream that hands on what is printed line by line, without the codes that colour a terminal.
+    """A stream that passes on what is printed line by line, without colour codes.
 
     Args:
-        tell: is called with every line that is not empty. Threads may print at the same time.
+        tell: called with every non-empty line. Thread-safe.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -116,7 +115,7 @@ class Lines(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Take a part of what is printed; a line that has not ended waits for its rest."""
+        """Accept a part of the output; an incomplete line is buffered."""
         with self._lock:
             *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
@@ -124,7 +123,7 @@ class Lines(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Hand on a last line without an end."""
+        """Pass on the last incomplete line."""
         with self._lock:
             line, self._begun = self._begun, ""
         self._hand_on(line)
@@ -136,19 +135,19 @@ class Lines(io.TextIOBase):
 
 
 def printable(text: str) -> str:
-    """Text of any origin as a terminal may see it: what would move the cursor, colour, or turn the direction of writing is
-    escaped. Line ends and tabs stay."""
+    """Return text that is safe for a terminal: characters that move the cursor, set colours or change the writing direction are
+    escaped. Newlines and tabs stay."""
     return text if text.isascii() and text.isprintable() else text.translate(_CONTROLS | _DIRECTIONS)
 
 
 def json_text(document: object) -> str:
-    """JSON in ASCII, so that no terminal or pipe can spoil it."""
+    """Return JSON in ASCII, independent of the terminal's encoding."""
     return json.dumps(plain(document), indent=2, allow_nan=False)
 
 
 def plain(value: object) -> Any:
-    """Rows, states, times and tuples as JSON values. JSON has no infinity: what is not finite becomes its name. Many readers
-    take every number for a double: seeds, and other whole numbers that would be rounded, become text."""
+    """Convert rows, states, times and tuples to JSON values. Numbers that are not finite become their name. Seeds, and whole
+    numbers that would be rounded as doubles, become text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _named(field.name, getattr(value, field.name), field.metadata.get(SEEDS, False))
                 for field in dataclasses.fields(value)}
@@ -170,7 +169,7 @@ def plain(value: object) -> Any:
 
 
 def _named(name: str, value: object, seeds: bool = False) -> Any:
-    """The value of a field. Seeds are always text, so that their type does not depend on how large they are."""
+    """Convert the value of a field. Seeds are always text, so that their type does not depend on their size."""
     if not seeds and name not in ("seed", "seeds") and not name.endswith("_seed"):
         return plain(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -179,7 +178,7 @@ def _named(name: str, value: object, seeds: bool = False) -> Any:
 
 
 def terminal_width() -> int | None:
-    """Characters of a line of the terminal; None where the output is no terminal and lines have no end."""
+    """Return the width of the terminal; None if the output is not a terminal."""
     stream = results()
     if not stream.isatty():
         return None
@@ -193,7 +192,7 @@ def terminal_width() -> int | None:
 
 
 def paragraph(text: str) -> str:
-    """Sentences, wrapped where the output is a terminal; a line break in them stays."""
+    """Wrap text if the output is a terminal; line breaks stay."""
     width = terminal_width()
     if width is None:
         return text
@@ -202,7 +201,7 @@ def paragraph(text: str) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file atomically."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A run as a whole, read from the database: how far it is, what it achieved, and how to continue."""
+"""Summary of a run from the database: progress, results, and how to continue."""
 
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from db.rows import CommitRow, RunRow, StageRow
 
 def run_document(reads: "Reads", run: "RunRow") -> dict[str, object]:
-    """Everything about a run but its trials, for ``--json``."""
+    """Return everything about a run except its trials, for ``--json``."""
     commits = reads.commits(run.name)
     return {"run": run, "stages": reads.stages(run.name), "selections": reads.selections(run.name), "commits": commits,
             "accuracy_matrix": reads.accuracy_matrix(run.name), "capacity": reads.capacity(run.name),
@@ -41,7 +41,7 @@ def run_document(reads: "Reads", run: "RunRow") -> dict[str, object]:
 
 
 def results_text(reads: "Reads", run: "RunRow") -> str:
-    """What a launch ends with: the accuracy matrix, capacity, what is proven about forgetting, and how to go on."""
+    """Return the final output of a launch: accuracy matrix, capacity, the claim about forgetting, and how to continue."""
     return "\n\n".join([standing(run), *_achieved(reads, run), *ways_on(run, reads.stages(run.name))])
 
 
@@ -57,7 +57,7 @@ def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
 
 
 def overview_text(reads: "Reads", run: "RunRow") -> str:
-    """The whole of `clnp show RUN`: what it is, its tasks, its results."""
+    """Return the output of `clnp show RUN`: settings, tasks and results."""
     stages = reads.stages(run.name)
     known = next((stage.architecture for stage in reversed(stages) if stage.architecture), None)
     hidden = recorded_config(run)["network"].get("hidden", [])
@@ -74,7 +74,7 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
 
 
 def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
-    """The run that this one goes on from, if it is a fork."""
+    """Return the run that a fork continues from."""
     if run.forked_after_task is None:
         return []
     source = f"run {run.forked_from}" if run.forked_from else "a run that has been removed"
@@ -89,7 +89,7 @@ def _pruning(run: "RunRow") -> str:
 
 
 def _training(run: "RunRow") -> str:
-    """How its trials trained; a run of an older version may have been recorded with keys that this one does not know."""
+    """Return how its trials trained; a run of another version may have unknown keys."""
     try:
         return training_text(run.config["training"])
     except (KeyError, TypeError):
@@ -97,12 +97,12 @@ def _training(run: "RunRow") -> str:
 
 
 def standing(run: "RunRow") -> str:
-    """One line: the run's state, and how many tasks it has committed."""
+    """Return one line with the run's state and the number of committed tasks."""
     return f"Run {run.name} is {run.state.value}: {run.tasks_committed} of {plural(run.tasks, 'task')} committed."
 
 
 def task_table(reads: "Reads", run: "RunRow", stages: "Sequence[StageRow]") -> str:
-    """One line per task: where it stands, its trials, what was chosen, what came of it."""
+    """Return a table with one line per task: state, trials, chosen trial, results."""
     selections = {selection.task: selection for selection in reads.selections(run.name)}
     tested = {cell.on_task: cell for cell in reads.accuracy_matrix(run.name) if cell.after_task == cell.on_task}
     used: dict[int, list[str]] = {}
@@ -123,13 +123,13 @@ def task_table(reads: "Reads", run: "RunRow", stages: "Sequence[StageRow]") -> s
 
 
 def facts_text(facts: list[tuple[str, str]]) -> str:
-    """Name and value, aligned, one a line."""
+    """Return names and values, aligned, one per line."""
     longest = max(len(name) for name, _ in facts)
     return "\n".join(f"{name.ljust(longest)}  {one_line(value)}" for name, value in facts)
 
 
 def _trials(stage: "StageRow", driven: bool) -> str:
-    """``6``, ``4 of 6, 2 running``, ``6, 1 failed``. What a driver that is gone left running is not."""
+    """Return ``6``, ``4 of 6, 2 running`` or ``6, 1 failed``. Without a driver, no trial counts as running."""
     ended = stage.trials_finished + stage.trials_failed
     if not stage.trials_total:
         return NOTHING
@@ -139,41 +139,41 @@ def _trials(stage: "StageRow", driven: bool) -> str:
 
 
 def ways_on(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
-    """Why a run is not complete, and the command that goes on with it."""
+    """Return why a run is not complete, and the command that continues it."""
     stage = next((stage for stage in stages if stage.state is not StageState.COMMITTED), None)
     if stage is None:
         return []
     if run.state is RunState.DEPLETED:
         return [f"It ends here: {one_line(stage.reason or '')}.\n"
-                f"`clnp fork {run.name} --task K --set A.B=C` goes on from one of its commits under other settings."]
+                f"`clnp fork {run.name} --task K --set A.B=C` continues from one of its commits with other settings."]
     if run.state is RunState.FAILED:
         first, _, hint = (stage.reason or "").partition("\n")
         return ["\n".join([f"Task {stage.task} failed: {one_line(first)}", *([one_line(hint)] if hint else []),
-                           f"`clnp resume {run.name}` goes on with it."])]
+                           f"`clnp resume {run.name}` continues it."])]
     if run.waits_for_a_driver:
         ended = stage.trials_finished + stage.trials_failed
         where = (f"Task {stage.task} is {stage.state.value}"
                  + (f", {ended} of {plural(stage.trials_total, 'trial')} recorded" if stage.trials_total else ""))
         gone = (f"Its driver, process {run.owner.pid} on {run.owner.host}, is gone. "
                 if run.lost_its_driver and run.owner is not None else "")
-        return [f"{gone}{where}. `clnp resume {run.name}` goes on with it."]
+        return [f"{gone}{where}. `clnp resume {run.name}` continues it."]
     return []
 
 
 def tuning_text(commit: "CommitRow") -> str | None:
-    """The prune + fine-tune rounds of a commit and where they ended; None where the config asked for none."""
+    """Return the fine-tuning rounds of a commit as text; None if the config has no fine-tuning."""
     rounds = commit.fine_tuning
     if rounds is None:
         return None
     if not rounds:
-        return "Fine-tuning had nothing to train: no neuron of the last hidden layer was left after pruning."
+        return "Fine-tuning was skipped: no neuron of the last hidden layer was left after pruning."
     columns = [number("round"), number("threshold"), number("free"), number("pruned val %"), number("tuned val %"),
                number("epoch"), number("time")]
     total = commit.val_total
     rows = [[str(done.round), thresholds_text(done.thresholds), f"{done.free_neurons:,}",
              percent_or_nothing(done.pruned_val_correct, total), percent_or_nothing(done.val_correct, total),
              f"{done.best_epoch} of {done.epochs_run}", seconds_text(done.seconds)] for done in rounds]
-    return (f"Fine-tuning{distilled_text(rounds[0].teachers)}, {plural(len(rounds), 'round')}; epoch 0 stands for the pruned "
+    return (f"Fine-tuning{distilled_text(rounds[0].teachers)}, {plural(len(rounds), 'round')}; epoch 0 means the pruned "
             f"weights:\n\n{render(columns, rows)}")
 
 

@@ -1,4 +1,4 @@
-"""Rows as a table for people, or as JSON, CSV or Parquet for programs. Only the table rounds and leaves columns out."""
+"""Rows as a text table, or as JSON, CSV or Parquet. Only the table rounds values and omits columns."""
 
 import io
 import json
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from db.rows import TrialRow
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-"""What text begins with that a spreadsheet computes instead of showing it."""
+"""First characters of text that a spreadsheet treats as a formula."""
 
 NUMBER = re.compile(r"[-+]?(\d[\d.,]*(e[-+]?\d+)?|inf|nan)?( (±|to) [-+]?\d[\d.,]*)?( \(\d+ runs?\))?",
                     re.IGNORECASE | re.ASCII)
-"""Text that is a number, an interval, a mean with its deviation, or a dash alone."""
+"""Text that is a number, an interval, a mean with its deviation, or a dash."""
 
 
 QUOTED_NOTHING = '""'
-"""A line with one empty field; readers skip an empty line."""
+"""A line with one empty field, since readers skip empty lines."""
 
 
 class Format(StrEnum):
@@ -41,13 +41,13 @@ class Format(StrEnum):
 
     @property
     def is_binary(self) -> bool:
-        """A terminal cannot show it."""
+        """Whether the format is binary."""
         return self is Format.PARQUET
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Columns and rows. A column's kind is the annotation of its field; None where only its values tell."""
+    """Columns and rows. A column's type is the annotation of its field; None if it is inferred from the values."""
 
     columns: tuple[str, ...]
     kinds: tuple[Any, ...]
@@ -55,14 +55,14 @@ class Frame:
 
 
 def of_rows(row: type[Any], rows: Sequence[Any]) -> Frame:
-    """A frame with a column for every field of a row class of :mod:`db.rows`, also where there are no rows."""
+    """Return a frame with a column for every field of a row class of :mod:`db.rows`, also without rows."""
     names = tuple(field.name for field in fields(row))
     hints = typing.get_type_hints(row)
     return Frame(names, tuple(hints[name] for name in names), [tuple(getattr(each, name) for name in names) for each in rows])
 
 
 def of_trials(rows: "Sequence[TrialRow]") -> Frame:
-    """A frame of trials with a column for each layer behind ``alpha`` and ``thresholds``, which are lists."""
+    """Return a frame of trials with a column per layer after the lists ``alpha`` and ``thresholds``."""
     from db.rows import TrialRow, columns_by_layer
 
     frame = of_rows(TrialRow, rows)
@@ -76,16 +76,16 @@ def of_trials(rows: "Sequence[TrialRow]") -> Frame:
 
 
 def write(frame: Frame, form: Format, output: Path | None, table: Callable[[int | None], str]) -> None:
-    """Write a frame to a file, whole or not at all, or to standard output.
+    """Write a frame to a file, atomically, or to standard output.
 
     Args:
         frame: the rows.
-        form: how.
+        form: the format.
         output: the file; None is standard output.
-        table: the text for people, given the width of a line if it has one.
+        table: makes the text table, given the line width if there is one.
 
     Raises:
-        ConfigError: the file cannot be written, or a terminal would be sent bytes.
+        ConfigError: the file cannot be written, or binary data would go to a terminal.
     """
     if form.is_binary and output is None and results().isatty():
         raise ConfigError(f"{form.value} is binary, and this is a terminal", "name a file with --output, or use a pipe")
@@ -116,8 +116,8 @@ def _text(frame: Frame, form: Format) -> str:
 
 
 def csv_text(frame: Frame) -> str:
-    """CSV with a header. An empty field is NULL; lists are JSON; times are ISO 8601. Text that a spreadsheet would take for a
-    formula has an apostrophe before it; numbers are as they are."""
+    """Return CSV with a header. An empty field is NULL; lists are JSON; times are ISO 8601. Text that a spreadsheet would treat
+    as a formula is prefixed with an apostrophe."""
     lines = [[_no_formula(name) for name in frame.columns], *([_field(plain(cell)) for cell in row] for row in frame.rows)]
     return "".join(f"{','.join(map(_quoted, line)) or QUOTED_NOTHING}\n" for line in lines)
 
@@ -131,7 +131,7 @@ def _field(cell: object) -> str:
 
 
 def _quoted(field: str) -> str:
-    """Python's csv leaves a lone carriage return unquoted, which its own reader refuses."""
+    """Quote a field; Python's csv does not quote a lone carriage return, which its own reader rejects."""
     return '"' + field.replace('"', '""') + '"' if any(sign in field for sign in ',"\r\n') else field
 
 
@@ -140,7 +140,7 @@ def _no_formula(text: str) -> str:
 
 
 def parquet_bytes(frame: Frame) -> bytes:
-    """Parquet with one type per column, whatever the rows at hand happen to hold."""
+    """Return Parquet with one type per column, independent of the values."""
     import pyarrow
     import pyarrow.parquet
 
@@ -152,7 +152,7 @@ def parquet_bytes(frame: Frame) -> bytes:
             continue
         try:
             arrays.append(pyarrow.array(cells))
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):  # a column of SQLite may mix its types
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):  # a SQLite column may mix types
             arrays.append(pyarrow.array([None if cell is None else str(plain(cell)) for cell in cells], pyarrow.string()))
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, names=list(frame.columns)), sink)

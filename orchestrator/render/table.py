@@ -1,6 +1,6 @@
 """Tables as plain text: aligned, never coloured, never cut off.
 
-A table that is too wide for the terminal wraps its prose columns; a pipe has no width, so there every row is one line.
+A table that is too wide for the terminal wraps its prose columns; in a pipe every row is one line.
 """
 
 import textwrap
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 GAP = "  "
 NARROWEST_PROSE = 14
-"""Characters below which a prose column is not squeezed: narrower text reads worse than a line that is too long."""
+"""Minimum width of a wrapped prose column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's title, and how its cells stand: numbers to the right; prose may be wrapped."""
+    """A column's title and alignment: numbers are right-aligned; prose may be wrapped."""
 
     title: str
     right: bool = False
@@ -22,23 +22,23 @@ class Column:
 
 
 def number(title: str) -> Column:
-    """A column of numbers."""
+    """Return a column of numbers."""
     return Column(title, right=True)
 
 
 def prose(title: str) -> Column:
-    """A column of sentences."""
+    """Return a column of sentences."""
     return Column(title, prose=True)
 
 
 def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None, gap: str = GAP) -> str:
-    """The table, without a line end behind it.
+    """Return the table, without a trailing newline.
 
     Args:
         columns: from left to right.
         rows: one text per column each; control characters in them are shown escaped.
-        width: characters of a line, if there is a limit.
-        gap: what stands between two columns.
+        width: line width in characters, if limited.
+        gap: separator of columns.
     """
     clean = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(column.title), *(len(row[index]) for row in clean)) if clean else len(column.title)
@@ -52,7 +52,7 @@ def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int 
 
 
 def one_line(text: str) -> str:
-    """Text of any origin as one printable line: white space becomes single spaces, control characters their escapes."""
+    """Return text as one printable line: white space becomes single spaces, control characters are escaped."""
     spaced = " ".join(text.split())
     if spaced.isprintable():
         return spaced
@@ -60,7 +60,7 @@ def one_line(text: str) -> str:
 
 
 def _squeeze(columns: Sequence[Column], widths: list[int], available: int) -> None:
-    """Take what is too much from the widest prose column, again and again."""
+    """Shrink the widest prose column repeatedly until the table fits."""
     flexible = [index for index, column in enumerate(columns) if column.prose]
     excess = sum(widths) - available
     while excess > 0:

@@ -1,4 +1,4 @@
-"""Several methods side by side: each a run, or a group of runs that differ in their seed."""
+"""Comparison of methods, each a run or a group of runs with different seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ QUANTITIES: Mapping[str, Callable[[Measured], float | None]] = {
     "cpu_seconds": lambda run: run.cost.cpu_seconds,
     "gpu_seconds": lambda run: run.cost.gpu_seconds,
 }
-"""What is averaged over seeds, by name with its unit. ``used_percent`` is the mean over hidden layers."""
+"""Quantities averaged over seeds, named with their unit. ``used_percent`` is the mean over hidden layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Side:
     """One method of a comparison.
 
     Attributes:
-        name: of the run or the group.
-        method: how its runs learn.
-        runs: all of them, by seed.
-        summaries: by the names of :data:`QUANTITIES` over the completed runs; seeds of the others are in ``missing``.
+        name: name of the run or group.
+        method: method of its runs.
+        runs: all runs, by seed.
+        summaries: summaries of :data:`QUANTITIES` over the completed runs; seeds of the others are in ``missing``.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Methods side by side, and what may be said of the first one against each of the others, in words.
+    """Several methods, with sentences that compare the first one with each of the others.
 
     Attributes:
-        sides: in the order in which they were named.
+        sides: the methods, in the given order.
         claims: a sentence for each of the others, and one for all of them.
-        after_task: everything is as it was after this task; None for whole sequences.
+        after_task: everything is measured after this task; None for whole sequences.
     """
 
     sides: tuple[Side, ...]
@@ -62,19 +62,19 @@ class Comparison:
 
 
 def compare(reads: Reads, names: Sequence[str], level: float = 0.05, after_task: int | None = None) -> Comparison:
-    """Hold runs or groups against each other.
+    """Compare runs or groups.
 
     Args:
-        reads: of the database.
-        names: of runs or groups, the one that is of interest first.
-        level: below which p must be for a difference to be claimed.
-        after_task: hold them against each other as they were after this task, those that are still under way or have ended
-            early among them; None for completed runs as they are.
+        reads: reads of the database.
+        names: names of runs or groups; the first is compared with the others.
+        level: significance level: a difference is claimed if its p-value is lower.
+        after_task: compare the runs as they were after this task, including runs that have not completed; None compares
+            completed runs.
 
     Raises:
         NotFoundError: a name is neither.
-        ConfigError: a run is named twice, they have other tasks or fewer than ``after_task``, or the level is not between 0
-            and 1.
+        ConfigError: a run is named twice, tasks differ or are fewer than ``after_task``, or the level is not between 0 and
+            1.
     """
     require_level(level)
     if len(set(names)) < len(names):
@@ -84,7 +84,7 @@ def compare(reads: Reads, names: Sequence[str], level: float = 0.05, after_task:
     for name, of_name in runs.items():
         group = next((other for other in names if other != name and set(of_name) & set(runs[other])), None)
         if group is not None:
-            raise ConfigError(f"{name} and {group} have runs in common", "compare what differs")
+            raise ConfigError(f"{name} and {group} have runs in common", "name groups without common runs")
     references = _references(reads, [run for of_name in runs.values() for run in of_name])
     sides = tuple(_side(name, [
         measure(reads, row.name, None if row.method == Method.SCRATCH else references.get(row.seed), after_task)
@@ -115,23 +115,23 @@ def _references(reads: Reads, runs: Sequence[str]) -> dict[int, dict[int, Counts
 def _side(name: str, runs: Sequence[Measured]) -> Side:
     methods = dict.fromkeys(run.method for run in runs)
     if len(methods) > 1:
-        raise ConfigError(f"group {name} holds runs of several methods: {', '.join(methods)}", "name its runs one by one")
+        raise ConfigError(f"group {name} has runs of several methods: {', '.join(methods)}", "name its runs one by one")
     seeds = [run.seed for run in runs]
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"group {name} holds two runs with one seed", "name its runs one by one")
+        raise ConfigError(f"group {name} has two runs with the same seed", "name its runs one by one")
     summaries = {quantity: summarise({run.seed: of(run) if run.counts else None for run in runs})
                  for quantity, of in QUANTITIES.items()}
     return Side(name, runs[0].method, tuple(runs), summaries)
 
 
 def _test(first: Side, second: Side) -> PermutationTest | str:
-    """The test of their average accuracies; why there is none, where there is none."""
+    """Return the test of their average accuracies, or the reason why there is none."""
     values = [{run.seed: 100 * run.exact_accuracy if run.counts and run.exact_accuracy is not None else None
                for run in side.runs} for side in (first, second)]
     known = [{seed for seed, value in of_side.items() if value is not None} for of_side in values]
     for side, seeds in zip((first, second), known, strict=True):
         if not seeds:
-            return f"{side.name} has no run that counts, so nothing can be said of it."
+            return f"{side.name} has no completed run, so it cannot be compared."
     paired = bool(known[0] & known[1])
     return (paired_permutation_test if paired else unpaired_permutation_test)(*values)
 

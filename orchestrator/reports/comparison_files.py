@@ -1,4 +1,4 @@
-"""The files of a comparison: a table, figures, and of every run behind it what a reader needs to check a number."""
+"""The files of a comparison: a table, figures, and the records of every run, so that readers can check each number."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
 
 
 def cautions(found: "Comparison") -> list[str]:
-    """What a reader of the numbers must know: which runs are not averaged, and in what the environments of runs differ."""
+    """Return caveats for readers: which runs are not averaged, and how the environments of the runs differ."""
     return [*_not_to_the_end(found), *_left_out(found), *_at_chance(found), *_made_otherwise(found)]
 
 
 def _at_chance(found: "Comparison") -> list[str]:
-    """A sentence for every run that learnt a task no better than by guessing, and is averaged all the same."""
-    return [f"{run.run} learnt {'task' if len(run.at_chance) == 1 else 'tasks'} {ranges(run.at_chance)} no better than by "
-            "guessing, which counts like any other." for side in found.sides for run in side.runs if run.at_chance]
+    """Return a sentence for every averaged run with tasks at chance level."""
+    return [f"{run.run} is at chance level on {'task' if len(run.at_chance) == 1 else 'tasks'} {ranges(run.at_chance)}, which "
+            "averages include." for side in found.sides for run in side.runs if run.at_chance]
 
 
 def _not_to_the_end(found: "Comparison") -> list[str]:
     if found.after_task is None:
         return []
-    return [f"Everything is as it was after {plural(found.after_task, 'task')}, whatever the runs have learnt since."]
+    return [f"Everything is measured after {plural(found.after_task, 'task')}; later tasks are ignored."]
 
 
 def _left_out(found: "Comparison") -> list[str]:
-    """A sentence for every run that is not averaged, with what befell it."""
+    """Return a sentence for every run that is not averaged, with the reason."""
     return [f"{run.run} is {run.state.value}" + (f" ({', '.join(run.failures)})" if run.failures else "")
             + f" with {run.tasks_learnt} of {run.tasks} tasks learnt: it is not averaged."
             for side in found.sides for run in side.runs if not run.counts]
 
 
 def _made_otherwise(found: "Comparison") -> list[str]:
-    """A sentence for everything in which the environments of the runs differ, with whose is which."""
+    """Return a sentence for every difference between the environments of the runs."""
     runs = [(side.name, run) for side in found.sides for run in side.runs if run.environment]
     said = []
     for part in dict.fromkeys(part for _, run in runs for part in run.environment):
@@ -64,8 +64,8 @@ def _made_otherwise(found: "Comparison") -> list[str]:
 
 
 def spread(summary: "Summary", of_runs: int = 0) -> str:
-    """Mean ± standard deviation with two decimals: ``98.31 ± 0.04``; with ``(2 runs)`` behind it where not all of the runs that
-    the line is of have the number."""
+    """Return mean ± standard deviation with two decimals: ``98.31 ± 0.04``; followed by ``(2 runs)`` if not all runs of the
+    line have the number."""
     if summary.mean is None:
         return NOTHING
     fewer = f" ({plural(summary.n, 'run')})" if summary.n < of_runs else ""
@@ -73,17 +73,17 @@ def spread(summary: "Summary", of_runs: int = 0) -> str:
 
 
 def interval(summary: "Summary") -> str:
-    """The confidence interval of the mean: ``98.26 to 98.36``."""
+    """Return the confidence interval of the mean: ``98.26 to 98.36``."""
     return NOTHING if summary.interval is None else f"{summary.interval[0]:.2f} to {summary.interval[1]:.2f}"
 
 
 def seconds(summary: "Summary") -> str:
-    """What a run took on a kind of processor; nothing where it took none."""
+    """Return the seconds of a run on one kind of processor; empty if it used none."""
     return whole(summary.mean or None)
 
 
 def whole(mean: float | None) -> str:
-    """A mean without its decimals: ``12,345``."""
+    """Return a mean without decimals: ``12,345``."""
     return NOTHING if mean is None else f"{mean:,.0f}"
 
 
@@ -93,13 +93,13 @@ HEADINGS = ("row", "runs", "accuracy %", "95 % interval", "paper", "validation %
 
 FILES = ("table.md", "table.csv", "table.tex", "runs.csv", "trials.csv", "accuracy.csv", "selections.csv", "capacity.csv",
          "commits.csv", "events.csv", "methods.svg", "methods.png", "usage.svg", "usage.png")
-"""Those of :func:`files` that a table has whatever its runs are called; the last four once runs are completed."""
+"""Files of :func:`files` whose names do not depend on the runs; the last four exist once runs are completed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """How a row of the table begins, what a paper reports of it, as it prints it (None where it says nothing), and for which
-    seeds it was asked."""
+    """A row of the table: its name, the numbers that a paper reports, as printed there (None if it reports none), and the
+    requested seeds."""
 
     name: str
     paper_accuracy: str | None = None
@@ -109,19 +109,19 @@ class Line:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QuotedRun:
-    """What a run behind a table was: enough to make it again.
+    """A run behind a table, with everything needed to reproduce it.
 
     Attributes:
         run, method, seed, state: as recorded.
         average_accuracy_percent, val_accuracy_percent: on test and on validation data, over all tasks after the last.
         used_percent: neurons used at the end, by hidden layer; empty for methods that prune nothing.
         parameters: that its tasks need.
-        config_digest, code_version: what it ran.
-        git_commit: of the checkout that launched it, ``-dirty`` behind it where files of it were changed; None where it was
-            launched from no checkout, or by a version that did not record it.
-        device, torch: what it ran on.
+        config_digest, code_version: its config and code.
+        git_commit: commit of the checkout that launched it, with ``-dirty`` appended if files were changed; None if it was not
+            launched from a checkout, or by a version that did not record it.
+        device, torch: device and torch version.
         created_at, ended_at: when it was recorded, and its last commit, UTC.
-        cpu_seconds, gpu_seconds, trial_seconds, scan_seconds, commit_seconds: what it took
+        cpu_seconds, gpu_seconds, trial_seconds, scan_seconds, commit_seconds: its cost
             (:class:`orchestrator.reports.measure.Cost`).
     """
 
@@ -148,7 +148,7 @@ class QuotedRun:
 
 
 def table_rows(lines: Sequence[Line], found: Comparison) -> list[list[str]]:
-    """The cells of the table under :data:`HEADINGS`: a line for each side of the comparison, then those that have no runs."""
+    """Return the cells of the table under :data:`HEADINGS`: a line per side of the comparison, then lines without runs."""
     return [_cells(line, side) if side is not None else _no_runs(line) for line, side in zip_longest(lines, found.sides)]
 
 
@@ -170,7 +170,7 @@ def _no_runs(line: Line) -> list[str]:
 
 
 def _used(side: Side) -> str:
-    """Mean use of every hidden layer over the completed runs."""
+    """Return the mean usage of every hidden layer over the completed runs."""
     layers = [run.used_percent for run in side.runs if run.counts and run.used_percent is not None]
     if not layers:
         return NOTHING
@@ -178,7 +178,7 @@ def _used(side: Side) -> str:
 
 
 def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, notes: Sequence[str] = ()) -> str:
-    """The table as Markdown, with the command that makes it, what is to be known of it, and what may be claimed."""
+    """Return the table as Markdown, with the command that makes it, caveats and claims."""
     lines = [f"# {title}", "", f"    {command}", "", "| " + " | ".join(HEADINGS) + " |",
              "|" + "|".join(["---"] + ["---:"] * (len(HEADINGS) - 1)) + "|"]
     lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |" for cells in table_rows(rows, found)]
@@ -188,23 +188,23 @@ def markdown(title: str, rows: Sequence[Line], found: Comparison, command: str, 
     last = "the last task" if found.after_task is None else f"task {found.after_task}"
     lines += ["", f"Mean ± standard deviation over {which} ({of_seeds}); test and validation accuracy after {last}, over all "
               "tasks until then; the interval is Student's, of the mean. Backward and forward transfer and graceful loss in "
-              "percentage points. Parameters are those that all tasks together need. Seconds are those of trials, θ* and "
-              "commits, a seed, whatever ran side by side."]
+              "percentage points. Parameters are those that all tasks together need. Seconds are the sum over trials, θ* and "
+              "commits of one seed, regardless of parallelism."]
     lines += [f"\n{said}" for said in (*notes, *cautions(found), *found.claims)]
     return "\n".join(lines) + "\n"
 
 
 def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, command: str,
           notes: Sequence[str] = ()) -> dict[str, bytes]:
-    """Path → content: the table, its figures, and the records of every run that it quotes.
+    """Return path → content of the table, its figures, and the records of every run behind it.
 
     Args:
         reads: of the database.
         title: of the table.
-        lines: one for each side of the comparison, and after these what was asked for and has no runs.
+        lines: one per side of the comparison, followed by those without runs.
         found: the comparison.
-        command: that makes it.
-        notes: sentences that a reader must know.
+        command: the command that makes it.
+        notes: further caveats.
     """
     frame = Frame(tuple(HEADINGS), (str,) * len(HEADINGS), [tuple(cells) for cells in table_rows(lines, found)])
     runs = [run for side in found.sides for run in side.runs]
@@ -239,8 +239,8 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
 
 
 def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str, bytes]:
-    """Accuracy by task of every method and use of the layers, over all seeds that are completed; and capacity and accuracy
-    matrix of the first completed seed of every method that prunes (paper, Figs. 3 to 5)."""
+    """Return accuracy by task and usage of the layers per method, over all completed seeds; and capacity and accuracy matrix of
+    the first completed seed of every method that prunes (paper, Figs. 3 to 5)."""
     cells: dict[str, dict[str, list[AccuracyRow]]] = {}
     used: dict[str, dict[str, list[LayerCapacity]]] = {}
     charts: dict[str, chart.Chart] = {}
@@ -264,7 +264,7 @@ def _figures(reads: Reads, lines: Sequence[Line], found: Comparison) -> dict[str
 
 
 def _with_run(row: type, names: Sequence[str], of_runs: Sequence[Sequence[object]]) -> Frame:
-    """Rows of several runs, the run's name before each."""
+    """Return rows of several runs, each prefixed with the run's name."""
     frames = [of_rows(row, rows) for rows in of_runs]
     return Frame(("run", *frames[0].columns), (str, *frames[0].kinds),
                  [(name, *cells) for name, frame in zip(names, frames, strict=True) for cells in frame.rows])

@@ -1,7 +1,7 @@
-"""The page of a report: one file that asks no host for anything, for the screen, for paper, and without scripts, too.
+"""The page of a report: one self-contained file, for screen and print, which also works without scripts.
 
-Every text goes through Jinja's escaping. A content security policy names the two scripts of the page by their digests: nothing
-else is run, even if the escaping had a hole, and nothing is loaded.
+All text is escaped by Jinja. A content security policy allows only the two scripts of the page, by their digests, and loads
+nothing.
 """
 
 import base64
@@ -40,15 +40,15 @@ from orchestrator.reports.report_data import Gathered, TaskPart
 PARTS = Path(__file__).parent / "page"
 
 MOST_TRIALS = 200
-"""Trials of a task that the page lists, the best first."""
+"""Number of trials of a task that the page lists, best first."""
 
 
 def page(gathered: Gathered, figures: Sequence[tuple[ReportFigure, str]]) -> str:
-    """The page.
+    """Return the page as HTML.
 
     Args:
         gathered: the run.
-        figures: each with the form of the image that stands for it where nothing interactive can.
+        figures: each with the format of its static image, for print and without scripts.
     """
     import jinja2
     import yaml
@@ -73,7 +73,7 @@ def page(gathered: Gathered, figures: Sequence[tuple[ReportFigure, str]]) -> str
 
 
 def script_json(value: object) -> str:
-    """JSON that may stand in a ``<script>``: no text in it can end the element or begin a comment."""
+    """Return JSON that is safe in a ``<script>``: no text in it can end the element or begin a comment."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -102,7 +102,7 @@ def _run_facts(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def _totals(gathered: Gathered) -> list[tuple[str, str]]:
-    """The numbers that one looks for first."""
+    """Return the key numbers."""
     last = max((cell.after_task for cell in gathered.cells), default=0)
     final = [cell.test_accuracy for cell in gathered.cells if cell.after_task == last]
     layers = [row for row in gathered.capacity if row.task == max(each.task for each in gathered.capacity)]
@@ -148,7 +148,7 @@ def _task_facts(part: TaskPart) -> list[tuple[str, str]]:
                               f"test samples of shape {shape}; {stage.classes} classes"))
     if stage.architecture is not None:
         facts.append(("network", architecture_text(Architecture.from_json(stage.architecture))))
-        facts.append(("stands on", f"commit {stage.base_digest}" if stage.base_digest else "an empty network"))
+        facts.append(("base", f"commit {stage.base_digest}" if stage.base_digest else "an empty network"))
     if part.commit:
         facts.append(("commit", part.commit.digest))
     if stage.sweep_started_at:

@@ -1,4 +1,4 @@
-"""Tables as LaTeX, in the style of the package booktabs, to be taken in with ``\\input``."""
+"""Tables as LaTeX, in the style of the package booktabs, to be included with ``\\input``."""
 
 import re
 from collections.abc import Sequence
@@ -8,29 +8,29 @@ from orchestrator.render.matrices import percent
 from orchestrator.reports.report_data import Gathered
 
 MOST_TRIALS = 100
-"""Trials of a task in a table for paper, the best first; the CSV has all of them."""
+"""Number of trials of a task in a LaTeX table, best first; the CSV has all of them."""
 
 SIGNS = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
          "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
          "|": r"\textbar{}", '"': r"\textquotedbl{}", "α": r"$\alpha$", "θ": r"$\theta$", "×": r"$\times$", "−": "$-$",
          "[": "{[}", "]": "{]}"}
-"""What LaTeX would take for a command or does not have in its text fonts. A ``[`` after ``\\\\`` would be an argument."""
+"""Characters that are commands in LaTeX or missing in its text fonts. A ``[`` after ``\\\\`` would be an argument."""
 
 
 def escaped(text: str) -> str:
-    """The text as LaTeX sets it, on one line."""
+    """Return the text escaped for LaTeX, on one line."""
     plain = re.sub(r"[\x00-\x1f\x7f\s]+", " ", text)
     return "".join(SIGNS.get(sign, sign) for sign in plain)
 
 
 def tabular(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], note: str, long: bool = False) -> str:
-    """A table with rules above, below and under its header.
+    """Return a table with rules above, below and under its header.
 
     Args:
         columns: the title and the alignment (``l`` or ``r``) of each.
-        rows: of cells, as text that is not escaped yet.
-        note: what the table is, for the comment above it.
-        long: it may go over several pages; then it needs the package longtable, too.
+        rows: rows of cells, as unescaped text.
+        note: description of the table, for the comment above it.
+        long: whether it may span several pages, which requires the package longtable.
     """
     kind = "longtable" if long else "tabular"
     head = " & ".join(escaped(title) for title, _ in columns) + r" \\"
@@ -43,7 +43,7 @@ def tabular(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], n
 
 
 def accuracy_latex(gathered: Gathered) -> str:
-    """Test accuracy in percent: a row per commit, a column per task, and the mean of each row."""
+    """Return test accuracy in percent: a row per commit, a column per task, and the mean of each row."""
     cells = {(cell.after_task, cell.on_task): cell.test_accuracy for cell in gathered.cells}
     tasks, rows = sorted({on for _, on in cells}), sorted({after for after, _ in cells})
     means = {row: [value for (after, _), value in cells.items() if after == row] for row in rows}
@@ -54,7 +54,7 @@ def accuracy_latex(gathered: Gathered) -> str:
 
 
 def capacity_latex(gathered: Gathered) -> str:
-    """Neurons of every layer after every task."""
+    """Return the neurons of every layer after every task."""
     titles = ("task", "layer", "neurons", "used", "used %", "new", "reused", "free")
     return tabular([(title, "r") for title in titles], [
         [str(row.task), str(row.layer), str(row.total_neurons), str(row.used_neurons), percent(row.used_fraction),
@@ -63,7 +63,7 @@ def capacity_latex(gathered: Gathered) -> str:
 
 
 def selections_latex(gathered: Gathered) -> str:
-    """What was chosen for every task."""
+    """Return the chosen trial of every task."""
     columns = [("task", "r"), ("trial", "r"), ("α", "l"), ("rate", "l"), ("best val %", "r"), ("margin", "r"), ("θ*", "l"),
                ("pruned val %", "r"), ("free", "r"), ("neurons", "r")]
     chosen = {part.stage.task: part.chosen for part in gathered.tasks}
@@ -79,7 +79,7 @@ def selections_latex(gathered: Gathered) -> str:
 
 
 def trials_latex(gathered: Gathered) -> str:
-    """The best trials of every task, at most :data:`MOST_TRIALS` of each."""
+    """Return the best trials of every task, at most :data:`MOST_TRIALS` of each."""
     columns = [("task", "r"), ("trial", "r"), ("α", "l"), ("rate", "l"), ("val %", "r"), ("pruned %", "r"), ("free", "r"),
                ("verdict", "l")]
     rows = [[str(row.task), str(row.number), alpha_text(row.alpha), rate_text(row.learning_rate),

@@ -1,4 +1,4 @@
-"""What one run is worth: the metrics of its accuracy matrix, what it gave up, how full it is, and what it cost."""
+"""Metrics of one run: accuracy matrix, accuracy lost by pruning, capacity, and cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from workers.methods import Method
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of work, whatever ran side by side. A trial that was taken over from another run cost nothing here.
+    """Seconds of work, regardless of parallelism. A trial reused from another run has no cost.
 
     Attributes:
-        cpu_seconds, gpu_seconds: all of it, where the trials ran on CPUs and where they ran on GPUs.
-        trial_seconds: of that, of trials.
-        scan_seconds: of searching θ*.
-        commit_seconds: of pruning, fine-tuning, evaluating and proving.
+        cpu_seconds, gpu_seconds: total, for trials on CPUs and on GPUs.
+        trial_seconds: share of the trials.
+        scan_seconds: share of the search for θ*.
+        commit_seconds: share of pruning, fine-tuning, evaluation and verification.
     """
 
     cpu_seconds: float
@@ -38,30 +38,30 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run in numbers.
+    """The metrics of one run.
 
     Attributes:
         run: its name.
-        method: how it learns.
-        seed: of the run.
-        state: only a completed run is averaged, or with ``after_task`` one that has got so far.
-        benchmark: its tasks.
-        tasks: how many it has; with ``after_task`` how many count.
-        tasks_learnt: how many are committed.
-        metrics: of its accuracy matrix on test data; None before the first commit.
-        exact_accuracy: its average accuracy as the fraction that it is, by which tests of significance tell ties.
-        val_accuracy: of the network after the last commit, mean over all tasks so far, a fraction of 1: what strengths and
-            settings are chosen by. None where it was not recorded.
-        graceful_loss_points: mean loss of validation accuracy at the commits, in percentage points; None for methods that
-            prune nothing.
-        used_percent: neurons used after the last commit, by hidden layer; None for methods that prune nothing.
-        parameters: that the tasks learnt so far need (:mod:`clnp_core.analysis.model_size`); None before the first commit.
-        cost: what it took.
-        failed_trials: trials that diverged, timed out or failed for good.
-        failures: what befell them, each kind once.
-        environment: what two results must share to be comparable bit for bit, such as device, torch and code.
-        after_task: everything is as it was after this task, whatever was learnt since; None for all there is.
-        at_chance: tasks that were learnt no better than by guessing.
+        method: its method.
+        seed: its seed.
+        state: its state; only completed runs are averaged, or with ``after_task`` those that have reached that task.
+        benchmark: its benchmark.
+        tasks: number of tasks; with ``after_task``, of those that count.
+        tasks_learnt: number of committed tasks.
+        metrics: metrics of its accuracy matrix on test data; None before the first commit.
+        exact_accuracy: its average accuracy as an exact fraction, so that significance tests detect ties.
+        val_accuracy: validation accuracy after the last commit, mean over all tasks so far, a fraction: the criterion for
+            choosing settings. None if it was not recorded.
+        graceful_loss_points: mean loss of validation accuracy at the commits, in percentage points; None for methods that do
+            not prune.
+        used_percent: neurons used after the last commit, by hidden layer; None for methods that do not prune.
+        parameters: parameters of all tasks learnt so far (:mod:`clnp_core.analysis.model_size`); None before the first commit.
+        cost: its cost.
+        failed_trials: number of trials that diverged, timed out or failed for good.
+        failures: kinds of these failures.
+        environment: what must be equal for results to be bit-identical, such as device, torch and code.
+        after_task: everything is measured after this task; None for all tasks.
+        at_chance: tasks at chance level.
     """
 
     run: str
@@ -86,25 +86,25 @@ class Measured:
 
     @property
     def counts(self) -> bool:
-        """Whether it may be averaged with others: all tasks that count are learnt."""
+        """Whether the run may be averaged with others: all tasks that count are learnt."""
         return self.metrics is not None and (self.state is RunState.COMPLETED if self.after_task is None
                                              else self.tasks_learnt == self.after_task)
 
 
 def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = None,
             after_task: int | None = None) -> Measured:
-    """Measure a run from its records; nothing is computed anew.
+    """Measure a run from its records.
 
     Args:
         reads: of the database.
         run: its name.
-        from_scratch: by task the test counts of a network that was trained on it alone, for forward transfer.
+        from_scratch: test counts by task of networks trained on a single task, for forward transfer.
         after_task: as in :class:`Measured`.
 
     Raises:
         NotFoundError: no such run.
-        ConfigError: the run has fewer tasks, or learns them at once.
-        StateError: its records are impossible.
+        ConfigError: the run has fewer tasks, or learns them together.
+        StateError: its records are inconsistent.
     """
     row = reads.run(run)
     if after_task is not None:
@@ -131,18 +131,18 @@ def measure(reads: Reads, run: str, from_scratch: Mapping[int, Counts] | None = 
 
 
 def counts_when_learnt(reads: Reads, run: str) -> dict[int, Counts]:
-    """By task the test counts right after it was learnt."""
+    """Return the test counts of each task right after it was learnt."""
     return {cell.on_task: (cell.test_correct, cell.test_total) for cell in reads.accuracy_matrix(run)
             if cell.after_task == cell.on_task}
 
 
 def _require_task(row: RunRow, task: int) -> None:
     if task > row.tasks:
-        raise ConfigError(f"run {row.name} has {row.tasks} tasks, and so none after which {task} are learnt",
+        raise ConfigError(f"run {row.name} has {row.tasks} tasks, so it has no result after {task} tasks",
                           f"ask for at most {row.tasks}")
     if task < row.first_task:
-        raise ConfigError(f"run {row.name} learns {row.first_task} tasks at once, so it has no network of {task} of them",
-                          "leave joint training out, or compare whole sequences")
+        raise ConfigError(f"run {row.name} learns {row.first_task} tasks together, so it has no result after {task} of them",
+                          "omit joint training, or compare whole sequences")
 
 
 def _graceful(reads: Reads, row: RunRow, last_task: int) -> float | None:

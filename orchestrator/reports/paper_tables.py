@@ -1,4 +1,4 @@
-"""The description of a table: one experiment under several methods or settings, each a row, with what a paper reports.
+"""The description of a table: one experiment with several methods or settings, a row each, with a paper's numbers.
 
     title: Permuted MNIST, ten tasks (paper, table 1)
     config: ../permuted-mnist.yaml
@@ -30,23 +30,23 @@ from orchestrator.config.yaml_loader import override, read_mapping
 Shown = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 
 BUILT_IN = Path("experiments") / "tables"
-"""Where the tables of the paper lie, from the root of a checkout."""
+"""The folder of the paper's tables, relative to the root of a checkout."""
 
 WITHOUT_EFFECT = ("resources", "storage")
-"""Sections of a config that decide where and how a run works, and not what comes out."""
+"""Sections of a config that do not affect results."""
 
-_HINT = "`clnp reproduce` in docs/cli.md shows a table, and what its keys mean"
+_HINT = "`clnp reproduce` in docs/cli.md explains the keys of a table"
 
 
 class Paper(Section):
-    """What a paper reports, as it prints it."""
+    """Numbers that a paper reports, as printed there."""
 
     accuracy: Shown | None = Field(default=None, description="its mean test accuracy in percent")
     used: Shown | None = Field(default=None, description="the neurons that are used at the end, in percent by layer")
 
 
 class Row(Section):
-    """One row: the config under some other keys."""
+    """One row: the config with some keys overridden."""
 
     name: str = Field(description="of the row, and a part of its runs' names")
     set: tuple[str, ...] = Field(default=(), description="a.b=value assignments over the config")
@@ -56,8 +56,8 @@ class Row(Section):
     @classmethod
     def _names_a_run(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", name):
-            raise ValueError(f"is {name!r}, and is to be a part of runs' names\n"
-                             "take at most 40 letters, digits, dots, dashes and underscores, a letter or digit first")
+            raise ValueError(f"is {name!r}, which cannot be a part of run names\n"
+                             "use at most 40 letters, digits, dots, dashes and underscores, a letter or digit first")
         return name
 
     @field_validator("set")
@@ -67,14 +67,14 @@ class Row(Section):
 
 
 class Table(Section):
-    """A whole table. Frozen and valid: build it with :func:`read_table`."""
+    """A whole table. Immutable and valid: build it with :func:`read_table`."""
 
     title: str = Field(description="what it shows")
     config: str = Field(description="the config of all rows, a path from the table's own folder")
     set: tuple[str, ...] = Field(default=(), description="a.b=value assignments over the config, in all rows")
     runs: str | None = Field(default=None, description="the table whose runs these are; by default its own")
     seeds: Seeds = Field(default=(0,), description="a run for each, in every row")
-    rows: tuple[Row, ...] = Field(min_length=1, description="its rows; the first is held against the others")
+    rows: tuple[Row, ...] = Field(min_length=1, description="its rows; the first is compared with the others")
 
     @field_validator("set")
     @classmethod
@@ -86,7 +86,7 @@ class Table(Section):
     def _names_differ(cls, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         names = [row.name for row in rows]
         if len(set(names)) < len(names):
-            raise ValueError("two rows have one name\ngive each a name of its own")
+            raise ValueError("two rows have the same name\ngive each its own name")
         return rows
 
 
@@ -94,15 +94,15 @@ def _without_names(assignments: tuple[str, ...]) -> tuple[str, ...]:
     for assignment in assignments:
         key, equals, _ = assignment.partition("=")
         if not equals or not key.strip():
-            raise ValueError(f"holds {assignment!r}, which assigns nothing\nwrite for example training.epochs=3")
+            raise ValueError(f"contains {assignment!r}, which is not an assignment\nwrite for example training.epochs=3")
         if key.strip() in ("seed", "seeds", "name"):
-            raise ValueError(f"holds {assignment!r}, which cannot be used in a table\n"
-                             "its own keys seeds and rows name seeds and runs")
+            raise ValueError(f"contains {assignment!r}, which cannot be used in a table\n"
+                             "use the table's keys seeds and rows")
     return assignments
 
 
 def find_table(wanted: str) -> Path:
-    """The file of a table, from its path or its built-in name.
+    """Return the file of a table, from its path or its built-in name.
 
     Raises:
         ConfigError: there is none.
@@ -114,15 +114,15 @@ def find_table(wanted: str) -> Path:
     if built_in.is_file():
         return built_in
     names = sorted(file.stem for file in BUILT_IN.glob("*.yaml"))
-    there = f"here are {', '.join(names)}" if names else "run it from the root of a checkout, which has experiments/tables"
-    raise ConfigError(f"there is no table {wanted!r} in {BUILT_IN}", f"{there}; or name the YAML file of a table of your own")
+    there = f"available: {', '.join(names)}" if names else "run it from the root of a checkout, which has experiments/tables"
+    raise ConfigError(f"there is no table {wanted!r} in {BUILT_IN}", f"{there}; or pass the YAML file of your own table")
 
 
 def read_table(path: Path) -> Table:
-    """The table that a YAML file describes.
+    """Return the table that a YAML file describes.
 
     Raises:
-        ConfigError: it is none; with a line for every problem.
+        ConfigError: it is invalid; one line per problem.
     """
     try:
         return Table.model_validate(read_mapping(path))
@@ -132,15 +132,15 @@ def read_table(path: Path) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A table as it is asked for.
+    """A requested table.
 
     Attributes:
-        name: of the table, with which its groups' names begin.
-        title: what it shows.
-        rows: in the order in which they stand.
-        seeds: a run for each, in every row.
-        configs: of the rows; each is named like its group.
-        notes: in what it is not the table of the paper.
+        name: name of the table, the prefix of its groups' names.
+        title: its title.
+        rows: its rows, in order.
+        seeds: its seeds, one run per seed and row.
+        configs: configs of the rows; each has the name of its group.
+        notes: differences from the paper's table.
     """
 
     name: str
@@ -153,43 +153,43 @@ class Asked:
 
 def asked(table: Table, path: Path, seeds: Sequence[int] | None = None, tasks: int | None = None, width: float | None = None,
           overrides: Sequence[str] = (), prefix: str | None = None) -> Asked:
-    """The configs of all rows, each named like its group: ``TABLE-ROW``.
+    """Return the configs of all rows, each named like its group: ``TABLE-ROW``.
 
     Args:
         table: read from ``path``.
-        path: of the table's file.
-        seeds, tasks, width: in place of the table's; None takes these.
-        overrides: ``a.b=value`` assignments over all rows.
-        prefix: of the groups' names, in place of the table's name.
+        path: path of the table's file.
+        seeds, tasks, width: replace those of the table, unless None.
+        overrides: ``a.b=value`` assignments for all rows.
+        prefix: prefix of the groups' names, instead of the table's name.
 
     Raises:
-        ConfigError: a row makes no config.
+        ConfigError: the config of a row is invalid.
     """
     name, wanted = prefix or table.runs or path.stem, tuple(seeds or table.seeds)
     configs = tuple(config_of(table, path, row, f"{name}-{row.name}", wanted, tasks, width, overrides) for row in table.rows)
     _require_same_tasks(path, table.rows, configs)
     reduced = [f"--{option} {value}" for option, value in (("tasks", tasks), ("width", width)) if value is not None]
     reduced += [f"--set {override}" for override in overrides if not override.strip().startswith(WITHOUT_EFFECT)]
-    notes = (f"Made with {' '.join(reduced)}, so the paper's numbers are of another experiment.",) if reduced else ()
+    notes = (f"Made with {' '.join(reduced)}, so it is not comparable with the paper's numbers.",) if reduced else ()
     return Asked(name, table.title, table.rows, wanted, configs, notes)
 
 
 def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int], tasks: int | None, width: float | None,
               overrides: Sequence[str]) -> Config:
-    """The config of one row.
+    """Return the config of one row.
 
     Args:
-        table: that the row is of.
-        path: of the table's file.
-        row: which one.
-        name: of its group.
-        seeds: a run for each.
-        tasks: in place of the config's; None takes that.
-        width: a factor for all hidden widths; None for 1.
-        overrides: ``a.b=value`` assignments over all rows.
+        table: the table.
+        path: path of the table's file.
+        row: the row.
+        name: name of its group.
+        seeds: its seeds, one run per seed.
+        tasks: number of tasks; None uses the config's.
+        width: factor on all hidden widths; None for 1.
+        overrides: ``a.b=value`` assignments for all rows.
 
     Raises:
-        ConfigError: what comes out is no config.
+        ConfigError: the result is invalid.
     """
     values = override(read_mapping(path.parent / table.config), [*table.set, *row.set, *overrides])
     values.pop("seed", None)
@@ -197,7 +197,7 @@ def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int
     where = f"row {row.name} of {path}"
     if tasks is None and width is None:
         return Config.parse(values, where)
-    Config.parse(values, where)  # whole before it is made smaller
+    Config.parse(values, where)  # validate it before it is reduced
     if tasks is not None:
         values["benchmark"] = values["benchmark"] | {"tasks": tasks}
         if values.get("baseline") and values["baseline"].get("batch"):
@@ -208,16 +208,16 @@ def config_of(table: Table, path: Path, row: Row, name: str, seeds: Sequence[int
 
 
 def _require_same_tasks(path: Path, rows: Sequence[Row], configs: Sequence[Config]) -> None:
-    """Numbers of other tasks say nothing about each other."""
+    """Refuse rows with different tasks, whose numbers are not comparable."""
     for row, config in zip(rows, configs, strict=True):
         if config.benchmark != configs[0].benchmark:
-            raise ConfigError(f"row {row.name} of {path} has other tasks than row {rows[0].name}: benchmark is not the same",
-                              "give rows of other tasks a table of their own")
+            raise ConfigError(f"row {row.name} of {path} has other tasks than row {rows[0].name}: benchmark differs",
+                              "put rows with other tasks into a separate table")
 
 
 def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:
     if not math.isfinite(width):
-        raise ConfigError(f"--width {width} is no factor", "write for example --width 0.5")
+        raise ConfigError(f"--width {width} is not a factor", "write for example --width 0.5")
     if network.get("hidden"):
         return network | {"hidden": [max(1, round(width * neurons)) for neurons in network["hidden"]]}
     if network.get("layers"):
@@ -226,4 +226,4 @@ def _scaled(network: dict[str, Any], width: float) -> dict[str, Any]:
     if network.get("name") and ":" not in network["name"]:
         return network | {"width_factor": width * network.get("width_factor", 1)}
     raise ConfigError("--width cannot be used for a network of your own",
-                      "let its module:callable take a width, given with --set network.params")
+                      "give its module:callable a width parameter, and pass it with --set network.params")

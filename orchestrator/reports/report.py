@@ -1,4 +1,4 @@
-"""Making a report: gather, draw, write."""
+"""Write a report: gather the records, draw the figures, write the files."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PAGE = "report.html"
 
 
 class ReportFormat(StrEnum):
-    """What a report is made of."""
+    """Parts of a report."""
 
     HTML = "html"
     PNG = "png"
@@ -36,7 +36,7 @@ IMAGES = (ReportFormat.PNG, ReportFormat.SVG, ReportFormat.PDF)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that was written."""
+    """A written report."""
 
     run: str
     folder: Path
@@ -45,22 +45,22 @@ class Report:
 
 def write_report(reads: "Reads", run: str, folder: Path, formats: Collection[ReportFormat] = tuple(ReportFormat),
                  tell: Callable[[int, int], None] = lambda _done, _all: None) -> Report:
-    """Write the report of a run; an unfinished run gets one of what there is.
+    """Write the report of a run; for an unfinished run, of what is recorded so far.
 
     Args:
         reads: of the database.
         run: the run's name.
-        folder: to write it to. Of an earlier report of the same run, files are replaced.
-        formats: what to write.
-        tell: hears how many figures are drawn, and how many there are.
+        folder: the output folder. Files of an earlier report of the same run are replaced.
+        formats: the parts to write.
+        tell: called with the number of drawn figures and of all figures.
 
     Raises:
         NotFoundError: no such run.
-        ConfigError: the folder cannot be written, or holds what no report made.
+        ConfigError: the folder cannot be written, or contains files that are not of a report.
     """
     gathered = gather(reads, run)
     figures = figures_of(gathered)
-    check_folder(folder, run, tuple(_paths(gathered, figures, formats)))  # before minutes are spent on drawing
+    check_folder(folder, run, tuple(_paths(gathered, figures, formats)))  # before drawing, which may take minutes
     for done, figure in enumerate(figures):
         tell(done, len(figures))
         for form in _images_of(figure, formats):
@@ -75,7 +75,7 @@ def _images_of(figure: ReportFigure, formats: Collection[ReportFormat]) -> list[
 
 
 def still_form(figure: ReportFigure) -> str:
-    """The image that stands in the page where nothing interactive can: on paper, and without scripts."""
+    """Return the format of a figure's static image in the page, for print and without scripts."""
     return "png" if figure.crowded else "svg"
 
 

@@ -25,12 +25,12 @@ class ReportFigure:
     """One figure of a report.
 
     Attributes:
-        name: of its files, without an ending.
-        task: that it is about; None is the run.
+        name: name of its files, without extension.
+        task: its task; None for a figure of the run.
         kind: its name in :mod:`orchestrator.figures.registry`.
-        caption: what it shows.
-        chart: itself.
-        crowded: it has so many marks that an image of points is smaller than one of lines.
+        caption: its caption.
+        chart: the chart.
+        crowded: whether it has so many marks that a raster image is smaller than a vector image.
     """
 
     name: str
@@ -42,7 +42,7 @@ class ReportFigure:
     _images: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def image(self, form: str) -> bytes:
-        """The figure on white as ``png``, ``svg`` or ``pdf``; made once."""
+        """Return the figure on white as ``png``, ``svg`` or ``pdf``; cached."""
         if form not in self._images:
             self._images[form] = (chart.svg(self.chart).encode() if form == "svg" else
                                   chart.png(self.chart) if form == "png" else chart.pdf(self.chart))
@@ -50,7 +50,7 @@ class ReportFigure:
 
 
 def figures_of(gathered: Gathered) -> list[ReportFigure]:
-    """Every figure for which something is recorded: those of the run, then task by task."""
+    """Return every figure that has data: those of the run, then task by task."""
     return [*_of_run(gathered), *(figure for task in gathered.tasks for figure in _of_task(task))]
 
 
@@ -89,11 +89,11 @@ def _trials_caption(part: TaskPart) -> str:
     approximate = any(not point.exact for point in part.points)
     told = ("Every trial that has a result, pruned. " if part.selection is None else
             "Every trial that has a result, pruned; the band is the margin. ")
-    return told + ("A trial that the selection did not prune stands at the sparsest point of its recorded curve that is within "
+    return told + ("A trial that the selection did not prune is drawn at the sparsest point of its recorded curve within "
                    "the margin of its own accuracy." if approximate else "")
 
 
 def least_accuracy(selection: SelectionRow) -> float:
-    """The least validation accuracy within the margin, a fraction."""
+    """Return the lowest validation accuracy within the margin, a fraction."""
     return required_correct(selection.best_val_correct, selection.val_total,
                             Decimal(selection.margin_points)) / selection.val_total

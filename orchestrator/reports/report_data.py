@@ -1,4 +1,4 @@
-"""Everything that a report tells, read from the database once."""
+"""All data of a report, read from the database once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskPart:
-    """What is recorded of one task.
+    """The records of one task.
 
     Attributes:
-        stage: where it stands.
-        selection: None while there is none.
-        commit: None while there is none.
-        trials: the best first, see :func:`best_first`.
-        points: the trials that have a result, pruned.
-        curve: the threshold curve of the chosen trial; empty while none is chosen.
-        epochs: of the chosen trial.
-        prunes: whether the method does, so that there is a margin.
+        stage: its stage.
+        selection: its selection, or None.
+        commit: its commit, or None.
+        trials: its trials, best first, see :func:`best_first`.
+        points: the trials that have a result, after pruning.
+        curve: the threshold curve of the chosen trial; empty before the selection.
+        epochs: the epochs of the chosen trial.
+        prunes: whether the method prunes, so that there is a margin.
         score: what its thresholds are compared with.
     """
 
@@ -62,7 +62,7 @@ class TaskPart:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A whole run, as it was recorded at the moment ``read_at``."""
+    """All records of a run, read at ``read_at``."""
 
     run: RunRow
     tasks: Sequence[TaskPart]
@@ -118,8 +118,8 @@ def _task(reads: "Reads", run: RunRow, stage: StageRow, selection: SelectionRow 
 
 
 def best_first(trials: Sequence[TrialRow]) -> list[TrialRow]:
-    """The chosen trial, those within the margin by the neurons they leave free, the others by accuracy, then those without a
-    result; ties by number."""
+    """Return the chosen trial, those within the margin by free neurons, the others by accuracy, then those without a result;
+    ties by number."""
     return sorted(trials, key=lambda trial: (
         trial.verdict is not Verdict.CHOSEN, trial.free_neurons is None, -(trial.free_neurons or 0),
         -(trial.pruned_val_correct or 0), -(trial.val_correct or -1), trial.number))

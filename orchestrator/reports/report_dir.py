@@ -1,8 +1,8 @@
-"""The folder of a report: what lies in it, and what of it may be overwritten.
+"""The folder of a report, and which of its files may be overwritten.
 
-``report.json`` lists the report's own files with the SHA-256 of their bytes. Where a file is in the way that is not
-listed, or that has been changed since, nothing at all is written. Files of an earlier report of the same run that this one does
-not make again, because other formats were asked for, stay.
+``report.json`` lists the report's own files with the SHA-256 of their bytes. If a file would be overwritten that is
+not listed, or that has been changed since, nothing is written. Files of an earlier report of the same run that are not written
+again, because other formats were requested, stay.
 """
 
 import hashlib
@@ -29,22 +29,22 @@ class WrittenFile:
 
 
 def write_folder(folder: Path, run: str, files: Mapping[str, bytes]) -> list[WrittenFile]:
-    """Write the files of a report, each whole or not at all.
+    """Write the files of a report, each atomically.
 
     Args:
-        folder: is made if it is not there.
+        folder: created if it is missing.
         run: the run's name.
         files: path within the folder → content.
 
     Raises:
-        ConfigError: something is in the way, or the folder cannot be written; in the first case nothing was written.
+        ConfigError: a file would be overwritten (then nothing was written), or the folder cannot be written.
     """
     try:
         before = check_folder(folder, run, files)
         for path in (LISTING, *files):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
         now = {path: [hashlib.sha256(content).hexdigest()] for path, content in files.items()}
-        # Until all is written a file may be the old one or the new one: a report that is cut off can be made again.
+        # Until all files are written, both old and new digests are listed, so that an interrupted report can be repeated.
         _list(folder, run, {**before, **{path: before.get(path, []) + digests for path, digests in now.items()}})
         for path, content in files.items():
             write_whole(folder / path, content)
@@ -55,15 +55,14 @@ def write_folder(folder: Path, run: str, files: Mapping[str, bytes]) -> list[Wri
 
 
 def prepare_folder(folder: Path, run: str, paths: Sequence[str]) -> None:
-    """See to it, long before there is something to write, that a report can be written: the folder is made, and nothing of
-    another one is in the way.
+    """Check early that a report can be written: create the folder, and refuse files that would be overwritten.
 
     Args:
         folder, run: as above.
-        paths: the files that the report will have, as far as they are known.
+        paths: the known files of the report.
 
     Raises:
-        ConfigError: something is in the way, or the folder cannot be written.
+        ConfigError: a file would be overwritten, or the folder cannot be written.
     """
     check_folder(folder, run, tuple(paths))
     try:
@@ -75,36 +74,36 @@ def prepare_folder(folder: Path, run: str, paths: Sequence[str]) -> None:
 
 
 def check_folder(folder: Path, run: str, files: "Mapping[str, Any] | tuple[str, ...]") -> dict[str, list[str]]:
-    """What an earlier report of this run left there: path → the digests that its content may have.
+    """Return the files of an earlier report of this run: path → the digests that its content may have.
 
     Args:
         folder, run: as above.
-        files: those that are to be written.
+        files: the files to write.
 
     Raises:
-        ConfigError: something is in the way, or a file would lie outside of the folder, because it is named after a run whose
-            name in the database is none that a run can have.
+        ConfigError: a file would be overwritten, or would be outside the folder, because it is named after a run with an
+            invalid name in the database.
     """
     for path in files:
         if not all(map(is_part, path.split("/"))):
-            raise ConfigError(f"a report cannot have a file {path!r}, which may lie outside of {folder}: no run can be called "
-                              "that", "somebody has written the name into the database: rename it there; nothing was written")
+            raise ConfigError(f"a report cannot have a file {path!r}, which may be outside {folder}: it is not a valid run "
+                              "name", "another program wrote the name to the database: rename it there; nothing was written")
     if not folder.exists():
         return {}
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is no folder", "name another one with --output")
+        raise ConfigError(f"{folder} is not a folder", "name another one with --output")
     owner, listed = _listed(folder)
     if owner is not None and owner != run:
-        raise ConfigError(f"{folder} holds the report of run {owner}", "name another folder with --output")
+        raise ConfigError(f"{folder} contains the report of run {owner}", "name another folder with --output")
     if owner is None and (folder / LISTING).exists():
-        raise ConfigError(f"{folder / LISTING} is not of clnp, and a report would overwrite it",
+        raise ConfigError(f"{folder / LISTING} was not written by clnp, and would be overwritten",
                           "name another folder with --output")
     for path in files:
         there = folder / path
         if not there.exists() and not there.is_symlink():
             continue
         if path not in listed:
-            raise ConfigError(f"{there} is not of an earlier report, and would be overwritten",
+            raise ConfigError(f"{there} is not part of an earlier report, and would be overwritten",
                               "move it away, or name another folder with --output")
         if not there.is_file() or hashlib.sha256(there.read_bytes()).hexdigest() not in listed[path]:
             raise ConfigError(f"{there} has been changed since the report was made, and would be overwritten",
@@ -117,7 +116,7 @@ def _unwritable(folder: Path, error: OSError) -> ConfigError:
 
 
 def _listed(folder: Path) -> tuple[str | None, dict[str, list[str]]]:
-    """The run and the files of the report that lies there; None where none does."""
+    """Return the run and the files of the report in a folder; None if there is none."""
     try:
         document = json.loads((folder / LISTING).read_text(encoding="utf-8"))
         files = document["files"]

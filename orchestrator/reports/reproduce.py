@@ -1,4 +1,4 @@
-"""The runs of a paper's table: what would be launched, and launching, resuming or leaving them as they are."""
+"""Runs of a paper's table: plan, launch and resume them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,22 +23,22 @@ from orchestrator.runs.operations import ENDED
 
 def make(place: Place, configs: Sequence[Config], telling: GroupProgress, at_once: int | None = None,
          options: Sequence[str] = ()) -> dict[str, int]:
-    """See to it that every run of a table is over. All that is missing is recorded before the first run is driven. A run that
-    diverged is over.
+    """Launch or resume every unfinished run of a table. All missing runs are recorded before the first is driven. A diverged
+    run counts as finished.
 
     Args:
         place: the database and the artifact store.
-        configs: one for each row, with ``seeds``; its name is that of the row's group.
-        telling: who hears of the steps.
-        at_once: so many runs at the same time, of all rows; None drives row after row, the seeds of a row side by side.
-        options: of ``clnp resume``, for every driver.
+        configs: one per row, with ``seeds``; its name is that of the row's group.
+        telling: receives the steps.
+        at_once: number of concurrent runs, over all rows; None drives row after row, the seeds of a row side by side.
+        options: options of ``clnp resume`` for every driver.
 
     Returns:
-        The exit codes of the drivers that ran now, by run. After a stop the rows that had not begun have none.
+        The exit codes of the drivers that were started, by run. After a stop, rows that had not begun have none.
 
     Raises:
-        ConfigError: a group is there already, and was launched with another config; nothing was recorded.
-        StateError: another run has the name of one that is missing; nothing was recorded.
+        ConfigError: a recorded group was launched with another config; nothing was recorded.
+        StateError: another run has the name of a missing run; nothing was recorded.
         ClnpError: as :func:`orchestrator.groups.groups.resume_group`.
     """
     open_database(place.url, create=True).dispose()
@@ -54,7 +54,7 @@ def make(place: Place, configs: Sequence[Config], telling: GroupProgress, at_onc
     with place.reads() as reads:
         diverged = [row.name for row in rows if row.state is RunState.FAILED and _diverged(reads, row.name)]
     for run in diverged:
-        telling.notice(f"run {run} diverged, and is left so; `clnp resume {run}` trains it again")
+        telling.notice(f"run {run} diverged and is skipped; `clnp resume {run}` retrains it")
     if at_once is not None:
         left = [row for row in rows if row.state not in ENDED and row.name not in diverged]
         return drive_runs(place, left, telling, at_once, options) if left else {}
@@ -68,12 +68,12 @@ def make(place: Place, configs: Sequence[Config], telling: GroupProgress, at_onc
 
 
 def require_free_names(place: Place, configs: Sequence[Config], there: Mapping[str, Sequence[RunRow]]) -> None:
-    """Of what is to be recorded no group and no run may have a name that is taken.
+    """Check that the names of missing groups and runs are free.
 
     Args:
         place: the database.
-        configs: one for each row, each named like its group.
-        there: what is recorded of them (:func:`recorded`).
+        configs: one per row, each named like its group.
+        there: their recorded runs (:func:`recorded`).
 
     Raises:
         StateError: a name is taken.
@@ -85,15 +85,15 @@ def require_free_names(place: Place, configs: Sequence[Config], there: Mapping[s
         new = [own.name for own in _missing(config, there[config.name])]
         for name in new if there[config.name] else (config.name, *new):
             if name in taken:
-                raise StateError(f"there is a run {name!r} already, which is none of this table",
-                                 "name the table's runs otherwise with --prefix; `clnp ls` lists what is there")
+                raise StateError(f"there is already a run {name!r} that is not of this table",
+                                 "choose other names with --prefix; `clnp ls` lists all runs")
 
 
 def recorded(place: Place, configs: Sequence[Config]) -> dict[str, Sequence[RunRow]]:
-    """The runs that are there, by group; none where a group has not been launched.
+    """Return the recorded runs by group; empty for a group that has not been launched.
 
     Raises:
-        ConfigError: a run has other settings than its row, which is told with the keys that differ.
+        ConfigError: a run has other settings than its row; with the keys that differ.
         DatabaseError: the database cannot be read.
     """
     there = {config.name: _group(place, config.name) for config in configs}
@@ -104,15 +104,15 @@ def recorded(place: Place, configs: Sequence[Config]) -> dict[str, Sequence[RunR
 
 
 def seeds_apart(configs: Sequence[Config], there: Mapping[str, Sequence[RunRow]]) -> list[str]:
-    """A sentence for every group that has other seeds than its config asks for; none for one that has no runs at all."""
+    """Return a sentence for every group whose seeds differ from its config; none for a group without runs."""
     said = []
     for config in configs:
         seeds, wanted = {row.seed for row in there[config.name]}, set(config.seeds or ())
         more, fewer = ranges(sorted(seeds - wanted)), ranges(sorted(wanted - seeds))
         if seeds and more:
-            said.append(f"Group {config.name} has more seeds than were asked for, which count too: {more}.")
+            said.append(f"Group {config.name} has further seeds, which are included: {more}.")
         if seeds and fewer:
-            said.append(f"Group {config.name} has no run yet of these seeds: {fewer}.")
+            said.append(f"Group {config.name} has no run with these seeds yet: {fewer}.")
     return said
 
 
@@ -125,7 +125,7 @@ def _group(place: Place, name: str) -> Sequence[RunRow]:
 
 
 def _diverged(reads: Reads, run: str) -> bool:
-    """Whether a run has failed because every trial of a task diverged: the same seed would do so again."""
+    """Whether a run has failed because every trial of a task diverged, which the same seed would repeat."""
     by_task: dict[int, set[FailureKind | None]] = {}
     for trial in reads.trials(run):
         by_task.setdefault(trial.task, set()).add(trial.failure_kind)
@@ -133,26 +133,26 @@ def _diverged(reads: Reads, run: str) -> bool:
 
 
 def _missing(config: Config, there: Sequence[RunRow]) -> list[Config]:
-    """The runs that a group lacks."""
+    """Return the missing runs of a group."""
     seeds = {row.seed for row in there}
     return [own for own in config.of_each_seed(config.name) if own.seed not in seeds]
 
 
 def _require_same(config: Config, row: RunRow) -> None:
-    """Of one seed all that decides a result must be the same; resources and storage may differ."""
+    """Refuse a recorded run whose settings differ from the row's, except for resources and storage."""
     [wanted] = config.model_copy(update={"seeds": (row.seed,)}).of_each_seed(config.name)
     has, wants = (_leaves({key: value for key, value in document.items() if key not in WITHOUT_EFFECT})
                   for document in (Config.from_resolved(row.config).resolved(), wanted.resolved()))
     differing = sorted(key for key in has.keys() | wants.keys() if has.get(key) != wants.get(key))
     if differing:
         told = "; ".join(f"{key} {has.get(key)} there, {wants.get(key)} here" for key in differing[:3])
-        raise ConfigError(f"run {row.name} is there, and was launched with other settings: {told}"
+        raise ConfigError(f"run {row.name} was launched with other settings: {told}"
                           + (f"; and {len(differing) - 3} more" if len(differing) > 3 else ""),
-                          "ask for the same, or for runs of another name with --prefix")
+                          "use the same settings, or choose other names with --prefix")
 
 
 def _leaves(document: Mapping[str, object], before: str = "") -> dict[str, object]:
-    """Every value of nested sections under its whole key."""
+    """Return the values of nested sections by their full key."""
     found: dict[str, object] = {}
     for key, value in document.items():
         found |= _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
@@ -161,13 +161,13 @@ def _leaves(document: Mapping[str, object], before: str = "") -> dict[str, objec
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """One row of a table that is asked for.
+    """One row of a requested table.
 
     Attributes:
-        row, method: its name, and how it learns.
-        over, begun, missing: the seeds that are asked for whose runs have ended, have not, and are not recorded.
-        tasks: of each run.
-        trials: of each run, over all of its tasks.
+        row, method: its name and method.
+        over, begun, missing: requested seeds whose runs have ended, have not ended, and are not recorded.
+        tasks: number of tasks of each run.
+        trials: number of trials of each run, over all tasks.
     """
 
     row: str
@@ -180,15 +180,15 @@ class PlannedRow:
 
 
 def planned(place: Place, wanted: Asked) -> list[PlannedRow]:
-    """What there is of a table, row by row.
+    """Return the state of a table, row by row.
 
     Args:
-        place: the database, which need not be there yet.
+        place: the database, which may be missing.
         wanted: the table.
 
     Raises:
         ConfigError: a run has other settings than its row.
-        StateError: another run has the name of one that is missing.
+        StateError: another run has the name of a missing run.
         DatabaseError: the database cannot be read.
     """
     address = resolve_url(place.url)

@@ -1,1 +1,1 @@
-"""Recorded runs: where they are, what can be asked of them, their logs, garbage collection, estimates of time."""
+"""Recorded runs: their location, operations, logs, garbage collection, and time estimates."""

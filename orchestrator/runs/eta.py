@@ -1,8 +1,8 @@
-"""How far a run is and how long it will take, from what is recorded alone: pure functions.
+"""Progress and remaining time of a run, from its records: pure functions.
 
-The trials of tasks that have not begun count, too: a plan follows from the config. What is left of a running sweep takes as
-long as its latest trials took, with as many side by side as there were; what a task costs beside its trials (starting
-workers, pruning, the commit) is what it cost so far.
+Trials of tasks that have not begun are included: the plan follows from the config. The rest of a running sweep is assumed to
+take as long per trial as its latest trials, with the same number side by side; the overhead of a task (starting workers,
+pruning, the commit) is taken from previous tasks.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from orchestrator.driver import plan
 from workers.methods import recorded_method
 
 STAGE_SECONDS = 10.0
-"""What a task costs after its sweep, until one has shown it."""
+"""Assumed seconds of a task after its sweep, until one has been measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        trials_total: over all tasks, those that have not begun included.
+        trials_total: over all tasks, including those that have not begun.
         trials_ended: with a result or a failure.
-        trials_running: under way.
-        fraction_done: 1 for a run that will not go on because it is completed; else of its trials, below 1.
-        seconds_left: until the run has ended, an estimate; None where no driver is at work, or nothing has been timed yet.
-        step: what its driver does now, such as ``loading task 1``; None where none is at work.
+        trials_running: number of running trials.
+        fraction_done: 1 for a completed run; else the ended fraction of its trials, below 1.
+        seconds_left: estimated time until the run ends; None if no driver is running, or nothing has been timed yet.
+        step: current step of the driver, such as ``loading task 1``; None if no driver is running.
     """
 
     trials_total: int
@@ -44,10 +44,10 @@ class Outlook:
 
 
 def outlook(standing: RunStanding) -> Outlook:
-    """How far a run is, and how long it will take.
+    """Return the progress of a run and the estimated time left.
 
     Args:
-        standing: what is recorded.
+        standing: the records of the run.
     """
     run, stages = standing.run, standing.stages
     planned = planned_trials(run.config_digest, run.config, run.tasks)
@@ -57,15 +57,15 @@ def outlook(standing: RunStanding) -> Outlook:
     if run.state is RunState.COMPLETED:
         return Outlook(total, ended, running, 1.0, 0.0, None)
     left = _seconds_left(standing, totals) if run.state is RunState.RUNNING and run.driver_lives else None
-    # The last trial is not the end: a commit follows.
+    # A commit follows the last trial.
     return Outlook(total, ended, running, min(ended / total, 0.999) if total else 0.0, left, current_step(standing))
 
 
 def current_step(standing: RunStanding) -> str | None:
-    """What the driver of a run does now, as far as the records tell; None where no driver is at work.
+    """Return the current step of a run's driver, as far as recorded; None if no driver is running.
 
     Args:
-        standing: what is recorded.
+        standing: the records of the run.
     """
     run = standing.run
     stage = next((stage for stage in standing.stages if stage.state is not StageState.COMMITTED), None)
@@ -100,12 +100,12 @@ class _Recorded:
 
 
 def planned_trials(digest: str, config: dict[str, object], tasks: int) -> tuple[int, ...] | None:
-    """How many trials every task of a config has by its plan; None for one that this version cannot read.
+    """Return how many trials every task of a config has; None for a config that this version cannot read.
 
     Args:
-        digest: of the config: the same one is read once.
-        config: as it was recorded.
-        tasks: how many.
+        digest: digest of the config, used as cache key.
+        config: the recorded config.
+        tasks: number of tasks.
     """
     return _planned(_Recorded(digest, config, tasks))
 
@@ -115,13 +115,13 @@ def _planned(recorded: _Recorded) -> tuple[int, ...] | None:
     try:
         config = Config.from_resolved(recorded.config)
         return tuple(plan.trial_count(config, task) for task in range(1, recorded.tasks + 1))
-    except (ConfigError, TypeError):  # the record of another version, or of nobody
+    except (ConfigError, TypeError):  # recorded by another version, or invalid
         return None
 
 
 def _trials(stage: StageCounts, planned: tuple[int, ...] | None) -> int:
-    """A task that is past its sweep has the trials that are recorded; one before has those of the plan, too: a sampler records
-    its trials as it draws them."""
+    """Return the number of trials of a task: the recorded ones after its sweep; before that at least the planned ones, since
+    a sampler records its trials as it draws them."""
     if stage.state not in (StageState.PENDING, StageState.SWEEPING, StageState.FAILED) or planned is None:
         return stage.trials_planned
     return max(stage.trials_planned, planned[stage.task - 1] if stage.task <= len(planned) else 0)
@@ -138,9 +138,8 @@ def _seconds_left(standing: RunStanding, totals: Sequence[int]) -> float | None:
 
 
 def seconds_per_trial(recent: Sequence[TrialTimes]) -> float | None:
-    """Wall-clock seconds of one trial of a sweep, as many being trained side by side as there were: the time in which at
-    least one of the given trials was trained, over their number. What a stopped driver did not train does not count. None
-    for no trial."""
+    """Return the wall-clock seconds per trial of a sweep at its parallelism: the time in which at least one of the given
+    trials was training, divided by their number. Time without a driver does not count. None if there are no trials."""
     if not recent:
         return None
     busy, until = 0.0, datetime.min.replace(tzinfo=recent[0].started_at.tzinfo)
@@ -151,7 +150,7 @@ def seconds_per_trial(recent: Sequence[TrialTimes]) -> float | None:
 
 
 def stage_seconds(stages: Sequence[StageCounts]) -> float:
-    """What a task costs after its sweep: the median over the tasks that are committed, or what is assumed before the first."""
+    """Return the seconds of a task after its sweep: the median over committed tasks, or a default before the first."""
     costs = [(stage.ended_at - stage.sweep_ended_at).total_seconds() for stage in stages
              if stage.state is StageState.COMMITTED and stage.ended_at and stage.sweep_ended_at and stage.trials_ended]
     return max(0.0, median(costs)) if costs else STAGE_SECONDS

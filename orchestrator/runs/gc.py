@@ -1,4 +1,4 @@
-"""What crashes leave behind: trials that count as running while nobody drives them, and files that nothing refers to."""
+"""Garbage collection after crashes: trials recorded as running without a driver, and files that nothing refers to."""
 
 import contextlib
 import time
@@ -24,12 +24,12 @@ from workers.storage.files import Files, StoredFile
 from workers.training.packs.pack_plan import in_packs, pack_key
 
 GRACE_SECONDS = 3600.0
-"""Files younger than this are left alone: a worker stores a network before its driver records it."""
+"""Younger files are kept: a worker stores a network before its driver records it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Zombie:
-    """A trial that is recorded as running, in a run that no driver holds."""
+    """A trial that is recorded as running in a run without a driver."""
 
     run: str
     task: int
@@ -38,14 +38,14 @@ class Zombie:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """What was found.
+    """Result of a collection.
 
     Attributes:
-        artifacts: whole files that no row refers to.
-        checkpoints: of trainings that nobody will go on with.
-        unfinished: what interrupted writes left.
-        outputs: what trials of runs printed that are gone.
-        zombies: trials that are pending again, or would be.
+        artifacts: complete files that no row refers to.
+        checkpoints: checkpoints of trainings that will not be resumed.
+        unfinished: files of interrupted writes.
+        outputs: output of trials whose run has been removed.
+        zombies: trials that were (or would be) returned to pending.
     """
 
     artifacts: tuple[StoredFile, ...]
@@ -62,18 +62,18 @@ class Garbage:
 
 def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS, also: Sequence[str] = (),
             url: str | None = None, storage: str) -> Garbage:
-    """Find what crashes left behind, and clear it up. What a run of any of the databases refers to is never taken.
+    """Find and remove what crashes left behind. What a run of any of the databases refers to is never removed.
 
     Args:
-        dry_run: only look.
-        older_than_seconds: files that were written later are left alone.
-        also: addresses of the other databases that use the same artifact store.
+        dry_run: remove nothing.
+        older_than_seconds: younger files are kept.
+        also: URLs of the other databases that use the same artifact store.
         url: the database; None means ``CLNP_DB_URL``, or SQLite in the working folder.
         storage: root of the artifact store.
 
     Raises:
-        StateError: the store is used by a database that was not named, or does not know one that was; or a driver lives, and
-            what it has not recorded yet might be taken.
+        StateError: the store is used by a database that was not named, or does not know one that was; or a driver is running,
+            and files that it has not recorded yet might be removed.
         DatabaseError: one of the databases cannot be read; nothing was removed.
         ArtifactError: a file cannot be removed.
     """
@@ -83,7 +83,7 @@ def collect(*, dry_run: bool = False, older_than_seconds: float = GRACE_SECONDS,
         if older_than_seconds < GRACE_SECONDS and not dry_run:
             _refuse_drivers(engines, older_than_seconds)
         store = ArtifactStore(storage)
-        # First the files, then what is referred to: what is recorded in between is not among the files.
+        # List the files before the references: files recorded in between are not in the list.
         files = [(digest, file) for digest, file in store.stored() if file.age_seconds > older_than_seconds]
         unfinished = tuple(file for file in store.files.leftovers() if file.age_seconds > older_than_seconds)
         kept = {row.digest for engine in engines for row in Reads(engine).artifacts() if row.runs and row.removed_at is None}
@@ -104,8 +104,8 @@ def _opened(address: str | None, opened: ExitStack) -> Engine:
 
 
 def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_seconds: float) -> tuple[StoredFile, ...]:
-    """Those of no trial, or pack, that is still to be trained; while any run commits a task, the fine-tuning of that may go on,
-    too."""
+    """Return checkpoints of trials or packs that will not be trained; none while a run commits a task, since its fine-tuning
+    may be resumed."""
     idle = [(key, file) for key, file in Checkpoints(storage).stored() if file.age_seconds > older_than_seconds]
     if not idle:
         return ()
@@ -123,7 +123,7 @@ def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_second
 
 
 def _lost_outputs(files: Files, engines: Sequence[Engine], older_than_seconds: float) -> tuple[StoredFile, ...]:
-    """First the files, then the runs: a run that begins in between is not among the files."""
+    """Return output of removed runs. Lists the files before the runs: files of a run created in between are not in the list."""
     old = [(run, file) for run, file in stored_output(files) if file.age_seconds > older_than_seconds]
     runs = {run.name for engine in engines for run in Reads(engine).runs()} if old else set()
     return tuple(file for run, file in old if run not in runs)
@@ -138,16 +138,16 @@ def _zombies(reads: Reads) -> tuple[Zombie, ...]:
 
 
 def _refuse_drivers(engines: Sequence[Engine], older_than_seconds: float) -> None:
-    """A driver's workers store what it records later, after minutes perhaps."""
+    """Refuse to remove young files while a driver is running: workers store files minutes before they are recorded."""
     driven = sorted(run.name for engine in engines for run in Reads(engine).runs() if run.driver_lives)
     if driven:
-        raise StateError(f"a driver is at work on {', '.join(driven)}, and what its workers have just stored is not recorded "
-                         f"yet: nothing younger than {GRACE_SECONDS / 3600:g} hour may be taken",
-                         f"stop it first, or leave out the age of {older_than_seconds / 3600:g} hours")
+        raise StateError(f"a driver is running for {', '.join(driven)}, and recent files of its workers are not recorded "
+                         f"yet: files younger than {GRACE_SECONDS / 3600:g} hour cannot be removed",
+                         f"stop it first, or omit the age of {older_than_seconds / 3600:g} hours")
 
 
 def _remove(files: Files, garbage: Sequence[StoredFile], older_than_seconds: float) -> None:
-    """But for what has been stored again since it was found: that is in use."""
+    """Remove files, except those that were stored again since they were found: they are in use."""
     for file in garbage:
         try:
             changed = files.changed_at(file.name)
@@ -160,7 +160,7 @@ def _remove(files: Files, garbage: Sequence[StoredFile], older_than_seconds: flo
 
 def _release(store: Store, zombies: Sequence[Zombie]) -> None:
     for run, task in sorted({(zombie.run, zombie.task) for zombie in zombies}):
-        with contextlib.suppress(BusyError):  # somebody has resumed it meanwhile, and sees to it
+        with contextlib.suppress(BusyError):  # resumed in the meantime
             lease = store.acquire_lease(run, this_owner(), LEASE_SECONDS)
             try:
                 store.release_trials(lease, task)
@@ -169,5 +169,5 @@ def _release(store: Store, zombies: Sequence[Zombie]) -> None:
 
 
 def _pack_size(config: Mapping[str, Any]) -> int:
-    """Of a recorded config; one of an older version knows of no packs."""
+    """Return the pack size of a recorded config; 1 if it was recorded by an older version."""
     return int(config.get("resources", {}).get("trials_per_pack", 1))

@@ -1,4 +1,4 @@
-"""What can be asked of a recorded run: to stop, to end for good, to be removed, and to be verified once more."""
+"""Operations on recorded runs: stop, cancel, remove and verify."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ from workers.environment import fingerprint
 from workers.storage.files import is_part
 
 ENDED = (RunState.COMPLETED, RunState.DEPLETED, RunState.CANCELLED)
-"""States of a run in which there is nothing left to cancel."""
+"""States of a run that cannot be cancelled any more."""
 
 
 def request_stop(run: str, *, url: str | None = None) -> RunRow:
-    """Ask the driver of a run, wherever it runs, to stop cleanly; it obeys within seconds.
+    """Ask the driver of a run, on any machine, to stop cleanly; it stops within seconds.
 
     Raises:
         NotFoundError: no such run.
-        StateError: nobody drives it.
+        StateError: it has no driver.
     """
     engine = open_database(url)
     try:
         row = Reads(engine).run(run)
         if not row.driver_lives:
-            state = "without its driver, which is gone" if row.lost_its_driver else row.state.value
-            raise StateError(f"run {run!r} is {state}: no driver runs that could stop",
-                             f"`clnp status {run}` shows where it stands")
+            state = "has lost its driver" if row.lost_its_driver else f"is {row.state.value}"
+            raise StateError(f"run {run!r} {state}: there is no driver to stop",
+                             f"`clnp status {run}` shows its state")
         Store(engine).request(run, RequestKind.STOP)
         return row
     finally:
@@ -43,11 +43,11 @@ def request_stop(run: str, *, url: str | None = None) -> RunRow:
 
 
 def request_cancel(run: str, *, url: str | None = None) -> RunRow:
-    """End a run for good: its driver, wherever it runs, stops within seconds, and no other one takes it up. Commits stay, and
+    """Cancel a run: its driver, on any machine, stops within seconds, and the run cannot be resumed. Its commits stay and
     can be forked.
 
     Returns:
-        The run as it was when it was asked; ``driver_lives`` says whether a driver has to obey first.
+        The run as it was at the request; ``driver_lives`` tells whether a driver must stop first.
 
     Raises:
         NotFoundError: no such run.
@@ -66,24 +66,24 @@ def request_cancel(run: str, *, url: str | None = None) -> RunRow:
 
 
 def request_stop_of_group(group: str, *, url: str | None = None) -> Sequence[str]:
-    """Ask the drivers of a group's runs, wherever they are, to stop cleanly.
+    """Ask the drivers of a group's runs, on any machine, to stop cleanly.
 
     Returns:
-        The runs that have a driver, and were asked.
+        The runs that have a driver.
 
     Raises:
         NotFoundError: no such group.
-        StateError: nobody drives any of them.
+        StateError: none of them has a driver.
     """
     return _request_of_group(group, RequestKind.STOP, lambda row: row.driver_lives, url,
                              f"no run of group {group!r} has a driver that could stop")
 
 
 def request_cancel_of_group(group: str, *, url: str | None = None) -> Sequence[str]:
-    """End all runs of a group for good that have not ended.
+    """Cancel all runs of a group that have not ended.
 
     Returns:
-        The runs that were asked.
+        The cancelled runs.
 
     Raises:
         NotFoundError: no such group.
@@ -99,7 +99,7 @@ def _request_of_group(group: str, kind: RequestKind, concerns: Callable[[RunRow]
     try:
         asked = [row.name for row in Reads(engine).group(group) if concerns(row)]
         if not asked:
-            raise StateError(nothing, f"`clnp status {group}` shows where its runs stand")
+            raise StateError(nothing, f"`clnp status {group}` shows the states of its runs")
         store = Store(engine)
         for run in asked:
             store.request(run, kind)
@@ -109,8 +109,8 @@ def _request_of_group(group: str, kind: RequestKind, concerns: Callable[[RunRow]
 
 
 def remove_run(place: Place, run: str) -> int:
-    """Remove a run, and the artifacts that no other run refers to; returns the bytes freed. :func:`clnp.remove`
-    says the rest."""
+    """Remove a run, and the artifacts that no other run refers to; return the bytes freed. See
+    :func:`clnp.remove`."""
     from workers.storage.artifacts import ArtifactStore
 
     engine, root = open_database(place.url), place.storage
@@ -132,9 +132,9 @@ def remove_run(place: Place, run: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCommit:
-    """One commit, proven again from storage.
+    """One commit, verified from storage.
 
-    ``logits_compared`` says whether the logits' digests were also held against the recorded ones, which is possible only in
+    ``logits_compared`` tells whether the logits' digests were also compared with the recorded ones, which is only possible in
     the environment that recorded them.
     """
 
@@ -146,17 +146,17 @@ class VerifiedCommit:
 
 
 def verify_run(place: Place, run: str) -> tuple[VerifiedCommit, ...]:
-    """Prove zero forgetting for every commit of a run. :func:`clnp.verify` says the rest."""
+    """Verify zero forgetting for every commit of a run. See :func:`clnp.verify`."""
     from workers.jobs.commit_job import verify_commit
 
     with place.reads() as reads:
         row = reads.run(run)
         config, stages, commits = Config.from_resolved(row.config), reads.stages(run), reads.commits(run)
         if not config.method.divides_the_network:
-            raise StateError(f"run {run!r} was made with method {config.method}, which promises nothing about forgetting",
-                             f"`clnp status {run}` shows what it has forgotten; runs of method clnp can be verified")
+            raise StateError(f"run {run!r} was made with method {config.method}, which does not guarantee zero forgetting",
+                             f"`clnp status {run}` shows its accuracies; only runs of method clnp can be verified")
         if not commits:
-            raise NotFoundError(f"run {run!r} has no commit yet", f"`clnp resume {run}` goes on with it")
+            raise NotFoundError(f"run {run!r} has no commit yet", f"`clnp resume {run}` continues it")
         same_environment = row.environment == fingerprint(config.resources.threads_per_trial)
         recorded = {(cell.after_task, cell.on_task): cell.logits_digest for cell in reads.accuracy_matrix(run)}
     verified = []
@@ -169,8 +169,8 @@ def verify_run(place: Place, run: str) -> tuple[VerifiedCommit, ...]:
         for cell in evaluations if same_environment else ():
             if cell.logits_digest != recorded[commit.task, cell.task]:
                 raise ForgettingError(
-                    f"after task {commit.task} the logits of task {cell.task} are not what was recorded",
-                    "the artifacts are intact, so the data or the environment differ from the run's")
+                    f"after task {commit.task} the logits of task {cell.task} differ from the recorded ones",
+                    "the artifacts are intact, so the data or the environment differs from the run's")
         verified.append(VerifiedCommit(commit.task, commit.digest, proof.tasks_compared, proof.samples_compared,
                                        same_environment))
     return tuple(verified)

@@ -1,9 +1,9 @@
-"""A copy of a run's trials as Optuna studies, for optuna-dashboard and whatever else reads Optuna.
+"""Export of a run's trials as Optuna studies, for optuna-dashboard and other Optuna tools.
 
-The mirror is a storage of its own, and nothing here ever reads it back into a run: clnp's database is the truth and only read.
+The mirror is a separate storage that is never read back into a run; clnp's database is only read.
 Every task is a study ``RUN task K`` with two objectives, both maximised: validation accuracy, and sparsity within the margin of
-the trial's own accuracy (:func:`sparsity_within_margin`). A trial enters it once, when it has ended, because Optuna lets nobody
-change a trial that is finished. So what becomes known later, the verdicts, stands in the study's attributes.
+the trial's own accuracy (:func:`sparsity_within_margin`). A trial is added once, when it has ended, because finished Optuna
+trials cannot be changed. Verdicts, which follow later, are attributes of the study.
 """
 
 import contextlib
@@ -37,10 +37,10 @@ from orchestrator.driver import plan
 
 
 def sparsity_within_margin(trial: TrialRow, curve: Sequence[ThresholdRow], margin_points: Decimal) -> float:
-    """The largest sparsity, a fraction, on a trial's recorded curve whose accuracy is within the margin of the trial's own.
+    """Return the largest sparsity (a fraction) on a trial's recorded curve within the margin of the trial's own accuracy.
 
-    It is known as soon as the trial is finished; what the selection later finds in the margin of the best trial is exact, and
-    another number. 0 for a trial without a curve.
+    It is known as soon as the trial is finished. The exact result of the selection, relative to the best trial, differs.
+    0 for a trial without a curve.
     """
     required = required_correct(trial.val_correct or 0, trial.val_total or 1, margin_points)
     return max((point.sparsity for point in curve if point.val_correct >= required), default=0.0)
@@ -49,18 +49,18 @@ def sparsity_within_margin(trial: TrialRow, curve: Sequence[ThresholdRow], margi
 OBJECTIVES = ("validation accuracy", "sparsity within the margin")
 
 FOLLOW_SECONDS = 5.0
-"""Between two looks at a run that is followed."""
+"""Seconds between two updates of a followed run."""
 
 MIRROR_LOCK = 0x6D6972726F72
-"""PostgreSQL's advisory lock under which one process at a time fills a mirror ("mirror" in ASCII)."""
+"""PostgreSQL advisory lock that lets one process at a time write to a mirror ("mirror" in ASCII)."""
 
 Identity = tuple[int, str, int, str]
-"""What makes a trial of a stage enter the mirror once: number, key, attempt, state. A failed one, trained again, is new."""
+"""Identity of a mirrored trial: number, key, attempt, state. A failed trial that is retrained is a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class MirroredStage:
-    """One task in the mirror: the name of its study, the trials that were missing, and those that are there now."""
+    """One task in the mirror: the name of its study, the number of added trials, and the number of all trials."""
 
     task: int
     study: str
@@ -69,13 +69,13 @@ class MirroredStage:
 
 
 class Mirror:
-    """An Optuna storage that runs are copied into. Processes may share it: they fill it one after the other."""
+    """An Optuna storage that runs are copied to. Several processes may use it; they write one at a time."""
 
     def __init__(self, address: URL, storage: optuna.storages.BaseStorage) -> None:
         self.address, self._storage = address, storage
 
     def update(self, reads: Reads, run: str) -> tuple[MirroredStage, ...]:
-        """Add what is missing of a run; a second call adds nothing.
+        """Add the missing trials of a run; idempotent.
 
         Raises:
             NotFoundError: no such run.
@@ -88,19 +88,19 @@ class Mirror:
 
     def follow(self, reads: Reads, run: str, tell: Callable[[Sequence[MirroredStage]], None],
                wait: Callable[[float], None] = time.sleep) -> tuple[MirroredStage, ...]:
-        """Update every :data:`FOLLOW_SECONDS`, until no driver is at work on the run; errors as :meth:`update`.
+        """Update every :data:`FOLLOW_SECONDS` until the run has no driver; errors as :meth:`update`.
 
         Args:
-            reads, run: as there.
-            tell: hears what every update found.
-            wait: sleeps for so many seconds.
+            reads, run: as in :meth:`update`.
+            tell: called with the result of every update.
+            wait: sleeps for a number of seconds.
 
         Returns:
-            The stages at the end, with the trials that were added meanwhile.
+            The stages at the end, with the number of trials added since the start.
         """
         added: dict[int, int] = {}
         while True:
-            running = reads.run(run).driver_lives  # asked first: what its last moments record is not missed
+            running = reads.run(run).driver_lives  # read before the update, so that its last trials are not missed
             stages = self.update(reads, run)
             tell(stages)
             for stage in stages:
@@ -131,7 +131,7 @@ class Mirror:
         if mirrored == created:
             return study
         if mirrored is not None or study.get_trials(deepcopy=False):
-            raise StateError(f"the mirror {shown(self.address)} has a study {name!r} of something else than this run",
+            raise StateError(f"the mirror {shown(self.address)} has a study {name!r} that is not of this run",
                              "name another mirror with --to, or delete that study in the dashboard")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -142,7 +142,7 @@ class Mirror:
 
 @contextmanager
 def open_mirror(to: str | URL | None = None) -> Iterator[Mirror]:
-    """Open a mirror, and create it where it is missing.
+    """Open a mirror, and create it if it is missing.
 
     Args:
         to: address of the Optuna storage, SQLite or PostgreSQL; None means ``.clnp/optuna.db`` in the working folder.
@@ -156,7 +156,7 @@ def open_mirror(to: str | URL | None = None) -> Iterator[Mirror]:
     arguments: dict[str, object] = by_dialect(
         address, on_sqlite={"timeout": 30.0}, on_postgresql={"connect_timeout": 10, "application_name": "clnp mirror"})
     try:
-        with _told(address), one_process(address, MIRROR_LOCK):  # Optuna does not make its tables in one step
+        with _told(address), one_process(address, MIRROR_LOCK):  # Optuna does not create its tables atomically
             storage = optuna.storages.RDBStorage(address.render_as_string(hide_password=False),
                                                  engine_kwargs={"connect_args": arguments, "pool_pre_ping": True})
     except RuntimeError as error:
@@ -171,7 +171,7 @@ def open_mirror(to: str | URL | None = None) -> Iterator[Mirror]:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """How the hyperparameters of a stage are spelled in Optuna: the same for all of its trials."""
+    """The Optuna parameters of a stage, the same for all of its trials."""
 
     alpha: FloatDistribution
     rate: FloatDistribution
@@ -179,10 +179,10 @@ class _Values:
 
     @classmethod
     def of(cls, run: RunRow, task: int, rows: Sequence[TrialRow]) -> "_Values":
-        """The range that a sampler draws from, or the one that a grid spans."""
+        """Return the ranges that a sampler draws from, or that a grid spans."""
         alphas: LogRange | list[float] = [value for row in rows for value in row.alpha]
         rates: LogRange | list[float] = [row.learning_rate for row in rows]
-        with contextlib.suppress(ConfigError):  # the record of another version serves as well
+        with contextlib.suppress(ConfigError):  # recorded by another version: use the range of the trials
             config = Config.from_resolved(run.config)
             if plan.sampled(config, task) and isinstance(config.sweep.alpha, LogRange):
                 alphas = config.sweep.alpha
@@ -191,7 +191,7 @@ class _Values:
         return cls(_distribution(alphas), _distribution(rates), any(len(set(row.alpha)) > 1 for row in rows))
 
     def parameters(self, row: TrialRow) -> dict[str, tuple[float, FloatDistribution]]:
-        """Name → value and distribution: ``alpha``, or one per hidden layer and ``alpha_out`` where they differ."""
+        """Return name → value and distribution: ``alpha``, or one per hidden layer and ``alpha_out`` if they differ."""
         names = [*(f"alpha_{layer}" for layer in range(1, len(row.alpha))), "alpha_out"] if self.per_layer else ["alpha"]
         alphas = {name: (value, self.alpha) for name, value in zip(names, row.alpha, strict=False)}
         return {**alphas, "learning_rate": (row.learning_rate, self.rate)}
@@ -250,20 +250,20 @@ def _identity_of(trial: FrozenTrial) -> Identity:
 
 
 def _local(moment: datetime) -> datetime:
-    """Optuna records and shows times of the local clock, without a zone."""
+    """Return the time as naive local time, as Optuna records it."""
     return moment.astimezone().replace(tzinfo=None)
 
 
 def _prepare_file(address: URL) -> None:
-    """Make the folder, refuse clnp's own database, and let the dashboard read while the mirror is written."""
+    """Create the folder, refuse clnp's own database, and allow the dashboard to read while the mirror is written."""
     path = database_file(address)
     if path is None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatabaseError(f"the folder of {shown(address)} cannot be made: {error.strerror}",
-                            "name another place with --to") from error
+        raise DatabaseError(f"the folder of {shown(address)} cannot be created: {error.strerror}",
+                            "name another location with --to") from error
     engine = new_engine(address)
     try:
         with _told(address), engine.connect() as connection:
@@ -275,13 +275,13 @@ def _prepare_file(address: URL) -> None:
                             "name another file with --to; only a PostgreSQL database may hold both")
     engine = new_engine(address)
     with contextlib.suppress(DBAPIError), contextlib.closing(engine.raw_connection()) as raw:
-        raw.cursor().execute("PRAGMA journal_mode = WAL")  # it stays in the file; a reader in the way now changes nothing
+        raw.cursor().execute("PRAGMA journal_mode = WAL")  # persistent in the file; fails harmlessly if a reader blocks it
     engine.dispose()
 
 
 @contextmanager
 def _told(address: URL) -> Iterator[None]:
-    """What Optuna and its database raise becomes a DatabaseError that shows no password; errors of the run's database pass."""
+    """Turn errors of Optuna and its database into a DatabaseError without a password; errors of the run's database pass."""
     try:
         yield
     except (optuna.exceptions.StorageInternalError, SQLAlchemyError, sqlite3.Error) as error:

@@ -1,4 +1,4 @@
-"""The config that the database records for a run, as it is."""
+"""The recorded config of a run, unparsed."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def recorded_config(run: "RunRow") -> dict[str, Any]:
-    """The config that is recorded for a run, as it is.
+    """Return the recorded config of a run, unparsed.
 
     Raises:
-        DatabaseError: nothing that any version of clnp records.
+        DatabaseError: it was not written by clnp.
     """
     config: Any = run.config
     if isinstance(config, dict) and isinstance(config.get("network"), dict):
         return config
-    raise DatabaseError(f"the database contains a value that clnp did not write: the config of run {run.name!r} is none",
+    raise DatabaseError(f"the database contains data that clnp did not write: the config of run {run.name!r} is invalid",
                         "restore the database from a backup, or remove the run with `clnp rm`")
 
 

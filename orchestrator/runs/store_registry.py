@@ -1,4 +1,4 @@
-"""Which databases use an artifact store: each has a file in it, so that none takes weights that another refers to."""
+"""The databases that use an artifact store: each registers a file there, so that none removes weights of another."""
 
 import json
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ FOLDER = "databases"
 
 
 def register(storage: str, engine: Engine) -> str:
-    """Enter a database among those that use a store; once is enough. One that has moved is entered where it is now.
+    """Register a database as a user of a store; idempotent. The location of a moved database is updated.
 
     Returns:
         The id of the database.
 
     Raises:
-        StateError: it is a copy of a database that is entered, and still there.
+        StateError: it is a copy of a registered database that still exists.
         ArtifactError: the store cannot be written.
-        DatabaseError: as every write of the store.
+        DatabaseError: the database cannot be read or written.
     """
     files, identity = open_files(storage), Store(engine).database_id()
     try:
@@ -44,7 +44,7 @@ def register(storage: str, engine: Engine) -> str:
 
 
 def register_where_used(storage: str, url: str | None) -> None:
-    """Enter a database if anything lies in the store: whoever clears that up must know of it. Raises as :func:`register`."""
+    """Register a database if the store is not empty, so that garbage collection knows of it. Raises as :func:`register`."""
     if not _holds_anything(storage):
         return
     engine = open_database(url)
@@ -55,10 +55,10 @@ def register_where_used(storage: str, url: str | None) -> None:
 
 
 def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
-    """Before anything is taken from a store: that these databases use it, and no others.
+    """Refuse to remove files from a store unless exactly these databases use it.
 
     Raises:
-        StateError: the store does not know one of them, or knows it as another's copy, or is used by others.
+        StateError: one of them is not registered or is a copy of another, or other databases use the store.
     """
     files, own = open_files(storage), set()
     for engine in engines:
@@ -68,8 +68,9 @@ def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
             own.add(identity)
             _refuse_copy(files, identity, entry, engine)
         elif _holds_anything(storage):
-            raise StateError(f"the artifact store {storage} does not know the database {shown(engine.url)}: what lies in it "
-                             "may be another's", "correct CLNP_STORAGE or the database, or resume a run of this one first")
+            raise StateError(f"the artifact store {storage} does not know the database {shown(engine.url)}: its files "
+                             "may belong to another one",
+                             "correct CLNP_STORAGE or the database, or resume a run of this one first")
     others = []
     for file in list(files.list(FOLDER)):
         name = file.name.removeprefix(f"{FOLDER}/").removesuffix(".json")
@@ -78,11 +79,11 @@ def refuse_strangers(storage: str, engines: Sequence[Engine]) -> None:
             others.append((entry or {}).get("address") or f"a database with the id {name}")
     if others:
         raise StateError(f"the artifact store is also used by {', '.join(sorted(others))}",
-                         "name each with --other-db URL, so that nothing is removed that only it refers to")
+                         "name each with --other-db URL, so that nothing that it refers to is removed")
 
 
 def _holds_anything(storage: str) -> bool:
-    from workers.storage.artifacts import ArtifactStore  # with torch, which commands that only ask need not wait for
+    from workers.storage.artifacts import ArtifactStore  # imports torch, which read-only commands do not need
 
     return next(ArtifactStore(storage).stored(), None) is not None
 
@@ -92,7 +93,7 @@ def _name(identity: str) -> str:
 
 
 def _entry(files: Files, identity: str) -> dict[str, str] | None:
-    """What a database wrote about itself; empty where that cannot be read, None where there is nothing."""
+    """Return the registration of a database; empty if it cannot be read, None if there is none."""
     if files.size(_name(identity)) is None:
         return None
     try:
@@ -103,19 +104,19 @@ def _entry(files: Files, identity: str) -> dict[str, str] | None:
 
 
 def _refuse_copy(files: Files, identity: str, entry: dict[str, str], engine: Engine) -> None:
-    """A copy has the same id as the original: it would take the original's weights for its own."""
+    """Refuse a copy, which has the same id as the original and would treat the original's weights as its own."""
     place = entry.get("place")
     if place is None or place == location_of(engine) or entry.get("store") != files.root:  # a moved store
         return
     if database_file(engine.url) is not None and place.startswith("/") and not _is_there(place, identity):
         return
-    raise StateError(f"{shown(engine.url)} is a copy of the database {entry.get('address')}, whose weights it would take for "
-                     "its own", "make copies with `clnp db copy`, or name another store in CLNP_STORAGE; if the other is gone "
-                     f"for good, remove {files.shown(_name(identity))}")
+    raise StateError(f"{shown(engine.url)} is a copy of the database {entry.get('address')}, whose weights it would treat as "
+                     "its own", "make copies with `clnp db copy`, or name another store in CLNP_STORAGE; if the other no "
+                     f"longer exists, remove {files.shown(_name(identity))}")
 
 
 def _is_there(path: str, identity: str) -> bool:
-    """Whether the file at the entered place is still that database."""
+    """Whether the file at the registered location is still that database."""
     try:
         engine = open_database(file_url(path))
     except DatabaseError:

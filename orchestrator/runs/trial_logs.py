@@ -1,4 +1,4 @@
-"""What trials and jobs printed (:mod:`workers.capture`), found again in the artifact store, and removed with their run."""
+"""Output of trials and jobs (:mod:`workers.capture`) in the artifact store, removed with their run."""
 
 import contextlib
 import re
@@ -16,56 +16,56 @@ from workers.storage.schemes import open_files, store_type
 _HEADING = re.compile(rf"^{HEADING}\S+ host=\S+ pid=\d+ run=\S+ task=\S+ trials=([\d,]+) attempt=\d+$", re.MULTILINE)
 
 SHORT_BYTES = 1_000
-"""A heading alone is shorter; what is longer need not be read to know that something was printed."""
+"""A file that is larger than this contains more than a heading and need not be read to know that."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutput:
-    """What a job between trials printed: its file's name, ``scan-1a2b…`` for instance, and the size."""
+    """Output of a job between trials: its file name, such as ``scan-1a2b…``, and size."""
 
     name: str
     size_bytes: int
 
 
 def read_output(storage: str, run: str, task: int, ray_trial_id: str | None) -> str:
-    """What the process of a trial printed, attempt by attempt, each behind a heading.
+    """Return the output of a trial's process, one section with a heading per attempt.
 
     Args:
         storage: root of the artifact store.
         run: its name.
         task: counted from 1.
-        ray_trial_id: as recorded for the trial; None for one that has not begun.
+        ray_trial_id: as recorded for the trial; None if it has not begun.
 
     Raises:
-        NotFoundError: nothing is kept, and why.
+        NotFoundError: no output is kept, with the reason.
         ArtifactError: the store cannot be read.
     """
     if not ray_trial_id:
-        raise NotFoundError("the trial has not begun, so it has printed nothing",
-                            f"`clnp status {run}` shows how far its task is")
+        raise NotFoundError("the trial has not begun, so there is no output",
+                            f"`clnp status {run}` shows the progress of its task")
     files, name = open_files(storage), file_of(run, task, ray_trial_id.partition(".")[0])
     try:
         return _read(files, name)
     except FileNotFoundError:
-        raise NotFoundError("nothing is kept of what the trial printed",
-                            "it printed nothing, or CLNP_STORAGE is not where its run is stored, or it was trained by an older "
-                            "version; in a bucket it arrives when the attempt ends") from None
+        raise NotFoundError("no output of the trial is kept",
+                            "it printed nothing, CLNP_STORAGE is not the store of its run, or it was trained by an older "
+                            "version; in a bucket, output appears when the attempt ends") from None
 
 
 def output_of_trial(reads: Reads, storage: str, run: str, task: int, number: int) -> str:
-    """What a trial printed, in all of its attempts that are found.
+    """Return the output of a trial, of all attempts that are found.
 
     Raises:
-        NotFoundError: no such run, task or trial; or nothing is kept, and why.
+        NotFoundError: no such run, task or trial; or no output is kept, with the reason.
         ArtifactError: the store cannot be read.
     """
     return output_of(reads.trial(run, task, number), storage)
 
 
 def output_of(row: TrialRow, storage: str) -> str:
-    """As :func:`output_of_trial`, for a trial's row.
+    """Return the output of a trial's row; as :func:`output_of_trial`.
 
-    Attempts under another driver have another id of Ray's; in a folder they are looked for, by their headings.
+    Attempts under other drivers have other Ray ids; in a folder, they are found by their headings.
     """
     if row.reused_from is not None:
         match row.reused_from.split("/"):
@@ -74,7 +74,7 @@ def output_of(row: TrialRow, storage: str) -> str:
             case _:  # not written by clnp
                 hint = f"the database names {row.reused_from!r} as its source, which is not of the form run/task/trial"
         raise NotFoundError(f"trial {row.number} of task {row.task} was not trained in run {row.run!r}: its result was "
-                            "taken over", hint)
+                            "reused", hint)
     missing, last = None, ""
     try:
         last = read_output(storage, row.run, row.task, row.ray_trial_id)
@@ -89,7 +89,7 @@ def output_of(row: TrialRow, storage: str) -> str:
 
 
 def job_outputs(storage: str, run: str, task: int | None) -> list[JobOutput]:
-    """What is kept of the jobs between the trials of a task, or of those that belong to no task, if they printed anything.
+    """Return the kept output of jobs between the trials of a task, or of jobs without a task; empty output is left out.
 
     Raises:
         ArtifactError: the store cannot be read.
@@ -103,7 +103,7 @@ def job_outputs(storage: str, run: str, task: int | None) -> list[JobOutput]:
 
 
 def read_job_output(storage: str, run: str, task: int | None, name: str) -> str:
-    """What one of :func:`job_outputs` printed; nothing where it has been removed since.
+    """Return one of :func:`job_outputs`; empty if it has been removed since.
 
     Raises:
         ArtifactError: the store cannot be read.
@@ -115,13 +115,13 @@ def read_job_output(storage: str, run: str, task: int | None, name: str) -> str:
 
 
 def _has_only_begun(files: Files, file: StoredFile) -> bool:
-    """Whether there is nothing but the heading: the job's process was ended right after its result, before it tidied up."""
+    """Whether a file contains only the heading: the job's process was ended right after its result, before its cleanup."""
     return file.size_bytes < SHORT_BYTES and all(line.startswith(HEADING) for line in _read(files, file.name).splitlines())
 
 
 def remove_output(storage: str, run: str) -> int:
-    """Remove what the trials and jobs of a run printed; returns the bytes freed. What cannot be removed is left to
-    ``clnp gc``. A run whose name cannot be a folder's, because somebody has written it into the database, has no output."""
+    """Remove the output of a run's trials and jobs; return the bytes freed. What cannot be removed is left to ``clnp gc``.
+    A run with an invalid name, written to the database by another program, has no output."""
     freed = 0
     if not is_part(run):
         return freed
@@ -134,12 +134,12 @@ def remove_output(storage: str, run: str) -> int:
 
 
 def stored_output(files: Files) -> list[tuple[str, StoredFile]]:
-    """Every file of output that lies there, with the name of its run."""
+    """Return every output file with the name of its run."""
     return [(file.name.split("/")[1], file) for file in files.list(FOLDER) if file.name.count("/") > 1]
 
 
 def drop_empty_folders(storage: str, runs: Sequence[str]) -> None:
-    """Remove the folders of these runs that hold no output any more."""
+    """Remove the empty output folders of these runs."""
     files = open_files(storage)
     for run in filter(is_part, runs):
         files.remove_empty(folder_of(run))
@@ -166,12 +166,12 @@ def _attempts_in(text: str) -> int:
 
 
 def _of_other_drivers(row: TrialRow, storage: str) -> list[str]:
-    """The files of a trial's task in which it is named, oldest first."""
+    """Return the contents of the files of a task that name the trial, oldest first."""
     files, found = open_files(storage), []
     with contextlib.suppress(FileNotFoundError):
         for file in list(files.list(folder_of(row.run, row.task))):
             text = _read(files, file.name)
             headings = _HEADING.finditer(text)
             if any(str(row.number) in heading[1].split(",") for heading in headings):
-                found.append((text.partition("\n")[0], text))  # a heading begins with its time
+                found.append((text.partition("\n")[0], text))  # a heading starts with its time
     return [text for _, text in sorted(found)]

@@ -1,8 +1,8 @@
-"""What every margin would choose in a stage that was selected: a step for each change as m grows.
+"""The choice of a selected stage at every margin: a step for each change as m grows.
 
-A margin decides by the count that it asks for, which falls by one sample at a time, and by the price of capacity where that is
-the margin itself. So candidates enter one after another, and of those that have entered only a few can ever be chosen: no other
-one is as accurate and as sparse (:class:`_Front`). Margins are told on a grid, ten times as fine as one validation sample.
+A margin affects the choice through the required count, which falls by one sample at a time, and through the cost of capacity
+if that equals the margin. So candidates enter one by one, and only the few that are not dominated in accuracy and sparsity can
+be chosen (:class:`_Front`). Margins are on a grid that is ten times finer than one validation sample.
 """
 
 import dataclasses
@@ -18,8 +18,8 @@ from orchestrator.what_if.margins import StageRecord, canonical, order
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pruned network that may be chosen where the margin asks for at least ``least_required`` and at most ``most_required``
-    correct samples."""
+    """A pruned network that may be chosen if the margin requires between ``least_required`` and ``most_required`` correct
+    samples."""
 
     most_required: int
     val_correct: int
@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is chosen from this margin up to that of the next step; ``exact`` as in
+    """The choice from this margin up to that of the next step; ``exact`` as in
     :class:`orchestrator.what_if.margins.Outcome`."""
 
     margin_points: Decimal
@@ -41,16 +41,16 @@ class Step:
 
 
 def margin_steps(record: StageRecord, points: Sequence[Candidate], most_on_curve: Mapping[int, int]) -> list[Step]:
-    """Every margin from 0 to 100 on the grid at which the choice becomes another one, and the recorded margin.
+    """Return every margin from 0 to 100 on the grid at which the choice changes, and the recorded margin.
 
     Args:
         record: the stage.
-        points: of the threshold curves, as far as they can be chosen.
-        most_on_curve: by number the highest count on a trial's curve; needed under the rule trade-off alone, where a network
-            that is pruned nowhere competes only if no pruned one does.
+        points: points of the threshold curves that can be chosen.
+        most_on_curve: the highest count on each trial's curve by number; only needed with the rule trade-off, where an unpruned
+            network is a candidate only if no pruned one is.
 
     Returns:
-        By margin, from 0 on.
+        The steps by increasing margin, from 0.
     """
     pool = sorted([*points, *_found(record), *_unpruned(record, most_on_curve)], key=lambda each: -each.most_required)
     counts = {count for each in pool for count in (each.most_required, each.least_required - 1)}
@@ -75,7 +75,7 @@ def margin_steps(record: StageRecord, points: Sequence[Candidate], most_on_curve
 
 
 def _found(record: StageRecord) -> Iterator[Candidate]:
-    """What the selection found: under the paper's rule from there on, under the other one while it is θ* (:meth:`stands`)."""
+    """Yield the recorded results: with the paper's rule valid for wider margins, too, else while they are θ*."""
     for trial in record.trained:
         found = record.found.get(trial.number)
         if found is not None and found.val_correct >= record.judged_at:
@@ -87,7 +87,7 @@ def _found(record: StageRecord) -> Iterator[Candidate]:
 
 
 def _unpruned(record: StageRecord, most_on_curve: Mapping[int, int]) -> Iterator[Candidate]:
-    """Every trial as it is, where it is not known exactly; under the rule trade-off only if nothing that is pruned competes."""
+    """Yield every trial unpruned, if no exact result is known; with the rule trade-off only if no pruned network qualifies."""
     for trial in record.trained:
         count, found, gap = trial.val_correct, record.found.get(trial.number), record.judged_at
         least = 0 if record.sparsest else most_on_curve.get(trial.number, -1) + 1
@@ -100,8 +100,8 @@ def _unpruned(record: StageRecord, most_on_curve: Mapping[int, int]) -> Iterator
 
 
 def _changes(chosen: Callable[[int], Candidate], low: int, high: int) -> Iterator[int]:
-    """Where another one is chosen while only the price of capacity rises. Whoever is chosen at two prices is chosen between
-    them, so halves in which nothing changes are not looked at."""
+    """Yield where the choice changes while only the cost of capacity rises. A candidate chosen at two costs is chosen between
+    them, so intervals without a change are skipped."""
     if chosen(low) == chosen(high):
         return
     if high - low == 1:
@@ -114,14 +114,14 @@ def _changes(chosen: Callable[[int], Candidate], low: int, high: int) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Margins with so many digits behind the point: multiples of 1 / ``scale``."""
+    """Margins with a fixed number of decimals: multiples of 1 / ``scale``."""
 
     total: int
     digits: int
 
     @classmethod
     def of(cls, total: int) -> "Grid":
-        """At least ten margins for each sample, and at least two digits."""
+        """Return a grid with at least ten margins per sample, and at least two decimals."""
         return cls(total, max(2, len(str((total - 1) // 10))))
 
     @property
@@ -130,20 +130,20 @@ class Grid:
         return int(10**self.digits)
 
     def first_losing(self, samples: int) -> int:
-        """The first margin, in multiples, that lets so many samples be lost."""
+        """Return the first margin, in multiples, that permits losing this many samples."""
         return -(-samples * 100 * self.scale // self.total)
 
     def points(self, multiple: int) -> Decimal:
-        """As percentage points."""
+        """Return a multiple in percentage points."""
         return Decimal(canonical(Decimal(multiple).scaleb(-self.digits)))
 
     def after(self, margin_points: Decimal) -> Decimal:
-        """The first margin that is larger."""
+        """Return the next larger margin."""
         return self.points(int(Fraction(margin_points) * self.scale // 1) + 1)
 
 
 class _Front:
-    """Of the candidates that have entered those that no other one replaces: the more accurate, the less sparse."""
+    """The Pareto front of the candidates so far, in accuracy and sparsity."""
 
     def __init__(self) -> None:
         self.members: list[Candidate] = []
@@ -160,7 +160,7 @@ class _Front:
 
 
 class _Choice:
-    """Who is chosen at the margins that ask for one count."""
+    """The choice at the margins that require one count."""
 
     def __init__(self, record: StageRecord) -> None:
         self._record, self._front = record, _Front()
@@ -170,25 +170,25 @@ class _Choice:
         self._found = [trial for trial in record.trained if trial.number in record.found]
 
     def enter(self, candidate: Candidate) -> None:
-        """One more is within the margin."""
+        """Add a candidate that is within the margin."""
         if candidate.least_required:
             self._passing.append(candidate)
         else:
             self._front.enter(candidate)
 
     def ask_for(self, required: int) -> None:
-        """From now on the margins ask for this count."""
+        """Set the required count of the following margins."""
         self._required = required
         self._passing = [each for each in self._passing if each.least_required <= required]
 
     def at(self, margin_points: Decimal) -> Step:
-        """Who is chosen at one of them."""
+        """Return the choice at one of them."""
         record, required = self._record, self._required
         exact, picked = frozenset[int](), list[int]()
-        if required >= record.judged_at:  # below that, nothing recorded is exact
+        if required >= record.judged_at:  # below it, no recorded result is exact
             picked = [trial.number for trial in self._found if trial.val_correct >= required]
             if len(picked) < len(self._counts) - bisect_left(self._counts, required):
-                picked = []  # something is known of others, too, but not what was found for them
+                picked = []  # other trials have points, but no exact result
             exact = frozenset(number for number in picked if record.holds(number, required, margin_points))
         judged_by = record.trade_off(margin_points)
         if picked and len(exact) == len(picked):
@@ -200,7 +200,7 @@ class _Choice:
                     bool(picked) and record.decided(picked, chosen, exact, required))
 
     def of_pool(self, margin_points: Decimal) -> Candidate:
-        """The best of those that have entered, whether or not all is known exactly there."""
+        """Return the best candidate so far, even if results are not exact."""
         return max([*self._front.members, *self._passing], key=self._score(margin_points))
 
     def _score(self, margin_points: Decimal) -> "_Score":
@@ -215,7 +215,7 @@ class _Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    """What a correct sample and a free neuron are worth."""
+    """The values of a correct sample and a free neuron."""
 
     sample: int
     neuron: int

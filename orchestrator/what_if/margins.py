@@ -1,14 +1,14 @@
-"""What another margin would choose in a stage that was selected: arithmetic on what the selection left behind.
+"""The choice of a selected stage at another margin: arithmetic on the records of the selection.
 
-Of every trial its unpruned count is recorded and its threshold curve, about 100 of all thresholds that there are; of a trial
-within the recorded margin also the exact result of its scan. A scan asks for the highest θ with so many correct samples. So for
-another margin a trial is known
+For every trial, its unpruned count and its threshold curve (about 100 thresholds) are recorded; for a trial within the recorded
+margin also the exact result of its scan. A scan finds the highest θ with the required count. So at another margin the result of
+a trial is known
 
-- exactly, where its scan would be the recorded one: it asks for the same count. With one θ for all layers and the paper's rule
-  also where it asks for more, up to what the recorded network has: fewer thresholds pass, and the highest one still does.
-- otherwise by the best of what is known to be within the margin: under the paper's rule at least so many neurons would be free.
+- exactly, if its scan would be the recorded one, with the same required count. With one θ for all layers and the paper's rule
+    also for higher required counts, up to that of the recorded network: the highest threshold still passes.
+- otherwise as a bound, by the best known point within the margin: with the paper's rule at least its neurons would be free.
 
-A choice is exact when the chosen trial is, and no other one can be better. Nothing is evaluated here, and nothing is read.
+A choice is exact if the chosen trial is, and no other can be better. Nothing is evaluated or read here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,21 +35,21 @@ NOTHING_SCANNED: Mapping[int, PrunedTrial] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """A stage that was selected, as far as another margin asks for it.
+    """The records of a selected stage that are needed for another margin.
 
     Attributes:
         trained: every trial that ended with a result.
-        failed: every trial that is out of the selection.
-        found: by number what the selection found for each trial within its margin: at its exact θ*, or its best trade-off.
+        failed: every trial that is excluded from the selection.
+        found: result of the selection by number for each trial within its margin: at its exact θ*, or its best trade-off.
         val_total: validation samples.
         hidden_total: neurons over all hidden layers.
         depth: hidden layers.
-        mode: of θ*.
-        rule: that chose.
-        weight_points: what a fair share costs under the rule trade-off; None: as much as the margin.
+        mode: threshold mode.
+        rule: selection rule.
+        weight_points: cost of a fair share with the rule trade-off; None: equal to the margin.
         margin_points: the recorded margin, in percentage points.
-        judged_at: the lowest count that was within it.
-        free_before: neurons that no earlier task uses.
+        judged_at: the lowest count within it.
+        free_before: number of neurons that no earlier task uses.
         tasks_left: tasks still to learn, this one included.
     """
 
@@ -69,12 +69,12 @@ class StageRecord:
 
     @property
     def sparsest(self) -> bool:
-        """The paper's rule chose."""
+        """Whether the paper's rule chose."""
         return self.rule is SelectionRule.SPARSEST
 
     @property
     def weight_follows(self) -> bool:
-        """Capacity costs as much as the margin, whatever that is."""
+        """Whether the cost of capacity equals the margin."""
         return not self.sparsest and self.weight_points is None
 
     @property
@@ -83,22 +83,22 @@ class StageRecord:
         return max(trial.val_correct for trial in self.trained)
 
     def required(self, margin_points: Decimal) -> int:
-        """The lowest count within a margin."""
+        """Return the lowest count within a margin."""
         return required_correct(self.best, self.val_total, margin_points)
 
     def weight(self, margin_points: Decimal) -> Decimal | None:
-        """What a fair share costs at a margin; None under the paper's rule."""
+        """Return the cost of a fair share at a margin; None with the paper's rule."""
         if self.sparsest:
             return None
         return margin_points if self.weight_points is None else self.weight_points
 
     def trade_off(self, margin_points: Decimal) -> TradeOff | None:
-        """What candidates are weighed by at a margin; None under the paper's rule."""
+        """Return the trade-off at a margin; None with the paper's rule."""
         weight = self.weight(margin_points)
         return None if weight is None else TradeOff(self.val_total, self.free_before, self.tasks_left, weight)
 
     def holds(self, number: int, required: int, margin_points: Decimal) -> bool:
-        """Whether what was found for a trial is what would be found at a margin, exactly."""
+        """Whether the recorded result of a trial is exactly the result at a margin."""
         found = self.found.get(number)
         if found is None:
             return False
@@ -107,9 +107,9 @@ class StageRecord:
         return self.sparsest and self._one_threshold and self.judged_at <= required <= found.val_correct
 
     def stands(self, number: int, required: int) -> PrunedTrial | None:
-        """What was found for a trial, if it is within a margin and may be chosen there.
+        """Return the recorded result of a trial, if it is within a margin and may be chosen there.
 
-        The trade-off chooses among points of the curve and θ*; what was found is θ* no longer where the margin is wider.
+        The trade-off chooses among points of the curve and θ*; the recorded θ* is not valid for a wider margin.
         """
         found = self.found.get(number)
         if found is None or found.val_correct < required:
@@ -119,21 +119,21 @@ class StageRecord:
         return None
 
     def believes(self, point: PrunedTrial) -> bool:
-        """Whether a point of a curve adds anything to what was found exactly: one that claims to be within the recorded margin
-        and no less sparse is the same network, or miscounted by a sample that stands on the edge."""
+        """Whether a point of a curve adds information to the exact result: a point within the recorded margin that is at least
+        as sparse is the same network, or miscounted by a borderline sample."""
         found = self.found.get(point.number)
         return (not self.sparsest or found is None or point.val_correct < self.judged_at
                 or point.free_neurons < found.free_neurons)
 
     def bounded(self, number: int, chosen: PrunedTrial, required: int) -> bool:
-        """Whether a trial that is not known exactly is surely less sparse than the chosen one: it was no sparser when less was
-        asked of it, and that network does not pass any more."""
+        """Whether a trial without an exact result is certainly less sparse than the chosen one: it was not sparser with a lower
+        required count, and that network does not pass any more."""
         found = self.found.get(number)
         return (found is not None and self.sparsest and self._one_threshold and required >= self.judged_at
                 and found.free_neurons <= chosen.free_neurons)
 
     def decided(self, picked: Iterable[int], chosen: PrunedTrial, exact: frozenset[int], required: int) -> bool:
-        """Whether the selection would choose the same: the chosen trial is known exactly, and no other one can be better."""
+        """Whether the selection would make this choice: the chosen trial is exact, and no other can be better."""
         return chosen.number in exact and all(
             number in exact or self.bounded(number, chosen, required) for number in picked)
 
@@ -183,7 +183,7 @@ def at_margin(record: StageRecord, margin_points: Decimal, points: Mapping[int, 
         known = [point for point in points.get(number, ()) if point.val_correct >= required and record.believes(point)]
         stands = record.stands(number, required)
         known += [] if stands is None else [stands]
-        if judged_by is None or not known:  # as it is, a trial within the margin always passes
+        if judged_by is None or not known:  # unpruned, a trial within the margin always passes
             known.append(PrunedTrial(number, (None,) * record.depth, unpruned[number], 0))
         pruned[number] = max(known, key=lambda each: order(each, judged_by))
     if judged_by is None:
@@ -194,13 +194,13 @@ def at_margin(record: StageRecord, margin_points: Decimal, points: Mapping[int, 
 
 
 def order(candidate: PrunedTrial, judged_by: TradeOff | None) -> tuple[Any, ...]:
-    """What decides between candidates within the margin, the larger the better."""
+    """Return the sort key of candidates within the margin, larger is better."""
     if judged_by is not None:
         return judged_by.rank(candidate)
     return candidate.free_neurons, candidate.val_correct, -candidate.number
 
 
 def canonical(points: Decimal) -> str:
-    """The text of points as it is recorded: ``0.05``, ``1``, never ``1.0``."""
+    """Return the canonical text of points: ``0.05``, ``1``, never ``1.0``."""
     text = format(points, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,4 @@
-"""The selected stages of a run as :mod:`orchestrator.what_if.margins` needs them, read from the database."""
+"""Read the selected stages of a run for :mod:`orchestrator.what_if.margins`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class SelectedStage:
 
     Attributes:
         task: counted from 1.
-        selection: what was recorded.
-        record: the numbers that any margin would choose from.
-        learnt_under: the run whose config it was learnt with: of a task that a fork took over, the run that it comes from, if
-            that is still there.
-        artifacts: by number the digest of each trained network, whether or not its bytes are kept.
+        selection: the recorded selection.
+        record: the numbers needed for any margin.
+        learnt_under: the run whose config it was learnt with; for an inherited task of a fork, the source run, if it still
+            exists.
+        artifacts: digest of each trained network by number, whether or not its bytes are kept.
     """
 
     task: int
@@ -36,7 +36,7 @@ class SelectedStage:
 
 
 def selected_stages(reads: Reads, run: str, task: int | None = None) -> list[SelectedStage]:
-    """The tasks of a run that are selected, or one of them.
+    """Return the selected tasks of a run, or one of them.
 
     Raises:
         NotFoundError: no such run or task.
@@ -45,11 +45,11 @@ def selected_stages(reads: Reads, run: str, task: int | None = None) -> list[Sel
     row, selections = reads.run(run), reads.selections(run, task)
     method = recorded_method(row.method)
     if method is None or not method.divides_the_network:
-        raise StateError(f"run {run!r} was made with method {row.method}, which prunes nothing, so no margin plays a part",
-                         "another margin is judged for runs of method clnp")
+        raise StateError(f"run {run!r} was made with method {row.method}, which does not prune and has no margin",
+                         "only runs of method clnp have margins")
     if not selections:
         what = f"run {run!r} has no selection yet" if task is None else f"task {task} of run {run!r} is not selected yet"
-        raise StateError(what, f"another margin is judged where one has been: `clnp status {run}` shows how far the run is")
+        raise StateError(what, f"other margins need a selection: `clnp status {run}` shows the progress of the run")
     used: dict[int, int] = {}
     for layer in reads.capacity(run):
         used[layer.task] = used.get(layer.task, 0) + layer.used_neurons
@@ -79,14 +79,14 @@ def _found(trial: EndedTrial) -> PrunedTrial | None:
 
 
 def _mode(run: RunRow, found: Mapping[int, PrunedTrial]) -> ThresholdMode:
-    """As the config says; or as what was found says, where another config took the stage over."""
+    """Return the threshold mode of the config, or of the results if the stage was inherited by another config."""
     if any(len(set(pruned.thresholds)) > 1 for pruned in found.values()):
         return ThresholdMode.PER_LAYER
     return ThresholdMode(selection_section(run).get("threshold", ThresholdMode.SHARED))
 
 
 def _weight(run: RunRow, selection: SelectionRow) -> Decimal | None:
-    """The price that is recorded; None where the margin is the price."""
+    """Return the recorded cost of capacity; None if it equals the margin."""
     recorded = selection.capacity_weight_points
     if selection.rule is SelectionRule.SPARSEST or recorded is None:
         return None

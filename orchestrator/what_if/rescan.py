@@ -1,4 +1,4 @@
-"""Exact answers about another margin where trained weights are kept: the scans of a selection, in this process."""
+"""Exact answers about another margin from kept weights: the scans of a selection, in this process."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,16 +20,16 @@ from workers.spec import StageSpec
 
 @dataclass(slots=True)
 class KeptWeights:
-    """Scans trials whose weights are still in the store; what is gone is noted and not trained again.
+    """Scans trials whose weights are still in the store; missing weights are noted and not retrained.
 
     Attributes:
         reads: of the database.
         run: the run.
         storage: root of the artifact store.
-        tell: is told before each stage what is scanned.
-        scanned: how many trials were.
-        gone: by task the trials whose weights are missing or damaged.
-        elsewhere: tasks that were swept in another environment than this one: a sample on the edge may count otherwise here.
+        tell: called before each stage with a line about the scans.
+        scanned: number of scanned trials.
+        gone: trials with missing or damaged weights, by task.
+        elsewhere: tasks that were swept in another environment, where a borderline sample may count differently.
     """
 
     reads: Reads
@@ -41,7 +41,7 @@ class KeptWeights:
     elsewhere: set[int] = field(default_factory=set)
 
     def __call__(self, stage: SelectedStage, margin: Decimal, outcome: Outcome) -> Mapping[int, PrunedTrial]:
-        """What the scans of a stage find for a margin, by trial; see :data:`orchestrator.what_if.what_if.Scans`.
+        """Return the results of a stage's scans for a margin, by trial; see :data:`orchestrator.what_if.what_if.Scans`.
 
         Raises:
             DataError: the task's data is missing, damaged or of another shape.

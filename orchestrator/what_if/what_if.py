@@ -1,7 +1,7 @@
-"""What another margin would have chosen, from the recorded trials: nothing is trained, and by itself no weights are read.
+"""What another margin would have chosen, from the recorded trials: nothing is trained, and by default no weights are read.
 
-Each task is judged on the base that is recorded. Where a margin chooses otherwise, later tasks would stand on another base, so
-what is said of them holds for their recorded trials alone; :class:`Consequence` says so, and how to make it real.
+Each task is evaluated on its recorded base network. If a margin changes the choice, later tasks would have another base
+network, so their answers only hold for their recorded trials; :class:`Consequence` says so, and how to apply the change.
 """
 
 import re
@@ -25,22 +25,22 @@ __all__ = [
 PLAIN_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 
 Scans = Callable[[SelectedStage, Decimal, Outcome], Mapping[int, PrunedTrial]]
-"""Scans stored weights of a stage for a margin, given what the records tell of it; gives what it found, by trial."""
+"""Scans stored weights of a stage for a margin, given the outcome from the records; returns results by trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarginPoint:
-    """What one task's margin buys: it holds from this m up to that of the task's next point.
+    """The choice for one task from this margin up to that of the task's next point.
 
     Attributes:
         task: counted from 1.
         margin_points: m, in percentage points.
-        chosen: the number of the trial that would be chosen.
-        val_accuracy: of it after pruning, a fraction of the validation samples.
-        free_neurons: after pruning, over all hidden layers.
-        free_fraction: of all hidden neurons.
-        exact: what the selection would find; or else what the recorded threshold curves tell of it.
-        recorded: the task was selected with this margin.
+        chosen: number of the trial that would be chosen.
+        val_accuracy: its validation accuracy after pruning, a fraction.
+        free_neurons: free neurons after pruning, over all hidden layers.
+        free_fraction: the same as a fraction of all hidden neurons.
+        exact: whether it is exactly the result of the selection; otherwise it is from the recorded threshold curves.
+        recorded: whether the task was selected with this margin.
     """
 
     task: int
@@ -55,7 +55,7 @@ class MarginPoint:
 
 @dataclass(frozen=True, slots=True)
 class TrialAnswer:
-    """What a margin would make of one trial. Outside the margin the last three are None, and ``exact`` is false."""
+    """The result of one trial at a margin. Outside the margin the last three fields are None, and ``exact`` is false."""
 
     number: int
     verdict: Verdict
@@ -68,25 +68,25 @@ class TrialAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswer:
-    """What a margin would have chosen for one task, on the base that is recorded, beside what was chosen.
+    """The choice for one task at a margin, on the recorded base network, and the recorded choice.
 
     Attributes:
         task: counted from 1.
         margin_points: m, in percentage points.
-        recorded_margin_points: that of the selection.
-        rule: that chooses.
-        capacity_weight_points: what a fair share costs at m, percentage points; None under the paper's rule.
+        recorded_margin_points: margin of the selection.
+        rule: selection rule.
+        capacity_weight_points: cost of a fair share at m, percentage points; None with the paper's rule.
         best_val_correct, required_val_correct, val_total: correct validation samples of the best trial, the fewest within the
             margin, and all there are.
         picked: the trials within the margin.
-        chosen: the number of the chosen one.
-        thresholds, val_correct, val_accuracy, free_neurons, free_fraction: of it after pruning.
+        chosen: number of the chosen trial.
+        thresholds, val_correct, val_accuracy, free_neurons, free_fraction: of the chosen trial after pruning.
         hidden_total: neurons over all hidden layers.
-        exact: the selection would find just this; or else it is what the recorded threshold curves tell of it.
-        recorded_chosen, recorded_val_correct, recorded_free_neurons: of the selection.
-        changed: it is another network than the recorded choice.
-        sentence: all of this in words.
-        verdicts: of every trial, if one task was asked about.
+        exact: whether it is exactly the result of the selection; otherwise it is from the recorded threshold curves.
+        recorded_chosen, recorded_val_correct, recorded_free_neurons: of the recorded selection.
+        changed: whether the network differs from the recorded choice.
+        sentence: the answer as text.
+        verdicts: verdicts of every trial, if one task was requested.
     """
 
     task: int
@@ -116,13 +116,13 @@ class TaskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What a margin would mean for the run.
+    """The effect of a margin on the run.
 
     Attributes:
         margin_points: m, in percentage points.
-        first_changed: the first task asked about that would come out otherwise, or may.
-        sentence: what follows from that for the tasks after it.
-        command: what makes it real; None where nothing would change.
+        first_changed: the first requested task that would change, or may change.
+        sentence: the effect on later tasks, as text.
+        command: the command that applies the margin; None if nothing would change.
     """
 
     margin_points: Decimal
@@ -133,7 +133,7 @@ class Consequence:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The answers about a run: by margin as asked, then by task; a consequence for every margin; and what to beware of."""
+    """The answers about a run: by margin as requested, then by task; the effect of every margin; and limitations."""
 
     run: str
     answers: tuple[TaskAnswer, ...]
@@ -142,27 +142,27 @@ class WhatIf:
 
 
 def margin_points(text: str) -> Decimal:
-    """Reads a margin: an exact decimal from 0 to 100, in percentage points.
+    """Parse a margin: an exact decimal from 0 to 100, in percentage points.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a margin.
     """
     if not PLAIN_DECIMAL.fullmatch(text.strip()) or Decimal(text) > 100:
-        raise ConfigError(f"the margin {text!r} is no number from 0 to 100",
+        raise ConfigError(f"the margin {text!r} is not a number from 0 to 100",
                           "a margin is in percentage points of validation accuracy, with at most 20 digits after the point: "
                           "for example 0.5")
     return Decimal(canonical(Decimal(text)))
 
 
 def ask(reads: Reads, run: str, margins: Sequence[Decimal], task: int | None = None, scan: Scans | None = None) -> WhatIf:
-    """What each of some margins would have chosen.
+    """Return what other margins would have chosen.
 
     Args:
         reads: of the database.
         run: the run.
-        margins: in percentage points, from :func:`margin_points`.
-        task: only this one, with a verdict for every trial; None: all that are selected.
-        scan: looks at stored weights where the records are not exact (:mod:`orchestrator.what_if.rescan`).
+        margins: margins in percentage points, from :func:`margin_points`.
+        task: only this task, with a verdict for every trial; None for all selected tasks.
+        scan: scans stored weights where the records are not exact (:mod:`orchestrator.what_if.rescan`).
 
     Raises:
         NotFoundError: no such run or task.
@@ -185,15 +185,15 @@ def ask(reads: Reads, run: str, margins: Sequence[Decimal], task: int | None = N
 
 
 def margin_curve(reads: Reads, run: str, task: int | None = None) -> tuple[MarginPoint, ...]:
-    """Accuracy against free capacity over all margins, from 0 to 100: a point wherever the choice becomes another one.
+    """Return accuracy against free capacity over all margins from 0 to 100: a point at every change of the choice.
 
     Args:
         reads: of the database.
         run: the run.
-        task: only this one; None: all that are selected.
+        task: only this task; None for all selected tasks.
 
     Returns:
-        By task and margin; the recorded margin is among them.
+        The points by task and margin, including the recorded margin.
 
     Raises:
         NotFoundError: no such run or task.
@@ -203,7 +203,7 @@ def margin_curve(reads: Reads, run: str, task: int | None = None) -> tuple[Margi
 
 
 def thinned(points: Sequence[MarginPoint], most: int) -> tuple[MarginPoint, ...]:
-    """At most about so many points of each task, spread evenly; the first, the last and the recorded one stay."""
+    """Return at most about ``most`` evenly spaced points per task, including the first, the last and the recorded one."""
     kept: list[MarginPoint] = []
     for task in sorted({point.task for point in points}):
         own = [point for point in points if point.task == task]
@@ -224,7 +224,7 @@ def _curve(reads: Reads, run: str, stage: SelectedStage) -> list[MarginPoint]:
 
 
 def _points_within(reads: Reads, run: str, stage: SelectedStage, margin: Decimal) -> dict[int, list[PrunedTrial]]:
-    """By trial the points of its curve that may be chosen at a margin."""
+    """Return the points of each trial's curve that may be chosen at a margin."""
     record, task = stage.record, stage.task
     required = record.required(margin)
     rows = (sparsest_within(reads, run, task, required, record.judged_at) if record.sparsest

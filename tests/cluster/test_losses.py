@@ -28,7 +28,7 @@ def test_a_lost_node_costs_nothing_but_time(drivers: Drivers, cluster: Machines)
     assert {survivor[:8]} <= set(hosts) <= {node[:8] for node in cluster.nodes}
     assert max(trial.attempts for trial in trials) == 2
     moved = drivers.read(lambda reads: [row.message for row in reads.events("spread") if "died" in row.message])
-    assert len(moved) == 1 and "and it is trained again" in moved[0]
+    assert len(moved) == 1 and "retraining it" in moved[0]
     assert drivers.digests("spread") == undisturbed(drivers, cluster, config)
 
 

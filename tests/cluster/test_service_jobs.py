@@ -114,7 +114,7 @@ def test_a_driver_that_dies_and_a_cluster_that_refuses_or_is_gone(drivers: Drive
         wait(lambda: client.get(f"{JOBS}/{dead['id']}").json()["state"] == "unknown")
         assert client.get(f"{JOBS}/{dead['id']}/output").status_code == 503
         refused = client.post(RUNS, json=wish | {"name": "refused"})
-        assert refused.status_code == 503 and "takes no jobs" in refused.json()["error"]["message"]
+        assert refused.status_code == 503 and "does not accept jobs" in refused.json()["error"]["message"]
         assert client.get(f"{RUNS}/refused").status_code == 404
 
 
@@ -123,5 +123,5 @@ def test_a_cluster_with_a_token_that_the_service_does_not_have(drivers: Drivers,
     stranger = {name: value for name, value in head.environment.items() if not name.startswith("RAY_")}
     with serving(drivers, f"http://{head.dashboard}", stranger) as client:
         refused = client.post(RUNS, json={"config_yaml": CONFIG.format(tasks=1, epochs=2)})
-        assert refused.status_code == 503 and "takes no jobs" in refused.json()["error"]["message"], refused.text
+        assert refused.status_code == 503 and "does not accept jobs" in refused.json()["error"]["message"], refused.text
         assert client.get(RUNS).json()["total"] == 0

@@ -1,1 +1,1 @@
-"""The transitions of a stage, a file each, in the order in which they happen."""
+"""The transitions of a stage, one file each."""

@@ -1,4 +1,4 @@
-"""PENDING → SWEEPING: look at the task and at the free neurons, plan the trials, and reuse results that other runs recorded."""
+"""PENDING → SWEEPING: inspect the task and the free neurons, plan the trials, and reuse results that other runs recorded."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ from workers.training.packs.pack_plan import in_packs
 
 
 def begin(run: RunContext, stage: StageRow) -> None:
-    """Plan a stage on top of the commit before it; a single head without a free last-hidden neuron ends the run instead."""
+    """Plan a stage on the previous commit; with a single head and no free neuron in the last hidden layer, end the run."""
     config, task = run.config, stage.task
     hidden, base_digest, full = config.network.widths, None, False
     if not config.method.divides_the_network:
@@ -54,7 +54,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
 
 
 def facts_of(run: RunContext, task: int) -> TaskFacts:
-    """What the driver must know of a task; of joint training, of all tasks together."""
+    """Return the facts about a task that the driver needs; for joint training, about all tasks together."""
     config = run.config
     run.step("loading all tasks" if config.method.learns_at_once else f"loading task {task}", task)
     prepare = prepare_all if config.method.learns_at_once else trial_job.prepare
@@ -63,10 +63,10 @@ def facts_of(run: RunContext, task: int) -> TaskFacts:
 
 
 def _refuse_unfit(run: RunContext, task: int, facts: TaskFacts) -> None:
-    """A run that could never be completed, or a task that does not fit the network, before anything is trained on it."""
+    """Refuse a run that could never be completed, or a task that does not fit the network, before training on it."""
     name, wanted = run.config.benchmark.name, run.config.benchmark.tasks
     if facts.tasks is not None and wanted > facts.tasks:
-        raise ConfigError(f"benchmark {name!r} has {plural(facts.tasks, 'task')}, the config asks for {wanted}",
+        raise ConfigError(f"benchmark {name!r} has {plural(facts.tasks, 'task')}, the config has {wanted}",
                           f"launch a new run with benchmark.tasks of at most {facts.tasks}")
     tuning = run.config.fine_tuning
     if tuning is not None and tuning.distillation is not None and tuning.distillation.mixing and not facts.inputs_are_floats:
@@ -82,36 +82,36 @@ def _refuse_unfit(run: RunContext, task: int, facts: TaskFacts) -> None:
 def _say_widened(run: RunContext, task: int, hidden: Sequence[int], wider: Sequence[int], free: Mapping[int, int]) -> None:
     layers = ", ".join(f"layer {layer} from {before} to {after} neurons, {free[layer]} of them free so far"
                        for layer, (before, after) in enumerate(zip(hidden, wider, strict=True), start=1) if after != before)
-    text = f"before task {task} the network is widened: {layers}"
+    text = f"widening the network before task {task}: {layers}"
     run.store.event(run.lease, "widen", text, {"task": task, "from": list(hidden), "to": list(wider),
                                                "free": list(free.values())})
     run.progress.notice(f"  {text}")
 
 
 def _deplete(run: RunContext, task: int) -> None:
-    text = (f"task {task} cannot be learnt: no neuron of the last hidden layer is free, and a single head "
-            "can read no other")
+    text = (f"task {task} cannot be learnt: the last hidden layer has no free neuron, and a single head "
+            "needs one")
     run.store.deplete_stage(run.lease, task, text)
-    run.progress.notice(f"{text}\nthe run ends here with {task - 1} tasks committed; a new run with "
-                        "capacity.on_depletion: widen, wider layers or a larger margin goes further")
+    run.progress.notice(f"{text}\nthe run ends here with {task - 1} tasks committed; to learn more tasks, launch a run with "
+                        "capacity.on_depletion: widen, wider layers or a larger margin")
 
 
 def _say_full(run: RunContext, task: int, free: dict[int, int]) -> None:
     layers = ", ".join(str(layer) for layer, count in free.items() if count == 0)
-    text = f"hidden layer {layers} is full before task {task}: only what is still free can learn, and the new head"
+    text = f"hidden layer {layers} is full before task {task}: only the remaining free neurons and the new head can learn"
     run.store.event(run.lease, "depleted layer", text, {"task": task, "free": list(free.values())})
     run.progress.notice(f"  {text}")
 
 
 def planned(run: RunContext, spec: StageSpec) -> list[tuple[TrialSpec, ...]]:
-    """The trials of a stage as they train, pack by pack; none where a sampler invents them."""
+    """Return the trials of a stage pack by pack; none if a sampler draws them."""
     size = run.config.resources.trials_per_pack
     points = plan.points(run.config, spec.task, kept_choice(run, spec.task))
     return in_packs(plan.trial_specs(spec, run.config.seed, points, size), size)
 
 
 def kept_choice(run: RunContext, task: int) -> GridPoint | None:
-    """What the selection of the last swept task chose, for a task that is not swept itself."""
+    """Return the point chosen for the last swept task, for a task that is not swept itself."""
     last = run.config.sweep.last_swept_task
     if last is None or task <= last:
         return None
@@ -120,11 +120,11 @@ def kept_choice(run: RunContext, task: int) -> GridPoint | None:
 
 
 def take_over(run: RunContext, task: int) -> str:
-    """Take over what another run has recorded under the same key, in the same environment. Its weights are in this run's
-    store, or were removed to save space: then they are trained again should the trial be picked.
+    """Reuse what other runs recorded under the same key in the same environment. The weights are in this run's store, or
+    were removed to save space; then they are retrained if the trial is picked.
 
     Returns:
-        What was taken over, in words; nothing if nothing was.
+        A sentence about the reused trials; empty if there are none.
     """
     artifacts = ArtifactStore(run.storage)
     chosen: dict[int, ReusableTrial] = {}
@@ -138,6 +138,6 @@ def take_over(run: RunContext, task: int) -> str:
     runs = sorted({trial.source_run for trial in taken})
     planned = run.reads.stage(run.name, task).trials_total
     return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
-            f"trial{'' if planned == 1 else 's'} taken over from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
-            + ("none trained again" if len(taken) == planned or run.config.resources.trials_per_pack == 1 else
-               "and packs that miss a trial are trained whole"))
+            f"trial{'' if planned == 1 else 's'} reused from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
+            + ("none retrained" if len(taken) == planned or run.config.resources.trials_per_pack == 1 else
+               "and packs that lack a trial are trained as a whole"))

@@ -1,4 +1,4 @@
-"""COMMITTING → COMMITTED: prune, fine-tune, publish, prove, record in one transaction; then remove weights not kept."""
+"""COMMITTING → COMMITTED: prune, fine-tune, publish, verify, record in one transaction; then remove weights not kept."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ from workers.training.stop_request import StoppedError
 
 
 def tidy(run: RunContext, stage: StageRow) -> None:
-    """Remove the weights of a committed task's trials, but for the chosen one and the best that ``storage.keep_trials`` keeps.
+    """Remove the weights of a committed task's trials, except the chosen one and the best ``storage.keep_trials``.
 
-    The database says first that they are gone; bytes that a crash leaves behind after that go with the next call.
+    The removal is recorded first; bytes that a crash leaves behind are removed by the next call.
     """
     if run.config.storage.keep_trials == "all":
         return
@@ -37,13 +37,13 @@ def tidy(run: RunContext, stage: StageRow) -> None:
         before = {digest: artifacts.changed_at(digest) for row in best if (digest := row.artifact_digest) is not None}
         for digest in run.store.drop_trial_weights(run.lease, stage.task, {chosen, *others}):
             if before[digest] is not None:
-                artifacts.remove(digest, before[digest])  # another run's worker may have stored the same meanwhile
-    except ArtifactError as error:  # the task is committed all the same, and `clnp gc` takes what is left
+                artifacts.remove(digest, before[digest])  # another run may have stored the same file since
+    except ArtifactError as error:  # the task is committed nevertheless, and `clnp gc` removes the rest
         run.progress.notice(f"  {error.message}; `clnp gc` removes it later")
 
 
 def commit(run: RunContext, stage: StageRow) -> None:
-    """Build the commit on a worker, which refuses one that would forget, and record it.
+    """Build the commit on a worker, which refuses one that changes an earlier task, and record it.
 
     Raises:
         ForgettingError: the published network would change an earlier task.
@@ -56,7 +56,7 @@ def commit(run: RunContext, stage: StageRow) -> None:
     for cell in learnt:
         require_accuracy(run, task, cell.val_correct, cell.val_total, "the network to publish" if len(learnt) == 1 else
                          f"the network to publish, on task {cell.task},")
-    ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may have taken longer than what `clnp gc` waits
+    ArtifactStore(run.storage).touch(built.artifact.digest)  # the proof may take longer than the age limit of `clnp gc`
     run.store.record_commit(run.lease, task, CommitRecord(
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         built.capacity, built.evaluations,
@@ -76,7 +76,7 @@ def commit(run: RunContext, stage: StageRow) -> None:
 
 
 def build(run: RunContext, stage: StageRow) -> BuiltCommit:
-    """The commit that follows from the recorded selection, published and proven; nothing is recorded.
+    """Build the commit of the recorded selection, published and verified; nothing is recorded.
 
     Raises:
         ForgettingError: the published network would change an earlier task.
@@ -106,14 +106,14 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
 
 
 def _tell(run: RunContext, task: int, news: Sequence[str]) -> None:
-    """What happened to the checkpoints of a fine-tuning."""
+    """Record and report what happened to the checkpoints of a fine-tuning."""
     for what in news:
         run.store.event(run.lease, "commit", f"task {task}: {what}", {"task": task})
         run.progress.notice(f"  task {task}: {what}")
 
 
 def _verification(run: RunContext, built: BuiltCommit) -> dict[str, object]:
-    """The proof of zero forgetting; of a method that has none, its name."""
+    """Return the proof of zero forgetting; for a method without one, the method's name."""
     return {"method": run.config.method.value} if built.proof is None else dataclasses.asdict(built.proof)
 
 

@@ -1,4 +1,4 @@
-"""What every transition of a run is given: where to write, where to read, what to run on, and whom to tell."""
+"""The context of every transition: store, reads, cluster and progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ from workers.spec import BenchmarkSpec, StageSpec
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` holds, by
-    task, the scans that began before their sweep had ended; ``steps`` holds the last step that was told."""
+    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` maps a task
+    to the scans that started before its sweep had ended; ``steps`` contains the last reported step."""
 
     store: Store
     reads: Reads
@@ -39,7 +39,7 @@ class RunContext:
 
     @property
     def lease(self) -> Lease:
-        """The right to write the run's results."""
+        """The lease, which permits writing the run's results."""
         return self.keeper.lease
 
     @property
@@ -48,18 +48,18 @@ class RunContext:
         return self.keeper.lease.run_name
 
     def spec(self, stage: StageRow) -> StageSpec:
-        """What the trials of a stage share, rebuilt from its row: the same before and after a crash."""
+        """Return what the trials of a stage share, rebuilt from its row: the same before and after a crash."""
         assert stage.architecture is not None, "a stage that has begun has an architecture"
         return plan.stage_spec(self.config, stage.task, Architecture.from_json(stage.architecture), stage.base_digest)
 
     def step(self, text: str, task: int) -> None:
-        """Tell of what takes a while before it begins, and record it; the same one after another only once."""
+        """Report and record a slow step before it begins; a repeated step only once."""
         if self.steps[-1:] != [text]:
             self.steps[:] = [text]
             tell_step(self.progress, self.store, self.lease, text, task)
 
     def job(self, job: Callable[..., Any], *arguments: object) -> Any:
-        """Run one of :mod:`workers.jobs.trial_job` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
+        """Run a job of :mod:`workers.jobs` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
         return self.fetch(self.submit(job, *arguments))
 
     def submit(self, job: Callable[..., Any], *arguments: object, stop_key: str | None = None) -> Submitted:
@@ -70,11 +70,11 @@ class RunContext:
                       place=OutputPlace(self.storage, self.name, _task_of(arguments)), stop_key=stop_key)
 
     def training(self, job: Callable[..., Any], *arguments: object) -> Submitted:
-        """As :meth:`submit`, of a job that trains: it writes a checkpoint when the driver stops."""
+        """As :meth:`submit`, for a job that trains: it writes a checkpoint when the driver stops."""
         return self.submit(job, *arguments, stop_key=self.grace.key)
 
     def fetch(self, job: Submitted) -> Any:
-        """The result of a job. Once the driver is asked to stop, one that trains is waited for until it has stopped.
+        """Return the result of a job. If the driver is asked to stop, wait for a training job to stop.
 
         Raises:
             workers.training.stop_request.StoppedError: the driver was asked to stop first.
@@ -84,7 +84,7 @@ class RunContext:
 
 
 def _task_of(arguments: tuple[object, ...]) -> int | None:
-    """The task that a job is about, which decides where its output is kept: it is told the stage, or a benchmark and a task."""
+    """Return the task of a job, which decides where its output is kept: from its stage, or its benchmark and task."""
     match arguments:
         case (StageSpec(task=task), *_):
             return task

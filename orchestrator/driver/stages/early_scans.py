@@ -1,7 +1,7 @@
-"""Scans that need not wait for the end of a sweep: when fewer trials are left than fit side by side, the free places begin.
+"""Scans that start before the end of a sweep, on free places, when fewer trials are left than fit side by side.
 
-The margin counts from the best trial, which is known only in the end. So a scan begins against the best so far; where that is
-still the best in the end, the scan is what it would have been, and elsewhere it is made again.
+The margin is relative to the best trial, which is only known at the end. A scan uses the best trial so far; if a better one
+follows, the scan is repeated.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from workers.ray.remote_jobs import Submitted
 
 @dataclass(slots=True)
 class ScansAhead:
-    """The scans of one sweep that have begun early.
+    """The early scans of one sweep.
 
     Attributes:
         scan: starts the scan of an artifact, given the lowest count within the margin.
         places: how many trials, or packs of them, fit side by side.
-        unfinished: those of the sweep that have not ended.
+        unfinished: trials, or packs, of the sweep that have not ended.
         val_total: validation samples.
         margin_points: m.
     """
@@ -35,15 +35,15 @@ class ScansAhead:
     _begun: dict[int, tuple[int, Submitted]] = field(default_factory=dict)  # by number: the required count and the scan
 
     def trained(self, number: int, val_correct: int, digest: str) -> None:
-        """A trial has a result, from now or from before."""
+        """Note the result of a trial, new or recorded before."""
         self._trained[number] = val_correct, digest
 
     def ended(self) -> None:
-        """A trial of the sweep, or a pack of them, has ended, with a result or without."""
+        """Note that a trial or a pack of the sweep has ended, with or without a result."""
         self.unfinished -= 1
 
     def begin(self) -> None:
-        """Begin as many scans as there are free places, the trials with the best accuracy first."""
+        """Start as many scans as there are free places, the most accurate trials first."""
         if self.unfinished >= self.places or not self._trained:
             return
         required = self._required()
@@ -58,7 +58,7 @@ class ScansAhead:
             self._begun[number] = required, self.scan(self._trained[number][1], required)
 
     def take(self, required: int) -> dict[int, Submitted]:
-        """The scans that began against this count, by the number of their trial. All others end."""
+        """Return the scans for this required count, by trial number, and cancel all others."""
         for number in [number for number, (count, _) in self._begun.items() if count != required]:
             self._drop(number)
         return {number: scan for number, (_, scan) in self._begun.items()}

@@ -1,4 +1,4 @@
-"""What becomes of a task that is learnt too badly."""
+"""The check of ``selection.minimum_accuracy``."""
 
 from fractions import Fraction
 
@@ -7,23 +7,23 @@ from orchestrator.driver.stages.context import RunContext
 
 
 def require_accuracy(run: RunContext, task: int, correct: int, total: int, what: str) -> None:
-    """Refuse to go on with a task whose validation accuracy is below ``selection.minimum_accuracy``.
+    """Fail a task whose validation accuracy is below ``selection.minimum_accuracy``.
 
     Args:
-        run: that learns it.
+        run: the run.
         task: counted from 1.
-        correct: validation samples that are right.
-        total: all validation samples.
-        what: has this accuracy, for the error.
+        correct: number of correct validation samples.
+        total: number of validation samples.
+        what: what has this accuracy, for the error message.
 
     Raises:
-        RunFailedError: it is.
+        RunFailedError: the accuracy is too low.
     """
     least = run.config.selection.minimum_accuracy
     if least is None or not total or Fraction(correct, total) >= Fraction(least):
         return
     raise RunFailedError(
-        f"task {task}: {what} reaches {100 * correct / total:.2f} % on validation, and selection.minimum_accuracy asks for "
+        f"task {task}: {what} reaches {100 * correct / total:.2f} % on validation, and selection.minimum_accuracy is "
         f"{float(100 * least):g} %",
         f"`clnp show {run.name} --task {task}` shows its trials; `clnp fork {run.name} --task {task - 1} --set A.B=C` learns "
-        "it under other settings")
+        "it with other settings")

@@ -1,6 +1,6 @@
-"""Commits that the database knows and the store has lost: built again where that gives the recorded bits, or the run halts.
+"""Rebuild commits that are recorded but missing from the store. If the bits differ from the recorded ones, the run fails.
 
-A trial follows from its key, and a commit from the chosen trial and the recorded thresholds.
+A trial is determined by its key, and a commit by the chosen trial and the recorded thresholds.
 """
 
 import dataclasses
@@ -14,10 +14,10 @@ from workers.jobs import trial_job
 
 
 def restore_commits(run: RunContext) -> None:
-    """Make sure that every commit of the run is whole in the store; build those again that are not, oldest first.
+    """Make sure that every commit of the run is intact in the store; rebuild those that are not, oldest first.
 
     Raises:
-        ArtifactError: one came out as another network, so what was built on it cannot be trusted.
+        ArtifactError: a rebuilt network differs from the recorded one, so later commits cannot be trusted.
         StoppedError: the driver was asked to stop first.
     """
     commits = run.reads.commits(run.name)
@@ -30,20 +30,20 @@ def restore_commits(run: RunContext) -> None:
     for commit in commits:
         if commit.digest not in lost:
             continue
-        run.progress.notice(f"task {commit.task}: its committed network is missing or damaged and is built again")
+        run.progress.notice(f"task {commit.task}: its committed network is missing or damaged, rebuilding it")
         built = build(_as_learnt(run, commit.task), stages[commit.task])
         if built.artifact.digest != commit.digest:
             raise ArtifactError(
-                f"the commit of task {commit.task} is lost: built again it is {built.artifact.digest[:12]}…, "
+                f"the commit of task {commit.task} is lost: rebuilding it gave {built.artifact.digest[:12]}…, "
                 f"not {commit.digest[:12]}…",
-                "restore it from a backup of the artifact store; another environment builds other bits")
+                "restore it from a backup of the artifact store; another environment gives different bits")
         run.store.event(run.lease, "restored", f"task {commit.task}: its committed network was lost or damaged, and has been "
-                        "built again to the same bits", {"task": commit.task, "digest": commit.digest})
+                        "rebuilt bit for bit", {"task": commit.task, "digest": commit.digest})
 
 
 def _as_learnt(run: RunContext, task: int) -> RunContext:
-    """The run under the config that the task was learnt with: of a fork's inherited tasks, that of the run it comes from, if
-    that is still there."""
+    """Return the run with the config that the task was learnt with: for inherited tasks of a fork, that of its source run, if
+    it still exists."""
     row, config = run.reads.run(run.name), run.config
     while row.forked_from is not None and task <= (row.forked_after_task or 0):
         row = run.reads.run(row.forked_from)

@@ -1,4 +1,4 @@
-"""Trained networks that the database knows and the store has not any more: trained again, to the same bits."""
+"""Retrain trained networks that are recorded but missing from the store, bit for bit."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,17 @@ from workers.training.stop_request import StoppedError
 
 
 def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> bool:
-    """Train again, side by side, what was finished and whose stored network is not there or damaged, and say so.
+    """Retrain, side by side, finished trials whose stored network is missing or damaged.
 
     Returns:
-        Whether there was anything.
+        Whether there were any.
     """
     lost = run.job(trial_job.lost_artifacts, tuple(row.artifact_digest or "" for row in rows), run.storage)
     gone = [row for row in rows if row.artifact_digest in lost]
     if not gone:
         return False
     numbers = ", ".join(str(row.number) for row in gone)
-    run.progress.notice(f"  task {stage.task}: stored networks are not there any more and are trained again: trial {numbers}")
+    run.progress.notice(f"  task {stage.task}: stored networks are missing, retraining trial {numbers}")
     digests = {row.number: row.artifact_digest or "" for row in gone}
     again = []
     for pack in _packs(run, stage):
@@ -36,18 +36,18 @@ def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -
         try:
             run.fetch(job)
         except StoppedError:
-            stopped = True  # and the others are waited for as well
+            stopped = True  # wait for the others, too
             continue
         run.store.artifacts_restored(run.lease, list(own.values()))
     if stopped:
         raise StoppedError
-    run.store.event(run.lease, "restored", f"task {stage.task}: stored networks were not there any more and have been trained "
-                    f"again to the same bits: trial {numbers}", {"task": stage.task, "trials": [row.number for row in gone]})
+    run.store.event(run.lease, "restored", f"task {stage.task}: stored networks were missing and have been retrained bit "
+                    f"for bit: trial {numbers}", {"task": stage.task, "trials": [row.number for row in gone]})
     return True
 
 
 def _packs(run: RunContext, stage: StageRow) -> list[tuple[TrialSpec, ...]]:
-    """The trials of the stage as they were trained: what a plan has, or what a sampler has drawn so far."""
+    """Return the trials of the stage as they were trained: from the plan, or as drawn by a sampler."""
     config, spec, task = run.config, run.spec(stage), stage.task
     if plan.sampled(config, task):
         return [(plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),)

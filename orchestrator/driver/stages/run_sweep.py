@@ -22,23 +22,23 @@ from workers.spec import StageSpec
 from workers.training.stop_request import StoppedError
 
 NO_SPACE = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
-"""How the system says that a disk is full, in the reason of a trial that failed."""
+"""The system's message for a full disk, as it occurs in the failure reason of a trial."""
 
 
 def sweep(run: RunContext, stage: StageRow) -> None:
-    """Run what the plan has and the database has not, and end the sweep if every trial has ended.
+    """Train the planned trials that have no recorded result, and end the sweep if every trial has ended.
 
     Raises:
-        StoppedError: the driver was asked to stop; what has ended is recorded.
-        RunFailedError: no trial has a result, or one that a lost machine owes is missing.
+        StoppedError: the driver was asked to stop; finished trials are recorded.
+        RunFailedError: no trial has a result, or results were lost with a machine.
         ArtifactError: the same, because the disk of the artifact store is full.
     """
     config, task = run.config, stage.task
     spec = run.spec(stage)
     facts = facts_of(run, task)
     if facts.split_digest != stage.split_digest:
-        raise DataError(f"the data of task {task} is not what it was when its sweep began",
-                        "bring the old data or the old benchmark code back, or launch a new run")
+        raise DataError(f"the data of task {task} has changed since its sweep began",
+                        "restore the old data or benchmark code, or launch a new run")
     run.store.release_trials(run.lease, task)
     taken_over = take_over(run, task) if config.sweep.reuse_trials and not plan.sampled(config, task) else ""
     rows = run.reads.trials(run.name, task)
@@ -61,8 +61,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
 
 
 def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: int, unfinished: int) -> ScansAhead | None:
-    """Scans may begin before the sweep has ended; what a trade-off weighs follows from all of its trials.
-    Methods that prune nothing scan nothing."""
+    """Return the early scans; None for the rule trade-off, which needs all trials, and for methods that do not prune."""
     if run.config.selection.weight_points is not None or not run.config.method.divides_the_network:
         return None
 
@@ -78,7 +77,7 @@ def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: in
 
 
 def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Recorder) -> None:
-    """Points that were drawn and not finished run first, as they are; then the sampler draws the rest."""
+    """Train the drawn but unfinished points first; then the sampler draws the rest."""
     config, task = run.config, spec.task
     open_rows = [row for row in rows if not row.state.has_ended]
     if open_rows:
@@ -94,7 +93,7 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Re
 
 
 def _sparsity(run: RunContext, row: TrialRow) -> float:
-    """The sampler's second objective of a recorded trial, from its curve (see ``clnp_core.values.TrialResult``)."""
+    """Return the sampler's second objective of a recorded trial, from its curve (see ``clnp_core.values.TrialResult``)."""
     curve = run.reads.threshold_curve(run.name, row.task, row.number)
     return sparsity_within_margin(row, curve, run.config.selection.margin_points)
 
@@ -116,13 +115,13 @@ def _end_sweep(run: RunContext, task: int) -> None:
     rows = run.reads.trials(run.name, task)
     if limit is None and len(rows) < plan.trial_count(run.config, task):
         raise RunFailedError(f"task {task}: Ray ended the sweep after {len(rows)} of "
-                             f"{plan.trial_count(run.config, task)} trials", "resume the run to go on")
+                             f"{plan.trial_count(run.config, task)} trials", "resume the run to continue")
     _refuse_unfit(run, task, rows)
     run.store.end_sweep(run.lease, task)
 
 
 def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
-    """A selection needs a result, and every result that a lost machine owes."""
+    """Refuse a selection without any result, or while results lost with a machine are missing."""
     blocking = [row for row in rows if row.failure_kind and not row.failure_kind.excluded_from_selection]
     finished = [row for row in rows if row.state is TrialState.FINISHED]
     if finished and not blocking:
@@ -132,6 +131,6 @@ def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
     many = "every trial" if not finished else f"{len(failed)} of {len(rows)} trials"
     if failed and any(sign in (failed[0].failure_reason or "") for sign in NO_SPACE):
         raise ArtifactError(f"task {task}: {many} failed{first}",
-                            f"free some space (`clnp gc`), then `clnp resume {run.name}` trains what failed again")
+                            f"free some space (`clnp gc`), then `clnp resume {run.name}` retrains what failed")
     raise RunFailedError(f"task {task}: {many} failed{first}",
-                         f"fix the cause, then `clnp resume {run.name}` trains what failed again")
+                         f"fix the cause, then `clnp resume {run.name}` retrains what failed")

@@ -1,4 +1,4 @@
-"""SELECTING → COMMITTING: the picked trials are pruned, and the rule of the config chooses one."""
+"""SELECTING → COMMITTING: prune the picked trials and choose one by the rule of the config."""
 
 import dataclasses
 import time
@@ -30,7 +30,7 @@ from workers.spec import StageSpec
 
 def choose(run: RunContext, stage: StageRow) -> None:
     """Prune every picked trial on the workers, side by side, and record the choice with a verdict for every trial. Methods
-    that prune nothing take the most accurate."""
+    that do not prune choose the most accurate trial."""
     task, margin = stage.task, run.config.selection.margin_points
     rows = run.reads.trials(run.name, task)
     trained = [TrainedTrial(row.number, row.val_correct or 0) for row in rows if row.state is TrialState.FINISHED]
@@ -64,7 +64,7 @@ def choose(run: RunContext, stage: StageRow) -> None:
 
 
 def _sparsest(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked: Pick) -> dict[int, PrunedTrial]:
-    """Every picked trial at its exact θ*."""
+    """Return every picked trial pruned at its exact θ*."""
     ahead = run.ahead.pop(spec.task, None)
     scans = {} if ahead is None else ahead.take(picked.required_val_correct)
     scans |= {row.number: run.submit(trial_job.scan, spec, row.artifact_digest, run.storage, picked.required_val_correct,
@@ -76,7 +76,7 @@ def _sparsest(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked
 
 def _weighed(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked: Pick,
              judged_by: TradeOff) -> dict[int, PrunedTrial]:
-    """Every picked trial at its best trade-off."""
+    """Return every picked trial pruned at its best trade-off."""
     weighings = {}
     for row in rows:
         curve = [(point.threshold, point.val_correct, point.free_neurons)
@@ -87,12 +87,12 @@ def _weighed(run: RunContext, spec: StageSpec, rows: Sequence[TrialRow], picked:
 
 
 def _unpruned(trial: PrunedTrial, spec: StageSpec) -> PrunedTrial:
-    """A trial that keeps every neuron: no layer has a threshold."""
+    """Return a trial that keeps every neuron: no layer has a threshold."""
     return dataclasses.replace(trial, thresholds=(None,) * spec.architecture.depth)
 
 
 def _free_before(run: RunContext, spec: StageSpec) -> int:
-    """Neurons that no earlier task uses, those of a layer that was widened for this task included."""
+    """Return the number of free neurons before the task, including neurons added for it."""
     used = sum(row.used_neurons for row in run.reads.capacity(run.name) if row.task == spec.task - 1)
     return spec.architecture.hidden_total - used
 

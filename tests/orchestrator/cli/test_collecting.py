@@ -114,7 +114,7 @@ def test_cancel_ends_a_run_for_good(tmp_path: Path, clnp: Clnp) -> None:
         run.let_go()
     assert clnp("status", "demo", folder=tmp_path).out.startswith("Run demo is cancelled")
     code, message, _ = clnp("resume", "demo", folder=tmp_path).error
-    assert (code, message) == (9, "run 'demo' is cancelled and cannot go on")
+    assert (code, message) == (9, "run 'demo' is cancelled and cannot be resumed")
     assert clnp("cancel", "demo", folder=tmp_path).refuses(9, "demo")
 
 

@@ -182,12 +182,12 @@ def test_what_this_machine_can_never_offer_is_said_before_the_launch(tmp_path: P
     _write(tmp_path, resources={key: 64 if key == "gpus_per_trial" else 4096})
     refused = clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path)
     assert refused.code == ConfigError.exit_code and refused.out == ""
-    assert refused.err.startswith("error: a trial asks for ") and ", this machine has " in refused.err
+    assert refused.err.startswith("error: a trial requests ") and ", this machine has " in refused.err
     assert "hint: lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS" in refused.err
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     warned = clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path)
     assert warned.code == 0 and warned.out.endswith("nothing was written or started\n")
-    assert warned.err.startswith("warning: a trial asks for ")
+    assert warned.err.startswith("warning: a trial requests ")
     assert warned.err.endswith("; whether the cluster at 10.0.0.1:6379 offers it is seen by the launch\n")
     as_json = clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path)
     assert [f"warning: {warning}\n" for warning in as_json.document["warnings"]] == [warned.err]

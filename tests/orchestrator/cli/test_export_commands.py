@@ -142,7 +142,7 @@ def test_what_is_printed_and_the_page_for_people(exported: tuple[Path, str]) -> 
     lines = out.splitlines()
     assert lines[0].split() == ["task", "1", "of", "tiny", "sub-network", "full", "network", "share"]
     assert lines[2].split("  ")[0] == "layers" and "64 → 24 → 16 → 10" in lines[2]
-    assert "held against the networks committed after tasks 1 and 2 on 718 validation and test samples: all predictions" in out
+    assert "compared with the networks committed after tasks 1 and 2 on 718 validation and test samples: all predictions" in out
     assert lines[-1].startswith(f"wrote {folder}: model.onnx (") and lines[-1].endswith("model_card.md, model_card.json")
     page = (folder / "model_card.md").read_text(encoding="utf-8")
     for text in (*card["loading"].values(), *(each["digest"] for each in card["commit"]["lineage"]),
@@ -209,7 +209,7 @@ def test_weights_that_are_missing_or_damaged_and_data_that_has_changed(copy: Pat
     connection.close()
     code, message, hint = clnp("export", "tiny", "--task", "2", folder=copy).error
     assert (code, message) == (3, "the data of task 2 of 'permuted-digits' has changed since the task was swept")
-    assert hint.startswith("bring the old data or the old benchmark code back")
+    assert hint.startswith("restore the old data or benchmark code")
     assert not list(copy.glob("*tiny-task*")), "nothing is left behind"
 
 

@@ -31,7 +31,7 @@ tiny-seed-2     2  stopped      1/2            -
 
 Mean test accuracy: 85.00 ± 7.07 % (mean ± standard deviation over 2 completed runs, n = 2).
 
-`clnp resume tiny` goes on with 1 run.
+`clnp resume tiny` continues 1 run.
 """
     document = on_group("status", "tiny", "--json").document
     assert [each["mean_test_accuracy"] for each in document["runs"]] == [0.8, 0.9, None]
@@ -48,7 +48,7 @@ def test_stop_and_cancel(on_group: Clnp) -> None:
         "every run of group 'tiny' has ended: there is nothing to cancel")
     resumed = on_group("resume", "tiny")
     assert resumed.code == 0 and resumed.out.startswith("Group tiny: 2 of 3 runs completed.\n")
-    assert resumed.err == "run tiny-seed-2 is cancelled and cannot go on; `clnp show tiny-seed-2` says why\n"
+    assert resumed.err == "run tiny-seed-2 is cancelled and cannot be resumed; `clnp show tiny-seed-2` says why\n"
 
 
 def test_commands_for_a_single_run_name_those_of_the_group(on_group: Clnp) -> None:

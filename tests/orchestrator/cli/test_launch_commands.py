@@ -27,7 +27,7 @@ def test_a_launch_shows_progress_on_stderr_and_ends_with_the_results(recorded: R
     launch = recorded.launch
     assert launch.code == 0, launch
     assert launch.err.startswith("reading tiny.yaml …\nstarting Ray on this machine …\n"), "before what takes a while"
-    for step in ("starting a worker, which tells its environment", "loading task 1", "  starting 2 workers", "loading task 2"):
+    for step in ("starting a worker to determine its environment", "loading task 1", "  starting 2 workers", "loading task 2"):
         assert f"\n{step} …\n" in launch.err
     assert "run tiny: 2 tasks, 4 trials, 4 of them still to run" in launch.err
     assert "committed task 2" in launch.err and "\x1b" not in launch.err + launch.out
@@ -59,7 +59,7 @@ def test_a_run_can_be_stopped_by_ctrl_c(tmp_path: Path, clnp: Clnp) -> None:
     assert launched.returncode == 130
     assert "stopping cleanly (Ctrl-C); once more to interrupt at once\n" in err
     assert out == ("Run slow is stopped: 0 of 1 task committed.\n\nNo task is committed yet.\n\n"
-                   "Task 1 is sweeping, 0 of 2 trials recorded. `clnp resume slow` goes on with it.\n")
+                   "Task 1 is sweeping, 0 of 2 trials recorded. `clnp resume slow` continues it.\n")
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_a_run_can_be_stopped_by_command_and_by_sigterm_and_resumed(tmp_path: Pa
     terminated.send_signal(signal.SIGTERM)
     out, err = terminated.communicate(timeout=300)
     assert terminated.returncode == 130, "Ray's own handler of SIGTERM must not have the last word"
-    assert "`clnp resume slow` goes on with it" in out
+    assert "`clnp resume slow` continues it" in out
     told = [json.loads(line) for line in err.splitlines()]
     assert {line["run"] for line in told} == {"slow"} and told[0]["event"] == "notice"
     assert [line["reason"] for line in told if line["event"] in ("stopping", "ended")] == ["Ctrl-C", "Ctrl-C"]
@@ -135,8 +135,8 @@ def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path,
     shutil.copytree(recorded.folder, folder)
     forked = run(folder, "fork", "tiny", "--task", "1", "--set", "selection.margin_points=9")
     assert forked.code == 0, forked
-    assert forked.err.startswith("looking up tiny …\nrun tiny-fork goes on from task 1 of run tiny\n")
-    assert "  task 2: 2 trials taken over from run tiny, none trained again\n" in forked.err
+    assert forked.err.startswith("looking up tiny …\nrun tiny-fork continues from task 1 of run tiny\n")
+    assert "  task 2: 2 trials reused from run tiny, none retrained\n" in forked.err
     assert forked.out.startswith("Run tiny-fork is completed: 2 of 2 tasks committed.\n")
     assert "\nforked      from task 1 of run tiny\n" in clnp("status", "tiny-fork", folder=folder).out
     assert clnp("show", "tiny-fork", "--json", folder=folder).document["run"]["forked_from"] == "tiny"

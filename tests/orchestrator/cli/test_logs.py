@@ -62,7 +62,7 @@ def test_a_trial_with_its_attempts_its_epochs_and_what_it_printed(tmp_path: Path
     with written(tmp_path) as run:
         run.begin()
         run.finish(0)
-        run.store.event(run.lease, "trial", "task 1, trial 0: its worker on host died, and it is trained again",
+        run.store.event(run.lease, "trial", "task 1, trial 0: its worker on host died, retraining it",
                         {"task": 1, "number": 0})
         run.store.event(run.lease, "trial", "of a pack", {"task": 1, "number": 4, "numbers": [4, 0]})
         run.store.event(run.lease, "trial", "of another trial", {"task": 1, "number": 2})
@@ -70,7 +70,7 @@ def test_a_trial_with_its_attempts_its_epochs_and_what_it_printed(tmp_path: Path
     shown = clnp("logs", "demo", "--task", "1", "--trial", "0", folder=tmp_path).out.splitlines()
     assert shown[0].startswith("Trial 0 of task 1 of run demo is finished: α 0.0001 0.0001 1e-6, rate 0.01; 1 attempt on ")
     assert [line.partition("UTC  ")[2] for line in shown[1:3]] == [
-        "trial        task 1, trial 0: its worker on host died, and it is trained again", "trial        of a pack"]
+        "trial        task 1, trial 0: its worker on host died, retraining it", "trial        of a pack"]
     assert shown[3].startswith("attempt 1  epoch   1  training loss ") and shown[3].endswith(" s")
     assert shown[4:] == [text.splitlines()[0], "loading", "100%|###", "\\x1b[31mred\\x1b[0m\ttab"]
     last = clnp("logs", "demo", "--task", "1", "--trial", "0", "--lines", "1", folder=tmp_path)
@@ -83,7 +83,7 @@ def test_a_trial_with_its_attempts_its_epochs_and_what_it_printed(tmp_path: Path
 
 def test_a_trial_that_printed_nothing_says_why(on_tiny: Clnp) -> None:
     shown = on_tiny("logs", "tiny", "--task", "1", "--trial", "0").out.splitlines()
-    assert shown[-1].startswith("nothing is kept of what the trial printed: it printed nothing, or ")
+    assert shown[-1].startswith("no output of the trial is kept: it printed nothing, ")
     assert sum(line.startswith("attempt 1  epoch ") for line in shown) == 3
     document = on_tiny("logs", "tiny", "--task", "1", "--trial", "0", "--json").document
     assert document["output"] is None and document["output_missing"].startswith("nothing is kept")

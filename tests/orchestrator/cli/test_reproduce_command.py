@@ -54,7 +54,7 @@ def test_a_table_is_made_once_and_written_again(folder: Path) -> None:
     assert [side["name"] for side in json.loads(again.out)["sides"]] == ["two-clnp", "two-plain"]
     more = run(folder, "reproduce", "two.yaml", "--seeds", "1,3", "--max-concurrent-runs", "1")
     assert more.code == 0, more.err
-    assert "Group two-clnp has more seeds than were asked for, which count too: 2." in more.out
+    assert "Group two-clnp has further seeds, which are included: 2." in more.out
     assert "2 runs, 1 at once, on this machine" in more.err
     assert more.err.index("run two-clnp-seed-3 is completed; 1 run left") < more.err.index("two-plain-seed-3 |")
     assert [row["seed"] for row in rows_of(results / "runs.csv")] == ["1", "2", "3"] * 2
@@ -80,7 +80,7 @@ def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcom
     (("two.yaml", "--seeds", "1,1"), "--seeds '1,1' is no list of distinct whole numbers"),
     (("two.yaml", "--no-launch"), "there is no database"),
     (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] cannot be used for a table"),
-    (("two.yaml", "--width", "nan"), "--width nan is no factor"),
+    (("two.yaml", "--width", "nan"), "--width nan is not a factor"),
     (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
     (("two.yaml", "--dry-run", "--no-launch"), "--dry-run writes nothing, and --no-launch does"),
     (("two.yaml", "--after-task", "1"), "--after-task needs --no-launch"),

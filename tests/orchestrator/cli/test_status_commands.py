@@ -66,7 +66,7 @@ def test_status_of_a_run_under_way(tmp_path: Path, clnp: Clnp) -> None:
         driver.let_go()
     text = clnp("status", "demo", folder=tmp_path).out
     assert "   1  sweeping  2 of 4, 1 failed " in text, "what a driver that is gone left running is not running"
-    assert text.endswith("Task 1 is sweeping, 2 of 4 trials recorded. `clnp resume demo` goes on with it.\n")
+    assert text.endswith("Task 1 is sweeping, 2 of 4 trials recorded. `clnp resume demo` continues it.\n")
     assert clnp("status", "--json", folder=tmp_path).document[0]["run"]["state"] == "stopped"
     assert clnp("status", "demo", "--json", folder=tmp_path).document["stages"][0]["trials_failed"] == 1
 
@@ -77,7 +77,7 @@ def test_status_of_a_failed_run_says_why_and_how_to_go_on(tmp_path: Path, clnp: 
         driver.store.fail_stage(driver.lease, 1, "artifact x is missing\nrestore it from a backup")
         driver.let_go()
     assert clnp("status", "demo", folder=tmp_path).out.endswith(
-        "\n\nTask 1 failed: artifact x is missing\nrestore it from a backup\n`clnp resume demo` goes on with it.\n")
+        "\n\nTask 1 failed: artifact x is missing\nrestore it from a backup\n`clnp resume demo` continues it.\n")
 
 
 def test_status_of_a_depleted_run_says_why(tmp_path: Path, clnp: Clnp) -> None:
@@ -87,7 +87,7 @@ def test_status_of_a_depleted_run_says_why(tmp_path: Path, clnp: Clnp) -> None:
     text = clnp("status", "demo", folder=tmp_path).out
     assert text.startswith("Run demo is depleted: 0 of 2 tasks committed.\n")
     assert text.endswith("It ends here: no neuron of the last hidden layer is free.\n`clnp fork demo --task K --set A.B=C` "
-                         "goes on from one of its commits under other settings.\n")
+                         "continues from one of its commits with other settings.\n")
 
 
 def test_trials_as_a_table(on_tiny: Clnp) -> None:

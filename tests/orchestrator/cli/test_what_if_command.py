@@ -43,12 +43,12 @@ def test_what_is_said_to_people(on_tiny: Callable[..., Outcome]) -> None:
                                 "recorded"]
     assert [line.split()[:2] for line in lines[2:4]] == [["1", "2"], ["2", "2"]]
     assert all(line.endswith("the same") for line in lines[2:4])
-    assert lines[5] == "With a margin of 2 percentage points all 2 tasks that are selected would come out as recorded."
+    assert lines[5] == "With a margin of 2 percentage points all 2 tasks that are selected would not change."
 
 
 def test_another_margin_warns_and_names_the_command(on_tiny: Callable[..., Outcome]) -> None:
     out = on_tiny("what-if", "tiny", "--margin", "30").out
-    assert "BEWARE: with a margin of 30 percentage points task 1 comes out otherwise." in out
+    assert "Warning: with a margin of 30 percentage points task 1 changes." in out
     assert "It becomes real with `clnp fork tiny --task 0 --set selection.margin_points=30`." in out
     assert "`--exact` scans the trained networks that are kept." in out
 

@@ -97,5 +97,5 @@ def test_what_this_machine_can_never_offer_is_refused() -> None:
                "except ConfigError as error:\n    print(error)")
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120,
                             env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert answer.stdout.startswith("a trial asks for 1 CPU and 64 GPUs, this machine has"), answer.stderr
+    assert answer.stdout.startswith("a trial requests 1 CPU and 64 GPUs, this machine has"), answer.stderr
     assert "lower resources.cpus_per_trial or gpus_per_trial, or name a cluster in RAY_ADDRESS" in answer.stdout

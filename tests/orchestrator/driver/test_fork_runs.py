@@ -43,8 +43,8 @@ def test_another_margin_from_task_1_on(parent: Laboratory) -> None:
     assert (run.name, run.state, run.forked_from, run.forked_after_task, run.margin_points) == (
         "m1-fork", RunState.COMPLETED, "m1", 1, "9")
     assert everything(parent, "m1") == before
-    assert heard.of("notice")[:2] == ["run m1-fork goes on from task 1 of run m1",
-                                      "  task 2: 2 trials taken over from run m1, none trained again"]
+    assert heard.of("notice")[:2] == ["run m1-fork continues from task 1 of run m1",
+                                      "  task 2: 2 trials reused from run m1, none retrained"]
     assert heard.of("finished") == [], "the margin is no part of a trial's key, and both stand on the same commit"
     assert [trial.reused_from for trial in parent.trials(run.name)] == [None, None, "m1/2/0", "m1/2/1"]
     assert parent.digests(run.name)[0] == parent.digests("m1")[0]
@@ -94,7 +94,7 @@ def _lost_and_built_again(parent: Laboratory, name: str) -> None:
         parent.artifact(digest).unlink()
     heard = Heard()
     assert parent.resume(name, heard).state is RunState.COMPLETED
-    assert "task 1: its committed network is missing or damaged and is built again" in heard.of("notice")
+    assert "task 1: its committed network is missing or damaged, rebuilding it" in heard.of("notice")
     assert parent.artifact(inherited).exists()
 
 

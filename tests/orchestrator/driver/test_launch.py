@@ -35,9 +35,9 @@ def test_overrides_say_any_value() -> None:
 
 @pytest.mark.parametrize(("overrides", "message", "hint"), [
     ("seed=1", "overrides is the text 'seed=1', not a list of assignments", "write overrides=['seed=1']"),
-    ({"seed": {1}}, "an override is no value that a config can hold: Object of type set is not JSON serializable",
+    ({"seed": {1}}, "an override has a value that a config cannot contain: Object of type set is not JSON serializable",
      "use numbers, texts, lists and dictionaries of these"),
-    ({"seed": 1j}, "an override is no value that a config can hold: Object of type complex is not JSON serializable",
+    ({"seed": 1j}, "an override has a value that a config cannot contain: Object of type complex is not JSON serializable",
      "use numbers, texts, lists and dictionaries of these")])
 def test_overrides_that_say_nothing(overrides: Any, message: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:

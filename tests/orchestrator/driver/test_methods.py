@@ -220,7 +220,7 @@ def compare(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: P
         assert code == 0 and "it is not averaged" not in said
     code, said = clnp("compare", *names, "--after-task", "1")
     if method is Method.JOINT:
-        assert code == 2 and "run joint learns 2 tasks at once, so it has no network of 1 of them" in said
+        assert code == 2 and "run joint learns 2 tasks together, so it has no result after 1 of them" in said
     else:
         assert code == 0 and "it is not averaged" not in said
 

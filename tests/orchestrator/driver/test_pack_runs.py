@@ -51,7 +51,7 @@ def test_only_what_is_missing_of_a_pack_is_recorded_and_it_ends_as_if_trained_wh
 
     others = Heard()
     assert laboratory.launch(named("other", [0.001, 0.005, 0.01, 0.02], reuse_trials=True), others).state is RunState.COMPLETED
-    assert ("  task 1: 2 of 4 trials taken over from run whole, and packs that miss a trial are trained whole"
+    assert ("  task 1: 2 of 4 trials reused from run whole, and packs that lack a trial are trained as a whole"
             in others.of("notice"))
     other = laboratory.trials("other")
     assert sorted(others.of("finished")) == [0, 1], "the pack of 0, 1 and 2 is trained for 0 and 1, whose networks are missing"

@@ -148,7 +148,7 @@ def test_every_lost_attempt_is_counted(recorder: Recorder, store: Remembering, c
     assert store.methods == ["trial_started", "event", "trial_reported"]
     lost = store.writes[-1][1][0]
     assert lost.start is not None and lost.outcome == TrialFailure(
-        FailureKind.LOST, "its worker died, and so did the workers of its retries")
+        FailureKind.LOST, "its worker died, and so did those of all retries")
 
 
 def test_what_has_ended_is_not_written_again(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
@@ -201,7 +201,7 @@ def test_a_lost_pack_loses_what_it_has_not_told(recorder: Recorder, store: Remem
     assert store.methods == ["trial_reported", "trials_reported", "event", "trials_reported"]
     assert store.writes[-1][1][0].keys() == {4, 6}
     [(text, facts)] = store.told
-    assert text == "task 1, the pack of trials 4 to 6: its worker on here died, and it is trained again"
+    assert text == "task 1, the pack of trials 4 to 6: its worker on here died, retraining it"
     assert facts == {"task": 1, "number": 4, "numbers": [4, 5, 6], "host": "here"}
     assert pack.config["attempt"] == 2, "so that its output says which attempt it is of"
 

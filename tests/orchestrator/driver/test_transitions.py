@@ -199,7 +199,7 @@ class TestTrouble:
         config = small(network={"hidden": [12, 1]}, sweep={"learning_rate": [0.01]}, selection={"margin_points": 0},
                        training={"epochs": 4}, capacity={"on_depletion": "widen", "widen_by": 5})
         assert laboratory.launch(config, heard).state is RunState.COMPLETED
-        assert any("before task 2 the network is widened: " in notice
+        assert any("widening the network before task 2: " in notice
                    and "layer 2 from 1 to 6 neurons, 0 of them free so far" in notice for notice in heard.of("notice"))
         stages = laboratory.read(lambda reads: reads.stages("small"))
         assert [Architecture.from_json(stage.architecture).hidden[1] for stage in stages] == [1, 6]

@@ -109,7 +109,7 @@ def test_a_web_hook_is_tried_three_times_and_then_a_notice(server: Server) -> No
     server.answers = [503]
     with_hooks(heard, [server.url]).ended("demo", RunState.COMPLETED, "")
     assert len(server.posts) == 6
-    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not told of the end: it answered 503"]
+    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not notified of the end: it answered 503"]
 
 
 @pytest.mark.parametrize(("answer", "posts"), [(404, 1), (302, 1), (429, 3)])
@@ -118,7 +118,7 @@ def test_what_is_refused_for_good_is_not_tried_again(server: Server, answer: int
     heard = Heard()
     with_hooks(heard, [server.url]).ended("demo", RunState.COMPLETED, "")
     assert len(server.posts) == posts
-    assert heard.of("notice") == [f"the web hook at 127.0.0.1 was not told of the end: it answered {answer}"]
+    assert heard.of("notice") == [f"the web hook at 127.0.0.1 was not notified of the end: it answered {answer}"]
 
 
 def test_credentials_are_sent_and_never_shown(server: Server) -> None:
@@ -129,13 +129,13 @@ def test_credentials_are_sent_and_never_shown(server: Server) -> None:
     [(path, headers, _)] = server.posts
     assert path == "/s3cret?token=t0k" and headers["Host"] == f"127.0.0.1:{server.port}"
     assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"ada:p@ss"
-    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not told of the end: it answered 403"]
+    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not notified of the end: it answered 403"]
 
 
 def test_a_host_that_is_not_there_is_a_notice(server: Server, unused_port: int) -> None:
     heard = Heard()
     with_hooks(heard, [f"http://127.0.0.1:{unused_port}/s3cret", server.url]).ended("demo", RunState.COMPLETED, "")
-    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not told of the end: Connection refused"]
+    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not notified of the end: Connection refused"]
     assert len(server.posts) == 1, "the other hook was told"
 
 
@@ -185,7 +185,7 @@ def test_a_command_that_fails_is_a_notice(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
     heard = Heard()
     with_hooks(heard, [script(tmp_path, text)]).ended("demo", RunState.COMPLETED, "")
-    assert heard.of("notice") == [f"the hook {sys.executable} was not told of the end: {trouble}"]
+    assert heard.of("notice") == [f"the hook {sys.executable} was not notified of the end: {trouble}"]
 
 
 def test_troubles_are_told_while_the_run_goes_on(server: Server) -> None:
@@ -198,7 +198,7 @@ def test_troubles_are_told_while_the_run_goes_on(server: Server) -> None:
         assert time.monotonic() < deadline
         progress.selecting([0], 0.9)
         time.sleep(0.01)
-    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not told of the commit: it answered 404"]
+    assert heard.of("notice") == ["the web hook at 127.0.0.1 was not notified of the commit: it answered 404"]
 
 
 @pytest.mark.parametrize(("target", "message"), [

@@ -48,16 +48,16 @@ def test_only_an_undecided_sample_may_flip_and_it_is_named() -> None:
     assert (found.flipped, found.flipped_samples, found.correct) == (1, (2,), 3)
     both = [dataclasses.replace(found, split="validation", flipped=0, relative_difference=2e-6), found]
     assert sentence(both) == (
-        "model.onnx held against the network committed after task 2 on 6 validation and test samples: 1 prediction differs, of "
-        f"samples whose two largest logits are as near as rounding, logits differ by {found.relative_difference:.1e} of the "
-        "largest at most (allowed are 1e-04)")
+        "model.onnx compared with the network committed after task 2 on 6 validation and test samples: 1 prediction differs, "
+        f"of samples whose two largest logits are equal up to rounding, logits differ by {found.relative_difference:.1e} of "
+        "the largest at most (tolerance 1e-04)")
 
 
 def test_the_sentence_of_two_files_and_two_commits() -> None:
     comparisons = [compare(file, after, split, EXPECTED.clone(), EXPECTED, LABELS)
                    for file in ("model.onnx", "model.pt2") for after in (2, 5) for split in ("validation", "test")]
     assert sentence(comparisons).startswith(
-        "model.onnx and model.pt2 held against the networks committed after tasks 2 and 5 on 6 validation and test samples: "
+        "model.onnx and model.pt2 compared with the networks committed after tasks 2 and 5 on 6 validation and test samples: "
         "all predictions are equal, ")
 
 

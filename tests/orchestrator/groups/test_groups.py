@@ -48,7 +48,7 @@ def test_runs_that_are_over_are_named(place: Place) -> None:
     heard = Heard()
     api.run("tiny-seed-2", url=place.url).cancel()
     assert resume_group(place, "tiny", PlainGroupProgress(heard)).exit_codes == {}
-    assert heard.of("notice") == ["run tiny-seed-2 is cancelled and cannot go on; `clnp show tiny-seed-2` says why"]
+    assert heard.of("notice") == ["run tiny-seed-2 is cancelled and cannot be resumed; `clnp show tiny-seed-2` says why"]
 
 
 def test_a_background_start_refuses_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_launched_stopped_and_resumed_by_commands(tmp_path: Path) -> None:
         assert event | {"at": ""} == {"at": "", "run": None, "task": None, "trial": None, "event": "step", "text": text}
     assert not [line for line in told if "is stopped: 0 of" in line.get("text", "")], "they were never driven before"
     assert {line["run"] for line in told} == {None, "pair-seed-0", "pair-seed-1"}
-    assert out.startswith("Group pair: 0 of 2 runs completed.\n") and out.endswith("`clnp resume pair` goes on with 2 runs.\n")
+    assert out.startswith("Group pair: 0 of 2 runs completed.\n") and out.endswith("`clnp resume pair` continues 2 runs.\n")
     assert run(tmp_path, "cancel", "pair-seed-1").code == 0
     resumed = start(tmp_path, "resume", "pair")
     assert resumed.stderr is not None
@@ -108,9 +108,9 @@ def test_launched_stopped_and_resumed_by_commands(tmp_path: Path) -> None:
         lines.append(line)
         if "sweeping" in line and "is stopped" not in line:
             break
-    assert lines[0] == "run pair-seed-1 is cancelled and cannot go on; `clnp show pair-seed-1` says why\n"
+    assert lines[0] == "run pair-seed-1 is cancelled and cannot be resumed; `clnp show pair-seed-1` says why\n"
     assert lines[1] == "starting Ray on this machine …\n"
-    assert lines[2] == "group pair: going on with 1 of 2 runs, seed 0, side by side on this machine\n"
+    assert lines[2] == "group pair: resuming 1 of 2 runs, seed 0, side by side on this machine\n"
     assert run(tmp_path, "stop", "pair").out.startswith("asked 1 driver to stop, of pair-seed-0; ")
     out, err = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, "whoever asked for the stop was not at this keyboard"

@@ -107,7 +107,7 @@ def test_a_driver_that_is_killed_can_be_resumed(place: Place) -> None:
     program = "import os, sys\nif sys.argv[-1][-1] == '1': os.kill(os.getpid(), 9)"
     assert _side_by_side(place, heard, program).drive(RUNS) == {"tiny-seed-0": 0, "tiny-seed-1": 10}
     assert {"tiny-seed-1 | error: its driver was ended from outside: Killed",
-            "tiny-seed-1 | hint: what is recorded is safe; `clnp resume tiny-seed-1` goes on"} <= set(heard.of("notice"))
+            "tiny-seed-1 | hint: what is recorded is safe; `clnp resume tiny-seed-1` continues"} <= set(heard.of("notice"))
 
 
 def test_where_nobody_listens_any_more_all_are_stopped(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_it_shows_itself(lab: Place) -> None:
     assert repr(group).splitlines()[0] == "Group tiny: 2 of 3 runs completed."
     assert repr(group).splitlines()[-2:] == [
         "Mean test accuracy: 85.00 ± 7.07 % (mean ± standard deviation over 2 completed runs, n = 2).",
-        "`clnp resume tiny` goes on with 1 run."]
+        "`clnp resume tiny` continues 1 run."]
     assert "<td" in group._repr_html_()
 
 

@@ -1,4 +1,4 @@
-"""Which tasks are named as learnt no better than by guessing, and in what words."""
+"""Which tasks are named as being at chance level, and the sentence about them."""
 
 import dataclasses
 from typing import Any
@@ -36,9 +36,9 @@ def test_nothing_is_said_without_a_number_of_classes_or_a_commit() -> None:
 
 def test_the_words() -> None:
     assert chance_text(AtChance(2, 21, 200, 10)) == (
-        "Task 2 was learnt no better than by guessing: 10.50 % of 200 samples are right, and guessing among 10 classes gives "
+        "Task 2 is at chance level: 10.50 % of 200 samples are correct, and guessing among 10 classes gives "
         "10.00 %.")
     cells, stages = [cell(1, 1, 10, 20), cell(2, 2, 10, 20)], [stage(1, 10), stage(2, 10)]
     assert len(chance_sentences(cells, stages)) == 3
-    assert chance_sentences(cells, stages)[-1] == "Averages over tasks count them like any other."
-    assert chance_sentences(cells[:1], stages)[-1] == "Averages over tasks count it like any other."
+    assert chance_sentences(cells, stages)[-1] == "Averages over tasks include them."
+    assert chance_sentences(cells[:1], stages)[-1] == "Averages over tasks include it."

@@ -84,17 +84,17 @@ def test_the_claim_counts_what_was_compared() -> None:
 
 
 def test_one_commit_claims_nothing_and_none_says_so() -> None:
-    assert forgetting_claim(_proven(1)).sentence == "One task is committed: there is no earlier one that it could forget."
+    assert forgetting_claim(_proven(1)).sentence == "One task is committed: there is no earlier task to forget."
     assert forgetting_claim([]).sentence == "No task is committed yet."
     assert forgetting_claim([]).verified is False
 
 
 @pytest.mark.parametrize(("broken", "gap"), [
-    (_commit(3), "the commit of task 3 carries no proof"),
-    (_commit(3, structure="bit-equal", tasks=3), "the commit of task 3 carries no proof"),
-    (_commit(3, task=2, tasks_compared=[1, 2], samples_compared=718), "the commit of task 3 carries no proof"),
-    (_commit(3, task=3, tasks_compared=[2], samples_compared=359), "the proof of task 3 leaves out task 1"),
-    (_commit(3, task=3, tasks_compared=None, samples_compared=359), "the proof of task 3 leaves out task 1, 2"),
+    (_commit(3), "the commit of task 3 has no proof"),
+    (_commit(3, structure="bit-equal", tasks=3), "the commit of task 3 has no proof"),
+    (_commit(3, task=2, tasks_compared=[1, 2], samples_compared=718), "the commit of task 3 has no proof"),
+    (_commit(3, task=3, tasks_compared=[2], samples_compared=359), "the proof of task 3 does not cover task 1"),
+    (_commit(3, task=3, tasks_compared=None, samples_compared=359), "the proof of task 3 does not cover task 1, 2"),
     (_commit(3, task=3, tasks_compared=[1, 2], samples_compared=0), "the proof of task 3 compared no test samples"),
 ])
 def test_what_is_not_proven_is_not_claimed(broken: CommitRow, gap: str) -> None:

@@ -18,7 +18,7 @@ def test_no_word_where_nothing_was_asked_for() -> None:
 
 
 def test_nothing_left_to_train() -> None:
-    assert tuning_text(commit(())) == ("Fine-tuning had nothing to train: no neuron of the last hidden layer was left after "
+    assert tuning_text(commit(())) == ("Fine-tuning was skipped: no neuron of the last hidden layer was left after "
                                        "pruning.")
 
 
@@ -26,7 +26,7 @@ def test_every_round_with_both_accuracies() -> None:
     rounds = (FineTuningRound(1, (0.25, None), 190, 40, 3, 5, 197, 4.21),
               FineTuningRound(2, (0.5, 0.5), 191, 44, 0, 5, 198, 3.0))
     assert tuning_text(commit(rounds)) == "\n".join([
-        "Fine-tuning, 2 rounds; epoch 0 stands for the pruned weights:",
+        "Fine-tuning, 2 rounds; epoch 0 means the pruned weights:",
         "",
         "round    threshold  free  pruned val %  tuned val %   epoch   time",
         "-----  -----------  ----  ------------  -----------  ------  -----",

@@ -111,7 +111,7 @@ def test_what_cannot_be_compared(engine: Engine) -> None:
         compare(reads, ["a", "a"])
     with pytest.raises(ConfigError, match=naming(2, 1)):
         compare(reads, ["a", "b"])
-    with pytest.raises(ConfigError, match=naming("one seed")):
+    with pytest.raises(ConfigError, match=naming("same seed")):
         compare(reads, ["c"])
     with pytest.raises(ConfigError, match=naming("several methods")):
         compare(reads, ["d"])
@@ -138,7 +138,7 @@ class TestAfterATask:
         assert [side.summaries["average_accuracy_percent"].n for side in found.sides] == [1, 1]
         assert "one seed supports no claim about the methods" in found.claims[0]
         said = comparison_text(found, None)
-        assert "Everything is as it was after 2 tasks, whatever the runs have learnt since." in said
+        assert "Everything is measured after 2 tasks; later tasks are ignored." in said
         assert "a-2 is stopped with 1 of 2 tasks learnt: it is not averaged." in said
         assert compare(Reads(engine), ["a", "b"]).sides[0].summaries["average_accuracy_percent"].n == 0
 

@@ -61,11 +61,11 @@ def test_every_table_of_the_project_has_valid_rows(file: Path) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [
     (TABLE.replace("title: A table", "titel: A table"), "titel: unknown key; did you mean title?"),
-    (TABLE.replace("name: ewc", "name: clnp"), "rows: two rows have one name; give each a name of its own"),
-    (TABLE.replace("name: ewc", "name: a b"), "rows[1].name: is 'a b', and is to be a part of runs' names; take at most 40"),
-    (TABLE.replace("strength=7", "strength=7, 'seeds=[7]'"), "rows[1].set: holds 'seeds=[7]', which cannot be used in a table"),
-    (TABLE.replace("strength=7", "strength=7, name=foo"), "rows[1].set: holds 'name=foo', which cannot be used in a table"),
-    (TABLE.replace("config: base.yaml", "config: base.yaml\nset: [bogus]"), "set: holds 'bogus', which assigns nothing"),
+    (TABLE.replace("name: ewc", "name: clnp"), "rows: two rows have the same name; give each its own name"),
+    (TABLE.replace("name: ewc", "name: a b"), "rows[1].name: is 'a b', which cannot be a part of run names; use at most 40"),
+    (TABLE.replace("strength=7", "strength=7, 'seeds=[7]'"), "rows[1].set: contains 'seeds=[7]', which cannot be used"),
+    (TABLE.replace("strength=7", "strength=7, name=foo"), "rows[1].set: contains 'name=foo', which cannot be used"),
+    (TABLE.replace("config: base.yaml", "config: base.yaml\nset: [bogus]"), "contains 'bogus', which is not an assignment"),
     ("[]", "contains a list, not sections of keys"),
 ])
 def test_what_is_no_table(path: Path, text: str, expected: str) -> None:
@@ -136,8 +136,8 @@ def test_what_is_asked_for(path: Path) -> None:
     less = asked(table, path, (1,), tasks=2, width=0.5, overrides=["training.epochs=4"], prefix="mine")
     assert [(config.name, config.seeds, config.benchmark.tasks) for config in less.configs] == [
         ("mine-clnp", (1,), 2), ("mine-ewc", (1,), 2)]
-    assert less.notes == ("Made with --tasks 2 --width 0.5 --set training.epochs=4, so the paper's numbers are of another "
-                          "experiment.",)
+    assert less.notes == ("Made with --tasks 2 --width 0.5 --set training.epochs=4, so it is not comparable with "
+                          "the paper's numbers.",)
 
 
 def test_where_runs_work_makes_no_other_experiment(path: Path) -> None:

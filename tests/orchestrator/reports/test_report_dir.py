@@ -86,7 +86,7 @@ def test_a_report_that_was_cut_off_can_be_made_again(tmp_path: Path, monkeypatch
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(ConfigError, match=naming("no folder")):
+    with pytest.raises(ConfigError, match=naming("not a folder")):
         write_folder(tmp_path / "taken", "demo", FILES)
     with pytest.raises(ConfigError, match=naming("cannot be written")):
         write_folder(tmp_path / "taken" / "below", "demo", FILES)

@@ -47,7 +47,7 @@ def test_a_run_that_diverged_is_not_trained_again(tmp_path: Path) -> None:
     for config in configs:
         record_group(place, config)
         write_failed(place, f"{config.name}-seed-1", FailureKind.DIVERGED)
-    told = [f"run {config.name}-seed-1 diverged, and is left so; `clnp resume {config.name}-seed-1` trains it again"
+    told = [f"run {config.name}-seed-1 diverged and is skipped; `clnp resume {config.name}-seed-1` retrains it"
             for config in configs]
     assert make(place, configs, PlainGroupProgress(heard)) == {}
     assert heard.of("notice") == [*told, "row t-a", "row t-b"]
@@ -60,7 +60,7 @@ def test_a_name_that_is_taken_is_told_before_anything_is_recorded(tmp_path: Path
     wanted = [Config.parse({**SMALL, "name": name, "seeds": [2]}) for name in ("t-a", "other-seed-1")]
     with pytest.raises(StateError) as refused:
         make(place, wanted, PlainGroupProgress(Heard()))
-    assert "there is a run 'other-seed-1' already, which is none of this table" in str(refused.value)
+    assert "there is already a run 'other-seed-1' that is not of this table" in str(refused.value)
     assert "--prefix" in refused.value.hint
     with place.reads() as reads:
         assert {row.name for row in reads.runs()} == {"other-seed-1"}
@@ -90,7 +90,7 @@ def test_seeds_that_a_group_lacks_or_has_besides_are_told(tmp_path: Path) -> Non
     record_group(place, Config.parse({**SMALL, "name": "t-a", "seeds": [1, 2]}))
     wanted = [Config.parse({**SMALL, "name": name, "seeds": [2, 7]}) for name in ("t-a", "t-b")]
     assert seeds_apart(wanted, recorded(place, wanted)) == [
-        "Group t-a has more seeds than were asked for, which count too: 1.", "Group t-a has no run yet of these seeds: 7."]
+        "Group t-a has further seeds, which are included: 1.", "Group t-a has no run with these seeds yet: 7."]
 
 
 def test_a_plan_tells_what_is_there(tmp_path: Path) -> None:

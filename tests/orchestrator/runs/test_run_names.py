@@ -114,5 +114,5 @@ def test_rm_of_a_hostile_name_removes_its_row_alone(top: Path, clnp: Clnp) -> No
 def test_a_report_of_a_hostile_name_says_what_to_do(top: Path, clnp: Clnp) -> None:  # noqa: F811
     write(top, "clnp_runs.name", "../../esc")
     code, message, hint = clnp("report", "../../esc", folder=top / "work").error
-    assert (code, hint) == (2, "name the folder yourself, with --output")
-    assert message.startswith("no folder is named after '../../esc': a run cannot be called that")
+    assert (code, hint) == (2, "name the folder with --output")
+    assert message.startswith("no folder can be named after '../../esc': it is not a valid run name")

@@ -145,7 +145,7 @@ def test_what_another_margin_would_choose(watched: Watched) -> None:
     asked = section(page, "What if the margin were another?")
     asked.get_by_label("Margin, percentage points").fill("much")
     asked.get_by_role("button", name="Show what it would choose").click()
-    expect(asked.get_by_role("alert")).to_contain_text("The margin 'much' is no number from 0 to 100")
+    expect(asked.get_by_role("alert")).to_contain_text("The margin 'much' is not a number from 0 to 100")
     expect(asked.get_by_role("alert")).to_contain_text("for example 0.5")
     asked.get_by_label("Margin, percentage points").fill("0,1")
     asked.get_by_role("button", name="Show what it would choose").click()

@@ -80,7 +80,7 @@ def test_a_running_trial_is_followed_epoch_by_epoch(context: BrowserContext, tmp
         learning, curve = section(page, "Learning"), section(page, "Threshold curve")
         nothing = "There is nothing to draw: no epoch has ended yet."
         expect(learning).to_contain_text(nothing)
-        expect(section(page, "Output")).to_contain_text("The trial has not begun, so it has printed nothing.")
+        expect(section(page, "Output")).to_contain_text("The trial has not begun, so there is no output.")
         assert watched.missed == []
         run.store.trial_started(run.lease, 1, 0, "ray-0", "", "")
         expect(page.locator(".title-row .state")).to_have_text("running")

@@ -84,7 +84,7 @@ def test_what_if_answers_from_the_records(service: httpx.Client) -> None:
     assert found["answers"][0]["changed"] is False
     assert service.get(f"{RUN}/what-if/curve").json()[0]["task"] == 1
     wrong = service.get(f"{RUN}/what-if", params={"margin": "x"})
-    assert _error(wrong)[:2] == (422, "the margin 'x' is no number from 0 to 100")
+    assert _error(wrong)[:2] == (422, "the margin 'x' is not a number from 0 to 100")
 
 
 @pytest.mark.parametrize("path", ["commits", "capacity", "accuracy", "stages/1/trials/0/curve", "stages/1/trials/0/epochs",

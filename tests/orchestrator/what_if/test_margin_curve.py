@@ -1,4 +1,4 @@
-"""The steps over all margins say what is said of each margin alone, and nothing changes between two of them."""
+"""The steps over all margins give the same answers as each margin alone, and nothing changes between two of them."""
 
 import itertools
 from decimal import Decimal

@@ -83,7 +83,7 @@ def test_the_recorded_margin_gives_the_recorded_selection(demo: Driver, reads: R
     assert [each.sentence for each in found.answers] == ["trial 0 as it was: 9 neurons free at 90.00 %"] * 2
     assert found.consequences[0].command is None and found.cautions == ()
     assert found.consequences[0].sentence == (
-        "With a margin of 1 percentage point all 2 tasks that are selected would come out as recorded.")
+        "With a margin of 1 percentage point all 2 tasks that are selected would not change.")
 
 
 def test_a_larger_margin_is_answered_from_the_curves(demo: Driver, reads: Reads) -> None:
@@ -93,12 +93,11 @@ def test_a_larger_margin_is_answered_from_the_curves(demo: Driver, reads: Reads)
     assert found.answers[0].sentence == "trial 0: at least 12 neurons free at 85.00 %, where it was 9 neurons free at 90.00 %"
     assert found.consequences[0].command == "clnp fork demo --task 0 --set selection.margin_points=6"
     assert found.consequences[0].sentence == (
-        "BEWARE: with a margin of 6 percentage points task 1 comes out otherwise. Then tasks 2 to 3 would stand on another "
-        "base and come out otherwise, too: what is said of them here judges their recorded trials, on the base that is "
-        "recorded.")
+        "Warning: with a margin of 6 percentage points task 1 changes. Then tasks 2 to 3 would have another base network and "
+        "change, too: their answers here are for their recorded trials, on the recorded base network.")
     assert found.cautions == (
-        '"at least": of a trial\'s thresholds about 100 are recorded. The highest recorded one within the margin frees so many '
-        "neurons. The exact one may lie above it and free more, and then another trial may be the sparsest.",)
+        '"at least": about 100 thresholds of each trial are recorded. The highest recorded one within the margin frees this '
+        "many neurons. The exact one may be higher and free more, and then another trial may be the sparsest.",)
 
 
 def test_a_smaller_margin_asks_more_of_every_trial(demo: Driver, reads: Reads) -> None:
@@ -114,8 +113,8 @@ def test_only_where_one_task_is_asked_about_are_there_verdicts(demo: Driver, rea
     assert len(found.answers[0].verdicts) == 3
     assert found.consequences[0].command == "clnp fork demo --task 1 --set selection.margin_points=6"
     assert found.consequences[0].sentence.endswith(
-        " Tasks before task 2 were not asked about: where this margin changes one of them, task 2 would stand on another base "
-        "itself.")
+        " Tasks before task 2 were not included: if this margin changes one of them, task 2 itself would have another base "
+        "network.")
 
 
 def test_several_margins_have_a_consequence_each(demo: Driver, reads: Reads) -> None:
@@ -128,7 +127,7 @@ def test_several_margins_have_a_consequence_each(demo: Driver, reads: Reads) -> 
 def test_after_the_last_task_nothing_comes(store: Store, reads: Reads) -> None:
     select(Driver.of_new_run(store, config=config(), tasks=1))
     assert ask(reads, "demo", [Decimal(6)]).consequences[0].sentence == (
-        "With a margin of 6 percentage points task 1 comes out otherwise; no task comes after it.")
+        "With a margin of 6 percentage points task 1 changes; no task follows.")
 
 
 @pytest.mark.parametrize("weight", ["1", "0.5"])
@@ -143,19 +142,19 @@ def test_the_other_rule_with_its_price(store: Store, reads: Reads, weight: str) 
     assert not larger.exact and larger.chosen == 0
     # 4 of 20 free or 7: 0.45 fair shares of 3 tasks, worth 2.7 points at w = 6 and 0.2 at 0.5; a sample is 0.5 points.
     assert larger.free_neurons == (7 if weight == "1" else 4)
-    assert ask(reads, "demo", [Decimal(6)]).cautions[0].startswith('"about": the trade-off was weighed among the recorded')
+    assert ask(reads, "demo", [Decimal(6)]).cautions[0].startswith('"about": the trade-off was computed for the recorded')
 
 
 def test_one_threshold_per_layer_is_said(store: Store, reads: Reads) -> None:
     driver = Driver.of_new_run(store, config=config(selection={"threshold": "per-layer", "curve_points": 7}))
     select(driver)
     cautions = ask(reads, "demo", [Decimal(6)]).cautions
-    assert "about 7 are recorded" in cautions[0]
+    assert "about 7 thresholds of each trial are recorded" in cautions[0]
     assert cautions[1].startswith("The recorded curves have one threshold for all layers.")
 
 
 @pytest.mark.parametrize(("section", "caution"), [
-    ({"fine_tuning": {"epochs": 3}}, "The run fine-tunes what was pruned."),
+    ({"fine_tuning": {"epochs": 3}}, "The run fine-tunes the pruned network."),
     ({"sweep": {"sampler": "tpe"}}, "The sampler tpe drew the trials. A fork draws its own")])
 def test_what_is_not_predicted_is_said(store: Store, reads: Reads, section: dict[str, Any], caution: str) -> None:
     select(Driver.of_new_run(store, config=config(**section)))
@@ -167,7 +166,7 @@ def test_a_task_that_a_fork_took_over_is_judged_as_it_was_learnt(demo: Driver, s
     store.fork_run("demo", 1, new_run(name="child", config=per_layer, margin_points="4"))
     found = ask(reads, "child", [Decimal(6)])
     assert found.consequences[0].command == "clnp fork demo --task 0 --set selection.margin_points=6"
-    assert found.cautions[1:] == ("Task 1 was taken over from run demo, under whose config it is judged.",)
+    assert found.cautions[1:] == ("Task 1 was inherited from run demo, whose config is used for it.",)
     store.release_lease(demo.lease)
     store.remove_run("demo")
     found = ask(reads, "child", [Decimal(6)])

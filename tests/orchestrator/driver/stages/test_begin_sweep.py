@@ -23,7 +23,7 @@ def test_three_margins_train_the_first_task_once(tmp_path: Path) -> None:
         heard, name = Heard(), f"m{margin}"
         run = laboratory.launch(small(sweep=SHARED, selection={"margin_points": margin}), heard, name)
         assert run.state is RunState.COMPLETED
-        assert "  task 1: 2 trials taken over from run m1, none trained again" in heard.of("notice")
+        assert "  task 1: 2 trials reused from run m1, none retrained" in heard.of("notice")
         assert heard.of("stage")[0] == (1, 2, 2), "both are there before the sweep begins"
         first = laboratory.trials(name, 1)
         assert [trial.reused_from for trial in first] == ["m1/1/0", "m1/1/1"]
@@ -48,7 +48,7 @@ def test_what_cannot_be_taken_over_is_trained(tmp_path: Path) -> None:
     (Path(laboratory.storage) / lost[:2] / f"{lost}.safetensors").unlink()
     heard = Heard()
     laboratory.launch(small(**one_task, sweep=SHARED), heard, "second")
-    assert "  task 1: 1 of 2 trials taken over from run first, none trained again" in heard.of("notice")
+    assert "  task 1: 1 of 2 trials reused from run first, none retrained" in heard.of("notice")
     assert heard.of("finished") == [0]
     assert [trial.reused_from for trial in laboratory.trials("second")] == [None, "first/1/1"]
     heard = Heard()

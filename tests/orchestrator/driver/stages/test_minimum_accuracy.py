@@ -17,7 +17,7 @@ from orchestrator.reports.report_data import gather
 from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
-SAID = "was learnt no better than by guessing: "
+SAID = "is at chance level: "
 
 
 def learns_nothing(minimum: str | None = None) -> Config:
@@ -40,7 +40,7 @@ def test_it_is_committed_and_named_everywhere(tmp_path: Path) -> None:
                 assert said in " ".join(text.split())
             assert [found.task for found in run_document(reads, run)["at_chance"]] == [1, 2]
             assert any(event.kind == "commit" and event.message.startswith(said) for event in reads.events("small"))
-            assert "small learnt tasks 1, 2 no better than by guessing, which counts like any other." in cautions(
+            assert "small is at chance level on tasks 1, 2, which averages include." in cautions(
                 compare(reads, ["small"]))
 
         laboratory.read(shown)

@@ -32,7 +32,7 @@ def test_a_damaged_base_is_named_by_verify_and_built_again_by_resume(tmp_path: P
         api.verify("small", url=laboratory.url, storage=laboratory.storage)
     heard = Heard()
     assert laboratory.resume("small", heard).state is RunState.COMPLETED
-    assert heard.of("notice")[0] == "task 1: its committed network is missing or damaged and is built again"
+    assert heard.of("notice")[0] == "task 1: its committed network is missing or damaged, rebuilding it"
     assert laboratory.artifact(digest).read_bytes() == content
     assert any(event.kind == "restored" for event in laboratory.read(lambda reads: reads.events("small")))
 
@@ -47,7 +47,7 @@ def test_a_completed_run_that_lost_everything_is_whole_again_after_a_resume(tmp_
     heard = Heard()
     assert laboratory.resume("small", heard).state is RunState.COMPLETED
     assert [text for text in heard.of("notice") if "built again" in text] == [
-        f"task {task}: its committed network is missing or damaged and is built again" for task in (1, 2)]
+        f"task {task}: its committed network is missing or damaged, rebuilding it" for task in (1, 2)]
     assert heard.of("finished") == [], "nothing is recorded a second time"
     assert laboratory.digests("small") == digests
     assert all(commit.logits_compared for commit in api.verify("small", url=laboratory.url, storage=laboratory.storage))
@@ -87,4 +87,4 @@ def test_lost_networks_of_picked_trials_are_trained_again_side_by_side(tmp_path:
     flip_a_bit(laboratory.artifact(finished[1].artifact_digest))
     heard = Heard()
     assert laboratory.resume("small", heard).state is RunState.COMPLETED
-    assert heard.of("notice") == ["  task 1: stored networks are not there any more and are trained again: trial 0, 1"]
+    assert heard.of("notice") == ["  task 1: stored networks are missing, retraining trial 0, 1"]

@@ -82,12 +82,12 @@ def test_a_driver_that_dies_at_once_is_seen(tmp_path: Path, monkeypatch: pytest.
     ({}, "give the config either as `config` or as `config_yaml`"),
     ({"config": {}, "config_yaml": ""}, "give the config either as `config` or as `config_yaml`"),
     ({"config_yaml": ""}, "the config is empty"),
-    ({"config_yaml": "- 1"}, "the config holds no sections of keys"),
+    ({"config_yaml": "- 1"}, "the config has no sections of keys"),
     ({"config_yaml": "a: [1"}, "the config, line 1, column 6"),
     ({"config": {**TINY, "training": {"epoch": 1}, "name": "a b"}}, "the config has 3 problems:"),
     ({"config": TINY, "overrides": ["seed=x"]}, "--set seed"),
-    ({"config": {**TINY, "seeds": [0, 1]}}, "seeds makes a group of runs, and drivers in the background"),
-    ({"config": TINY, "as": "ray-job"}, "no Ray cluster is named that could take jobs"),
+    ({"config": {**TINY, "seeds": [0, 1]}}, "a config with seeds makes a group, and only single runs"),
+    ({"config": TINY, "as": "ray-job"}, "no Ray cluster is configured for jobs"),
     ({"config": TINY, "nonsense": 1}, "body nonsense: extra inputs are not permitted"),
 ])
 def test_a_wrong_wish_starts_nothing(acting: httpx.Client, body: dict[str, Any], told: str) -> None:
@@ -120,9 +120,9 @@ def test_requests_to_runs_in_other_states(tmp_path: Path) -> None:
         assert (asked["run"], asked["kind"], asked["answer"]) == ("demo", "stop", None)
         driver.let_go()
         late = client.post(f"{RUNS}/demo/stop").json()["error"]["message"]
-        assert late == "run 'demo' is stopped: no driver runs that could stop"
+        assert late == "run 'demo' is stopped: there is no driver to stop"
         assert client.post(f"{RUNS}/demo/cancel").json()["kind"] == "cancel"
-        assert client.post(f"{RUNS}/demo/resume").json()["error"]["message"] == "run 'demo' is cancelled and cannot go on"
+        assert client.post(f"{RUNS}/demo/resume").json()["error"]["message"] == "run 'demo' is cancelled and cannot be resumed"
         assert [each["kind"] for each in client.get(f"{RUNS}/demo/requests").json()] == ["stop", "cancel"]
 
 
