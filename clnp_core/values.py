@@ -137,6 +137,86 @@ class FineTuningRound:
 
 
 @dataclass(frozen=True, slots=True)
+class CutCandidate:
+    """One candidate of a search for the sparsest network after fine-tuning (docs/distillation.md).
+
+    Attributes:
+        cut: how many cuts lie behind it; 0 is the network that was pruned at θ*.
+        neurons: that the task would activate, per hidden layer.
+        pruned_val_correct: correct validation samples before the candidate was trained.
+        val_correct: of the best epoch, or of the weights before it where none is better.
+        best_epoch: that was kept; 0 for the weights before the first.
+        epochs_run: all epochs of the candidate.
+        seconds: of cutting and training it.
+    """
+
+    cut: int
+    neurons: tuple[int, ...]
+    pruned_val_correct: int
+    val_correct: int
+    best_epoch: int
+    epochs_run: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "neurons", tuple(self.neurons))  # JSON has lists
+
+
+class SearchEnd(StrEnum):
+    """Why a search made no further cut."""
+
+    PATIENCE = "patience"
+    """As many candidates as it waits for, and one, missed the margin one after the other."""
+
+    NOTHING_LEFT = "nothing left"
+    """No neuron could be cut without emptying a layer."""
+
+    DIVERGED = "diverged"
+    """The loss of the next candidate became infinite or NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutSearch:
+    """A search: what its candidates were compared with, all of them, and which one was committed.
+
+    Attributes:
+        reference: ``teachers`` or ``trials``: what the margin is counted from.
+        reference_val_correct: correct validation samples of the reference.
+        required_val_correct: the lowest count within the margin.
+        val_total: validation samples.
+        candidates: in the order of their cuts.
+        end: why there are no more.
+        patience: misses in a row that do not end the search.
+        chosen: the cut of the candidate that was committed.
+        within_margin: whether it is within the margin; false where every candidate missed it, and cut 0 was committed.
+        final: the further training of the chosen candidate; None where there was none.
+        seconds: of the whole search.
+    """
+
+    reference: str
+    reference_val_correct: int
+    required_val_correct: int
+    val_total: int
+    candidates: tuple[CutCandidate, ...]
+    end: SearchEnd
+    patience: int
+    chosen: int
+    within_margin: bool
+    final: CutCandidate | None
+    seconds: float
+
+    def sparsest(self, required: int) -> CutCandidate | None:
+        """The sparsest recorded candidate with at least so many correct validation samples; None where all have fewer."""
+        return next((each for each in reversed(self.candidates) if each.val_correct >= required), None)
+
+    def would_go_on(self, required: int) -> bool:
+        """Whether, with so many correct validation samples required, the search would have made further cuts."""
+        misses = next((place for place, each in enumerate(reversed(self.candidates)) if each.val_correct >= required),
+                      len(self.candidates))
+        return self.end is SearchEnd.PATIENCE and misses <= self.patience
+
+
+@dataclass(frozen=True, slots=True)
 class LayerCapacity:
     """One hidden layer after the commit of one task.
 

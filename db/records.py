@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from clnp_core.errors import ConfigError
 from clnp_core.selection import SelectionRule
-from clnp_core.values import Epoch, FineTuningRound, LayerCapacity, TaskResult, TrialResult, TrialRole
+from clnp_core.values import CutSearch, Epoch, FineTuningRound, LayerCapacity, TaskResult, TrialResult, TrialRole
 from db.states import FailureKind
 
 LARGEST_SEED = 2**63 - 1
@@ -156,7 +156,7 @@ class CommitRecord:
     """An immutable network that is the base of the next task; ``verification`` is the proof of zero forgetting.
 
     ``val_correct`` of ``val_total`` validation samples are classified correctly by the published network; ``fine_tuning`` holds
-    its rounds, None if the config requests none."""
+    its rounds, ``search`` the search for the sparsest network; each is None if the config requests none."""
 
     digest: str
     artifact_bytes: int
@@ -168,3 +168,4 @@ class CommitRecord:
     val_correct: int | None = None
     val_total: int | None = None
     fine_tuning: tuple[FineTuningRound, ...] | None = None
+    search: CutSearch | None = None

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from clnp_core.selection import SelectionRule, Verdict
-from clnp_core.values import FineTuningRound, TrialRole
+from clnp_core.values import CutSearch, FineTuningRound, TrialRole
 from db.records import Owner
 from db.schema.models import Request
 from db.states import FailureKind, RequestKind, RunState, StageState, TrialState
@@ -244,6 +244,7 @@ class CommitRow:
     val_correct: int | None = None
     val_total: int | None = None
     fine_tuning: tuple[FineTuningRound, ...] | None = None
+    search: CutSearch | None = None
 
 
 @dataclass(frozen=True, slots=True)

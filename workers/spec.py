@@ -176,6 +176,33 @@ class DistillationSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchSpec:
+    """A search for the sparsest network that is within the margin after fine-tuning (:mod:`workers.training.cut_search`).
+
+    Attributes:
+        score: that neurons are ranked by.
+        step: neurons of a cut; below 1 a share of those that are left, rounded up.
+        epochs_per_cut: of training after each cut.
+        extra_epochs: of further training of a candidate that misses the margin; 0 for none.
+        patience: cuts that are tried beyond a miss.
+        final_epochs: of further training of the chosen candidate; 0 for none.
+        margin_points: m, exact decimal text.
+        reference_val_correct: the best count of the trials, or of trials and single teachers.
+        with_teachers: whether the mean of the teachers' logits belongs to the reference, too.
+    """
+
+    score: Score
+    step: float
+    epochs_per_cut: int
+    extra_epochs: int
+    patience: int
+    final_epochs: int
+    margin_points: str
+    reference_val_correct: int
+    with_teachers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FineTuningSpec:
     """How a pruned network is trained further before its commit (paper §3.2: one round, 20 epochs, rate 1e-4, α 5e-5).
 
@@ -189,6 +216,7 @@ class FineTuningSpec:
         mode: of the thresholds, from the second round on.
         schedule: constant, or a cosine over the epochs of a round.
         distillation: what it learns from teachers; None for the labels alone.
+        search: for the sparsest network within the margin after fine-tuning, in place of further rounds; None for none.
 
     Optimizer and batch size are those of the training.
     """
@@ -202,15 +230,17 @@ class FineTuningSpec:
     mode: ThresholdMode
     schedule: Schedule = Schedule.CONSTANT
     distillation: DistillationSpec | None = None
+    search: SearchSpec | None = None
 
     def to_json(self) -> dict[str, object]:
-        """A JSON-able dictionary. ``schedule`` and ``distillation`` are left out at their defaults, so that checkpoints from
-        before they existed are found."""
+        """A JSON-able dictionary. ``schedule``, ``distillation`` and ``search`` are left out at their defaults, so that
+        checkpoints from before they existed are found."""
         data: dict[str, object] = dataclasses.asdict(self)
         if self.schedule is Schedule.CONSTANT:
             del data["schedule"]
-        if self.distillation is None:
-            del data["distillation"]
+        for name in ("distillation", "search"):
+            if data[name] is None:
+                del data[name]
         return data
 
 

@@ -1,16 +1,15 @@
 """Build rows of :mod:`db.rows` from database objects; shared by :mod:`db.reads.reads` and :mod:`db.reads.pages`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Integer, cast, select
 from sqlalchemy.orm import Session, aliased
 
-from clnp_core.values import FineTuningRound
+from clnp_core.values import CutCandidate, CutSearch, FineTuningRound, SearchEnd
 from db.dialect import database_now
 from db.liveness import driver_lives, lease_holds, owner_of
 from db.rows import EventRow, RunRow, StageRow, TrialRow
-from db.schema.models import Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
+from db.schema.models import Commit, Event, Request, Run, RunGroup, Stage, Trial, TrialJudgement
 from db.states import RequestKind, StageState, TrialState, derive_run_state, tasks_committed
 
 TRIAL_COLUMNS = tuple(sorted({column.key for column in Trial.__table__.columns} - {"id", "stage_id", "alpha"}))
@@ -21,11 +20,21 @@ def as_tuple(values: list[float | None] | None) -> tuple[float | None, ...] | No
     return None if values is None else tuple(values)
 
 
-def rounds_of(recorded: list[dict[str, Any]] | None) -> tuple[FineTuningRound, ...] | None:
+def rounds_of(commit: Commit) -> tuple[FineTuningRound, ...] | None:
     """Return the rounds of fine-tuning that a commit recorded; None if there were none."""
+    if commit.fine_tuning is None:
+        return None
+    return tuple(FineTuningRound(**{**values, "thresholds": tuple(values["thresholds"])}) for values in commit.fine_tuning)
+
+
+def search_of(commit: Commit) -> CutSearch | None:
+    """Return the search for the sparsest network that a commit recorded; None if there was none."""
+    recorded = commit.search
     if recorded is None:
         return None
-    return tuple(FineTuningRound(**{**values, "thresholds": tuple(values["thresholds"])}) for values in recorded)
+    final = recorded["final"]
+    return CutSearch(**{**recorded, "candidates": tuple(CutCandidate(**values) for values in recorded["candidates"]),
+                        "end": SearchEnd(recorded["end"]), "final": None if final is None else CutCandidate(**final)})
 
 
 def run_rows(session: Session, runs: Sequence[Run]) -> list[RunRow]:

@@ -11,7 +11,7 @@ from clnp_core.errors import NotFoundError
 from clnp_core.values import LayerCapacity, TrialRole
 from db.dialect import of_one_moment
 from db.errors import translated
-from db.reads.assemble import as_tuple, event_row, rounds_of, run_rows, stage_row, trial_row
+from db.reads.assemble import as_tuple, event_row, rounds_of, run_rows, search_of, stage_row, trial_row
 from db.reads.lookup import find_run, find_stage, find_trial, no_such_task
 from db.rows import (
     AccuracyRow,
@@ -195,7 +195,7 @@ class Reads:
             query = _of_run(session, run, task, select(Stage.task, Commit, Artifact.artifact_bytes)
                             .join(Stage, Stage.id == Commit.stage_id).join(Artifact, Artifact.digest == Commit.digest))
             return [CommitRow(of_task, c.digest, c.parent_digest, size, c.verification, c.commit_seconds, c.created_at,
-                              c.val_correct, c.val_total, rounds_of(c.fine_tuning))
+                              c.val_correct, c.val_total, rounds_of(c), search_of(c))
                     for of_task, c, size in session.execute(query.order_by(Stage.task))]
 
     def capacity(self, run: str) -> list[LayerCapacity]:

@@ -233,6 +233,9 @@ class Commit(Base):
     val_total: Mapped[int | None] = column(comment="validation samples")
     fine_tuning: Mapped[list[dict[str, Any]] | None] = column(
         comment="the rounds of pruning and fine-tuning, as a JSON list of objects; NULL: the config asks for none")
+    search: Mapped[dict[str, Any] | None] = column(
+        comment="the search for the sparsest network after fine-tuning: reference, candidates, choice, as a JSON object; "
+                "NULL: none")
     verification: Mapped[dict[str, Any]] = column(
         comment="the proof that no earlier task was forgotten: what was compared, and how")
     commit_seconds: Mapped[float] = column(comment="wall-clock seconds of pruning, fine-tuning, verifying and evaluating")

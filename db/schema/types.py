@@ -93,7 +93,7 @@ def choice(states: type[StrEnum], name: str) -> Enum:
 VERSION_TABLE = "clnp_alembic_version"
 """Table of alembic's revision; Optuna uses ``alembic_version`` in the same database."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision of the schema, oldest first. Listed here so that opening a database does not import alembic."""
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")

@@ -86,7 +86,8 @@ class StageWrites(Writer):
             row = Commit(stage_id=stage.id, digest=commit.digest, parent_digest=commit.parent_digest,
                          verification=dict(commit.verification), commit_seconds=commit.commit_seconds, created_at=now,
                          val_correct=commit.val_correct, val_total=commit.val_total,
-                         fine_tuning=None if commit.fine_tuning is None else list(map(asdict, commit.fine_tuning)))
+                         fine_tuning=None if commit.fine_tuning is None else list(map(asdict, commit.fine_tuning)),
+                         search=None if commit.search is None else asdict(commit.search))
             session.add(row)
             session.flush()
             session.add_all(_capacity(row.id, layer) for layer in commit.capacity)

@@ -89,6 +89,10 @@ def what_if_text(answer: "WhatIf", kept: "KeptWeights | None") -> str:
     """The answer for people: a table, the verdicts if one task was asked about, what follows, and what to beware of."""
     parts = [_answers_table(answer.answers)]
     parts += [_verdicts_text(each, several=len(answer.consequences) > 1) for each in answer.answers if each.verdicts]
+    if answer.searches:
+        parts.append(paragraph("\n".join([
+            "Of the candidates that were fine-tuned in a search, the margin counted from the recorded reference would commit:",
+            *(f"{each.sentence}." for each in answer.searches)])))
     for margin in answer.consequences:
         real = "" if margin.command is None else f"\nIt becomes real with `{margin.command}`."
         parts.append(paragraph(margin.sentence + real))

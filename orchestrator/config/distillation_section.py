@@ -28,5 +28,5 @@ class Distillation(Section):
     @classmethod
     def _only_where_inputs_are_mixed(cls, copies: int, info: ValidationInfo) -> int:
         if copies != DEFAULT_COPIES and info.data.get("mixing") == 0:
-            raise ValueError("has no meaning with mixing 0, which mixes nothing\nremove it, or set mixing above 0")
+            raise ValueError("cannot be used with mixing 0, which mixes nothing\nremove it, or set mixing above 0")
         return copies

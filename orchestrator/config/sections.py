@@ -13,6 +13,7 @@ from orchestrator.config.choices import FineTuningSchedule, Normalization, OnDep
 from orchestrator.config.distillation_section import Distillation
 from orchestrator.config.errors import show
 from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share, whole
+from orchestrator.config.search_section import SearchReference, SearchSection
 from orchestrator.config.sweep_section import Alpha, NeuronBound, Rate, Section
 from orchestrator.runs.run_names import MAX_NAME
 from workers.spec import Schedule
@@ -217,6 +218,23 @@ class FineTuning(Section):
                     "output")
     distillation: Distillation | None = Field(
         default=None, description="learning from the logits of teachers; null, the default, learns from the labels")
+    search: SearchSection | None = Field(
+        default=None,
+        description="for the sparsest network within the margin after fine-tuning; null, the default, commits what θ* leaves")
+
+    @field_validator("search")
+    @classmethod
+    def _goes_down_instead_of_rounds(cls, search: SearchSection | None, info: ValidationInfo) -> SearchSection | None:
+        if search is None:
+            return None
+        if info.data.get("rounds", 1) != 1:
+            raise ValueError("cannot be used with more than one round, because its cuts take the place of rounds\n"
+                             "remove fine_tuning.rounds, or fine_tuning.search")
+        if (search.reference is SearchReference.TEACHERS and "distillation" in info.data
+                and info.data["distillation"] is None):
+            raise ValueError("reference teachers cannot be used without fine_tuning.distillation, which has the teachers\n"
+                             "add it, or set reference to trials")
+        return search
 
 
 Held = Annotated[Float, Field(ge=0)]

@@ -11,6 +11,8 @@ from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.values import FreeWindow
 from orchestrator.config.config import Config
 from orchestrator.config.distillation_section import Distillation
+from orchestrator.config.search_section import SearchReference
+from orchestrator.config.selection_section import points_text
 from orchestrator.config.sweep_section import GridPoint, per_layer
 from workers.methods import MethodSpec
 from workers.spec import (
@@ -18,6 +20,7 @@ from workers.spec import (
     DistillationSpec,
     FineTuningSpec,
     Schedule,
+    SearchSpec,
     StageSpec,
     TrainingSpec,
     TrialSpec,
@@ -96,7 +99,8 @@ def first_task(config: Config) -> int:
     return config.method.first_task(config.benchmark.tasks)
 
 
-def fine_tuning(config: Config, task: int, required: int, teachers: tuple[str, ...] = ()) -> FineTuningSpec | None:
+def fine_tuning(config: Config, task: int, required: int, teachers: tuple[str, ...] = (), best_trial: int = 0,
+                best_teacher: int = 0) -> FineTuningSpec | None:
     """Return how the pruned network of ``task`` is fine-tuned, or None.
 
     Args:
@@ -104,6 +108,8 @@ def fine_tuning(config: Config, task: int, required: int, teachers: tuple[str, .
         task: counted from 1.
         required: the lowest validation count within the margin of the stage.
         teachers: artifact digests of the stage's teachers, in the order of their numbers.
+        best_trial: the highest validation count of the stage's trials.
+        best_teacher: the highest validation count of its teachers; 0 without any.
     """
     wanted = config.fine_tuning
     if wanted is None:
@@ -111,7 +117,7 @@ def fine_tuning(config: Config, task: int, required: int, teachers: tuple[str, .
     return FineTuningSpec(wanted.rounds, wanted.epochs, wanted.learning_rate,
                           per_layer(wanted.alpha, config.network.alpha_count), derive_seed(config.seed, "fine-tuning", task),
                           required, config.selection.threshold, wanted.schedule.schedule,
-                          distillation(wanted.distillation, teachers))
+                          distillation(wanted.distillation, teachers), search(config, bool(teachers), best_trial, best_teacher))
 
 
 def distillation(wanted: Distillation | None, teachers: tuple[str, ...]) -> DistillationSpec | None:
@@ -125,6 +131,17 @@ def distillation(wanted: Distillation | None, teachers: tuple[str, ...]) -> Dist
         return None
     return DistillationSpec(wanted.temperature, wanted.cross_entropy, wanted.mixing, wanted.copies if wanted.mixing else 0,
                             teachers)
+
+
+def search(config: Config, has_teachers: bool, best_trial: int, best_teacher: int) -> SearchSpec | None:
+    """Return how to search for the sparsest network after fine-tuning, or None. Arguments as in :func:`fine_tuning`."""
+    wanted = None if config.fine_tuning is None else config.fine_tuning.search
+    if wanted is None:
+        return None
+    with_teachers = has_teachers and wanted.reference is not SearchReference.TRIALS
+    return SearchSpec(wanted.score, wanted.step, wanted.epochs_per_cut, wanted.extra_epochs, wanted.patience,
+                      wanted.final_epochs, points_text(config.selection.margin_points),
+                      max(best_trial, best_teacher) if with_teachers else best_trial, with_teachers)
 
 
 def sweeps(config: Config, task: int) -> bool:

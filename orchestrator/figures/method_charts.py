@@ -41,11 +41,14 @@ def methods_figure(cells: Mapping[str, Mapping[str, Sequence[AccuracyRow]]]) -> 
         tooltip=[alt.Tooltip("method:N"), alt.Tooltip("task:O"), alt.Tooltip("mean:Q", title="test accuracy %", format=".2f"),
                  alt.Tooltip("low:Q", title="lowest run", format=".2f"),
                  alt.Tooltip("high:Q", title="highest run", format=".2f"), alt.Tooltip("runs:Q")])
-    percent = alt.Scale(zero=False)
+    percent, methods = alt.Scale(zero=False), list(cells)
+    shapes = [SHAPES[index % len(SHAPES)] for index in range(len(methods))]
+    shape = alt.Shape("method:N", title=None, sort=methods, scale=alt.Scale(domain=methods, range=shapes),
+                      legend=alt.Legend(orient="top", columns=3, labelLimit=0))
     return layered([
         base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title="test accuracy %", scale=percent), y2="high:Q"),
         base.mark_point(size=40, filled=True, opacity=1).encode(y=alt.Y("mean:Q", title="test accuracy %", scale=percent),
-                                                                shape=_shape(list(cells))),
+                                                                shape=shape),
     ], 300)
 
 
@@ -89,11 +92,3 @@ def _colour(methods: Sequence[str]) -> "altair.Color":
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(methods))]
     return alt.Color("method:N", title=None, sort=list(methods), scale=alt.Scale(domain=list(methods), range=colours),
                      legend=alt.Legend(orient="top", columns=3, labelLimit=0, symbolOpacity=1))
-
-
-def _shape(methods: Sequence[str]) -> "altair.Shape":
-    import altair as alt
-
-    shapes = [SHAPES[index % len(SHAPES)] for index in range(len(methods))]
-    return alt.Shape("method:N", title=None, sort=list(methods), scale=alt.Scale(domain=list(methods), range=shapes),
-                     legend=alt.Legend(orient="top", columns=3, labelLimit=0))

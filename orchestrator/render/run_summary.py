@@ -21,6 +21,7 @@ from orchestrator.render.format import (
 )
 from orchestrator.render.matrices import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
 from orchestrator.render.output import paragraph, terminal_width
+from orchestrator.render.search_text import search_text
 from orchestrator.render.table import Column, number, one_line, prose, render
 from orchestrator.runs.recorded_config import recorded_config, score_of
 from workers.environment import GIT
@@ -174,7 +175,7 @@ def tuning_text(commit: "CommitRow") -> str | None:
              percent_or_nothing(done.pruned_val_correct, total), percent_or_nothing(done.val_correct, total),
              f"{done.best_epoch} of {done.epochs_run}", seconds_text(done.seconds)] for done in rounds]
     return (f"Fine-tuning{distilled_text(rounds[0].teachers)}, {plural(len(rounds), 'round')}; epoch 0 means the pruned "
-            f"weights:\n\n{render(columns, rows)}")
+            f"weights:\n\n{render(columns, rows)}" + ("" if commit.search is None else f"\n\n{search_text(commit.search)}"))
 
 
 def distilled_text(teachers: int | None) -> str:

@@ -84,6 +84,9 @@ def cautions(run: str, stages: Sequence[SelectedStage], inexact: Sequence[int]) 
     if any(stage.learnt_under.config.get("fine_tuning") for stage in stages):
         said.append("The run fine-tunes the pruned network. The effect of that on another network is not predicted: accuracies "
                     "here are of the pruned networks.")
+    if any((stage.learnt_under.config.get("fine_tuning") or {}).get("search") for stage in stages):
+        said.append("The candidates of a search were cut from the network that the recorded margin pruned. Another margin "
+                    "starts from another one.")
     if any(_sampler(stage) != "grid" for stage in stages):
         said.append(f"The sampler {_sampler(stages[0])} drew the trials. A fork draws its own, so it may choose among "
                     "others.")

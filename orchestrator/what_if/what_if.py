@@ -16,6 +16,7 @@ from db.reads.reads import Reads
 from orchestrator.what_if.answer_text import cautions, consequence, sentence
 from orchestrator.what_if.margin_curve import Candidate, margin_steps
 from orchestrator.what_if.margins import NOTHING_SCANNED, Outcome, at_margin, canonical
+from orchestrator.what_if.recorded_searches import SearchAnswer, search_answers
 from orchestrator.what_if.recorded_stages import SelectedStage, selected_stages
 
 __all__ = [
@@ -133,12 +134,14 @@ class Consequence:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The answers about a run: by margin as requested, then by task; the effect of every margin; and limitations."""
+    """The answers about a run: by margin as requested, then by task; the effect of every margin; limitations; and which of the
+    recorded candidates of searches each margin would commit."""
 
     run: str
     answers: tuple[TaskAnswer, ...]
     consequences: tuple[Consequence, ...]
     cautions: tuple[str, ...]
+    searches: tuple[SearchAnswer, ...] = ()
 
 
 def margin_points(text: str) -> Decimal:
@@ -181,7 +184,8 @@ def ask(reads: Reads, run: str, margins: Sequence[Decimal], task: int | None = N
         answers += of_margin
         consequences.append(_consequence(stages, margin, of_margin))
     inexact = sorted({answer.task for answer in answers if not answer.exact})
-    return WhatIf(run, tuple(answers), tuple(consequences), cautions(run, stages, inexact))
+    searches = [(commit.task, commit.search) for commit in reads.commits(run, task) if commit.search is not None]
+    return WhatIf(run, tuple(answers), tuple(consequences), cautions(run, stages, inexact), search_answers(searches, margins))
 
 
 def margin_curve(reads: Reads, run: str, task: int | None = None) -> tuple[MarginPoint, ...]:

@@ -58,7 +58,8 @@ def train(trial: TrialSpec, base: Network, data: TaskData,
 
 
 def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTuningSpec, seed: int,
-              checkpoint: Checkpoint = NEVER, loss: Loss | None = None) -> Generator[Epoch, None, Trained]:
+              checkpoint: Checkpoint = NEVER, loss: Loss | None = None,
+              frozen: tuple[Tensor, ...] | None = None) -> Generator[Epoch, None, Trained]:
     """Continue to train the neurons that survived the pruning of the stage's task (paper §2.2 and §3.2, "CLNP + fine tuning").
 
     Only rows that this task activated and its own head columns are trained; severed weights are not parameters.
@@ -71,6 +72,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
         seed: of the batches and of dropout.
         checkpoint: as in :func:`train`.
         loss: what is minimised, and on which samples; None for the cross-entropy of the training set.
+        frozen: what the frozen neurons say to these samples, where it has been computed; None computes it.
 
     Returns:
         The network of the best epoch; the pruned network, as epoch 0, if none is better.
@@ -84,7 +86,7 @@ def fine_tune(pruned: Network, data: TaskData, stage: StageSpec, tuning: FineTun
     generator = torch.Generator().manual_seed(seed)
     free = FreeNetwork(pruned, generator, reopen=stage.task)
     loss = CrossEntropy(data.train) if loss is None else loss
-    frozen = frozen_activations(pruned, loss.inputs, reopen=stage.task)
+    frozen = frozen_activations(pruned, loss.inputs, reopen=stage.task) if frozen is None else frozen
     correct = correct_predictions(pruned, data.val.inputs, data.val.labels, stage.task, stage.evaluation_batch_size)
     return (yield from fit(free, frozen, data, trial, generator, checkpoint, Trained(pruned, correct, 0, 0, 0.0), loss))
 

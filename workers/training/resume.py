@@ -105,9 +105,10 @@ class Checkpoint:
         if self._every_seconds is not None and (self._at_end or is_asked()):
             self._save(standing)
 
-    def remove(self) -> None:
-        """Remove it, because the result is stored or cannot be obtained."""
-        if self._exists:
+    def remove(self, unseen: bool = False) -> None:
+        """Remove it, because the result is stored or cannot be obtained. ``unseen``: also one that this attempt has not read or
+        written."""
+        if self._exists or (unseen and self._every_seconds is not None):
             with contextlib.suppress(OSError):  # it does no harm, and `clnp gc` removes it
                 self._store.remove(self._key)
 

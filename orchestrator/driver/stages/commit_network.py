@@ -15,6 +15,7 @@ from orchestrator.driver.stages.minimum_accuracy import require_accuracy
 from orchestrator.driver.stages.restore_trials import restore_trials
 from orchestrator.render.chance_text import chance_text, tasks_at_chance
 from orchestrator.render.run_summary import distilled_text
+from orchestrator.render.search_text import search_sentence
 from workers.jobs.baseline_job import build_whole_commit
 from workers.jobs.commit_job import BuiltCommit, build_commit
 from workers.storage.artifacts import ArtifactStore
@@ -61,9 +62,11 @@ def commit(run: RunContext, stage: StageRow) -> None:
         built.artifact.digest, built.artifact.bytes_written, stage.base_digest,
         built.capacity, built.evaluations,
         _verification(run, built), built.seconds, built.val_correct, built.val_total,
-        built.rounds))
+        built.rounds, built.search))
     for tuned in built.rounds or ():
         run.progress.notice(f"  {_tuned_text(tuned, built.val_total)}")
+    if built.search is not None:
+        run.progress.notice(f"  {search_sentence(built.search)}")
     own = next(cell for cell in built.evaluations if cell.task == task)
     run.progress.committed(task, run.reads.selections(run.name, task)[0].chosen, own.test_correct / own.test_total,
                            [100 * layer.used_fraction for layer in built.capacity if built.proof is not None],
@@ -92,7 +95,7 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
         whole: BuiltCommit = run.job(build_whole_commit, run.spec(stage), chosen.artifact_digest, run.storage, earlier, splits)
         return whole
     required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
-    tuning = plan.fine_tuning(run.config, task, required)
+    tuning = plan.fine_tuning(run.config, task, required, best_trial=selection.best_val_correct)
     submit = run.submit if tuning is None else run.training
     job = submit(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage, earlier, splits,
                  tuning, run.config.resources.checkpoint_every_seconds)

@@ -6,7 +6,7 @@ import pytest
 
 from clnp_core.errors import DatabaseError, StateError
 from clnp_core.selection import SelectionRule, TrialVerdict, Verdict
-from clnp_core.values import FineTuningRound, TaskResult
+from clnp_core.values import CutCandidate, CutSearch, FineTuningRound, SearchEnd, TaskResult
 from db import dataframes
 from db.reads.reads import Reads
 from db.records import TrialFailure
@@ -113,6 +113,15 @@ class TestRecordCommit:
         assert (reads.commits("demo"), reads.capacity("demo"), reads.accuracy_matrix("demo"),
                 reads.events("demo")) == before
 
+    @pytest.mark.parametrize("has_final", [False, True])
+    def test_its_search_is_read_back(self, driver: Driver, reads: Reads, has_final: bool) -> None:
+        candidates = tuple(CutCandidate(cut, (30 - cut, 20), 150 + cut, 190 - cut, 2, 6, 1.5) for cut in range(3))
+        search = CutSearch("teachers", 193, 189, 200, candidates, SearchEnd.PATIENCE, 2, 1, True,
+                           CutCandidate(1, (29, 20), 189, 191, 3, 8, 2.0) if has_final else None, 7.25)
+        driver.select()
+        driver.store.record_commit(driver.lease, 1, commit(search=search))
+        assert reads.commits("demo")[0].search == search
+
     def test_its_validation_and_its_fine_tuning_are_read_back(self, driver: Driver, reads: Reads, url: str) -> None:
         rounds = (FineTuningRound(1, (0.25, None), 190, 12, 0, 20, 190, 1.5),
                   FineTuningRound(2, (0.5, 0.1), 185, 14, 3, 20, 191, 2.5))
@@ -121,6 +130,7 @@ class TestRecordCommit:
         found = reads.commits("demo")[0]
         assert (found.val_correct, found.val_total, found.fine_tuning) == (191, 200, rounds)
         assert dataframes.commits("demo", url=url)["fine_tuning"][0][1]["best_epoch"] == 3
+        assert found.search is None
         driver.select(2)
         driver.store.record_commit(driver.lease, 2, commit(2))
         assert reads.commits("demo")[1].fine_tuning is None

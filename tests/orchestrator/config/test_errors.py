@@ -125,7 +125,19 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"training.milestones": [2, 5]}, "training.milestones: 5 has no effect: training ends with epoch 5; drop it, "
                                       "or raise training.epochs"),
     ({"fine_tuning": {"distillation": {"mixing": 0, "copies": 5}}},
-     "fine_tuning.distillation.copies: has no meaning with mixing 0, which mixes nothing; remove it, or set mixing above 0"),
+     "fine_tuning.distillation.copies: cannot be used with mixing 0, which mixes nothing; remove it, or set mixing above 0"),
+    ({"fine_tuning": {"rounds": 2, "search": {}}},
+     "fine_tuning.search: cannot be used with more than one round, because its cuts take the place of rounds; remove "
+     "fine_tuning.rounds, or fine_tuning.search"),
+    ({"fine_tuning": {"search": {"reference": "teachers"}}},
+     "fine_tuning.search: reference teachers cannot be used without fine_tuning.distillation, which has the teachers; add it, "
+     "or set reference to trials"),
+    ({"fine_tuning": {"search": {"step": 2.5}}},
+     "fine_tuning.search.step: must be a whole number from 1 on, not 2.5; use 2 neurons, or a share below 1 of those that are "
+     "left"),
+    ({"fine_tuning": {"search": {"step": 0}}}, "fine_tuning.search.step: must be above 0, not 0; "),
+    ({"fine_tuning": {"search": {"score": "tailor"}}},
+     'fine_tuning.search.score: must be one of activity, outgoing, taylor, not "tailor"; did you mean taylor?'),
     ({"fine_tuning": {"distillation": {"mixing": 1.5}}}, "fine_tuning.distillation.mixing: must be at most 1, not 1.5; "),
     ({"fine_tuning": {"distillation": {"cross_entropy": 1}}},
      "fine_tuning.distillation.cross_entropy: must be below 1, not 1; "),

@@ -1,5 +1,6 @@
 """Whole runs of convolutional networks and of the variants of the method, on a real Ray: digits as images."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from clnp_core.errors import ConfigError
 from db.states import RunState
 from orchestrator import api
+from orchestrator.cli.show_command import task_text
 from orchestrator.config.config import Config
+from orchestrator.what_if.what_if import ask
 from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory
 
@@ -120,3 +123,31 @@ def test_every_margin_is_chosen_from_the_same_trials(lab: Laboratory) -> None:
         assert all(row.reused_from and row.reused_from.startswith("m4/1/") for row in rows)
         free.append(lab.read(lambda reads, name=fork.name: reads.selections(name, 1))[0].free_neurons)
     assert free == sorted(free) and free[0] < free[-1]
+
+
+@pytest.mark.slow
+def test_a_search_is_recorded_shown_and_copied_by_a_fork(lab: Laboratory) -> None:
+    """Cuts beyond θ*, the reference being the trials."""
+    heard = Heard()
+    tuned = {"epochs": 3, "learning_rate": 0.003, "alpha": 0,
+             "search": {"step": 0.2, "epochs_per_cut": 2, "extra_epochs": 2, "patience": 1}}
+    run = lab.launch(config(fine_tuning=tuned), heard)
+    assert run.state is RunState.COMPLETED
+    for task in (1, 2):
+        commit = lab.read(lambda reads, task=task: reads.commits(run.name, task))[0]
+        selection = lab.read(lambda reads, task=task: reads.selections(run.name, task))[0]
+        search, (first,) = commit.search, commit.fine_tuning
+        assert search is not None and search.reference == "trials"
+        assert search.reference_val_correct == selection.best_val_correct
+        assert (first.pruned_val_correct, first.free_neurons) == (selection.pruned_val_correct, selection.free_neurons)
+        new = [row.new_neurons for row in lab.read(lambda reads: reads.capacity(run.name)) if row.task == task]
+        assert tuple(new) == search.candidates[search.chosen].neurons
+    assert sum("search, " in text for text in heard.of("notice")) == 2
+    shown = lab.read(lambda reads: task_text(reads, run.name, 1))
+    assert "Search, " in shown and "chosen" in shown
+    answers = lab.read(lambda reads: ask(reads, run.name, [Decimal(4), Decimal(0)])).searches
+    assert [(answer.task, answer.cut == answer.recorded_cut) for answer in answers[:2]] == [(1, True), (2, True)]
+    forked = api.fork(run.name, 1, name="forked", overrides=["benchmark.tasks=2"], url=lab.url, storage=lab.storage)
+    commits = [lab.read(lambda reads, name=name: reads.commits(name, 1))[0] for name in (run.name, forked.name)]
+    assert commits[0].search == commits[1].search
+    assert [commit.task for commit in api.verify(run.name, url=lab.url, storage=lab.storage)] == [1, 2]
