@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +37,38 @@ LONGEST_SEED = 18
 """Digits of a seed at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """The table and the options, each under its name on the command line."""
+
+    table: str
+    seeds: str | None
+    rows: str | None
+    tasks: int | None
+    width: float | None
+    max_concurrent_runs: int | None
+    overrides: Sequence[str]
+    prefix: str | None
+    output: Path | None
+    dry_run: bool
+    no_launch: bool
+    after_task: int | None
+    telling: str
+    hooks: Sequence[str]
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        own = next((each for each in self.overrides if each.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
+        if own is not None:
+            raise UsageProblem(f"--set {own} cannot be used for a table", "name seeds with --seeds, and runs with --prefix")
+        if self.prefix is not None and not self.prefix.strip():
+            raise UsageProblem(f"--prefix {self.prefix!r} names nothing", "write for example --prefix mine, or leave it out")
+        if self.dry_run and self.no_launch:
+            raise UsageProblem("--dry-run writes nothing, and --no-launch does", "use one of the two")
+        if self.after_task is not None and not self.no_launch:
+            raise UsageProblem("--after-task needs --no-launch", "add --no-launch; --tasks K launches shorter sequences")
+
+
 @click.command(cls=RenamedOptions, renamed={"--at-once": "--max-concurrent-runs", "--only-write": "--no-launch"})
 @click.argument("table", metavar="TABLE")
 @click.option("--seeds", metavar="N,N…", help="Seeds to use instead of the table's.")
@@ -54,9 +87,7 @@ LONGEST_SEED = 18
 @telling_options
 @as_json_option
 @click.pass_obj
-def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str | None, tasks: int | None, width: float | None,
-              max_concurrent_runs: int | None, overrides: Sequence[str], prefix: str | None, output: Path | None, dry_run: bool,
-              no_launch: bool, after_task: int | None, telling: str, hooks: Sequence[str], as_json: bool) -> int:
+def reproduce(settings: GlobalOptions, /, **options: Any) -> int:
     """Launch the runs that TABLE of the paper lacks, then write it.
 
     The table shows the paper's numbers next to the new ones. TABLE is a name from experiments/tables, or a YAML file. Recorded
@@ -68,29 +99,22 @@ def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str 
     from orchestrator.reports.paper_tables import asked, find_table, read_table
     from orchestrator.reports.reproduce import make, planned, recorded, seeds_apart
 
-    own = next((override for override in overrides if override.partition("=")[0].strip() in ("seed", "seeds", "name")), None)
-    if own is not None:
-        raise UsageProblem(f"--set {own} cannot be used for a table", "name seeds with --seeds, and runs with --prefix")
-    if prefix is not None and not prefix.strip():
-        raise UsageProblem(f"--prefix {prefix!r} names nothing", "write for example --prefix mine, or leave it out")
-    if dry_run and no_launch:
-        raise UsageProblem("--dry-run writes nothing, and --no-launch does", "use one of the two")
-    if after_task is not None and not no_launch:
-        raise UsageProblem("--after-task needs --no-launch", "add --no-launch; --tasks K launches shorter sequences")
-    path = find_table(table)
-    wanted = asked(_with_rows(read_table(path), path, rows), path, _seeds(seeds), tasks, width, overrides, prefix)
+    given = Reproduction(**options)
+    path = find_table(given.table)
+    wanted = asked(_with_rows(read_table(path), path, given.rows), path, _seeds(given.seeds), given.tasks, given.width,
+                   given.overrides, given.prefix)
     worst, place = 0, Place.of(settings.url)
-    folder = output or Path("results") / (prefix or path.stem)
+    folder = given.output or Path("results") / (given.prefix or path.stem)
     check_folder(folder, wanted.name, FILES)
-    if dry_run:
-        _say_plan(planned(place, wanted), wanted, as_json)
+    if given.dry_run:
+        _say_plan(planned(place, wanted), wanted, given.as_json)
         return 0
-    if not no_launch:
+    if not given.no_launch:
         planned(place, wanted)  # refuses settings and names before a folder is made
         prepare_folder(folder, wanted.name, FILES)
-        told = listening(telling, hooks)
+        told = listening(given.telling, given.hooks)
         with results_apart(Lines(told.notice)):
-            codes = make(place, wanted.configs, told, max_concurrent_runs, hook_options(hooks))
+            codes = make(place, wanted.configs, told, given.max_concurrent_runs, hook_options(given.hooks))
         worst = max(codes.values(), default=0)
         if worst == STOPPED:
             note("stopped; repeat the command to continue")
@@ -104,10 +128,10 @@ def reproduce(settings: GlobalOptions, table: str, seeds: str | None, rows: str 
     lines = [Line(row.name, row.paper.accuracy, row.paper.used, wanted.seeds)
              for row, config in sorted(zip(wanted.rows, wanted.configs, strict=True), key=lambda pair: not there[pair[1].name])]
     with reading(settings) as reads:
-        found = compare(reads, names, after_task=after_task)
+        found = compare(reads, names, after_task=given.after_task)
         command = command_line(sys.argv[1:], "reproduce")
         write_folder(folder, wanted.name, files(reads, wanted.title, lines, found, command, notes))
-    if as_json:
+    if given.as_json:
         say_json({"table": wanted.name, "folder": str(folder), **plain(found)})
     else:
         columns = [Column(HEADINGS[0]), *map(number, HEADINGS[1:])]

@@ -55,8 +55,8 @@ def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str,
         done: trials that have already ended; they are only trained as part of their packs.
         trainable: what a worker runs for a pack; benchmarks of the driver pass one that does not train.
     """
-    _fit(config, storage, cluster, recorder, grace, _PlannedSearch(packs, done), len(packs),
-         config.resources.max_concurrent_trials, trainable)
+    _fit(config, storage, cluster, recorder, grace,
+         _Points(_PlannedSearch(packs, done), len(packs), config.resources.max_concurrent_trials, trainable))
 
 
 def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
@@ -68,17 +68,27 @@ def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTria
     """
     search = _NumberedSearch(config, stage, recorded, next_number)
     left = (config.sweep.samples or 0) - next_number
-    _fit(config, storage, cluster, recorder, grace, search, left, cluster.parallel_trials, PackTrainable)
+    _fit(config, storage, cluster, recorder, grace, _Points(search, left, cluster.parallel_trials, PackTrainable))
 
 
-def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,
-         search: Searcher, samples: int, side_by_side: int | None, trained_by: type[tune.Trainable]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """What a sweep trains: where its points come from, how many, how many side by side (None for as many as fit), and what
+    trains one."""
+
+    search: Searcher
+    samples: int
+    side_by_side: int | None
+    trained_by: type[tune.Trainable]
+
+
+def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None, points: _Points) -> None:
     resources = config.resources
     work = StageWork(storage, config.selection.margin_points, resources.trial_time_limit_seconds,
                      resources.checkpoint_every_seconds, cluster.nodes > 1, recorder.run_name,
                      None if grace is None else grace.key)
     trainable = tune.with_resources(
-        tune.with_parameters(trained_by, work=work),
+        tune.with_parameters(points.trained_by, work=work),
         tune.PlacementGroupFactory([{"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}]))
     # Results are recorded and reported by us; Ray would also warn about result files that it was told not to write.
     for name in ("ray", "ray.tune"):
@@ -89,8 +99,8 @@ def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, gra
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                num_samples=samples, search_alg=search, max_concurrent_trials=side_by_side, reuse_actors=True,
-                time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
+                num_samples=points.samples, search_alg=points.search, max_concurrent_trials=points.side_by_side,
+                reuse_actors=True, time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
                 name=folder.name, storage_path=str(folder), verbose=0, callbacks=[recorder], stop=_Stopper(recorder, grace),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
