@@ -200,5 +200,5 @@ def _scaled(chain: Chain, factor: float) -> Chain:
         dataclasses.replace(layer, neurons=max(1, round(layer.neurons * factor))) for layer in chain.layers))
 
 
-def _context(info: ValidationInfo, key: str) -> Any:
+def _context(info: ValidationInfo, key: str) -> object:
     return info.context.get(key) if isinstance(info.context, Mapping) else None
