@@ -9,6 +9,7 @@ from db.reads.curves import pruned_within_margin
 from orchestrator.figures.accuracy_chart import accuracy_figure
 from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.curve_charts import learning_figure, threshold_figure
+from orchestrator.figures.search_chart import search_figure
 from orchestrator.figures.trial_chart import trial_points, trials_figure
 from orchestrator.runs.recorded_config import learnt_under, score_of
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 ACCURACY, CAPACITY = "accuracy", "capacity"
-TRIALS = "trials"
+TRIALS, SEARCH = "trials", "search"
 CURVE, LEARNING = "threshold-curve", "learning"
 RUN_FIGURES = (ACCURACY, CAPACITY)
-STAGE_FIGURES = (TRIALS,)
+STAGE_FIGURES = (TRIALS, SEARCH)
 TRIAL_FIGURES = (CURVE, LEARNING)
 
 
@@ -59,6 +60,9 @@ def stage_figure(reads: "Reads", run: str, task: int, name: str) -> "Chart":
         NotFoundError: no such run, task or figure, or there is no data for it yet.
     """
     _known(name, STAGE_FIGURES, "a task")
+    if name == SEARCH:
+        searches = [commit.search for commit in reads.commits(run, task) if commit.search is not None]
+        return search_figure(_something(searches, f"task {task} of run {run!r} has recorded no search")[0])
     selection = _selection(reads, run, task)
     margin = selection.margin_points if selection else reads.run(run).margin_points
     points = trial_points(reads.trials(run, task), pruned_within_margin(reads, run, task, margin))

@@ -8,7 +8,7 @@ from db import dataframes
 from db.rows import RunRow, SelectionRow, StageRow, TrialRow
 from orchestrator.config.config import Config
 from orchestrator.driver import plan
-from orchestrator.figures.registry import STAGE_FIGURES, TRIAL_FIGURES, stage_figure, trial_figure
+from orchestrator.figures.registry import SEARCH, STAGE_FIGURES, TRIAL_FIGURES, stage_figure, trial_figure
 from orchestrator.notebook.figure_handle import Figures
 from orchestrator.notebook.handle import ROWS, Drawn, Shown, facts
 from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
@@ -135,8 +135,11 @@ class Stage(Drawn):
 
     @property
     def figures(self) -> Figures:
-        """Its figures: accuracy against sparsity of its trials."""
-        return Figures(self._called(), STAGE_FIGURES, self.place,
+        """Its figures: accuracy against sparsity of its trials, and the candidates of its search, if there was one."""
+        with self.place.reads() as reads:
+            searched = any(commit.search for commit in reads.commits(self.run, self.task))
+        names = tuple(name for name in STAGE_FIGURES if searched or name != SEARCH)
+        return Figures(self._called(), names, self.place,
                        lambda reads, name: stage_figure(reads, self.run, self.task, name))
 
     def _called(self) -> str:

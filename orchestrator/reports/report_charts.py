@@ -11,7 +11,7 @@ from orchestrator.figures import chart
 from orchestrator.figures.accuracy_chart import accuracy_figure
 from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.curve_charts import learning_figure, threshold_figure
-from orchestrator.figures.registry import ACCURACY, CAPACITY, CURVE, LEARNING, TRIALS
+from orchestrator.figures.registry import ACCURACY, CAPACITY, CURVE, LEARNING, SEARCH, TRIALS
 from orchestrator.figures.search_chart import search_figure
 from orchestrator.figures.trial_chart import MANY, trials_figure
 from orchestrator.render.format import divides_the_network, score_text
@@ -85,7 +85,7 @@ def _of_task(part: TaskPart) -> Iterator[ReportFigure]:
                            "whose weights were kept; accuracies are those before pruning.",
                            learning_figure(part.epochs, chosen.best_epoch))
     if part.commit is not None and part.commit.search is not None:
-        yield ReportFigure(f"task-{task}-search", task, "search",
+        yield ReportFigure(f"task-{task}-{SEARCH}", task, SEARCH,
                            "The candidates of the search, validation accuracy before and after their fine-tuning against their "
                            "neurons. Dashed: the reference. Dotted: the least accuracy within the margin. The circle is the "
                            "candidate that was committed.", search_figure(part.commit.search))

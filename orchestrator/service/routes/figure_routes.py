@@ -30,7 +30,7 @@ def of_run(pages: Reading, run: RunName, name: str, request: Request) -> Respons
 
 @router.get("/stages/{task}/figures/{name}", summary="A figure of a task")
 def of_stage(pages: Reading, run: RunName, task: Task, name: str, request: Request) -> Response:
-    """`trials`: accuracy against sparsity, with the margin and the chosen trial."""
+    """`trials`: accuracy against sparsity, with the margin and the chosen trial; `search`: the candidates of a search."""
     return _answered(request, tag("stage figure", run, task, name, pages.version_of_stage(run, task)),
                      lambda: stage_figure(pages, run, task, name))
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from benchmarks.bench_queries import RUN, fill, val_correct
-from clnp_core.values import TaskResult
+from clnp_core.values import FineTuningRound, TaskResult
 from db.engine import open_database
 from db.liveness import this_host, this_owner
 from db.records import PlannedTrial
@@ -19,6 +19,7 @@ from orchestrator.jobs.jobs import JobFolder, JobKind, JobRecord, started_of
 from orchestrator.service.settings import ServiceSettings
 from tests.db.builders import ARCHITECTURE, Driver, commit, epoch, facts, grid, selection, verdicts
 from tests.orchestrator.cli.conftest import written
+from tests.orchestrator.render.test_search_text import SEARCH
 from tests.orchestrator.service.browsing import Watched, drawn, section
 from tests.orchestrator.service.conftest import TOKEN, place_in, serving
 from workers.methods import Method
@@ -206,6 +207,27 @@ def test_a_task_shows_what_it_reaches_now_and_other_methods_than_clnp_no_margin(
         expect(section(page, "Learning")).to_contain_text("1 epoch in numbers")
         curve = expect(section(page, "Threshold curve"))
         curve.to_be_visible() if method.divides_the_network else curve.to_be_hidden()
+        watched.close()
+
+
+def test_a_task_shows_its_fine_tuning_and_the_candidates_of_its_search(context: BrowserContext, tmp_path: Path) -> None:
+    rounds = (FineTuningRound(1, (0.25, None), 190, 12, 3, 20, 196, 1.5, 2),)
+    with written(tmp_path) as run, serving(ServiceSettings(place_in(tmp_path)), tmp_path) as client:
+        driver = Driver(run.store, run.lease)
+        driver.select(1)
+        run.store.record_commit(run.lease, 1, commit(1, val_correct=1979, val_total=2000, fine_tuning=rounds, search=SEARCH))
+        driver.select(2)
+        run.store.record_commit(run.lease, 2, commit(2))
+        watched = Watched(context, client.base_url)
+        page = watched.open("#/runs/demo/tasks/1")
+        tuning = section(page, "Fine-tuning")
+        expect(tuning).to_contain_text("Distilled from 2 teachers.")
+        expect(tuning).to_contain_text("Of 3 candidates the sparsest within the margin is cut 1.")
+        expect(tuning.get_by_role("row").filter(has_text="64 / 28")).to_contain_text("committed")
+        drawn(tuning)
+        page = watched.open("#/runs/demo/tasks/2")
+        expect(section(page, "Selection")).to_contain_text("was chosen")
+        expect(section(page, "Fine-tuning")).to_be_hidden()
         watched.close()
 
 
