@@ -36,7 +36,7 @@ class Clock(Progress):
     finished: list[float] = field(default_factory=list)
     commit: float = 0.0
 
-    def trial_started(self, number: int, point: object) -> None:
+    def trial_started(self, number: int, point: object, role: object = None) -> None:
         self.asked.append(time.perf_counter())
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:

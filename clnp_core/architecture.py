@@ -111,6 +111,7 @@ class Architecture:
         head: multi-head or single-head.
         head_bias: whether a head has a bias. Refused for a single head, whose bias all tasks would share.
         output: the window of a convolutional output, whose map is averaged (paper, Table 3); None for a dense one.
+        input_dropout: share of the input values that are dropped in training, each on its own.
 
     Raises:
         ConfigError: such a network is impossible.
@@ -122,6 +123,7 @@ class Architecture:
     head: HeadKind = HeadKind.SINGLE
     head_bias: bool = False
     output: Window | None = None
+    input_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.layers or min(self.hidden) < 1 or self.classes < 1 or min(self.input_shape, default=0) < 1:
@@ -240,16 +242,18 @@ class Architecture:
         return dataclasses.replace(self, layers=layers)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-able description; :meth:`from_json` is its inverse."""
+        """Return a JSON-able description; :meth:`from_json` is its inverse. ``input_dropout`` is left out if it
+        is 0, so that the descriptions of networks without it do not change."""
+        dropping = {"input_dropout": self.input_dropout} if self.input_dropout else {}
         return {"input_shape": list(self.input_shape), "layers": [_layer_to_json(layer) for layer in self.layers],
-                "classes": self.classes, "head": str(self.head), "head_bias": self.head_bias,
+                "classes": self.classes, "head": str(self.head), "head_bias": self.head_bias, **dropping,
                 "output": {"kind": "dense"} if self.output is None else {"kind": "conv", **dataclasses.asdict(self.output)}}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Architecture":
         """Return the network that :meth:`to_json` described."""
         return cls(tuple(data["input_shape"]), tuple(_layer_from_json(layer) for layer in data["layers"]), data["classes"],
-                   HeadKind(data["head"]), data["head_bias"], _window_from_json(data["output"]))
+                   HeadKind(data["head"]), data["head_bias"], _window_from_json(data["output"]), data.get("input_dropout", 0.0))
 
 
 def _convolved(where: str, shape: tuple[int, ...], window: Window, channels: int) -> tuple[int, ...]:

@@ -67,6 +67,8 @@ def active_neurons(network: Network, reopen: int | None = None) -> list[Tensor]:
 def layers_computed_once(base: Network, samples: int, reopen: int | None = None) -> int:
     """Return how many hidden layers, from the first, have frozen activations that are constant and fit into memory."""
     architecture, total = base.architecture, 0
+    if architecture.input_dropout:
+        return 0
     for index, (layer, active) in enumerate(zip(architecture.layers, active_neurons(base, reopen), strict=True)):
         total += samples * len(active) * _positions(architecture.maps[index]) * 4
         if total > CACHE_BYTES:

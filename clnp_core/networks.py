@@ -1,5 +1,6 @@
 """The paper's networks, and simple ones for experiments, as :mod:`clnp_core.architecture` describes them."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,12 @@ class Chain:
 def dense_chain(hidden: Sequence[int], activation: Activation = Activation.RELU) -> Chain:
     """Return fully connected hidden layers of these widths."""
     return Chain(tuple(Layer(neurons, activation=activation) for neurons in hidden))
+
+
+def scaled(chain: Chain, factor: float) -> Chain:
+    """The same chain with every hidden width multiplied by ``factor`` and rounded; no layer vanishes."""
+    return dataclasses.replace(chain, layers=tuple(
+        dataclasses.replace(layer, neurons=max(1, round(layer.neurons * factor))) for layer in chain.layers))
 
 
 def mlp(inputs: int, hidden: Sequence[int], classes: int, activation: Activation = Activation.RELU,

@@ -31,7 +31,8 @@ class FreeNetwork(nn.Module):
     [k, k] behind for a convolution) and ``vectors``: ``bias`` [free], or ``scale`` and ``shift`` of BatchNorm; for the output
     ``head_from_active`` (multi-head only), ``head_from_free`` and ``head_bias`` (if it has one). Running statistics of free
     neurons are buffers. In training mode free neurons use the statistics of the batch, frozen ones their own running
-    statistics; dropout applies to the outputs of both, drawn from the generator ``noise`` (None without dropout).
+    statistics; dropout applies to the inputs and to the outputs of both, drawn from the generator ``noise`` (None without
+    dropout).
 
     :meth:`forward` does not read the values of its tensors, so that ``torch.func`` can batch it: a pack of
     networks with one base is one call.
@@ -92,7 +93,7 @@ class FreeNetwork(nn.Module):
         self.head_from_free = nn.Parameter(weight[:, self._free_columns[depth]])
         self.head_bias = None if head.bias is None else nn.Parameter(head.bias.to(device, dtype, copy=True))
         self.noise = None
-        if any(layer.dropout for layer in architecture.layers):
+        if architecture.input_dropout or any(layer.dropout for layer in architecture.layers):
             seed = int(torch.randint(2**62, (), generator=generator))
             self.noise = torch.Generator(device).manual_seed(seed)
 
@@ -110,26 +111,34 @@ class FreeNetwork(nn.Module):
         """
         architecture = self._base.architecture
         if dropout is None:
-            dropout = self.draw_dropout(len(inputs)) if self.training else [()] * architecture.depth
-        active, free = inputs, inputs[:, :0]
+            dropout = self.draw_dropout(len(inputs)) if self.training else [()] * (architecture.depth + 1)
+        of_inputs, *of_layers = dropout
+        active, free = inputs * of_inputs[0] if of_inputs else inputs, inputs[:, :0]
         for index, layer in enumerate(architecture.layers):
             sums = self._sums(layer.convolution, active, free, self.from_active[index], self.from_free[index],
                               self.vectors.get(f"bias_{index}"))
             free = pooled(layer.pool, activate(self._normalised(index, sums), layer.activation))
             active = frozen[index] if index < len(frozen) else self._frozen.passed_on(index, active)
-            if dropout[index]:
-                active, free = (values * factors for values, factors in zip((active, free), dropout[index], strict=True))
+            if of_layers[index]:
+                active, free = (values * factors for values, factors in zip((active, free), of_layers[index], strict=True))
         logits = self._sums(architecture.output, free, active, self.head_from_free, self.head_from_active, self.head_bias)
         return logits if architecture.output is None else logits.mean(dim=(2, 3))
 
     def draw_dropout(self, samples: int) -> list[tuple[Tensor, ...]]:
-        """Draw the dropout factors of one batch: for every hidden layer with dropout float [samples, active, …] and
-        [samples, free, …], 0 for dropped values and otherwise a factor that keeps the mean; an empty tuple for other layers."""
+        """Draw the dropout factors of one batch.
+
+        Returns:
+            For dropped inputs float [samples, *input shape], then for every hidden layer with dropout float
+            [samples, active, …] and [samples, free, …]: 0 for dropped values and otherwise a factor that keeps the mean. An
+            empty tuple for inputs and layers without dropout.
+        """
         architecture = self._base.architecture
-        return [tuple(self._kept(layer.dropout, samples, len(neurons), sides) for neurons in (active, free))
-                if layer.dropout else ()
-                for layer, active, free, sides in zip(architecture.layers, self.active, self.free, architecture.maps,
-                                                      strict=True)]
+        share, (channels, *sides_of_input) = architecture.input_dropout, architecture.input_shape
+        drawn: list[tuple[Tensor, ...]] = [(self._kept(share, samples, channels, sides_of_input),) if share else ()]
+        for layer, active, free, sides in zip(architecture.layers, self.active, self.free, architecture.maps, strict=True):
+            drawn.append(tuple(self._kept(layer.dropout, samples, len(neurons), sides) for neurons in (active, free))
+                         if layer.dropout else ())
+        return drawn
 
     def _kept(self, share: float, samples: int, neurons: int, sides: Sequence[int]) -> Tensor:
         like = self.head_from_free

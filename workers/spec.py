@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from clnp_core.architecture import Architecture
 from clnp_core.selection import Score, ThresholdMode
-from clnp_core.values import FreeWindow
+from clnp_core.values import FreeWindow, TrialRole
 from workers.methods import MethodSpec
 
 
@@ -256,7 +256,8 @@ class StageSpec:
         training: the training loop's settings.
         evaluation_batch_size: of the canonical evaluation.
         threads: of torch inside one process. Bits depend on it.
-        curve_points: the maximum number of thresholds of the recorded curve.
+        curve_points: the maximum number of thresholds of the recorded curve; 0 for networks that are never pruned, whose
+            activities are not measured, either.
         method: the method that learns the task; None for CLNP.
         free_window: how many of the free neurons train, and which; None for all.
         score: what of a neuron its threshold is compared with.
@@ -313,12 +314,13 @@ class TrialSpec:
 
     Attributes:
         stage: the settings that all trials of the stage share.
-        number: its index in the grid; identifies the trial, but is not part of its key.
+        number: its index in the plan of the stage; identifies the trial, but is not part of its key.
         alpha: L1 coefficients, one per hidden layer and one for the output.
         learning_rate: the initial rate.
         seed: of its re-initialisation and its batches.
         pack: the number of trials that train as one batched computation, including this one, and its position, from 0. The
             bits depend on these, but not on the other trials.
+        role: what the stage trains it for; not part of its key.
     """
 
     stage: StageSpec
@@ -327,6 +329,7 @@ class TrialSpec:
     learning_rate: float
     seed: int
     pack: tuple[int, int] = ALONE
+    role: TrialRole = TrialRole.CANDIDATE
 
     def key(self) -> str:
         """Return the digest of everything that determines this trial's result in one environment."""

@@ -1,5 +1,6 @@
 """`clnp launch --dry-run`: the plan of a run in words, before anything is written or started."""
 
+import dataclasses
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from orchestrator.config.sweep_section import GridPoint, LogRange
 from orchestrator.driver import plan
 from orchestrator.driver.plan import PlannedTask
 from orchestrator.driver.ray_failure import cluster_address
+from orchestrator.driver.teachers import teacher_stage
 from orchestrator.render.format import (
     alpha_text,
     architecture_text,
@@ -23,7 +25,7 @@ from orchestrator.render.format import (
 )
 from orchestrator.render.output import note, say, say_json, terminal_width
 from orchestrator.render.table import Column, number, render
-from workers.spec import BUILT_IN_BENCHMARKS
+from workers.spec import BUILT_IN_BENCHMARKS, StageSpec
 
 
 def network_table(network: Architecture, width: int | None) -> str:
@@ -143,7 +145,8 @@ def _document(config: Config, network: Architecture, tasks: Sequence[PlannedTask
     return {"name": config.name, "runs_of_group": [{"name": run.name, "seed": run.seed} for run in runs] or None,
             "config": config.resolved(), "config_digest": config.digest(),
             "network": {**network.to_json(), "hidden": list(network.hidden), "parameters": network.parameter_count()},
-            "trials": sum(task.trials for task in tasks), "tasks_checked": checked,
+            "trials": sum(task.trials for task in tasks), "teachers": _teachers_document(config, network, tasks),
+            "tasks_checked": checked,
             "tasks": [{"task": task.task, "trials": task.trials, "source": task.source,
                        "points": [{"number": index, "alpha": point.alpha, "learning_rate": point.learning_rate}
                                   for index, point in enumerate(task.points)]} for task in tasks]}
@@ -168,6 +171,14 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], ru
     if config.method.divides_the_network:
         margin = points_text(str(config.selection.margin_points))
         say(f"pruning   margin {margin}, {config.selection.threshold.value} threshold{score_text(config.selection.score)}")
+    stage = _teachers_stage(config, network)
+    if config.teachers is not None and stage is not None:
+        many = sum(task.teachers for task in tasks)
+        rates = ", ".join(rate_text(rate) for rate in config.teachers.rates)
+        say(f"teachers  {plural(config.teachers.count, 'teacher')} a task, the best of {config.teachers.trained} trained, "
+            f"{plural(many, 'trial')} in all: {architecture_text(stage.architecture)}, "
+            f"{stage.architecture.parameter_count():,} parameters, learning rate {rates}, "
+            f"{training_text(dataclasses.asdict(stage.training))}")
     if config.resources.trials_per_pack > 1:
         say(f"packs     up to {plural(config.resources.trials_per_pack, 'trial')} train as one batched computation")
     if len(network.input_shape) > 1:
@@ -182,6 +193,24 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], ru
         elif plan.sampled(config, numbers[0]):
             say(f"  alpha {_range(config.sweep.alpha)}, learning rate {_range(config.sweep.learning_rate)}")
     say("\nnothing was written or started")
+
+
+def _teachers_stage(config: Config, network: Architecture) -> StageSpec | None:
+    """What the teachers of the first task share; None where there are none."""
+    if config.teachers is None:
+        return None
+    return teacher_stage(config.teachers, config, plan.stage_spec(config, plan.first_task(config), network, None))
+
+
+def _teachers_document(config: Config, network: Architecture, tasks: Sequence[PlannedTask]) -> dict[str, object] | None:
+    stage = _teachers_stage(config, network)
+    if config.teachers is None or stage is None:
+        return None
+    return {"trials": sum(task.teachers for task in tasks), "teach_a_task": config.teachers.count,
+            "trained_a_task": config.teachers.trained, "learning_rates": list(config.teachers.rates),
+            "network": {**stage.architecture.to_json(), "hidden": list(stage.architecture.hidden),
+                        "parameters": stage.architecture.parameter_count()},
+            "training": stage.training.to_json()}
 
 
 def _points_table(points: Sequence[GridPoint]) -> str:

@@ -229,7 +229,8 @@ def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool, stage: "Stage
         failed = [trial.number for trial in trials if trial.state is TrialState.FAILED]
         fates = ((ended, "recorded, not trained again"), (failed, "left out of the selection, which is recorded and stays"))
         return [f"{_these(numbers)}: {fate}" for numbers, fate in fates if numbers]
-    every_failure = retry_failed or not any(trial.state is TrialState.FINISHED for trial in trials)
+    every_failure = retry_failed or not any(
+        trial.role.can_be_chosen and trial.state is TrialState.FINISHED for trial in trials)
     by_fate: dict[str, list[int]] = {}
     for trial in trials:
         by_fate.setdefault(_fate(trial, every_failure), []).append(trial.number)

@@ -7,6 +7,7 @@ import click
 
 from clnp_core.architecture import Architecture
 from clnp_core.selection import Score
+from clnp_core.values import TrialRole
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, reading, task_option
 from orchestrator.render.format import (
@@ -21,6 +22,7 @@ from orchestrator.render.format import (
     rate_text,
     score_text,
     seconds_text,
+    teachers_text,
     thresholds_text,
     verdict_text,
     why_text,
@@ -82,6 +84,7 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
     """One task in words: its data and network, why which trial was chosen, and the verdict on every other one."""
     trials, selections = reads.trials(run, task, TRIAL_LINES), reads.selections(run, task)
     commits, stage = reads.commits(run, task), _stage(reads, run, task)
+    teachers = reads.trials(run, task, role=TrialRole.TEACHER)
     parts = [f"Task {task} of run {run} is {stage.state.value}." + (f"\n{one_line(stage.reason)}" if stage.reason else "")]
     if stage.architecture is not None:
         parts.append(facts_text([
@@ -89,10 +92,12 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
                      f"test samples; {stage.classes} classes"),
             ("network", architecture_text(Architecture.from_json(stage.architecture))),
             ("stands on", f"commit {stage.base_digest[:12]}" if stage.base_digest else "an empty network"),
-            ("commit", commits[0].digest[:12] if commits else NOTHING)]))
+            ("commit", commits[0].digest[:12] if commits else NOTHING),
+            *([("teachers", teachers_text(teachers))] if teachers else [])]))
     if selections:
         row = reads.run(run)
-        parts.append(_selection_text(selections[0], stage.trials_total, row.method, score_of(learnt_under(reads, row, task))))
+        parts.append(_selection_text(selections[0], stage.trials_total - len(teachers), row.method,
+                                     score_of(learnt_under(reads, row, task))))
     tuned = tuning_text(commits[0]) if commits else None
     if tuned:
         parts.append(tuned)
@@ -168,7 +173,8 @@ def _verdict_table(trials: "Sequence[TrialRow]") -> str:
 
 
 def _trial_facts(row: "TrialRow") -> list[tuple[str, str]]:
-    facts = [("alpha", alpha_text(row.alpha)), ("learning rate", rate_text(row.learning_rate)), ("seed", str(row.seed)),
+    facts = [("role", "teacher of the fine-tuning, never chosen")] if not row.role.can_be_chosen else []
+    facts += [("alpha", alpha_text(row.alpha)), ("learning rate", rate_text(row.learning_rate)), ("seed", str(row.seed)),
              ("key", row.key)]
     if row.val_correct is not None:
         facts.append(("validation", f"{percent_or_nothing(row.val_correct, row.val_total)} % ({row.val_correct:,} of "

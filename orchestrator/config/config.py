@@ -37,6 +37,7 @@ from orchestrator.config.sections import (
 )
 from orchestrator.config.selection_section import SelectionSection
 from orchestrator.config.sweep_section import GridPoint, LogRange, Section, Sweep, per_layer
+from orchestrator.config.teachers_section import Teachers
 from orchestrator.config.user_code import Reading, with_own_network
 from orchestrator.config.yaml_loader import assignment_path, override, read_mapping
 from orchestrator.runs.run_names import is_run_name
@@ -60,6 +61,9 @@ class Config(Section):
     selection: SelectionSection = Field(description="how much accuracy pruning may cost")
     fine_tuning: FineTuning | None = Field(
         default=None, description="training after pruning; null, the default, commits the pruned network as it is")
+    teachers: Teachers | None = Field(
+        default=None, validate_default=True,
+        description="networks that teach the fine-tuning; null, the default, trains none")
     capacity: CapacitySection = Field(
         default_factory=CapacitySection, description="what happens when the network is full; leave it out for its defaults")
     evaluation: EvaluationSection = Field(
@@ -146,6 +150,19 @@ class Config(Section):
         if isinstance(section, Resources) and section.trials_per_pack > 1:
             raise ValueError(f"trials_per_pack cannot be used with method {method}, whose trials train alone\nremove it")
         return section
+
+    @field_validator("teachers")
+    @classmethod
+    def _teach_the_fine_tuning(cls, teachers: Teachers | None, info: ValidationInfo) -> Teachers | None:
+        tuning = info.data.get("fine_tuning")
+        distils = tuning is not None and tuning.distillation is not None
+        if teachers is not None:
+            is_wrong = "fine_tuning" not in info.data  # which has a line of its own
+            teachers.check_beside(info.data.get("method"), info.data.get("network"), distils or is_wrong)
+        elif distils:
+            raise ValueError("is missing, and fine_tuning.distillation learns from teachers\n"
+                             "set teachers to {} for two of the default ones, or remove fine_tuning.distillation")
+        return teachers
 
     @field_validator("baseline")
     @classmethod

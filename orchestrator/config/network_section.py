@@ -1,6 +1,5 @@
 """The network that all tasks of a run share: dense widths, a chain of layers, or a network by name."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from clnp_core.architecture import Activation, Architecture
 from clnp_core.errors import ConfigError
-from clnp_core.networks import BUILT_IN_NETWORKS, Chain, dense_chain
+from clnp_core.networks import BUILT_IN_NETWORKS, Chain, dense_chain, scaled
 from orchestrator.config.choices import HeadChoice
 from orchestrator.config.errors import nearest, show
 from orchestrator.config.layer_sections import LayerSection, OutputSection, misplaced
@@ -171,7 +170,7 @@ class NetworkSection(Section):
         if self.layers is not None:
             return Chain(tuple(layer.layer(self.activation) for layer in self.layers),
                          self.output.window() if self.output else None)
-        return _scaled(BUILT_IN_NETWORKS[self.name or ""](), self.width_factor)
+        return scaled(BUILT_IN_NETWORKS[self.name or ""](), self.width_factor)
 
     def architecture(self, input_shape: Sequence[int], classes: int) -> Architecture:
         """Return the network for samples of this shape and ``classes`` classes per task.
@@ -192,12 +191,6 @@ def alpha_count(network: object) -> int | None:
             return len(listed) + 1 if isinstance(listed, list | tuple) and listed else None
     name = network.get("name")
     return len(BUILT_IN_NETWORKS[name]().layers) + 1 if isinstance(name, str) and name in BUILT_IN_NETWORKS else None
-
-
-def _scaled(chain: Chain, factor: float) -> Chain:
-    """Multiply and round every hidden width; each stays at least 1."""
-    return dataclasses.replace(chain, layers=tuple(
-        dataclasses.replace(layer, neurons=max(1, round(layer.neurons * factor))) for layer in chain.layers))
 
 
 def _context(info: ValidationInfo, key: str) -> object:

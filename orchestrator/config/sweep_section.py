@@ -79,7 +79,8 @@ def _one_per_hidden_layer(values: tuple[int, ...], info: ValidationInfo) -> tupl
     return values
 
 
-def _list_or_number(value: object) -> str:
+def list_or_number(value: object) -> str:
+    """Return the tag of a value that is one number or a list of them."""
     return LIST if isinstance(value, list | tuple) else NUMBER
 
 
@@ -90,9 +91,9 @@ def _list_or_range(value: object) -> str:
 Strength = Annotated[Float, Field(ge=0), AfterValidator(_plus_zero)]
 Rate = Annotated[Float, Field(gt=0)]
 PerLayer = Annotated[tuple[Strength, ...], Field(min_length=1), AfterValidator(_one_per_layer)]
-Alpha = Annotated[Annotated[PerLayer, Tag(LIST)] | Annotated[Strength, Tag(NUMBER)], Discriminator(_list_or_number)]
+Alpha = Annotated[Annotated[PerLayer, Tag(LIST)] | Annotated[Strength, Tag(NUMBER)], Discriminator(list_or_number)]
 PerHiddenLayer = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_one_per_hidden_layer)]
-NeuronBound = Annotated[Annotated[PerHiddenLayer, Tag(LIST)] | Annotated[Count, Tag(NUMBER)], Discriminator(_list_or_number)]
+NeuronBound = Annotated[Annotated[PerHiddenLayer, Tag(LIST)] | Annotated[Count, Tag(NUMBER)], Discriminator(list_or_number)]
 
 
 class LogRange(Section):
@@ -180,14 +181,14 @@ class Sweep(Section):
     def _distinct_alphas(cls, value: tuple[Any, ...] | LogRange, info: ValidationInfo) -> tuple[Any, ...] | LogRange:
         layers = layers_of(info)
         if isinstance(value, tuple) and layers is not None:
-            _refuse_repeats([per_layer(entry, layers) for entry in value])
+            refuse_repeats([per_layer(entry, layers) for entry in value])
         return value
 
     @field_validator("learning_rate")
     @classmethod
     def _distinct_rates(cls, value: tuple[float, ...] | LogRange) -> tuple[float, ...] | LogRange:
         if isinstance(value, tuple):
-            _refuse_repeats(value)
+            refuse_repeats(value)
         return value
 
     @field_validator("samples")
@@ -225,7 +226,7 @@ def per_layer(alpha: float | Sequence[float], layers: int) -> tuple[float, ...]:
     return tuple(alpha) if isinstance(alpha, Sequence) else (alpha,) * layers
 
 
-def _refuse_repeats(values: Sequence[Any]) -> None:
+def refuse_repeats(values: Sequence[Any]) -> None:
     """Refuse two trials with the same values."""
     first: dict[Any, int] = {}
     repeats = [f"[{position}] repeats [{first[value]}]" for position, value in enumerate(values)

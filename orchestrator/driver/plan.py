@@ -31,12 +31,14 @@ from workers.training.packs.pack_plan import in_packs
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One line of ``clnp launch --dry-run``: a task, how many trials it has, and where their values come from."""
+    """One line of ``clnp launch --dry-run``: a task, how many trials and teachers it has, and where the values of its trials
+    come from."""
 
     task: int
     trials: int
     points: tuple[GridPoint, ...]
     source: str
+    teachers: int = 0
 
 
 def benchmark_spec(config: Config) -> BenchmarkSpec:
@@ -64,7 +66,7 @@ def stage_spec(config: Config, task: int, network: Architecture, base_digest: st
     training = config.training
     spec = TrainingSpec(training.optimizer.value, training.momentum, training.weight_decay, training.batch_size,
                         training.epochs, tuple(training.milestones), training.gamma, training.early_stopping_patience,
-                        training.precision.value, _schedule(training.schedule))
+                        training.precision.value, schedule_in_keys(training.schedule))
     return StageSpec(benchmark_spec(config), task, network, base_digest, spec, config.evaluation.batch_size,
                      config.resources.threads_per_trial, config.selection.curve_points, method_spec(config),
                      free_window(config, task), config.selection.score)
@@ -80,7 +82,7 @@ def free_window(config: Config, task: int) -> FreeWindow | None:
     return FreeWindow(neurons, derive_seed(config.seed, "free window", task))
 
 
-def _schedule(wanted: Schedule) -> Schedule:
+def schedule_in_keys(wanted: Schedule) -> Schedule:
     """A constant rate is one without milestones: the same computation, so the same keys."""
     return wanted if wanted is Schedule.COSINE else Schedule.MILESTONES
 
@@ -177,9 +179,13 @@ def points(config: Config, task: int, kept: GridPoint | None) -> tuple[GridPoint
 def trial_specs(stage: StageSpec, run_seed: int, wanted: Sequence[GridPoint], pack_size: int = 1) -> tuple[TrialSpec, ...]:
     """Return one trial per grid point, numbered by index, each with a seed derived from run, task and number, and with its
     position in a pack (:func:`workers.training.packs.pack_plan.in_packs`)."""
-    alone = [trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted)]
+    return placed([trial_spec(stage, run_seed, number, point) for number, point in enumerate(wanted)], pack_size)
+
+
+def placed(trials: Sequence[TrialSpec], pack_size: int) -> tuple[TrialSpec, ...]:
+    """Return the same trials, each with its position in a pack."""
     return tuple(dataclasses.replace(trial, pack=(len(pack), place))
-                 for pack in in_packs(alone, pack_size) for place, trial in enumerate(pack))
+                 for pack in in_packs(trials, pack_size) for place, trial in enumerate(pack))
 
 
 def trial_spec(stage: StageSpec, run_seed: int, number: int, point: GridPoint) -> TrialSpec:
@@ -198,7 +204,12 @@ def sampled_point(config: Config, alpha: float, learning_rate: float) -> GridPoi
 
 
 def trial_count(config: Config, task: int) -> int:
-    """Return how many trials ``task`` has."""
+    """Return how many trials ``task`` has, teachers included."""
+    return candidate_count(config, task) + (0 if config.teachers is None else config.teachers.trained)
+
+
+def candidate_count(config: Config, task: int) -> int:
+    """Return how many trials the selection of ``task`` chooses from; its teachers are numbered from here on."""
     if sampled(config, task):
         return config.sweep.samples or 0
     return len(config.grid()) if sweeps(config, task) else 1
@@ -230,5 +241,6 @@ def overview(config: Config) -> tuple[PlannedTask, ...]:
             source = "fixed in the config"
         else:
             source = f"what the selection of task {config.sweep.last_swept_task} chooses"
-        lines.append(PlannedTask(task, trial_count(config, task), points(config, task, None), source))
+        candidates = candidate_count(config, task)
+        lines.append(PlannedTask(task, candidates, points(config, task, None), source, trial_count(config, task) - candidates))
     return tuple(lines)

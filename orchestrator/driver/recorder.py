@@ -116,10 +116,10 @@ class Recorder(tune.Callback):
             if number in self._recorded:
                 continue
             if trial.config.get("sampled"):
-                planned = PlannedTrial(number, spec.key(), spec.alpha, spec.learning_rate, spec.seed)
+                planned = PlannedTrial(number, spec.key(), spec.alpha, spec.learning_rate, spec.seed, spec.role)
                 self._store.add_trials(self._lease, self._stage.task, [planned])
             if number not in self._started:
-                self._progress.trial_started(number, GridPoint(spec.alpha, spec.learning_rate))
+                self._progress.trial_started(number, GridPoint(spec.alpha, spec.learning_rate), spec.role)
             self._started[number] = time.monotonic()
             self._attempts[number] = self._attempts.get(number, 0) + 1
             again = f".{self._attempts[number]}" if self._attempts[number] > 1 else ""
@@ -167,8 +167,9 @@ class Recorder(tune.Callback):
         reports = {member["number"]: self._report(**member) for member in members}
         self._write({number: report for number, report in reports.items() if report.epochs or report.outcome})
         self._recorded.update(number for number, report in reports.items() if report.outcome)
+        specs = {spec.number: spec for spec in _pack(trial)}
         for member in members:
-            self._show(reports[member["number"]], **member)
+            self._show(specs[member["number"]], reports[member["number"]], member.get("result"))
         if result.get("done"):
             self._pack_ended()
 
@@ -182,15 +183,16 @@ class Recorder(tune.Callback):
             outcome = dataclasses.replace(result, host=self._hosts[number])
         return TrialReport(tuple(epochs), outcome, self._unrecorded_start(number) if epochs or outcome else None)
 
-    def _show(self, report: TrialReport, number: int, result: TrialResult | None = None, **_: object) -> None:
+    def _show(self, spec: TrialSpec, report: TrialReport, result: TrialResult | None) -> None:
         """Report to the progress what has been written for one trial."""
+        number = spec.number
         if report.epochs:
             last = report.epochs[-1]
-            self._progress.trial_epoch(number, last.epoch, self._stage.training.epochs, last.val_correct / last.val_total)
+            self._progress.trial_epoch(number, last.epoch, spec.stage.training.epochs, last.val_correct / last.val_total)
         if isinstance(report.outcome, TrialFailure):
             self._progress.trial_failed(number, report.outcome.reason)
         elif result is not None:
-            if self._ahead is not None:
+            if self._ahead is not None and spec.role.can_be_chosen:
                 self._ahead.trained(number, result.val_correct, result.artifact.digest)
             self._progress.trial_finished(number, result.val_correct / result.val_total, result.total_seconds)
 

@@ -125,7 +125,7 @@ def _reopen(run: RunContext, retry_failed: bool) -> None:
                             f"retrained\n`clnp fork {run.name} --task {stage.task - 1}` sweeps the task again")
     if back is not StageState.SWEEPING or not failed:
         return
-    nothing_trained = not any(row.state is TrialState.FINISHED for row in rows)
+    nothing_trained = not any(row.role.can_be_chosen and row.state is TrialState.FINISHED for row in rows)
     kinds = [kind for kind in FailureKind if retry_failed or nothing_trained or not kind.excluded_from_selection]
     numbers = run.store.retry_trials(run.lease, stage.task, kinds)
     if numbers:

@@ -60,14 +60,16 @@ def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str,
 
 
 def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
-                cluster: Cluster, recorder: Recorder, grace: Grace | None) -> None:
+                cluster: Cluster, recorder: Recorder, grace: Grace | None,
+                planned: Sequence[Sequence[TrialSpec]] = ()) -> None:
     """Let the config's sampler draw the missing points of a stage.
 
     A sampler depends on the order in which trials end, so a resumed sweep draws other points than an uninterrupted one;
-    grids do not have this limitation. ``recorded`` are the points drawn before.
+    grids do not have this limitation. ``recorded`` are the points drawn before. The ``planned`` trials,
+    which are teachers, run in the same sweep before the first draw; the sampler does not learn from them.
     """
-    search = _NumberedSearch(config, stage, recorded, next_number)
-    left = (config.sweep.samples or 0) - next_number
+    search = _NumberedSearch(config, stage, recorded, next_number, planned)
+    left = (config.sweep.samples or 0) - next_number + len(planned)
     _fit(config, storage, cluster, recorder, grace, _Points(search, left, cluster.parallel_trials, PackTrainable))
 
 
@@ -169,7 +171,9 @@ class _NumberedSearch(OptunaSearch):
     TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin.
     """
 
-    def __init__(self, config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int) -> None:
+    def __init__(self, config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int,
+                 planned: Sequence[Sequence[TrialSpec]] = ()) -> None:
+        self._planned, self._not_drawn = iter(planned), set[str]()
         self._config, self._stage, self._next = config, stage, next_number
         alpha, rate = config.sweep.alpha, config.sweep.learning_rate
         assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config requires ranges for samplers"
@@ -192,7 +196,21 @@ class _NumberedSearch(OptunaSearch):
                          mode=["max", "max"] if two_objectives else "max", sampler=sampler, storage=storage,
                          study_name="sweep")
 
+    def on_trial_result(self, trial_id: str, result: dict[str, object]) -> None:
+        """Pass on what a drawn point reports."""
+        if trial_id not in self._not_drawn:
+            super().on_trial_result(trial_id, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, object] | None = None, error: bool = False) -> None:
+        """Pass on how a drawn point ended."""
+        if trial_id not in self._not_drawn:
+            super().on_trial_complete(trial_id, result, error)
+
     def suggest(self, trial_id: str) -> dict[str, object] | None:
+        pack = next(self._planned, None)
+        if pack is not None:
+            self._not_drawn.add(trial_id)
+            return {"trials": list(pack), "wanted": [trial.number for trial in pack]}
         drawn = super().suggest(trial_id)
         if drawn is None:
             return None

@@ -70,6 +70,11 @@ def point_words(point: GridPoint) -> str:
     return f"α {alpha_words(point)}, rate {point.learning_rate:g}"
 
 
+def trial_words(running: Running) -> str:
+    """α and learning rate of a candidate; a teacher has no α."""
+    return point_words(running.point) if running.role.can_be_chosen else f"teacher, rate {running.point.learning_rate:g}"
+
+
 def duration(seconds: float) -> str:
     """``40 s``, ``12 min``, ``2.5 h``."""
     if seconds < 90:
@@ -114,7 +119,7 @@ class ConsoleProgress(Tally):
         running = self.running.get(number)
         if running is None or self.clock() - running.began <= TALK_AFTER_SECONDS or epoch % max(1, epochs // 4):
             return
-        self.say(f"  task {self.task}, trial {number}, {point_words(running.point)}: epoch {epoch} of {epochs}, "
+        self.say(f"  task {self.task}, trial {number}, {trial_words(running)}: epoch {epoch} of {epochs}, "
                  f"{accuracy:.2%} on validation")
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
@@ -148,7 +153,7 @@ class ConsoleProgress(Tally):
         print(printable(text), file=self.stream, flush=True)
 
     def _trial_ended(self, number: int, running: Running | None, what: str, tone: Tone = Tone.PLAIN) -> None:
-        point = f", {point_words(running.point)}" if running else ""
+        point = f", {trial_words(running)}" if running else ""
         seconds = self.seconds_left()
         left = "" if seconds is None else f", about {duration(seconds)} left"
         best = "" if self.best_trial is None else f"; best {self.best:.2%}"

@@ -6,6 +6,7 @@ A driver reports to a :class:`Progress`. :mod:`orchestrator.events.console` prin
 
 from collections.abc import Sequence
 
+from clnp_core.values import TrialRole
 from db.records import Lease
 from db.states import RunState
 from db.store.store import Store
@@ -32,8 +33,8 @@ class Progress:
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         """A sweep of ``trials`` trials begins; ``finished`` of them are already recorded."""
 
-    def trial_started(self, number: int, point: GridPoint) -> None:
-        """A worker begins a trial."""
+    def trial_started(self, number: int, point: GridPoint, role: TrialRole = TrialRole.CANDIDATE) -> None:
+        """A worker begins a trial, of a candidate of the selection or of a teacher."""
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
         """A trial finished an epoch with this validation accuracy (a fraction)."""
@@ -85,8 +86,8 @@ class Relay(Progress):
     def stage_started(self, task: int, trials: int, finished: int) -> None:
         self.told.stage_started(task, trials, finished)
 
-    def trial_started(self, number: int, point: GridPoint) -> None:
-        self.told.trial_started(number, point)
+    def trial_started(self, number: int, point: GridPoint, role: TrialRole = TrialRole.CANDIDATE) -> None:
+        self.told.trial_started(number, point, role)
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
         self.told.trial_epoch(number, epoch, epochs, accuracy)

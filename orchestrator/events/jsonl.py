@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
+from clnp_core.values import TrialRole
 from db.states import RunState
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events.events import Progress
@@ -44,8 +45,8 @@ class JsonProgress(Progress):
         self._task = task
         self._say("task started", trials=trials, trials_ended=finished)
 
-    def trial_started(self, number: int, point: GridPoint) -> None:
-        self._say("trial started", number, alpha=list(point.alpha), learning_rate=point.learning_rate)
+    def trial_started(self, number: int, point: GridPoint, role: TrialRole = TrialRole.CANDIDATE) -> None:
+        self._say("trial started", number, role=role.value, alpha=list(point.alpha), learning_rate=point.learning_rate)
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
         self._say("epoch", number, epoch=epoch, epochs=epochs, val_accuracy=accuracy)

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from rich.console import Console
 
+from clnp_core.values import TrialRole
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events import console
 from orchestrator.events.console import ConsoleProgress, Tone
@@ -77,9 +78,9 @@ class LiveProgress(ConsoleProgress):
         with self._changes:
             super().stage_started(task, trials, finished)
 
-    def trial_started(self, number: int, point: GridPoint) -> None:
+    def trial_started(self, number: int, point: GridPoint, role: TrialRole = TrialRole.CANDIDATE) -> None:
         with self._changes:
-            super().trial_started(number, point)
+            super().trial_started(number, point, role)
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
         with self._changes:

@@ -133,7 +133,8 @@ class ScreenContent:
             return [few][:lines]
         rows = running if len(running) <= lines - 2 else running[:lines - 3]
         cells = [("trial", "α" if self.signs is UNICODE else "alpha", "rate", "epoch", "val %", "seconds")]
-        cells += [(str(number), alpha_words(trial.point), f"{trial.point.learning_rate:g}",
+        cells += [(str(number), alpha_words(trial.point) if trial.role.can_be_chosen else trial.role.value,
+                   f"{trial.point.learning_rate:g}",
                    f"{trial.epoch}/{trial.epochs}" if trial.epochs else "starts",
                    "" if trial.accuracy is None else f"{100 * trial.accuracy:.2f}", f"{self.now - trial.began:.0f}")
                   for number, trial in rows]

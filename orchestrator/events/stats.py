@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from clnp_core.values import TrialRole
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events.events import Progress
 
@@ -14,13 +15,14 @@ STAGE_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Running:
-    """A running trial: its start by the tally's clock, its point, and its last epoch with the validation accuracy."""
+    """A running trial: its start by the tally's clock, its point and role, and its last epoch with the validation accuracy."""
 
     began: float
     point: GridPoint
     epoch: int = 0
     epochs: int = 0
     accuracy: float | None = None
+    role: TrialRole = TrialRole.CANDIDATE
 
 
 @dataclass
@@ -61,9 +63,9 @@ class Tally(Progress):
         self.left[task - 1] = trials - finished
         self._stage_began, self._stage_trial_seconds = self.clock(), 0.0
 
-    def trial_started(self, number: int, point: GridPoint) -> None:
+    def trial_started(self, number: int, point: GridPoint, role: TrialRole = TrialRole.CANDIDATE) -> None:
         self.step_text = ""
-        self.running[number] = Running(self.clock(), point)
+        self.running[number] = Running(self.clock(), point, role=role)
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, accuracy: float) -> None:
         running = self.running.get(number)
@@ -71,7 +73,9 @@ class Tally(Progress):
             running.epoch, running.epochs, running.accuracy = epoch, epochs, accuracy
 
     def trial_finished(self, number: int, accuracy: float, seconds: float) -> None:
-        if self.best_trial is None or accuracy > self.best:
+        running = self.running.get(number)
+        can_be_chosen = running is None or running.role.can_be_chosen
+        if can_be_chosen and (self.best_trial is None or accuracy > self.best):
             self.best, self.best_trial = accuracy, number
         self._trials_timed += 1
         self._trial_seconds += seconds

@@ -11,7 +11,15 @@ from orchestrator.driver import plan
 from orchestrator.figures.registry import SEARCH, STAGE_FIGURES, TRIAL_FIGURES, stage_figure, trial_figure
 from orchestrator.notebook.figure_handle import Figures
 from orchestrator.notebook.handle import ROWS, Drawn, Shown, facts
-from orchestrator.render.format import NOTHING, alpha_text, percent_or_nothing, rate_text, seconds_text, thresholds_text
+from orchestrator.render.format import (
+    NOTHING,
+    alpha_text,
+    percent_or_nothing,
+    rate_text,
+    seconds_text,
+    thresholds_text,
+    verdict_text,
+)
 from orchestrator.render.table import Column, number, prose
 from orchestrator.runs.location import Place
 from orchestrator.runs.trial_logs import output_of_trial
@@ -156,7 +164,7 @@ class Stage(Drawn):
         rows = [(str(row.number), alpha_text(row.alpha), rate_text(row.learning_rate),
                  percent_or_nothing(row.val_correct, row.val_total), percent_or_nothing(row.pruned_val_correct, row.val_total),
                  NOTHING if row.free_neurons is None else f"{row.free_neurons:,}",
-                 row.verdict.value if row.verdict else row.state.value) for row in trials]
+                 verdict_text(row)) for row in trials]
         return Shown(f"{self._called()} is {stage.state.value}.", columns, rows, stage.trials_total, why)
 
 

@@ -27,6 +27,7 @@ from orchestrator.render.format import (
     ranges,
     rate_text,
     seconds_text,
+    teachers_text,
     thresholds_text,
     time_text,
     verdict_text,
@@ -155,6 +156,9 @@ def _task_facts(part: TaskPart) -> list[tuple[str, str]]:
         facts.append(("sweep", f"{time_text(stage.sweep_started_at)} to {time_text(stage.sweep_ended_at)}"))
     facts.append(("trials", f"{stage.trials_finished:,} finished, {stage.trials_failed:,} failed, {stage.trials_running:,} "
                             f"running, {stage.trials_pending:,} pending"))
+    teachers = [row for row in part.trials if not row.role.can_be_chosen]
+    if teachers:
+        facts.append(("teachers", teachers_text(sorted(teachers, key=lambda row: row.number))))
     return facts
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from clnp_core.analysis.statistics import SEEDS
 from clnp_core.errors import ConfigError, NotFoundError, StateError
+from clnp_core.values import TrialRole
 from db.dialect import may_exist
 from db.engine import open_database
 from db.reads.reads import Reads
@@ -127,7 +128,7 @@ def _group(place: Place, name: str) -> Sequence[RunRow]:
 def _diverged(reads: Reads, run: str) -> bool:
     """Whether a run has failed because every trial of a task diverged, which the same seed would repeat."""
     by_task: dict[int, set[FailureKind | None]] = {}
-    for trial in reads.trials(run):
+    for trial in reads.trials(run, role=TrialRole.CANDIDATE):
         by_task.setdefault(trial.task, set()).add(trial.failure_kind)
     return {FailureKind.DIVERGED} in by_task.values()
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from clnp_core.errors import ArtifactError, BusyError, StateError
+from clnp_core.values import TrialRole
 from db.engine import open_database
 from db.liveness import this_owner
 from db.reads.reads import Reads
@@ -116,7 +117,8 @@ def _idle_checkpoints(storage: str, engines: Sequence[Engine], older_than_second
                 if stage.state is StageState.COMMITTING or stage.failed_from is StageState.COMMITTING:
                     return ()
                 if stage.trials_pending + stage.trials_running + stage.trials_failed:
-                    packs = in_packs(reads.trials(run.name, stage.task), _pack_size(run.config))
+                    packs = [pack for role in TrialRole for pack in in_packs(
+                        reads.trials(run.name, stage.task, role=role), _pack_size(run.config))]
                     wanted |= {pack_key([trial.key for trial in pack]) for pack in packs
                                if any(trial.state is not TrialState.FINISHED for trial in pack)}
     return tuple(file for key, file in idle if key not in wanted)

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from clnp_core.errors import ConfigError, DatabaseError, StateError
 from clnp_core.selection import required_correct
+from clnp_core.values import TrialRole
 from db.dialect import by_dialect, database_file, new_engine, one_process
 from db.errors import translate
 from db.reads.reads import Reads
@@ -113,7 +114,7 @@ class Mirror:
         name = f"{run.name} task {stage.task}"
         study = self._study(name, run)
         there = {_identity_of(trial) for trial in study.get_trials(deepcopy=False)}
-        rows = reads.trials(run.name, stage.task)
+        rows = reads.trials(run.name, stage.task, role=TrialRole.CANDIDATE)
         missing = [row for row in rows if row.state.has_ended and _identity(row) not in there]
         values = _Values.of(run, stage.task, rows)
         for row in missing:

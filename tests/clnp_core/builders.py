@@ -37,6 +37,9 @@ DROPPING = dataclasses.replace(CONVOLUTIONAL, layers=tuple(
     dataclasses.replace(layer, dropout=0.3 if index in (1, 3) else 0.0) for index, layer in enumerate(CONVOLUTIONAL.layers)))
 """The same with dropout."""
 
+DROPPING_INPUTS = dataclasses.replace(DROPPING, input_dropout=0.2)
+"""The same with dropout of the inputs, too."""
+
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)

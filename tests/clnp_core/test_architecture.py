@@ -135,6 +135,11 @@ class TestJson:
         assert again == chain and hash(again) == hash(chain)
         assert all(isinstance(layer.pool.kind, PoolKind) for layer in again.layers if layer.pool)
 
+    def test_dropped_inputs_survive_json_and_are_left_out_where_there_are_none(self) -> None:
+        dropping = dataclasses.replace(CONVOLUTIONAL, input_dropout=0.2)
+        assert Architecture.from_json(json.loads(json.dumps(dropping.to_json()))) == dropping
+        assert dropping.to_json() == {**CONVOLUTIONAL.to_json(), "input_dropout": 0.2}
+
     def test_what_stands_in_the_database(self) -> None:
         layer = Layer(6, Window(3, 2, 1), True, Activation.ELU, Pool(PoolKind.MAX, Window(2, 2)), 0.5)
         chain = Architecture((1, 8, 8), (layer,), 2, output=Window(1))

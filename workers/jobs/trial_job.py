@@ -18,7 +18,7 @@ from clnp_core.scores import ScoredTask, scores_of
 from clnp_core.selection import PrunedTrial, ThresholdMode, required_correct
 from clnp_core.threshold import ThresholdResult, find_thresholds, threshold_curve
 from clnp_core.tradeoff import TradeOff, best_candidate, curve_candidates
-from clnp_core.values import Epoch, TaskFacts, TrialResult
+from clnp_core.values import CurvePoint, Epoch, TaskFacts, TrialResult
 from workers.data.loader import TaskData, inputs_are_floats, load_task, task_count
 from workers.environment import fingerprint, host_name
 from workers.jobs.inputs import base_of, stored_scores, task_on, this_device
@@ -65,7 +65,8 @@ def run_trial(trial: TrialSpec, storage: str, margin_points: Decimal,
 
 def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, margin_points: Decimal,
              began: float) -> TrialResult:
-    """Measure the scores and threshold curve of a trained trial, and store its network with its activities and scores.
+    """Measure the scores and threshold curve of a trained trial, and store its network with its activities and scores. A
+    network that is never pruned (``curve_points`` of 0) is stored alone.
 
     Args:
         trial: the trial.
@@ -76,13 +77,17 @@ def measured(trial: TrialSpec, trained: Trained, data: TaskData, storage: str, m
         began: ``time.perf_counter()`` from which the trial's seconds count.
     """
     stage, device = trial.stage, data.train.inputs.device
-    subject = ScoredTask(trained.network, stage.task, data.train.inputs, data.train.labels, stage.evaluation_batch_size)
-    scores = scores_of(stage.score, subject)
-    curve = threshold_curve(trained.network, stage.task, scores, data.val.inputs, data.val.labels, stage.curve_points)
-    tensors, named = {f"activity.{layer}": values for layer, values in enumerate(subject.activities, start=1)}, {}
-    if not stage.score.is_activity:
-        tensors |= {f"score.{layer}": values for layer, values in enumerate(scores, start=1)}
-        named = {"score": stage.score.value}
+    tensors: dict[str, torch.Tensor] = {}
+    named: dict[str, str] = {}
+    curve: tuple[CurvePoint, ...] = ()
+    if stage.curve_points:
+        subject = ScoredTask(trained.network, stage.task, data.train.inputs, data.train.labels, stage.evaluation_batch_size)
+        scores = scores_of(stage.score, subject)
+        curve = threshold_curve(trained.network, stage.task, scores, data.val.inputs, data.val.labels, stage.curve_points)
+        tensors |= {f"activity.{layer}": values for layer, values in enumerate(subject.activities, start=1)}
+        if not stage.score.is_activity:
+            tensors |= {f"score.{layer}": values for layer, values in enumerate(scores, start=1)}
+            named = {"score": stage.score.value}
     artifact = put_network(ArtifactStore(storage), trained.network, "trial", tensors, key=trial.key(), task=stage.task,
                            base=stage.base_digest, **named)
     required = required_correct(trained.val_correct, len(data.val), margin_points)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 Dropout = Sequence[tuple[Tensor, ...]]
-"""Factors for a batch, by hidden layer (:meth:`clnp_core.partition.FreeNetwork.draw_dropout`)."""
+"""Factors for a batch, of its inputs and by hidden layer (:meth:`clnp_core.partition.FreeNetwork.draw_dropout`)."""
 
 Step = Callable[[Tensor, Dropout], None]
 """One step of a training, given the indices of its samples, int64 [n] or [members, n], and its dropout."""

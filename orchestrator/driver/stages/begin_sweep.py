@@ -11,6 +11,7 @@ from db.rows import StageRow
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
 from orchestrator.driver.stages.context import RunContext
+from orchestrator.driver.teachers import teacher_specs
 from workers.data.loader import check_alike
 from workers.jobs import trial_job
 from workers.jobs.baseline_job import prepare_all
@@ -49,7 +50,7 @@ def begin(run: RunContext, stage: StageRow) -> None:
     spec = plan.stage_spec(config, task, network, base_digest)
     run.store.begin_sweep(
         run.lease, task, facts, network.to_json(), base_digest,
-        [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed)
+        [PlannedTrial(trial.number, trial.key(), trial.alpha, trial.learning_rate, trial.seed, trial.role)
          for pack in planned(run, spec) for trial in pack])
 
 
@@ -104,10 +105,11 @@ def _say_full(run: RunContext, task: int, free: dict[int, int]) -> None:
 
 
 def planned(run: RunContext, spec: StageSpec) -> list[tuple[TrialSpec, ...]]:
-    """Return the trials of a stage pack by pack; none if a sampler draws them."""
+    """Return the trials of a stage pack by pack: its candidates, unless a sampler draws them, then its teachers."""
     size = run.config.resources.trials_per_pack
     points = plan.points(run.config, spec.task, kept_choice(run, spec.task))
-    return in_packs(plan.trial_specs(spec, run.config.seed, points, size), size)
+    candidates = plan.trial_specs(spec, run.config.seed, points, size)
+    return in_packs(candidates, size) + in_packs(teacher_specs(run.config, spec), size)
 
 
 def kept_choice(run: RunContext, task: int) -> GridPoint | None:
@@ -121,22 +123,24 @@ def kept_choice(run: RunContext, task: int) -> GridPoint | None:
 
 def take_over(run: RunContext, task: int) -> str:
     """Reuse what other runs recorded under the same key in the same environment. The weights are in this run's store, or
-    were removed to save space; then they are retrained if the trial is picked.
+    were removed to save space; then they are retrained if the trial is picked, or teaches. If
+    a sampler draws the candidates, only teachers are reused.
 
     Returns:
         A sentence about the reused trials; empty if there are none.
     """
-    artifacts = ArtifactStore(run.storage)
+    artifacts, sampled = ArtifactStore(run.storage), plan.sampled(run.config, task)
+    from_number = plan.candidate_count(run.config, task) if sampled else 0
     chosen: dict[int, ReusableTrial] = {}
     for trial in run.store.reusable_trials(run.lease, task):
-        if trial.number not in chosen and (
+        if trial.number >= from_number and trial.number not in chosen and (
                 trial.weights_removed or artifacts.size(trial.artifact_digest) is not None):
             chosen[trial.number] = trial
     taken = run.store.reuse_trials(run.lease, task, tuple(chosen.values()))
     if not taken:
         return ""
     runs = sorted({trial.source_run for trial in taken})
-    planned = run.reads.stage(run.name, task).trials_total
+    planned = plan.trial_count(run.config, task)
     return (f"task {task}: {len(taken)}{'' if len(taken) == planned else f' of {planned}'} "
             f"trial{'' if planned == 1 else 's'} reused from run{'' if len(runs) == 1 else 's'} {', '.join(runs)}, "
             + ("none retrained" if len(taken) == planned or run.config.resources.trials_per_pack == 1 else

@@ -11,6 +11,7 @@ from db.rows import StageRow
 from db.states import TrialState
 from orchestrator.driver import plan
 from orchestrator.driver.stages.context import RunContext
+from orchestrator.driver.stages.judge_teachers import teachers_of
 from orchestrator.driver.stages.minimum_accuracy import require_accuracy
 from orchestrator.driver.stages.restore_trials import restore_trials
 from orchestrator.render.chance_text import chance_text, tasks_at_chance
@@ -23,7 +24,8 @@ from workers.training.stop_request import StoppedError
 
 
 def tidy(run: RunContext, stage: StageRow) -> None:
-    """Remove the weights of a committed task's trials, except the chosen one and the best ``storage.keep_trials``.
+    """Remove the weights of a committed task's trials, except the chosen one and the best ``storage.keep_trials`` candidates.
+    Those of teachers are kept only with ``all``.
 
     The removal is recorded first; bytes that a crash leaves behind are removed by the next call.
     """
@@ -31,11 +33,11 @@ def tidy(run: RunContext, stage: StageRow) -> None:
         return
     chosen = run.reads.selections(run.name, stage.task)[0].chosen
     rows = [row for row in run.reads.trials(run.name, stage.task) if row.state is TrialState.FINISHED]
-    best = sorted(rows, key=lambda row: (-(row.val_correct or 0), row.number))
+    best = sorted((row for row in rows if row.role.can_be_chosen), key=lambda row: (-(row.val_correct or 0), row.number))
     others = [row.number for row in best if row.number != chosen][:run.config.storage.keep_trials]
     artifacts = ArtifactStore(run.storage)
     try:
-        before = {digest: artifacts.changed_at(digest) for row in best if (digest := row.artifact_digest) is not None}
+        before = {digest: artifacts.changed_at(digest) for row in rows if (digest := row.artifact_digest) is not None}
         for digest in run.store.drop_trial_weights(run.lease, stage.task, {chosen, *others}):
             if before[digest] is not None:
                 artifacts.remove(digest, before[digest])  # another run may have stored the same file since
@@ -88,14 +90,16 @@ def build(run: RunContext, stage: StageRow) -> BuiltCommit:
     task = stage.task
     selection = run.reads.selections(run.name, task)[0]
     chosen = next(row for row in run.reads.trials(run.name, task) if row.number == selection.chosen)
-    restore_trials(run, stage, [chosen])
+    teachers = teachers_of(run, task)
+    restore_trials(run, stage, [chosen, *teachers])
     splits = {row.task: row.split_digest for row in run.reads.stages(run.name) if row.task <= task}
     earlier = tuple((row.task, row.digest) for row in run.reads.commits(run.name) if row.task < task)
     if not run.config.method.divides_the_network:
         whole: BuiltCommit = run.job(build_whole_commit, run.spec(stage), chosen.artifact_digest, run.storage, earlier, splits)
         return whole
     required = required_correct(selection.best_val_correct, selection.val_total, run.config.selection.margin_points)
-    tuning = plan.fine_tuning(run.config, task, required, best_trial=selection.best_val_correct)
+    tuning = plan.fine_tuning(run.config, task, required, tuple(row.artifact_digest or "" for row in teachers),
+                              selection.best_val_correct, max((row.val_correct or 0 for row in teachers), default=0))
     submit = run.submit if tuning is None else run.training
     job = submit(build_commit, run.spec(stage), chosen.artifact_digest, selection.thresholds, run.storage, earlier, splits,
                  tuning, run.config.resources.checkpoint_every_seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from clnp_core.values import TrialRole
 from db.rows import StageRow, TrialRow
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
@@ -47,9 +48,8 @@ def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -
 
 
 def _packs(run: RunContext, stage: StageRow) -> list[tuple[TrialSpec, ...]]:
-    """Return the trials of the stage as they were trained: from the plan, or as drawn by a sampler."""
+    """Return the trials of the stage as they were trained: from the plan, and as drawn by a sampler so far."""
     config, spec, task = run.config, run.spec(stage), stage.task
-    if plan.sampled(config, task):
-        return [(plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),)
-                for row in run.reads.trials(run.name, task)]
-    return planned(run, spec)
+    drawn = run.reads.trials(run.name, task, role=TrialRole.CANDIDATE) if plan.sampled(config, task) else []
+    return [*planned(run, spec), *((plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate)),)
+                                   for row in drawn)]

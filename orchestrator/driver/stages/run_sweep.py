@@ -2,8 +2,10 @@
 
 import errno
 import os
+from collections.abc import Sequence
 
 from clnp_core.errors import ArtifactError, DataError, RunFailedError
+from clnp_core.values import TrialRole
 from db.records import TrialFailure
 from db.rows import StageRow, TrialRow
 from db.states import FailureKind, TrialState
@@ -13,12 +15,13 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.stages.begin_sweep import facts_of, planned, take_over
 from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.early_scans import ScansAhead
+from orchestrator.driver.stages.judge_teachers import judge_teachers
 from orchestrator.driver.tuner import SampledTrial, run_grid, run_sampler
 from orchestrator.render.format import plural
 from orchestrator.runs.optuna_export import sparsity_within_margin
 from workers.jobs import trial_job
 from workers.ray.remote_jobs import Submitted
-from workers.spec import StageSpec
+from workers.spec import StageSpec, TrialSpec
 from workers.training.stop_request import StoppedError
 
 NO_SPACE = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
@@ -40,11 +43,12 @@ def sweep(run: RunContext, stage: StageRow) -> None:
         raise DataError(f"the data of task {task} has changed since its sweep began",
                         "restore the old data or benchmark code, or launch a new run")
     run.store.release_trials(run.lease, task)
-    taken_over = take_over(run, task) if config.sweep.reuse_trials and not plan.sampled(config, task) else ""
+    taken_over = take_over(run, task) if config.sweep.reuse_trials else ""
     rows = run.reads.trials(run.name, task)
     done = {row.number for row in rows if row.state.has_ended}
     missing = [pack for pack in planned(run, spec) if any(trial.number not in done for trial in pack)]
-    to_draw = plan.trial_count(config, task) - len(done) if plan.sampled(config, task) else 0
+    drawn_before = sum(row.role.can_be_chosen for row in rows if row.number in done)
+    to_draw = plan.candidate_count(config, task) - drawn_before if plan.sampled(config, task) else 0
     run.progress.stage_started(task, plan.trial_count(config, task), len(done))
     if taken_over:
         run.progress.notice(f"  {taken_over}")
@@ -54,7 +58,7 @@ def sweep(run: RunContext, stage: StageRow) -> None:
     if workers:
         run.step(f"starting {plural(workers, 'worker')}", task)
     if plan.sampled(config, task):
-        _sample(run, spec, rows, recorder)
+        _sample(run, spec, rows, missing, recorder)
     elif missing:
         run_grid(config, missing, run.storage, run.cluster, recorder, run.grace, done)
     _end_sweep(run, task)
@@ -70,26 +74,30 @@ def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: in
 
     ahead = ScansAhead(scan, run.cluster.parallel_trials, unfinished, val_total, run.config.selection.margin_points)
     for row in rows:
-        if row.state is TrialState.FINISHED and row.artifact_digest is not None:
+        if row.role.can_be_chosen and row.state is TrialState.FINISHED and row.artifact_digest is not None:
             ahead.trained(row.number, row.val_correct or 0, row.artifact_digest)
     run.ahead[spec.task] = ahead
     return ahead
 
 
-def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], recorder: Recorder) -> None:
-    """Train the drawn but unfinished points first; then the sampler draws the rest."""
+def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], teachers: Sequence[Sequence[TrialSpec]],
+            recorder: Recorder) -> None:
+    """Train the drawn but unfinished points first; then the sampler draws the rest, beside the unfinished teachers."""
     config, task = run.config, spec.task
-    open_rows = [row for row in rows if not row.state.has_ended]
-    if open_rows:
-        missing = [[plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))]
-                   for row in open_rows]
-        run_grid(config, missing, run.storage, run.cluster, recorder, run.grace)
-    drawn = len(rows)
-    if drawn < plan.trial_count(config, task) and not run.keeper.should_stop():
-        finished = [row for row in run.reads.trials(run.name, task) if row.state is TrialState.FINISHED]
+    drawn = [row for row in rows if row.role.can_be_chosen]
+    again = [[plan.trial_spec(spec, config.seed, row.number, GridPoint(row.alpha, row.learning_rate))]
+             for row in drawn if not row.state.has_ended]
+    draws = len(drawn) < plan.candidate_count(config, task)
+    if not draws:
+        again += map(list, teachers)
+    if again:
+        run_grid(config, again, run.storage, run.cluster, recorder, run.grace)
+    if draws and not run.keeper.should_stop():
+        finished = [row for row in run.reads.trials(run.name, task, role=TrialRole.CANDIDATE)
+                    if row.state is TrialState.FINISHED]
         recorded = [SampledTrial(row.alpha[0], row.learning_rate, row.val_accuracy or 0.0, _sparsity(run, row))
                     for row in finished]
-        run_sampler(config, spec, recorded, drawn, run.storage, run.cluster, recorder, run.grace)
+        run_sampler(config, spec, recorded, len(drawn), run.storage, run.cluster, recorder, run.grace, teachers)
 
 
 def _sparsity(run: RunContext, row: TrialRow) -> float:
@@ -117,13 +125,14 @@ def _end_sweep(run: RunContext, task: int) -> None:
         raise RunFailedError(f"task {task}: Ray ended the sweep after {len(rows)} of "
                              f"{plan.trial_count(run.config, task)} trials", "resume the run to continue")
     _refuse_unfit(run, task, rows)
+    judge_teachers(run, task, rows)
     run.store.end_sweep(run.lease, task)
 
 
 def _refuse_unfit(run: RunContext, task: int, rows: list[TrialRow]) -> None:
     """Refuse a selection without any result, or while results lost with a machine are missing."""
     blocking = [row for row in rows if row.failure_kind and not row.failure_kind.excluded_from_selection]
-    finished = [row for row in rows if row.state is TrialState.FINISHED]
+    finished = [row for row in rows if row.role.can_be_chosen and row.state is TrialState.FINISHED]
     if finished and not blocking:
         return
     failed = blocking or [row for row in rows if row.state is TrialState.FAILED]

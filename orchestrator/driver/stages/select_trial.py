@@ -17,6 +17,7 @@ from clnp_core.selection import (
     select_most_accurate,
 )
 from clnp_core.tradeoff import TradeOff, select_by_trade_off
+from clnp_core.values import TrialRole
 from db.records import SelectionRecord
 from db.rows import StageRow, TrialRow
 from db.states import TrialState
@@ -32,7 +33,7 @@ def choose(run: RunContext, stage: StageRow) -> None:
     """Prune every picked trial on the workers, side by side, and record the choice with a verdict for every trial. Methods
     that do not prune choose the most accurate trial."""
     task, margin = stage.task, run.config.selection.margin_points
-    rows = run.reads.trials(run.name, task)
+    rows = run.reads.trials(run.name, task, role=TrialRole.CANDIDATE)
     trained = [TrainedTrial(row.number, row.val_correct or 0) for row in rows if row.state is TrialState.FINISHED]
     failed = [FailedTrial(row.number, row.failure_reason or "") for row in rows if row.state is TrialState.FAILED]
     total = stage.val_total or 0

@@ -89,7 +89,7 @@ class TestRecord:
             return {prefix + key for key in tree}.union(*inner)
 
         absent_here = ("seeds", "sweep.alpha.", "sweep.learning_rate.", "sweep.later_tasks.", "network.layers.",
-                       "network.output.", "fine_tuning.", "method", "baseline", "selection.minimum_accuracy",
+                       "network.output.", "fine_tuning.", "teachers", "method", "baseline", "selection.minimum_accuracy",
                        "resources.stop_time_limit_seconds", "training.schedule",
                        "training.free_window", "selection.score")
         assert paths(Config.parse(values).resolved()) == {key.path for key in keys(Config)

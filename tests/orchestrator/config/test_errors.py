@@ -43,12 +43,13 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"seed": 2**63}, "seed: must be at most 9223372036854775807, not "),
     ({"seed": "010"}, 'seed: must be a whole number, not the text "010"; remove the quotes, or any zeros before it; '),
     ({"sede": 1}, "sede: unknown key; did you mean seed?"),
-    ({"epochs": 1}, "epochs: unknown key; did you mean training.epochs or fine_tuning.epochs?"),
+    ({"epochs": 1}, "epochs: unknown key; did you mean training.epochs or fine_tuning.epochs or teachers.epochs?"),
     ({"benchmark.lr": 1}, "benchmark.lr: unknown key; did you mean sweep.learning_rate or "
-                          "sweep.later_tasks.learning_rate or fine_tuning.learning_rate?"),
+                          "sweep.later_tasks.learning_rate or fine_tuning.learning_rate or "
+                          "teachers.learning_rate?"),
     ({"capacity.zzz": 1}, "capacity.zzz: unknown key; the keys of capacity are on_depletion, widen_by, widen_below"),
     ({"zzz": 1}, "zzz: unknown key; the keys at the top are name, seed, seeds, method, benchmark, network, training, sweep, "
-                 "selection, fine_tuning, capacity, evaluation, resources"),
+                 "selection, fine_tuning, teachers, capacity, evaluation, resources"),
     ({"benchmark": None}, "benchmark: must be a section of keys, not nothing; the sequence of tasks"),
     ({"capacity": []}, "capacity: must be a section of keys, not []; what happens when the network is full; leave it out "
                        "for its defaults"),
@@ -124,6 +125,23 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
     ({"training.milestones": [2, 2]}, "training.milestones: must rise from entry to entry, not [2, 2]; "),
     ({"training.milestones": [2, 5]}, "training.milestones: 5 has no effect: training ends with epoch 5; drop it, "
                                       "or raise training.epochs"),
+    ({"fine_tuning": {"distillation": {}}},
+     "teachers: is missing, and fine_tuning.distillation learns from teachers; set teachers to {} for two of the default ones, "
+     "or remove fine_tuning.distillation"),
+    ({"teachers": {}}, "teachers: cannot be used without fine_tuning.distillation, and nothing would learn from them; "
+                       "remove it, or set fine_tuning.distillation to {}"),
+    ({"teachers": {}, "fine_tuning": {}}, "teachers: cannot be used without fine_tuning.distillation, and nothing would "),
+    ({"teachers": {}, "method": "scratch"}, "teachers: cannot be used with method scratch, which fine-tunes nothing; remove "),
+    ({"teachers": {"hidden": [5]}, "fine_tuning": {"distillation": {}}, "network": {"name": "digits-small"},
+      "benchmark": {"name": "split-digits", "tasks": 2}},
+     "teachers: hidden cannot be used without network.hidden; give teachers.width_factor"),
+    ({"teachers": {"hidden": [5], "width_factor": 2}},
+     "teachers.width_factor: cannot be used together with teachers.hidden; keep one of the two"),
+    ({"teachers": {"learning_rate": [0.1, 0.1]}}, "teachers.learning_rate: [1] repeats [0]; keep every combination once"),
+    ({"teachers": {"learning_rate": []}}, "teachers.learning_rate: must not be empty"),
+    ({"teachers": {"count": 0}}, "teachers.count: must be at least 1, not 0; "),
+    ({"teachers": {"dropout": 1}}, "teachers.dropout: must be below 1, not 1; "),
+    ({"teachers": {"required": "yes"}}, "teachers.required: must be "),
     ({"fine_tuning": {"distillation": {"mixing": 0, "copies": 5}}},
      "fine_tuning.distillation.copies: cannot be used with mixing 0, which mixes nothing; remove it, or set mixing above 0"),
     ({"fine_tuning": {"rounds": 2, "search": {}}},

@@ -125,7 +125,7 @@ def test_the_architecture_follows_the_config_and_the_widths_of_the_stage() -> No
 
 def test_distillation_is_planned_with_its_teachers(values: dict[str, Any]) -> None:
     def planned(**distillation: Any) -> FineTuningSpec:
-        config = Config.parse(values | {"fine_tuning": {"distillation": distillation}})
+        config = Config.parse(values | {"fine_tuning": {"distillation": distillation}, "teachers": {}})
         found = plan.fine_tuning(config, 1, 300, ("ab" * 32, "cd" * 32))
         assert found is not None
         return found

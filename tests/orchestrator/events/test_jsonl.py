@@ -47,7 +47,7 @@ def test_every_line_says_when_where_and_what() -> None:
     assert {line["at"] for line in lines} == {"2026-11-26T08:00:00.123+00:00"} and {line["run"] for line in lines} == {"demo"}
     assert [line["task"] for line in lines] == [None, *[1] * (len(lines) - 1)]
     assert lines[2] == {"at": lines[0]["at"], "run": "demo", "task": 1, "trial": 0, "event": "trial started",
-                        "alpha": [1e-4, 1e-5], "learning_rate": 0.01}
+                        "role": "candidate", "alpha": [1e-4, 1e-5], "learning_rate": 0.01}
     assert lines[3]["val_accuracy"] == 0.5 and lines[5]["reason"] == "nan\nmore"
     assert lines[7]["trial"] == 0 and lines[7]["commit_digest"] == "ab"
     assert (lines[8]["event"], lines[8]["text"]) == ("step", "loading task 1")

@@ -1,5 +1,6 @@
 """An interrupted training goes on and ends in the bits of one that was never interrupted."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -37,6 +38,13 @@ from workers.training.loop import DivergedError
 
 __all__ = ["trained_epochs"]
 
+
+def dropping_inputs(spec: TrialSpec) -> TrialSpec:
+    """The same trial with dropout of its inputs."""
+    architecture = dataclasses.replace(spec.stage.architecture, input_dropout=0.2)
+    return dataclasses.replace(spec, stage=dataclasses.replace(spec.stage, architecture=architecture))
+
+
 VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
     "adam": lambda trial: trial(epochs=5),
     "adamw": lambda trial: trial(epochs=5, optimizer="adamw"),
@@ -51,6 +59,7 @@ VARIANTS: dict[str, Callable[[Trials], TrialSpec]] = {
     "multi-head": lambda trial: trial(epochs=4, head=HeadKind.MULTI),
     "images, single-head": lambda trial: images(trial(epochs=4), HeadKind.SINGLE),
     "images, multi-head": lambda trial: images(trial(epochs=4, optimizer="sgd"), HeadKind.MULTI),
+    "dropped inputs": lambda trial: dropping_inputs(trial(epochs=4)),
 }
 
 

@@ -37,5 +37,6 @@ export function verdictBadge(verdict, prunes = true) {
  */
 export function standing(trial, prunes = true) {
   if (trial.failure_kind) return verdictBadge(`failed: ${trial.failure_kind}`);
+  if (trial.role === "teacher" && trial.state === "finished") return verdictBadge("teacher");
   return trial.verdict ? verdictBadge(trial.verdict, prunes) : stateBadge(trial.state);
 }

@@ -97,7 +97,7 @@ export class TrialTable {
   #now(trial) {
     const heard = trial.state === "running" ? this.#heard.get(trial.number) : null;
     if (!heard?.epoch || heard.attempt !== trial.attempts) return "";
-    return `epoch ${heard.epoch}${this.#epochs ? ` of ${this.#epochs}` : ""}, ${percent(heard.val_accuracy)} on validation`;
+    return `epoch ${heard.epoch}${this.#epochs && trial.role !== "teacher" ? ` of ${this.#epochs}` : ""}, ${percent(heard.val_accuracy)} on validation`;
   }
 
   /** @param {any} page @returns {import("../dom.js").Child[]} */
@@ -110,7 +110,7 @@ export class TrialTable {
       open: (trial) => links.trial(this.#run, this.#task, trial.number), columns: [
         { title: "Trial", head: true, numeric: true, sort: "number",
           cell: (trial) => el("a", { href: links.trial(this.#run, this.#task, trial.number) }, String(trial.number)) },
-        prunes && { title: "α", numeric: true, cell: (trial) => alpha(trial.alpha) },
+        prunes && { title: "α", numeric: true, cell: (trial) => (trial.role === "teacher" ? "teacher" : alpha(trial.alpha)) },
         { title: "Rate", numeric: true, cell: (trial) => number(trial.learning_rate) },
         { title: "Validation", numeric: true, sort: "val_accuracy", cell: (trial) => share(trial.val_correct, trial.val_total) },
         prunes && { title: "Pruned", numeric: true, cell: (trial) => share(trial.pruned_val_correct, trial.val_total) },

@@ -43,11 +43,11 @@ function show(run, task, trial, { box, signal }) {
     try {
       const [row, epochs, points, stage, whole] = await Promise.all([get(path, { signal }), get(`${path}/epochs`, { signal }),
         get(`${path}/curve`, { signal }), get(paths.stage(run, task), { signal }), get(paths.run(run), { signal })]);
-      const prunes = whole.divides_the_network, last = row.state === "running" ? epochs.at(-1) : null;
+      const prunes = whole.divides_the_network && row.role !== "teacher", last = row.state === "running" ? epochs.at(-1) : null;
       if (state && state !== row.state) announce(`Trial ${trial} is ${row.state} now.`);
       state = row.state;
       settle(header, [row, stage.trials_total, last, prunes], () => trialHeader(row, stage.trials_total,
-        { prunes, last, epochs: whole.config?.training?.epochs ?? null }));
+        { prunes, last, epochs: row.role === "teacher" ? null : whole.config?.training?.epochs ?? null }));
       settle(what.box, [row, prunes], () => trialFacts(row, prunes));
       curve.element.hidden = !prunes;
       settle(numbers.epochs, epochs, () => epochs.length > 0 && epochTable(epochs));

@@ -13,7 +13,7 @@ from clnp_core.frozen_activations import frozen_activations
 from clnp_core.network import Head, Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork
-from tests.clnp_core.builders import CONVOLUTIONAL, DROPPING, FULLY_CONVOLUTIONAL, blobs, drawn_network
+from tests.clnp_core.builders import CONVOLUTIONAL, DROPPING, DROPPING_INPUTS, FULLY_CONVOLUTIONAL, blobs, drawn_network
 from tests.messages import naming
 from workers.data.samples import Samples, TaskData
 from workers.spec import BenchmarkSpec, StageSpec, TrainingSpec, TrialSpec
@@ -85,8 +85,8 @@ def assert_equal(pack: Pack, trials: Sequence[TrialSpec], base: Network, data: T
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("architecture", [DENSE, MULTI, CONVOLUTIONAL, FULLY_CONVOLUTIONAL, DROPPING],
-                         ids=["dense", "multi-head", "convolutional", "fully convolutional", "dropout"])
+@pytest.mark.parametrize("architecture", [DENSE, MULTI, CONVOLUTIONAL, FULLY_CONVOLUTIONAL, DROPPING, DROPPING_INPUTS],
+                         ids=["dense", "multi-head", "convolutional", "fully convolutional", "dropout", "dropped inputs"])
 @pytest.mark.parametrize("tasks_before", [0, 2])
 def test_a_pack_equals_its_trials_alone(architecture: Architecture, tasks_before: int, optimizer: str) -> None:
     base = in_float64(drawn_network(architecture, tasks_before, seed=3) if tasks_before else empty_network(architecture))

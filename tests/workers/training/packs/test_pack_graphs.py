@@ -8,7 +8,7 @@ import torch
 
 from clnp_core.architecture import Architecture
 from clnp_core.network import empty_network
-from tests.clnp_core.builders import DROPPING, drawn_network
+from tests.clnp_core.builders import DROPPING, DROPPING_INPUTS, drawn_network
 from tests.workers.training.packs.test_pack import BATCH, DENSE, OPTIMIZERS, STEPS, in_float64, single, task_of, trials_of
 from tests.workers.training.packs.test_pack_loop import packed, trained
 from tests.workers.training.test_loop import finish, same_bits
@@ -41,7 +41,8 @@ def test_a_graph_takes_the_steps_of_single_trials(optimizer: str, tasks_before: 
             torch.testing.assert_close(values.cpu(), alone[name], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("architecture", [DENSE, DROPPING], ids=["dense", "convolutional, with dropout"])
+@pytest.mark.parametrize("architecture", [DENSE, DROPPING, DROPPING_INPUTS],
+                         ids=["dense", "convolutional, with dropout", "dropped inputs"])
 def test_a_graph_takes_the_steps_of_the_pack(architecture: Architecture) -> None:
     device, data = this_device(), task_of(architecture)
     base, trials = in_float64(empty_network(architecture)).to(device), trials_of(architecture, OPTIMIZERS["adam"], 1)
