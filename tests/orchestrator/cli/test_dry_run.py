@@ -123,15 +123,15 @@ def odd(tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> Callable
 @pytest.mark.parametrize(("how", "message", "hint"), [
     ("x * torch.nn.Parameter(torch.ones(1)), y, 3", "task 3, train: inputs require a gradient", "call .detach() on them"),
     ("torch.nn.Parameter(x), y, 3", "task 3, train: inputs require a gradient", "call .detach() on them"),
-    ("x.double(), y, 3", "task 3, train: inputs are torch.float64 [8, 5], and torch.float32 does not hold", "convert them"),
+    ("x.double(), y, 3", "task 3, train: inputs are torch.float64 [8, 5], and torch.float32 cannot hold", "convert them"),
     ("x.to('meta'), y, 3", "task 3, train: inputs are on the device meta", "create them on the CPU"),
-    ("x, y.float(), 3", "task 3, train: labels are torch.float32 [8], and torch.int64 does not hold", "convert them"),
-    ("x.numpy().astype(object), y, 3", "task 3, train: inputs are an array of object", "give numbers that torch knows"),
-    ("numpy.ma.masked_less(x.numpy(), 0.5), y, 3", "task 3, train: inputs are a MaskedArray", "fill what is masked"),
+    ("x, y.float(), 3", "task 3, train: labels are torch.float32 [8], and torch.int64 cannot hold", "convert them"),
+    ("x.numpy().astype(object), y, 3", "task 3, train: inputs are an array of object", "give numbers that torch supports"),
+    ("numpy.ma.masked_less(x.numpy(), 0.5), y, 3", "task 3, train: inputs are a MaskedArray", "replace the masked values"),
     ("x / 0, y, 3", "task 3, train: an input is NaN or infinite", "inputs must be finite"),
-    ("x[:, :4], y, 3", "task 3 of 'odd_tasks_for_a_dry_run:Odd' has samples of shape [4], task 1 has [5]", "one network reads"),
+    ("x[:, :4], y, 3", "task 3 of 'odd_tasks_for_a_dry_run:Odd' has samples of shape [4], but task 1 has [5]", "one network reads"),
     ("x, y, 4", "task 3 of 'odd_tasks_for_a_dry_run:Odd' has 4 classes, but task 1 has 3", "the outputs of all tasks have"),
-    ("x, y, 3.0", "task 3: classes is a float, 3.0", "give a whole number"),
+    ("x, y, 3.0", "task 3: classes is a float, 3.0", "use an integer"),
     ("x, y + 1, 3", "task 3, train: labels range from 1 to 3, but the task has 3 classes", "inputs must be finite"),
     ("1 / 0", "failed at task 3: ZeroDivisionError", "call its task() by hand"),
 ])
@@ -139,7 +139,7 @@ def test_a_task_that_cannot_be_learnt_is_refused_before_anything_trains(odd: Cal
                                                                         hint: str) -> None:
     code, found, remedy = odd(how).error
     assert code == 3 and message in found and remedy.startswith(hint)
-    if ", task 1 has " not in message:
+    if " task 1 has " not in message:
         assert odd(how, at=1).code == 3, "the first task, too"
 
 

@@ -88,7 +88,7 @@ LABELS = "return Samples(stripes.unsqueeze(1), labels)"
     (LABELS, LABELS.replace("stripes.", "(stripes / 0)."), "task 1, train: an input is NaN or infinite"),
     ("return TaskData(train, val, test,", "return TaskData(train, val, Samples(test.inputs[..., 1:], test.labels),",
      "task 1, test: samples are [1, 12, 11], training samples [1, 12, 12]"),
-    ("return TaskData(train, val, test, classes=3)", "return train, val, test", "gave a tuple for task 1")])
+    ("return TaskData(train, val, test, classes=3)", "return train, val, test", "returned a tuple for task 1")])
 def test_every_row_of_the_table_of_errors_is_a_real_message(old: str, new: str, row: str, tmp_path: Path,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"| `{row}` |" in PAGE and block("python").count(old) == 1
@@ -101,12 +101,12 @@ def test_every_row_of_the_table_of_errors_is_a_real_message(old: str, new: str, 
 
 
 def test_every_row_is_tested() -> None:
-    assert len(re.findall(r"^\| `(?:task \d|failed|gave)", PAGE, re.MULTILINE)) == 11
+    assert len(re.findall(r"^\| `(?:task \d|failed|returned)", PAGE, re.MULTILINE)) == 11
 
 
 @pytest.mark.parametrize(("old", "new", "row"), [
     ("torch.arange(12), torch.arange(12)", "torch.arange(10 + 2 * width), torch.arange(10 + 2 * width)",
-     "task 2 of 'stripes:Stripes' has samples of shape [1, 14, 14], task 1 has [1, 12, 12]"),
+     "task 2 of 'stripes:Stripes' has samples of shape [1, 14, 14], but task 1 has [1, 12, 12]"),
     ("classes=3", "classes=2 + number", "task 2 of 'stripes:Stripes' has 4 classes, but task 1 has 3")])
 def test_rows_about_two_tasks_are_what_a_dry_run_says(old: str, new: str, row: str, folder: Path, clnp: Callable[..., Outcome],
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
