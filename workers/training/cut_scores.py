@@ -57,7 +57,8 @@ def taylor_scores(network: Network, task: int, samples: int, loss: Loss, frozen:
         gates = [torch.ones(len(batch), len(own), *(1 for _ in sides), device=device, requires_grad=True)
                  for own, sides in zip(free.free, maps, strict=True)]
         with exact_float32():
-            logits = free(laid_out(loss.inputs[batch]), [layer[batch] for layer in frozen], [(one, gate) for gate in gates])
+            factors = [(), *((one, gate) for gate in gates)]  # of the inputs, which have no gate, and of the layers
+            logits = free(laid_out(loss.inputs[batch]), [layer[batch] for layer in frozen], factors)
             total = loss(logits, batch) * len(batch)
             found = torch.autograd.grad(total, gates, allow_unused=True)
         for score, gradient in zip(sums, found, strict=True):
