@@ -121,7 +121,7 @@ class QuotedRun:
             launched from a checkout, or by a version that did not record it.
         device, torch: device and torch version.
         created_at, ended_at: when it was recorded, and its last commit, UTC.
-        cpu_seconds, gpu_seconds, trial_seconds, scan_seconds, commit_seconds: its cost
+        cpu_seconds, gpu_seconds, trial_seconds, scan_seconds, commit_seconds, teacher_seconds: its cost
             (:class:`orchestrator.reports.measure.Cost`).
     """
 
@@ -145,6 +145,7 @@ class QuotedRun:
     trial_seconds: float
     scan_seconds: float
     commit_seconds: float
+    teacher_seconds: float
 
 
 def table_rows(lines: Sequence[Line], found: Comparison) -> list[list[str]]:
@@ -219,7 +220,7 @@ def files(reads: Reads, title: str, lines: Sequence[Line], found: Comparison, co
             None if run.val_accuracy is None else 100 * run.val_accuracy, run.used_percent or (), run.parameters,
             row.config_digest, row.code_version, versions.get(GIT), environment.get("device"), environment.get("torch"),
             row.created_at, ended_at, cost.cpu_seconds, cost.gpu_seconds, cost.trial_seconds, cost.scan_seconds,
-            cost.commit_seconds))
+            cost.commit_seconds, cost.teacher_seconds))
     names = [run.run for run in runs]
     recorded: dict[str, tuple[type, Callable[[str], Sequence[object]]]] = {
         "accuracy": (AccuracyRow, reads.accuracy_matrix), "selections": (SelectionRow, reads.selections),

@@ -27,6 +27,7 @@ class Cost:
         trial_seconds: share of the trials.
         scan_seconds: share of the search for θ*.
         commit_seconds: share of pruning, fine-tuning, evaluation and verification.
+        teacher_seconds: share of the teachers, which is part of that of the trials.
     """
 
     cpu_seconds: float
@@ -34,6 +35,7 @@ class Cost:
     trial_seconds: float
     scan_seconds: float
     commit_seconds: float
+    teacher_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +191,6 @@ def _cost(reads: Reads, run: str, trials: Sequence[TrialRow], last_task: int) ->
     parts = [[(task, seconds) for task, seconds in part if task <= last_task] for part in (of_trials, of_scans, of_commits)]
     gpu = sum(seconds for part in parts for task, seconds in part if task in on_gpu)
     by_part = [sum(seconds for _, seconds in part) for part in parts]
-    return Cost(sum(by_part) - gpu, gpu, *by_part)
+    teachers = sum(trial.total_seconds or 0.0 for trial in trials if trial.reused_from is None and not trial.role.can_be_chosen)
+    trials_of, scans, commits = by_part
+    return Cost(sum(by_part) - gpu, gpu, trials_of, scans, commits, teachers)

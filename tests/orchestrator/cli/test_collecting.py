@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from clnp_core.values import TrialRole
 from db.engine import open_database
 from db.reads.reads import Reads
+from db.records import PlannedTrial
 from db.states import TrialState
+from tests.db.builders import ARCHITECTURE, facts, grid
 from tests.orchestrator.cli.conftest import Outcome, Recorded, written
 from workers.training.packs.pack_plan import pack_key
 
@@ -83,6 +86,18 @@ def test_gc_keeps_the_checkpoint_of_a_pack_that_is_still_to_be_trained(tmp_path:
         files = [leave(tmp_path, f"checkpoints/{key}.safetensors", 2) for key in keys]
         clnp("gc", folder=tmp_path)
         assert [file.exists() for file in files] == [False, True, True, False]
+        run.let_go()
+
+
+def test_gc_keeps_the_checkpoint_of_a_pack_of_teachers(tmp_path: Path, clnp: Clnp) -> None:
+    """Which begins after the last pack of candidates, however many that holds."""
+    with written(tmp_path, trials_per_pack=2) as run:
+        teachers = [PlannedTrial(number, f"teacher-{number}", (0.0,) * 3, 0.1, number, TrialRole.TEACHER) for number in (3, 4)]
+        run.store.begin_sweep(run.lease, 1, facts(), ARCHITECTURE, None, [*grid(3), *teachers])
+        kept, gone = (leave(tmp_path, f"checkpoints/{pack_key(keys)}.safetensors", 2)
+                      for keys in (["teacher-3", "teacher-4"], ["key-2", "teacher-3"]))
+        clnp("gc", folder=tmp_path)
+        assert kept.exists() and not gone.exists()
         run.let_go()
 
 

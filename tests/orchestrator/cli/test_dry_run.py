@@ -55,6 +55,20 @@ def test_a_sampler_draws_its_points_later(tmp_path: Path, clnp: Clnp) -> None:
             in clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path).out)
 
 
+def test_teachers_are_part_of_the_plan(tmp_path: Path, clnp: Clnp) -> None:
+    _write(tmp_path, fine_tuning={"distillation": {}}, teachers={"count": 1, "hidden": [30], "learning_rate": [0.003, 0.001]})
+    [line] = [line for line in clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path).out.splitlines() if "teacher" in line]
+    assert line == ("teachers  1 teacher a task, the best of 2 trained, 4 trials in all: 64-30-10, relu, one head for all "
+                    "tasks, 2,250 parameters, learning rate 0.003, 0.001, adam, batches of 256, 25 epochs, learning rate "
+                    "along a cosine to 0")
+    plan = clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path).document
+    assert (plan["trials"], plan["teachers"]["trials"], plan["teachers"]["trained_a_task"]) == (4, 4, 2)
+    assert plan["teachers"]["network"]["hidden"] == [30] and plan["teachers"]["network"]["input_dropout"] == 0.2
+    assert [len(task["points"]) for task in plan["tasks"]] == [2, 2]
+    _write(tmp_path)
+    assert clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path).document["teachers"] is None
+
+
 def test_overrides_and_name_are_part_of_the_plan(tmp_path: Path, clnp: Clnp) -> None:
     _write(tmp_path)
     plan = clnp("launch", "plan.yaml", "--dry-run", "--json", "--name", "other", "--set", "benchmark.tasks=3",

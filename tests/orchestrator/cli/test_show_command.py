@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from db.records import NewRun
+from clnp_core.values import TrialRole
+from db.records import NewRun, PlannedTrial
 from db.states import FailureKind
 from orchestrator.cli import show_command
-from tests.db.builders import Driver, new_run
+from tests.db.builders import ARCHITECTURE, Driver, facts, grid, new_run, selection, verdicts
 from tests.orchestrator.cli.conftest import Outcome, written
 from workers.methods import Method
 
@@ -51,6 +52,29 @@ def test_a_task_with_a_verdict_for_every_trial(on_tiny: Clnp) -> None:
     assert verdicts[0].split() == ["trial", "verdict", "why"]
     assert [line.split()[0] for line in verdicts[2:]] == ["0", "1"]
     assert document["selection"]["reason"] in verdicts[2 + chosen]
+
+
+def test_teachers_are_shown_with_their_role_and_their_seconds(tmp_path: Path, clnp: Clnp) -> None:
+    """And count among the trials, but not among those that a selection chose from."""
+    with written(tmp_path) as run:
+        driver = Driver(run.store, run.lease)
+        teacher = PlannedTrial(3, "teacher-key", (0.0,) * 3, 0.001, 11, TrialRole.TEACHER)
+        run.store.begin_sweep(run.lease, 1, facts(), ARCHITECTURE, None, [*grid(3), teacher])
+        for number in range(4):
+            driver.finish(number)
+        run.store.end_sweep(run.lease, 1)
+        run.store.record_selection(run.lease, 1, selection(), verdicts())
+        run.let_go()
+    text = clnp("show", "demo", "--task", "1", folder=tmp_path).out
+    assert "\nteachers   trial 3, 5.5 s\n" in text and "The best of 3 trials reached" in text
+    assert [line.split()[:2] for line in text.splitlines() if line.split()[:1] == ["3"]][-1] == ["3", "teacher"]
+    alone = clnp("show", "demo", "--task", "1", "--trial", "3", folder=tmp_path).out
+    assert "teacher of the fine-tuning, never chosen" in alone
+    rows = clnp("trials", "demo", "--json", folder=tmp_path).document
+    assert [row["role"] for row in rows] == ["candidate", "candidate", "candidate", "teacher"]
+    assert rows[3]["verdict"] is None
+    found = clnp("sql", "SELECT number FROM clnp_v_trials WHERE role = 'teacher'", "--json", folder=tmp_path).document
+    assert found == [{"number": 3}]
 
 
 def test_a_method_that_prunes_nothing_has_no_margin(tmp_path: Path, clnp: Clnp) -> None:

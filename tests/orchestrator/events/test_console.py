@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from clnp_core.values import TrialRole
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.events.console import ConsoleProgress
 
@@ -102,6 +103,17 @@ def test_long_trials_tell_a_pipe_how_far_they_are(clock: Clock) -> None:
     progress.trial_epoch(0, 4, 8, 0.7)
     assert [line for line in stream.getvalue().splitlines() if "epoch" in line] == [
         "  task 1, trial 0, α 0.0001, rate 0.01: epoch 4 of 8, 70.00% on validation"]
+
+
+def test_a_teacher_has_no_alpha_and_is_never_the_best(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = started(stream, clock)
+    progress.trial_started(1, SHARED, TrialRole.TEACHER)
+    progress.trial_finished(1, 0.99, 2.0)
+    assert stream.getvalue().splitlines()[-1].startswith("  1/2  trial 1, teacher, rate 0.01: 99.00% in 2.0 s, about ")
+    progress.trial_started(0, SHARED)
+    progress.trial_finished(0, 0.9, 2.0)
+    assert "trial 0, α 0.0001, rate 0.01: 90.00% in 2.0 s; best 90.00%" in stream.getvalue()
 
 
 def test_before_the_first_result_there_is_no_best(clock: Clock) -> None:

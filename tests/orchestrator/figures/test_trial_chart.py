@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clnp_core.values import TrialRole
 from db.engine import open_database
 from db.reads.curves import PrunedPoint
 from db.reads.reads import Reads
@@ -34,6 +35,7 @@ def test_a_picked_trial_stands_where_the_selection_pruned_it_and_another_on_its_
     assert (other.exact, other.verdict, other.sparsity) == (False, "finished", 10 / (trials[0].hidden_total or 0))
     assert other.val_accuracy == 100 / (trials[0].val_total or 0)
     assert trial_points([open_trial], {})[0].sparsity == 0
+    assert trial_points([dataclasses.replace(trials[0], role=TrialRole.TEACHER)], {}) == [], "a teacher is never chosen"
 
 
 @pytest.mark.parametrize(("verdict", "exact", "group"), [
