@@ -245,6 +245,6 @@ class TestSlurm:
         job = self.submit(folder, "digits.yaml", "mine")
         out, err = job.communicate(timeout=600)
         assert job.returncode == 0, err
-        assert "recorded, not trained again" in err and "Run mine is completed: 2 of 2 tasks committed." in out
+        assert "recorded, not retrained" in err and "Run mine is completed: 2 of 2 tasks committed." in out
         assert len([call for call in (folder / "calls").read_text().splitlines() if "requeue" in call]) == 1
         assert not (folder / "leaked").exists(), "no worker may see the address of the database"

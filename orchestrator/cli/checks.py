@@ -1,4 +1,4 @@
-"""What `clnp doctor` looks at. Every examination gives findings; none of them raises for what it was sent to find."""
+"""Checks of `clnp doctor`. Every check returns findings; a problem that it looks for is a finding, not an exception."""
 
 import os
 import sys
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from workers.storage.artifacts import ArtifactStore
 
 NAMED_AT_MOST = 3
-"""How many files a finding names before it only counts them."""
+"""Number of files that a finding names; further ones are only counted."""
 
 
 class Level(StrEnum):
-    """How grave a finding is."""
+    """Severity of a finding."""
 
     FINE = "ok"
     NOTE = "note"
@@ -37,18 +37,18 @@ class Level(StrEnum):
 
     @property
     def is_fine(self) -> bool:
-        """There is nothing to say about it."""
+        """No problem."""
         return self is Level.FINE
 
     @property
     def is_problem(self) -> bool:
-        """Something will not work until it is fixed."""
+        """Something does not work until this is fixed."""
         return self is Level.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``exit_code`` is what the command ends with if this is its first problem."""
+    """The result of one check. ``exit_code`` is the exit code of the command if this is its first problem."""
 
     level: Level
     subject: str
@@ -59,7 +59,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class DiskUse:
-    """What the artifacts of a run occupy; those that runs share count for each of them."""
+    """Disk space of a run's artifacts; shared artifacts are counted for every run."""
 
     run: str
     artifacts: int
@@ -68,12 +68,12 @@ class DiskUse:
 
 
 def problem(subject: str, error: ClnpError) -> Finding:
-    """A finding from an error of this project."""
+    """Return a finding for an error of this project."""
     return Finding(Level.PROBLEM, subject, error.message, error.hint, error.exit_code)
 
 
 def packages() -> list[Finding]:
-    """Python, and every package that a run imports, by version."""
+    """Check the versions of Python and of every package that a run imports."""
 
     found = package_versions()
     missing = [name for name in PACKAGES if name not in found and name != "clnp"]
@@ -87,14 +87,14 @@ def packages() -> list[Finding]:
 
 
 def torch_and_ray() -> list[Finding]:
-    """Whether what trains and what distributes can be imported, and the devices they find."""
+    """Check that torch and Ray can be imported, and which devices they find."""
     findings = []
     for subject, look in (("torch", _torch), ("ray", _ray)):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 findings.append(Finding(Level.FINE, subject, look()))
-        except Exception as error:  # whatever a broken installation raises is the finding
+        except Exception as error:  # any error of a broken installation is the finding
             text = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
             findings.append(Finding(Level.PROBLEM, subject, text, f"install {subject} again", INTERNAL))
     return findings
@@ -121,19 +121,19 @@ def _ray() -> str:
 
 
 def data() -> Finding:
-    """The data folder. The digits need none, so an absent one is worth a note at most."""
+    """Check the data folder. The digits need none, so a missing one is at most a note."""
     from workers.data.loader import data_folder
 
     folder = data_folder()
     if (folder / "MNIST" / "raw").is_dir():
         return Finding(Level.FINE, "data", f"{folder} holds MNIST")
     if os.environ.get("CLNP_DATA") and not folder.is_dir():
-        return problem("data", DataError(f"CLNP_DATA names {folder}, which is no folder", "correct it, or unset it"))
+        return problem("data", DataError(f"CLNP_DATA is {folder}, which is not a folder", "correct it, or unset it"))
     return Finding(Level.NOTE, "data", f"no MNIST in {folder}: it is downloaded when first needed, or set CLNP_DATA")
 
 
 def storage(root: str) -> Finding:
-    """Whether the artifact store can be written to."""
+    """Check that the artifact store is writable."""
 
     try:
         found = open_files(root).inspect()
@@ -143,12 +143,12 @@ def storage(root: str) -> Finding:
         return Finding(Level.FINE, "storage", f"{root} can be written to")
     free = bytes_text(found.free_bytes)
     if not found.exists:
-        return Finding(Level.NOTE, "storage", f"{root} is made by the first launch; {free} free")
+        return Finding(Level.NOTE, "storage", f"{root} is created by the first launch; {free} free")
     return Finding(Level.FINE, "storage", f"{root}, {free} free")
 
 
 def database(url: str | None) -> Finding:
-    """Whether the database can be opened, and its schema."""
+    """Check that the database can be opened, and its schema."""
 
     try:
         address = resolve_url(url)
@@ -156,7 +156,7 @@ def database(url: str | None) -> Finding:
             if url or os.environ.get(URL_VARIABLE):
                 return problem("database", DatabaseError(
                     f"there is no database at {shown(address)} yet", "launch a run first, or correct CLNP_DB_URL"))
-            return Finding(Level.NOTE, "database", f"{shown(address)} is made by the first launch")
+            return Finding(Level.NOTE, "database", f"{shown(address)} is created by the first launch")
         engine = new_engine(address)
         try:
             with translated(address), engine.connect() as connection:
@@ -166,7 +166,7 @@ def database(url: str | None) -> Finding:
     except ClnpError as error:
         return problem("database", error)
     if revision is None:
-        return Finding(Level.NOTE, "database", f"{shown(address)} is empty; the first launch makes its tables")
+        return Finding(Level.NOTE, "database", f"{shown(address)} is empty; the first launch creates its tables")
     if revision != REVISIONS[-1]:
         return problem("database", DatabaseError(f"{shown(address)} has schema {revision}, this clnp needs {REVISIONS[-1]}",
                                                  "make a copy of it, then run `clnp db upgrade`"))
@@ -174,7 +174,7 @@ def database(url: str | None) -> Finding:
 
 
 def environment(run: "RunRow") -> Finding:
-    """Whether results of this machine would be comparable with those that the run has."""
+    """Check whether results of this machine are comparable with the run's recorded results."""
     from orchestrator.config.config import Config
     from workers.environment import fingerprint
 
@@ -182,17 +182,17 @@ def environment(run: "RunRow") -> Finding:
         return Finding(Level.FINE, "environment", f"run {run.name} has not begun anywhere yet")
     here = fingerprint(Config.from_resolved(run.config).resources.threads_per_trial)
     if here == run.environment:
-        return Finding(Level.FINE, "environment", f"the run's own: {device_text(here)}")
-    return Finding(Level.NOTE, "environment", f"the run has {device_text(run.environment)}; here is {device_text(here)}; "
+        return Finding(Level.FINE, "environment", f"same as the run's: {device_text(here)}")
+    return Finding(Level.NOTE, "environment", f"the run has {device_text(run.environment)}, this machine {device_text(here)}; "
                    "resuming it here needs --accept-environment, unless its trials run elsewhere")
 
 
 def recorded_artifacts(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]", every_byte: bool) -> list[Finding]:
-    """What the database says is stored, held against the disk: by size, or by digest.
+    """Compare the stored artifacts with their records: by size, or by digest.
 
     Args:
-        store: where it should be.
-        recorded: what should be there.
+        store: the artifact store.
+        recorded: the recorded artifacts.
         every_byte: read every file and check its digest.
     """
     kept = [artifact for artifact in recorded if artifact.removed_at is None]
@@ -203,9 +203,9 @@ def recorded_artifacts(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]"
         if bad:
             text = f"{len(bad)} of {plural(len(kept), 'recorded artifact')} {what}: {_named([a.digest for a in bad])}"
             findings.append(problem("artifacts", ArtifactError(
-                text, "restore them from a backup, or point CLNP_STORAGE at the folder that holds them")))
+                text, "restore them from a backup, or set CLNP_STORAGE to the folder that contains them")))
     if not findings:
-        checked = "every byte as its digest says" if every_byte else "each with its recorded size"
+        checked = "every digest matches" if every_byte else "every size matches"
         size = bytes_text(sum(artifact.artifact_bytes for artifact in kept))
         findings.append(Finding(Level.FINE, "artifacts",
                                 f"{plural(len(kept), 'recorded artifact')} in place, {checked}; {size}"))
@@ -225,19 +225,19 @@ def _is_damaged(store: "ArtifactStore", artifact: "ArtifactRow", every_byte: boo
 
 
 def unrecorded_files(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]") -> Finding | None:
-    """Files in the store that no row speaks of: what trials in flight have written, and what crashes left behind."""
+    """Report files in the store that no row refers to: those of running trials, and those that crashes left behind."""
     known = {artifact.digest for artifact in recorded if artifact.removed_at is None}
     files = [file for digest, file in store.stored() if digest not in known] + list(store.files.leftovers())
     if not files:
         return None
     size = bytes_text(sum(file.size_bytes for file in files))
-    return Finding(Level.NOTE, "artifacts", f"{plural(len(files), 'file')} that no row speaks of, {size}: "
-                   f"{_named([file.name.rpartition('/')[2] for file in files])}; a running trial's, or left by a crash "
-                   "(`clnp gc` clears those up)")
+    return Finding(Level.NOTE, "artifacts", f"{plural(len(files), 'file')} without a record, {size}: "
+                   f"{_named([file.name.rpartition('/')[2] for file in files])}; of running trials, or left by a crash "
+                   "(`clnp gc` removes those)")
 
 
 def disk_use(store: "ArtifactStore", recorded: "Sequence[ArtifactRow]", runs: Sequence[str]) -> list[DiskUse]:
-    """What each run occupies."""
+    """Report the disk space of each run."""
     uses = []
     for run in runs:
         own = [artifact for artifact in recorded if run in artifact.runs and artifact.removed_at is None]

@@ -1,4 +1,4 @@
-"""The commands of ``clnp``, put together: each is imported when it is asked for."""
+"""The group of all ``clnp`` commands, which are imported lazily."""
 
 from importlib import import_module
 
@@ -15,7 +15,7 @@ MODULES = {
     "verify": "maintenance_commands", "report": "export_commands", "export": "export_commands",
     "doctor": "doctor", "gc": "maintenance_commands", "rm": "maintenance_commands", "db": "maintenance_commands",
     "serve": "serve_command"}
-"""Where every command is defined, in the order in which they are listed."""
+"""The module of every command, in the order of the help."""
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -29,7 +29,7 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 
 
 class AllCommands(Commands):
-    """Those of :data:`MODULES`."""
+    """The commands of :data:`MODULES`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)

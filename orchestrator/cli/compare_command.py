@@ -1,4 +1,4 @@
-"""`clnp compare`: runs and groups of runs side by side, with what their seeds allow to claim."""
+"""`clnp compare`: compare runs and groups of runs, with tests of significance."""
 
 import sys
 from pathlib import Path
@@ -52,7 +52,7 @@ def compare(settings: GlobalOptions, names: tuple[str, ...], level: float, after
 
 
 def comparison_text(found: "Comparison", width: int | None) -> str:
-    """The comparison for people: means, every run, and what may be claimed."""
+    """Return the comparison as text: means, every run, and claims."""
     parts = [_means(found, width)]
     if any(len(side.runs) > 1 for side in found.sides):
         parts.append(_runs(found, width))

@@ -1,4 +1,4 @@
-"""Commands that ask something of a run's driver, wherever it is: stop, cancel."""
+"""Commands that send a request to a run's driver on any machine: stop, cancel."""
 
 from typing import TYPE_CHECKING
 

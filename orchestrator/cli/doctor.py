@@ -1,4 +1,4 @@
-"""`clnp doctor`: is everything here that a run needs, and is what the database records really on disk?"""
+"""`clnp doctor`: check this machine for what a run needs, and the stored artifacts against the database."""
 
 from typing import TYPE_CHECKING
 
@@ -82,4 +82,4 @@ def _say(findings: list[Finding], uses: list[DiskUse]) -> None:
         say(render(columns, [[use.run, f"{use.artifacts:,}", bytes_text(use.artifact_bytes), f"{use.missing:,}"]
                              for use in uses], terminal_width()))
     problems = sum(finding.level.is_problem for finding in findings)
-    say(f"\n{plural(problems, 'problem')} found" if problems else "\nall is well")
+    say(f"\n{plural(problems, 'problem')} found" if problems else "\nno problems found")

@@ -1,4 +1,4 @@
-"""`clnp launch --dry-run`: the plan of a run in words, before anything is written or started."""
+"""`clnp launch --dry-run`: print the plan of a run without writing or starting anything."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ from workers.spec import BUILT_IN_BENCHMARKS, StageSpec
 
 
 def network_table(network: Architecture, width: int | None) -> str:
-    """What each layer does, what it passes on, and how many parameters it has; the output last.
+    """Return a table of the layers: operations, output shape and number of parameters; the output last.
 
     Args:
         network: the whole network.
-        width: characters of a line, if there is a limit.
+        width: characters per line; None for no limit.
     """
     rows = []
     for index, layer in enumerate(network.layers):
@@ -52,7 +52,7 @@ def _weights(window: Window | None) -> str:
 
 
 def _then(layer: Layer) -> str:
-    """What follows the weights, in the order of the computation."""
+    """Return the operations after the weights, in order of computation."""
     parts = ["norm"] if layer.batch_norm else []
     parts.append(layer.activation.value)
     if layer.pool is not None:
@@ -70,23 +70,22 @@ def _window(window: Window) -> str:
 
 
 CHECKED_TASKS = 100
-"""Tasks of a benchmark of one's own that a dry run loads, unless told otherwise."""
+"""Default number of tasks of a custom benchmark that a dry run loads."""
 
 
 def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool, check_tasks: int = CHECKED_TASKS) -> None:
     """Print the plan of the run, or the group of runs, that a config describes.
 
     Args:
-        path: of the config.
+        path: path of the config.
         overrides: ``a.b=value`` assignments.
-        name: of the run, instead of the config's.
-        as_json: whether as one JSON document.
-        check_tasks: how many tasks of a benchmark of one's own are loaded and checked at most. A group's are those of its
-            first seed.
+        name: name of the run; None for the config's.
+        as_json: print one JSON document.
+        check_tasks: maximum number of tasks of a custom benchmark that are loaded and checked; for a group, with its first
+                seed.
 
     Raises:
-        ConfigError, DataError: what a launch would find wrong with the config, with a benchmark of one's own, or with what this
-            machine has to offer.
+        ConfigError, DataError: the config, a custom benchmark or this machine's resources would be refused by a launch.
     """
     config = load(path, overrides, name=name)
     runs = config.of_each_seed(config.name)
@@ -103,10 +102,10 @@ def show(path: str, overrides: Sequence[str], name: str | None, as_json: bool, c
 
 
 def _warnings(config: Config) -> list[str]:
-    """What may prevent the launch, and cannot be known here.
+    """Return what may prevent the launch but cannot be checked here.
 
     Raises:
-        ConfigError: this machine can never offer what one trial asks for, and no cluster is named that might.
+        ConfigError: this machine lacks the resources of one trial, and no cluster is configured.
     """
     from orchestrator.driver.cluster import misfit
 
@@ -115,12 +114,12 @@ def _warnings(config: Config) -> list[str]:
         return []
     if not address:
         raise error
-    return [f"{error.message}; whether the cluster at {address} offers it is seen by the launch"]
+    return [f"{error.message}; whether the cluster at {address} has it is checked by the launch"]
 
 
 def _shape(config: Config, check_tasks: int) -> tuple[tuple[int, ...], int, int | None]:
-    """Shape of a sample, classes, and how many tasks of a benchmark of one's own have been loaded to know both; None of a
-    built-in one, of which they are known."""
+    """Return the shape of a sample, the number of classes, and how many tasks of a custom benchmark were loaded to determine
+    them; None for a built-in benchmark."""
     known = BUILT_IN_BENCHMARKS.get(config.benchmark.name)
     if known is not None:
         return known.input_shape, known.classes, None
@@ -164,7 +163,7 @@ def _say(config: Config, network: Architecture, tasks: Sequence[PlannedTask], ru
         say(f"run {config.name}: {amount}, seed {config.seed}")
     if checked is not None:
         left = len(range(checked, config.benchmark.tasks))
-        more = f"; {plural(left, 'task')} after them not: --check-tasks {config.benchmark.tasks}" if left else ""
+        more = f"; {plural(left, 'further task')} not: --check-tasks {config.benchmark.tasks}" if left else ""
         say(f"data      {plural(checked, 'task')} loaded and checked{more}")
     say(f"network   {architecture_text(network)}: {network.parameter_count():,} parameters")
     say(f"training  {training_text(config.training.model_dump(mode='json'))}")

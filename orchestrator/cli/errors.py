@@ -1,4 +1,4 @@
-"""Every error of the command line in two lines, what is wrong and how to fix it, with its exit code; or as JSON."""
+"""Errors of the command line: two lines, what is wrong and how to fix it, and an exit code; or JSON."""
 
 import difflib
 import os
@@ -18,14 +18,14 @@ INTERNAL = 1
 USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-"""What a shell reports for a program that a closed pipe ended (128 + SIGPIPE)."""
+"""Exit code of a program that was ended by a closed pipe (128 + SIGPIPE)."""
 
 DEBUG_VARIABLE = "CLNP_DEBUG"
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as it is told: ``message`` may have further, indented lines; ``hint`` has one or is empty."""
+    """An error as it is printed: ``message`` may have further, indented lines; ``hint`` is one line or empty."""
 
     message: str
     hint: str
@@ -33,7 +33,7 @@ class Failure:
 
 
 class UsageProblem(click.UsageError):
-    """A mistake on the command line that knows its own hint."""
+    """A usage error with its own hint."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class UsageProblem(click.UsageError):
 
 
 class Interrupted(click.ClickException):
-    """The keyboard ended a command that had begun something."""
+    """Ctrl-C interrupted a command that had started something."""
 
     exit_code = INTERRUPTED
 
@@ -51,13 +51,13 @@ class Interrupted(click.ClickException):
 
 
 def of_clnp(error: ClnpError) -> Failure:
-    """An error of this project, with its own exit code."""
+    """Return the failure of an error of this project, with its exit code."""
     return Failure(error.message, error.hint, error.exit_code)
 
 
 def of_click(error: click.ClickException, command: str) -> Failure:
-    """An error that click found while it read the command line; ``command`` is what was typed of its name, to call it where
-    click forgot."""
+    """Return the failure of an error that click found in the command line; ``command`` is its typed name, for errors that
+    lack it."""
     context, typed = getattr(error, "ctx", None), command
     command = context.command_path if context else command
     if isinstance(error, UsageProblem | Interrupted):
@@ -65,49 +65,50 @@ def of_click(error: click.ClickException, command: str) -> Failure:
     if isinstance(error, click.NoSuchOption):
         return Failure(f"`{command}` has no option {error.option_name}", _option_hint(error.option_name, context, typed), USAGE)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return Failure(f"`{command}` needs {_name_of(error.param)}", f"`{command} -h` shows how it is used", USAGE)
+        return Failure(f"`{command}` needs {_name_of(error.param)}", f"`{command} -h` shows its usage", USAGE)
     message = error.format_message().strip().rstrip(".")
-    return Failure(message[:1].lower() + message[1:], f"`{command} -h` shows how it is used", USAGE)
+    return Failure(message[:1].lower() + message[1:], f"`{command} -h` shows its usage", USAGE)
 
 
 def of_os(error: OSError) -> Failure:
-    """What the operating system refused, in its own words."""
+    """Return the failure of an error of the operating system."""
     where = f": {error.filename}" if error.filename else ""
     return Failure(f"{error.strerror or ' '.join(str(error).split()) or type(error).__name__}{where}",
                    "check the path, its permissions and the space on the disk", INTERNAL)
 
 
 def of_working_folder() -> Failure | None:
-    """A working folder that was removed under the shell, in which nothing can be found or written; None where it is there."""
+    """Return the failure of a working folder that has been removed or cannot be read; None if it exists."""
     try:
         Path.cwd()
     except FileNotFoundError:
         name = os.environ.get("PWD", "")
         return Failure(f"the working folder {name + ' ' if name else ''}is gone: it was removed or replaced",
-                       "change to a folder that exists (`cd` into the new one, if it was made again)", USAGE)
+                       "change to an existing folder (`cd` into it again if it was recreated)", USAGE)
     except OSError as error:
         return Failure(f"the working folder cannot be read: {error.strerror}", "change to a folder that you can read", USAGE)
     return None
 
 
 def of_anything(error: BaseException, arguments: Iterable[str] = ()) -> Failure:
-    """What nobody foresaw: one line, and where the traceback is, which holds no password of the command line either."""
+    """Return the failure of an unexpected error: one line, and the file of its traceback, without passwords of the command
+    line."""
     what = " ".join(f"{type(error).__name__}: {error}".split())
     text = without_passwords("".join(traceback.format_exception(error)), arguments)
     if os.environ.get(DEBUG_VARIABLE):
         note(text.rstrip("\n"))
-        return Failure(f"an unforeseen {what}", "please report it with the traceback above", INTERNAL)
+        return Failure(f"unexpected {what}", "please report it with the traceback above", INTERNAL)
     try:
         with tempfile.NamedTemporaryFile("w", prefix="clnp-traceback-", suffix=".txt", delete=False,
                                          encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
-        return Failure(f"an unforeseen {what}", f"set {DEBUG_VARIABLE}=1 to see the traceback, and please report it", INTERNAL)
-    return Failure(f"an unforeseen {what}", f"please report it with the traceback in {file.name}", INTERNAL)
+        return Failure(f"unexpected {what}", f"set {DEBUG_VARIABLE}=1 to see the traceback, and please report it", INTERNAL)
+    return Failure(f"unexpected {what}", f"please report it with the traceback in {file.name}", INTERNAL)
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
-    """The option that was probably meant."""
+    """Return a hint with the option that was probably meant."""
     return next(iter(difflib.get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)), None)
 
 
@@ -117,11 +118,11 @@ def _option_hint(given: str, context: click.Context | None, typed: str) -> str:
     options = _options_of(context.command, context)
     behind = _command_with(given, context, typed)
     if behind is not None:
-        return f"it stands behind the command: `{behind} … {given}`"
+        return f"it belongs after the command: `{behind} … {given}`"
     parent = context.parent
     global_options = [name for parameter in parent.command.params for name in parameter.opts] if parent else []
     if parent is not None and given in global_options and given not in options:
-        return f"it stands before the command: `{parent.command_path} {given} … {context.info_name} …`"
+        return f"it belongs before the command: `{parent.command_path} {given} … {context.info_name} …`"
     near = nearest(given, options)
     return f"did you mean {near}?" if near else f"`{context.command_path} -h` lists the options"
 
@@ -131,8 +132,8 @@ def _options_of(command: click.Command, context: click.Context) -> list[str]:
 
 
 def _command_with(option: str, context: click.Context, typed: str) -> str | None:
-    """The command that an option was typed before, if it is one of that command. Every command has ``--json``: where none is
-    known, any will do for an example."""
+    """Return the command that a misplaced option belongs to, if any. Every command has ``--json``, so any command serves as an
+    example if none is known."""
     group = context.command
     if not isinstance(group, click.Group):
         return None

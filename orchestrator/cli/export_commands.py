@@ -1,4 +1,4 @@
-"""Commands that take something out of a run: `clnp export` and `clnp report`."""
+"""Commands that write files about a run: `clnp export` and `clnp report`."""
 
 import sys
 from pathlib import Path
@@ -43,8 +43,8 @@ def export(settings: GlobalOptions, run: str, task: int, output: str | None, for
            as_json: bool) -> None:
     """Write task K of RUN as a small model that runs without clnp.
 
-    The neurons that the task depends on, as ONNX and as a program of torch.export, with a model card. The files are read again
-    and held against the committed network on all validation and test samples; nothing appears before that.
+    The neurons that the task depends on, as ONNX and as a torch.export program, with a model card. The files are read back and
+    compared with the committed network on all validation and test samples before the folder appears.
     """
     check_storage()
     from orchestrator.export.export import export_task
@@ -62,7 +62,7 @@ def export(settings: GlobalOptions, run: str, task: int, output: str | None, for
 
 
 def _text(card: "Card") -> str:
-    """Both networks side by side, then what was checked."""
+    """Return a comparison of both networks, then what was verified."""
     from orchestrator.export.card_text import network_text, times_text
     from orchestrator.export.model_info import relative
 
@@ -88,10 +88,10 @@ def _percent(counted: "Counted") -> str:
 
 
 FORMATS = ("html", "png", "svg", "pdf", "csv", "latex")
-"""As in :class:`orchestrator.reports.report.ReportFormat`, which need not be imported to explain the command."""
+"""Same as :class:`orchestrator.reports.report.ReportFormat`, which is not imported for ``--help``."""
 
 TOLD_EVERY = 20
-"""Figures between two lines about how many are drawn."""
+"""Number of figures between two lines of progress."""
 
 
 @click.command()
@@ -105,20 +105,19 @@ TOLD_EVERY = 20
 def report(settings: GlobalOptions, run: str, output: Path | None, forms: tuple[str, ...], as_json: bool) -> None:
     """Write RUN as a page, figures and tables, for readers.
 
-    Of a group of runs, the table over its seeds, figures, and the records of all of them. Nothing is computed anew.
-    A report of a run that is not complete says so. Files of an earlier report of RUN are replaced; what no report made is
-    never overwritten.
+    For a group of runs: the table over its seeds, figures, and the records of all runs. Nothing is recomputed. The report of
+    an incomplete run says so. Files of an earlier report of RUN are replaced; other files are never overwritten.
     """
 
     formats = [ReportFormat(form) for form in dict.fromkeys(forms or FORMATS)]
     with reading(settings) as reads:
         runs = reads.runs(run)
         if not runs:
-            reads.run(run)  # it is there
+            reads.run(run)  # it exists
         folder = output or folder_named_after(run, "-report")
         if runs:
             if forms:
-                raise UsageProblem(f"{run} is a group of runs, whose report has one form", "leave --format out")
+                raise UsageProblem(f"{run} is a group of runs, whose report has one form", "omit --format")
             files = _report_group(reads, run, folder)
         else:
             files = write_report(reads, run, folder, formats,

@@ -1,4 +1,4 @@
-"""What commands do with a group in place of a run: drive it, show it, stop it."""
+"""Commands applied to a group instead of a run: drive, show, stop."""
 
 import os
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def is_group(settings: GlobalOptions, name: str) -> bool:
-    """Whether a name is of a group; no run has the same one."""
+    """Whether a name is that of a group; no run has the same name."""
     with reading(settings) as reads:
         return bool(reads.runs(name))
 
 
 def launch(settings: GlobalOptions, config: "Config", name: str | None, telling: str, hooks: Sequence[str],
            as_json: bool) -> int:
-    """Record and drive a group; returns the exit code."""
+    """Record and drive a group; return the exit code."""
     from orchestrator.groups.groups import launch_group
     from orchestrator.runs.location import Place
 
@@ -36,7 +36,7 @@ def launch(settings: GlobalOptions, config: "Config", name: str | None, telling:
 
 
 def resume(settings: GlobalOptions, group: str, flags: Sequence[str], telling: str, hooks: Sequence[str], as_json: bool) -> int:
-    """Go on with a group; returns the exit code."""
+    """Resume a group; return the exit code."""
     from orchestrator.groups.groups import resume_group
     from orchestrator.runs.location import Place
 
@@ -47,7 +47,7 @@ def resume(settings: GlobalOptions, group: str, flags: Sequence[str], telling: s
 
 
 def show(settings: GlobalOptions, group: str, as_json: bool) -> None:
-    """`clnp status GROUP`: a line for every run, and what the completed ones achieved.
+    """`clnp status GROUP`: a line for every run, and the results of the completed ones.
 
     Raises:
         NotFoundError: no such group.
@@ -80,7 +80,7 @@ def cancel(settings: GlobalOptions, group: str, as_json: bool) -> None:
     if as_json:
         say_json({"group": group, "requested": "cancel", "runs": runs})
     else:
-        say(f"{plural(len(runs), 'run')} of group {group} ended for good: {', '.join(runs)}; a driver at work stops within "
+        say(f"{plural(len(runs), 'run')} of group {group} cancelled: {', '.join(runs)}; running drivers stop within "
             "seconds, and what is recorded stays")
 
 
@@ -92,10 +92,11 @@ def _document(standing: GroupSummary) -> dict[str, object]:
 
 
 def listening(telling: str, hooks: Sequence[str]) -> "GroupProgress":
-    """Who hears of the drivers' steps; hooks are called by the drivers, and looked at here before anything is recorded.
+    """Return the listener for the drivers' steps; hooks are called by the drivers, and validated here before anything is
+    recorded.
 
     Raises:
-        ConfigError: a hook that cannot be called, or a live screen, which can show a single run only.
+        ConfigError: a hook cannot be called, or a live screen was requested, which shows a single run only.
     """
     from orchestrator.events.console import ConsoleProgress
     from orchestrator.events.webhooks import VARIABLE, hook_of
@@ -105,13 +106,13 @@ def listening(telling: str, hooks: Sequence[str]) -> "GroupProgress":
         if target:
             hook_of(target)
     if telling == "live":
-        raise ConfigError("a live screen shows a single run, and this is a group of them",
-                          "leave --progress out, or say --progress plain or json")
+        raise ConfigError("a live screen shows a single run, and this is a group",
+                          "omit --progress, or use --progress plain or json")
     return JsonGroupProgress() if telling == "json" else PlainGroupProgress(ConsoleProgress())
 
 
 def hook_options(hooks: Sequence[str]) -> list[str]:
-    """What the drivers of a group are told of hooks, and of ``-v``."""
+    """Return the options for hooks and ``-v`` of a group's drivers."""
     return [*(word for target in hooks for word in ("--hook", target)), *(["-v"] if is_verbose() else [])]
 
 

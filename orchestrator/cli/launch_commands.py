@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 TELLINGS = ("auto", "live", "plain", "json")
-"""Those of :class:`orchestrator.events.factory.ProgressStyle`, which is not imported for a dry run."""
+"""Same as :class:`orchestrator.events.factory.ProgressStyle`, which is not imported for a dry run."""
 
 
 @dataclass
 class Ending:
-    """What the driver reported about how it ended, which the run's row alone does not say."""
+    """How the driver ended, beyond what the run's row records."""
 
     run: str = ""
     stop_reason: str = ""
 
 
 def telling_options(command: AnyFunction) -> AnyFunction:
-    """``--progress`` and ``--hook``, of every command that drives a run."""
+    """Add ``--progress`` and ``--hook`` to a command that drives a run."""
     hook = click.option("--hook", "hooks", metavar="TARGET", multiple=True,
                         help="A web hook's URL or a command, called for every commit and at the end; may be repeated.")
     progress = click.option("--progress", "telling", type=click.Choice(TELLINGS), default="auto", show_default=True,
@@ -51,7 +51,7 @@ def telling_options(command: AnyFunction) -> AnyFunction:
               help="Override a key of the config, the value in YAML; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Show tasks, trials and network; write and start nothing.")
 @click.option("--check-tasks", type=click.IntRange(min=1), metavar="N",
-              help="With --dry-run: load and check at most N tasks of a benchmark of your own. [default: 100]")
+              help="With --dry-run: load and check at most N tasks of a custom benchmark. [default: 100]")
 @telling_options
 @as_json_option
 @click.pass_obj
@@ -60,7 +60,7 @@ def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tu
     """Start the run that CONFIG describes, and drive it to its end.
 
     CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
-    run can be resumed. With several seeds in CONFIG there is a run for each, and all are driven side by side.
+    run can be resumed. With several seeds in CONFIG, a run per seed is recorded, and all are driven side by side.
     """
     if dry_run:
         from orchestrator.cli import dry_run as plan_of
@@ -68,7 +68,7 @@ def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tu
         plan_of.show(config, overrides, name, as_json, check_tasks or plan_of.CHECKED_TASKS)
         return 0
     if check_tasks is not None:
-        raise UsageProblem("--check-tasks says how many tasks a dry run looks at", "add --dry-run, or leave it out")
+        raise UsageProblem("--check-tasks applies to a dry run only", "add --dry-run, or omit --check-tasks")
     note_step(f"reading {config}", telling == "json")
     check_storage()
     from orchestrator import api
@@ -87,7 +87,7 @@ def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tu
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--retry-failed", is_flag=True, help="Train failed trials again, too.")
+@click.option("--retry-failed", is_flag=True, help="Retrain failed trials, too.")
 @click.option("--accept-environment", is_flag=True,
               help="Continue although device, torch or code have changed; that is recorded.")
 @telling_options
@@ -97,8 +97,8 @@ def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environ
            hooks: tuple[str, ...], as_json: bool) -> int:
     """Continue RUN from its recorded state.
 
-    Finished trials are never trained again. Progress goes to standard error, the results to standard output. RUN may be a
-    group: all its runs that have not ended continue, side by side.
+    Finished trials are never retrained. Progress goes to standard error, the results to standard output. RUN may be a
+    group: all its unfinished runs continue, side by side.
     """
     check_storage()
     if group_commands.is_group(settings, run):
@@ -131,7 +131,7 @@ def fork(settings: GlobalOptions, run: str, task: int, name: str | None, overrid
          telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Continue from task K of RUN as a new run, with other settings.
 
-    RUN itself is not changed. Recorded trials with the same settings are reused and not trained again.
+    RUN itself is not changed. Recorded trials with the same settings are reused, not retrained.
     """
     note_step(f"looking up {run}", telling == "json")
     check_storage()
@@ -149,7 +149,7 @@ def fork(settings: GlobalOptions, run: str, task: int, name: str | None, overrid
 
 @contextmanager
 def _prints_of_config(telling: str) -> Iterator[None]:
-    """What a network of the user's own prints while it is read is an event where standard error holds lines of JSON."""
+    """Turn output of a custom network's module into events if standard error carries JSON lines."""
     if telling != "json":
         yield
         return
@@ -161,27 +161,27 @@ def _prints_of_config(telling: str) -> Iterator[None]:
 
 @contextmanager
 def _told_how_to_go_on(ending: Ending, progress: "Progress") -> Iterator[None]:
-    """A run that had begun when an error or a second Ctrl-C ended its driver is there to be resumed: say so."""
+    """Add a hint about resuming if an error or a second Ctrl-C ended the driver of a recorded run."""
     try:
         with results_apart(Lines(progress.notice)):  # Ray's own lines, for instance of a worker that died
             yield
     except KeyboardInterrupt:
         if ending.run:
             raise Interrupted(f"run {ending.run} was interrupted",
-                              f"`clnp resume {ending.run}` goes on; what is recorded is safe") from None
+                              f"`clnp resume {ending.run}` continues it; what is recorded is safe") from None
         raise
     except ClnpError as error:
         if ending.run and not isinstance(error, BusyError | StateError) and "clnp resume" not in error.hint:
             progress.notice(
-                f"run {ending.run} has come to a halt; `clnp resume {ending.run}` goes on with it once this is fixed:")
+                f"run {ending.run} stopped with an error; `clnp resume {ending.run}` continues it once this is fixed:")
         raise
 
 
 def _listening(ending: Ending, telling: str, hooks: Sequence[str]) -> "Progress":
-    """Who hears of the run's steps: standard error, the hooks, and ``ending``, which remembers what the result must say.
+    """Return the listeners for the run's steps: standard error, the hooks, and ``ending``, which keeps facts for the result.
 
     Raises:
-        ConfigError: a hook that cannot be called, or no terminal for a live screen.
+        ConfigError: a hook cannot be called, or a live screen has no terminal.
     """
     from orchestrator.events.events import Relay
     from orchestrator.events.factory import ProgressStyle, progress_of
@@ -202,7 +202,7 @@ def _listening(ending: Ending, telling: str, hooks: Sequence[str]) -> "Progress"
 
 
 def tell_what_is_found(settings: GlobalOptions, run: str, retry_failed: bool, tell: Callable[[str], None] = note) -> None:
-    """Before the first trial: which task, what is recorded, and what will be done."""
+    """Print, before the first trial, the current task, what is recorded, and what will be done."""
     with reading(settings) as reads:
         row = reads.run(run)
         stage = next((stage for stage in reads.stages(run) if stage.state is not StageState.COMMITTED), None)
@@ -213,7 +213,7 @@ def tell_what_is_found(settings: GlobalOptions, run: str, retry_failed: bool, te
             return
         trials = reads.trials(run, stage.task)
     if row.environment is None and not trials and not row.tasks_committed:
-        return  # no driver has begun with it yet, and the one at hand tells of what it does
+        return  # no driver has started it yet, and this one reports what it does
     tell(f"run {run} is {row.state.value}: {row.tasks_committed} of {plural(row.tasks, 'task')} committed, "
          f"task {stage.task} is {stage.state.value}")
     if stage.reason:
@@ -223,11 +223,11 @@ def tell_what_is_found(settings: GlobalOptions, run: str, retry_failed: bool, te
 
 
 def found_trials(trials: "Sequence[TrialRow]", retry_failed: bool, stage: "StageRow") -> list[str]:
-    """What is recorded of a task's trials and what becomes of each, in words."""
+    """Return sentences about the recorded trials of a task and what happens to each."""
     if resumed_in(stage.state, stage.failed_from, retry_failed) is StageState.COMMITTING:
         ended = [trial.number for trial in trials if trial.state is TrialState.FINISHED]
         failed = [trial.number for trial in trials if trial.state is TrialState.FAILED]
-        fates = ((ended, "recorded, not trained again"), (failed, "left out of the selection, which is recorded and stays"))
+        fates = ((ended, "recorded, not retrained"), (failed, "not part of the recorded selection"))
         return [f"{_these(numbers)}: {fate}" for numbers, fate in fates if numbers]
     every_failure = retry_failed or not any(
         trial.role.can_be_chosen and trial.state is TrialState.FINISHED for trial in trials)
@@ -243,17 +243,17 @@ def _these(numbers: list[int]) -> str:
 
 def _fate(trial: "TrialRow", every_failure: bool) -> str:
     if trial.state is TrialState.FINISHED:
-        return "recorded, not trained again"
+        return "recorded, not retrained"
     if trial.state is not TrialState.FAILED:
         return "still to train"
     kind = trial.failure_kind
     if kind is not None and kind.excluded_from_selection and not every_failure:
-        return f"{kind.value}, left out (--retry-failed trains it again)"
-    return f"failed ({kind.value if kind else 'unknown'}), trained again"
+        return f"{kind.value}, skipped (--retry-failed retrains it)"
+    return f"failed ({kind.value if kind else 'unknown'}), retraining"
 
 
 def _finish(settings: GlobalOptions, run: str, ending: Ending, as_json: bool) -> int:
-    """The results, and how the run ended: 130 only where somebody at this keyboard ended it."""
+    """Print the results and return the exit code: 130 only if the run was ended by Ctrl-C or a signal here."""
     from orchestrator.events.events import INTERRUPTED as BY_SIGNAL
     from orchestrator.render.run_summary import results_text, run_document
 

@@ -1,4 +1,4 @@
-"""`clnp logs`: what happened to a run; what a trial of it did and printed."""
+"""`clnp logs`: events of a run; attempts, epochs and output of a trial."""
 
 import json
 import time
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 Line = TypeVar("Line")
 
 LINES_OF_JOB = 100
-"""Default of --lines for what a job printed."""
+"""Default of --lines for the output of a job."""
 
 FOLLOW_SECONDS = 1.0
-"""Between two looks at what is followed."""
+"""Polling interval of ``--follow``."""
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@task_option("Show only what happened to one task.")
+@task_option("Show only the events of one task.")
 @click.option("--trial", metavar="N", type=click.IntRange(0, MAX_COUNT),
-              help="Show one trial of that task: its attempts, its epochs, and what its process printed.")
-@click.option("--follow", is_flag=True, help="Print what is new as it comes, until no driver is at work on RUN.")
+              help="Show one trial of that task: its attempts, its epochs, and the output of its process.")
+@click.option("--follow", is_flag=True, help="Print new lines as they come, until no driver is running for RUN.")
 @click.option("--lines", metavar="N", type=click.IntRange(0, MAX_COUNT),
-              help="Show the last N lines of what happened, or of what was printed.")
+              help="Show the last N events, or the last N lines of output.")
 @as_json_option
 @click.pass_obj
 def logs(settings: GlobalOptions, run: str, task: int | None, trial: int | None, follow: bool, lines: int | None,
          as_json: bool) -> None:
-    """Show what happened to RUN, with times in UTC.
+    """Show the events of RUN, with times in UTC.
 
-    With --task: also what the jobs between the trials of that task printed, tracebacks of your own code among it.
-    With --trial: the attempts at that trial, its epochs, and everything that its process wrote to standard output and
-    standard error while it trained. With --follow and --json, every line is a JSON document of its own.
+    With --task: also the output of the jobs between the trials of that task, including tracebacks of your own code.
+    With --trial: the attempts and epochs of that trial, and everything that its process wrote to standard output and
+    standard error during training. With --follow and --json, every line is a separate JSON document.
     """
     if trial is not None and task is None:
         raise UsageProblem("--trial needs --task: trials are numbered within their task",
@@ -111,7 +111,7 @@ def _show_trial(reads: "Reads", storage: str, row: "TrialRow", follow: bool, lin
 
 
 def _follow_trial(reads: "Reads", storage: str, row: "TrialRow", told: tuple[int, int, int], as_json: bool) -> None:
-    """Go on with what is new of a trial until it has ended, or nobody is there to train it."""
+    """Print what is new about a trial until it has ended or its run has no driver."""
     events_told, epochs_told, characters_told = told
     while True:
         row = reads.trial(row.run, row.task, row.number)
@@ -131,7 +131,7 @@ def _follow_trial(reads: "Reads", storage: str, row: "TrialRow", told: tuple[int
 
 
 def _refuse_unknown(reads: "Reads", run: str, task: int) -> None:
-    reads.trials(run, task, limit=1)  # which knows how to say that there is no such task
+    reads.trials(run, task, limit=1)  # raises if there is no such task
 
 
 def _is_of(event: "EventRow", task: int | None) -> bool:
@@ -139,7 +139,7 @@ def _is_of(event: "EventRow", task: int | None) -> bool:
 
 
 def _events_of(reads: "Reads", row: "TrialRow") -> list["EventRow"]:
-    """What happened to one trial, or to the pack that it trained in."""
+    """Return the events of one trial, or of the pack that it was trained in."""
     return [event for event in reads.events(row.run) if event.details.get("task") == row.task
             and row.number in (event.details.get("numbers") or [event.details.get("number")])]
 
@@ -150,7 +150,7 @@ def _epochs_of(reads: "Reads", row: "TrialRow") -> list["EpochRow"]:
 
 
 def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
-    """What a trial printed; or None, and why there is nothing."""
+    """Return the output of a trial; or None and the reason why there is none."""
 
     try:
         return output_of(row, storage), ""
@@ -159,7 +159,7 @@ def _printed(row: "TrialRow", storage: str) -> tuple[str | None, str]:
 
 
 def _job_outputs(storage: str, run: str, task: int | None, lines: int | None) -> list[dict[str, Any]]:
-    """What jobs between the trials printed, with their files: the last lines of each, or all."""
+    """Return the output of jobs between the trials, with their files: the last lines of each, or all."""
 
     return [{"file": open_files(storage).shown(file_of(run, task, job.name)), "size_bytes": job.size_bytes,
              "output": "\n".join(_last(_lines(read_job_output(storage, run, task, job.name)), lines))}
@@ -205,12 +205,12 @@ def _say_line(document: dict[str, Any]) -> None:
 
 
 def _lines(text: str) -> list[str]:
-    """As a terminal counts them: what a carriage return draws over is the same line."""
+    """Return the lines as on a terminal: text that a carriage return overwrites belongs to the same line."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
 def _whole_lines(text: str) -> str:
-    """Without a last line that has no end yet."""
+    """Return the text without an incomplete last line."""
     return text[:text.rfind("\n") + 1]
 
 
@@ -219,8 +219,7 @@ def _last(lines: Sequence[Line], most: int | None) -> Sequence[Line]:
 
 
 def _clean(text: str) -> str:
-    """What a terminal would show of a line in the end: of a bar that draws itself again and again the last state, and nothing
-    that moves the cursor or colours."""
+    """Return what a terminal finally shows of a line: the last state of a progress bar, without control sequences."""
     last = text.rstrip("\r").rpartition("\r")[2]
     return "".join(char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode("ascii")
                    for char in last)

@@ -1,11 +1,11 @@
-"""The console entry of ``clnp``: every way in which a command can end, as an exit code and two lines.
+"""The console entry point of ``clnp``, which turns every error into two lines and an exit code.
 
     0    done (also: a run that is depleted, or that `clnp stop` ended)
-    1    an error that nobody foresaw
+    1    an unexpected error
     2    the command line or the configuration is wrong
     3 …  the errors of clnp_core.errors, each with its own code
     130  Ctrl-C or SIGTERM; a run can be resumed
-    141  whoever read the output closed the pipe
+    141  the reader of the output closed the pipe
 """
 
 import gc
@@ -19,7 +19,7 @@ import click
 
 from orchestrator.jobs.own_packages import check_packages
 
-__checked__ = check_packages()  # before the first of them is imported
+__checked__ = check_packages()  # before any of them is imported
 
 from clnp_core.errors import ClnpError
 from orchestrator.cli.errors import (
@@ -42,24 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: of the command line, without the program's name; None takes the process's own.
+        arguments: the command line without the program's name; None for that of the process.
 
     Returns:
-        The exit code. Nothing is raised.
+        The exit code. No exception is raised.
     """
-    gc.set_threshold(50_000, 20, 20)  # most of a command is imports, and what is imported stays
+    gc.set_threshold(50_000, 20, 20)  # most allocations are imports, which are never freed
     argv = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without Greek still gets its table
+            stream.reconfigure(errors="backslashreplace")  # tables are printed on terminals without Greek letters, too
     if arguments is None:
         take_standard_output()
     try:
         code = _run(argv)
         results().flush()
         if arguments is None:
-            sys.stdout = sys.stderr  # what is printed while the process ends belongs to no result
+            sys.stdout = sys.stderr  # output during shutdown is not part of the result
         return code
     except BrokenPipeError:
         _let_go_of_stdout()
@@ -83,7 +83,7 @@ def _run(argv: list[str]) -> int:
         from orchestrator.cli.commands import MODULES, cli
 
         command = " ".join(["clnp", *(word for word in argv if word in MODULES)][:2])
-        # Not cli.main(): it has ends of its own for Ctrl-C and for closed pipes.
+        # Not cli.main(), which handles Ctrl-C and closed pipes differently.
         with cli.make_context("clnp", list(argv) or ["--help"]) as context:
             code = cli.invoke(context)
         return code if isinstance(code, int) else 0
@@ -105,18 +105,18 @@ def _run(argv: list[str]) -> int:
 
 
 def _unreadable(word: str) -> bool:
-    """Bytes that are no UTF-8 arrive as lone surrogates, which no database and no file name of ours can hold."""
+    """Return the first argument that is not UTF-8: it contains lone surrogates, which databases and file names cannot hold."""
     return "\0" in word or any("\ud800" <= char <= "\udfff" for char in word)
 
 
 def _tell(failure: Failure, argv: Sequence[str], tracebacks: Sequence[str] = ()) -> int:
-    """The error, as the command line asked for it: ``--json`` and ``-v`` may stand anywhere before a ``--``. A password is
-    never told.
+    """Print an error as the command line requests: ``--json`` and ``-v`` may be anywhere before a ``--``. Passwords are
+    removed.
 
     Args:
         failure: the error.
         argv: the command line.
-        tracebacks: of a user's own code, which ``-v`` shows.
+        tracebacks: tracebacks of user code, which ``-v`` shows.
     """
     words = argv[:argv.index("--")] if "--" in argv else argv
     if tracebacks and not {"-v", "--verbose"} & {*words}:
@@ -136,8 +136,8 @@ def _tell(failure: Failure, argv: Sequence[str], tracebacks: Sequence[str] = ())
 
 
 def _open_what_is_closed() -> None:
-    """Whoever started us may have closed a stream (``>&-``). What goes there is lost; but its number must not go to a file
-    that is opened later, or prints would end up in a database."""
+    """Replace standard streams that the parent process closed (``>&-``), so that their file descriptors are not reused for
+    files opened later, such as a database."""
     if None not in (sys.stdin, sys.stdout, sys.stderr):
         return
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -149,7 +149,7 @@ def _open_what_is_closed() -> None:
 
 
 def _let_go_of_stdout() -> None:
-    """Nobody reads it any more: what Python flushes at its end must go somewhere."""
+    """Redirect a closed output, which Python flushes at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), results().fileno())
     except (OSError, ValueError):

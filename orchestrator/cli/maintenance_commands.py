@@ -1,4 +1,4 @@
-"""Commands that keep runs, their database and their store in order: verify, rm, gc, db upgrade, db copy."""
+"""Commands that maintain runs, database and artifact store: verify, rm, gc, db upgrade, db copy."""
 
 import math
 import sys
@@ -26,7 +26,7 @@ from orchestrator.runs.store_registry import register, register_where_used
 def verify(settings: GlobalOptions, run: str, as_json: bool) -> None:
     """Prove zero forgetting of RUN again, from storage.
 
-    Every commit is read from storage and held against all earlier ones on the earlier tasks' test data.
+    Every commit is read from storage and compared with all earlier ones on the earlier tasks' test data.
     """
     check_storage()
     from orchestrator import api
@@ -40,10 +40,10 @@ def verify(settings: GlobalOptions, run: str, as_json: bool) -> None:
         [str(each.task), each.digest[:12], str(len(each.tasks_compared)), f"{each.samples_compared:,}",
          "identical" if each.logits_compared else "not compared"] for each in verified], terminal_width()))
     samples = sum(each.samples_compared for each in verified)
-    say(paragraph(f"\n{plural(len(verified), 'commit')} of run {run} proven again from storage: no earlier task has changed "
+    say(paragraph(f"\n{plural(len(verified), 'commit')} of run {run} verified from storage: no earlier task has changed "
                   f"({samples:,} test samples compared)."))
     if not all(each.logits_compared for each in verified):
-        say(paragraph("Logits were not held against the recorded ones: this is not the environment that recorded them."))
+        say(paragraph("Logits were not compared with the recorded ones, which are from another environment."))
 
 
 @click.command()
@@ -63,7 +63,8 @@ def rm(settings: GlobalOptions, run: str, yes: bool, as_json: bool) -> None:
             f"{bytes_text(own)} of weights)")
     if not yes:
         if as_json or not sys.stdin.isatty():
-            raise ConfigError(f"{what} is removed for good, and nobody can be asked here", f"say so: `clnp rm {run} --yes`")
+            raise ConfigError(f"{what} would be removed, and there is no terminal for a confirmation",
+                              f"confirm with `clnp rm {run} --yes`")
         if not click.confirm(f"Remove {what} for good?", err=True):
             note("nothing was removed")
             return
@@ -77,7 +78,7 @@ def rm(settings: GlobalOptions, run: str, yes: bool, as_json: bool) -> None:
 
 @click.group(cls=Commands, no_args_is_help=False)
 def db() -> None:
-    """Look after the database."""
+    """Maintain the database."""
 
 
 @db.command()
@@ -119,7 +120,7 @@ def copy(settings: GlobalOptions, target: str, as_json: bool) -> None:
     for address in (source, target):
         engine = open_database(address)
         try:
-            register(storage_root(), engine)  # neither may take weights that the other one refers to
+            register(storage_root(), engine)  # neither may remove weights that the other one refers to
         finally:
             engine.dispose()
     where, rows = shown(resolve_url(target)), sum(copied.values())
@@ -134,7 +135,7 @@ SECONDS_PER_HOUR = 3600.0
 
 
 class Hours(click.FloatRange):
-    """A time, which an endless or an undefined one is not."""
+    """A finite number."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         hours = float(super().convert(value, param, ctx))
@@ -154,8 +155,8 @@ class Hours(click.FloatRange):
 def gc(settings: GlobalOptions, dry_run: bool, hours: float, other_databases: tuple[str, ...], as_json: bool) -> None:
     """Remove what crashes left behind.
 
-    Trials that are recorded as running while no driver holds their run become pending again. Files that no run refers to
-    are removed; a committed network never is.
+    Trials that are recorded as running although their run has no driver become pending again. Files that no run refers to
+    are removed; committed networks never are.
     """
     check_storage()
     from orchestrator.runs.gc import collect
@@ -169,17 +170,17 @@ def gc(settings: GlobalOptions, dry_run: bool, hours: float, other_databases: tu
                   "zombies": found.zombies})
         return
     rows = [[what, f"{len(files):,}", bytes_text(sum(file.size_bytes for file in files))] for what, files in (
-        ("weights that no run refers to", found.artifacts), ("checkpoints of trainings that nobody goes on with",
+        ("weights that no run refers to", found.artifacts), ("checkpoints that no run continues from",
         found.checkpoints), ("unfinished files", found.unfinished), ("output of trials whose run is gone", found.outputs))
         if files]
     by_stage: dict[tuple[str, int], list[int]] = {}
     for zombie in found.zombies:
         by_stage.setdefault((zombie.run, zombie.task), []).append(zombie.number)
-    rows += [[f"run {run}, task {task}: trials {ranges(numbers)} that nobody trains", f"{len(numbers):,}", ""]
+    rows += [[f"run {run}, task {task}: trials {ranges(numbers)} without a driver", f"{len(numbers):,}", ""]
              for (run, task), numbers in by_stage.items()]
     if not rows:
-        say("nothing to clear up")
+        say("nothing to clean up")
         return
     say(render([prose("found"), number("count"), Column("size")], rows, terminal_width()))
     told = f"{plural(len(found.files), 'file')} ({bytes_text(freed)}), {plural(len(found.zombies), 'trial')}"
-    say(f"\nwould clear up {told}; without --dry-run it does" if dry_run else f"\ncleared up {told}")
+    say(f"\nwould clean up {told}; run without --dry-run to do it" if dry_run else f"\ncleaned up {told}")

@@ -1,4 +1,4 @@
-"""What commands share: the settings said before them, options that several have, and groups that help with a typo."""
+"""Shared parts of commands: global settings, common options, and groups that suggest corrections."""
 
 import functools
 import os
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from db.reads.reads import Reads
 
 MAX_COUNT = 2**31 - 1
-"""The largest task, trial or limit that any database column holds."""
+"""The largest task, trial or limit that a database column can hold."""
 
 VERBOSE = "orchestrator.cli.verbose"
-"""Where click keeps whether ``-v`` was given."""
+"""Key in click's context for whether ``-v`` was given."""
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """What was said before the command: ``url`` is the database, None for ``CLNP_DB_URL`` or the working folder's."""
+    """Options before the command: ``url`` is the database, None for ``CLNP_DB_URL`` or that of the working folder."""
 
     url: str | None
 
 
 class Commands(click.Group):
-    """A group whose unknown commands name the nearest known one, and whose commands are listed in their own order."""
+    """A group that suggests the nearest command for an unknown one, and lists its commands in definition order."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -53,7 +53,7 @@ class Commands(click.Group):
 
 
 class RenamedOptions(click.Command):
-    """A command that still takes old names of its options, with a warning on standard error. Help does not list them.
+    """A command that still accepts old names of options, with a warning on standard error. Help does not list them.
 
     Args:
         renamed: new names by old ones.
@@ -80,32 +80,31 @@ def _remember_verbose(context: click.Context, _parameter: click.Parameter, wante
 
 
 def is_verbose() -> bool:
-    """Whether the command that runs was given ``-v``."""
+    """Whether the current command was given ``-v``."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(VERBOSE))
 
 
 def as_json_option(command: AnyFunction) -> AnyFunction:
-    """``--json`` and ``-v``, which every command has. While it runs, standard output is its own: what anything else prints
-    goes to standard error."""
+    """Add ``--json`` and ``-v``, which every command has. While the command runs, other output goes to standard error."""
     @functools.wraps(command)
     def alone(*arguments: object, **options: object) -> Any:
         with results_apart():
             return command(*arguments, **options)
 
     verbose = click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_remember_verbose,
-                           help="Show the traceback of an error in code of your own at once.")
+                           help="Show the traceback of an error in your own code at once.")
     as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, errors too.")
     return as_json(verbose(cast(AnyFunction, alone)))
 
 
 def command_line(arguments: Sequence[str], name: str) -> str:
-    """What was typed, for a record that others read: without what stood before the command, where an address may have a
-    password, without hooks, whose addresses are often secret, and without how progress was shown.
+    """Return the command line for the records: without the options before the command, whose URL may contain a password,
+    without hooks, whose URLs are often secret, and without ``--progress``.
 
     Args:
-        arguments: of the process, without its own name.
-        name: of the command.
+        arguments: arguments of the process, without its name.
+        name: name of the command.
     """
     said = list(arguments[arguments.index(name):]) if name in arguments else [name]
     kept: list[str] = []
@@ -124,7 +123,7 @@ def task_option(text: str) -> Callable[[AnyFunction], AnyFunction]:
 
 
 def format_options(command: AnyFunction) -> AnyFunction:
-    """``--format`` and ``--output``."""
+    """Add ``--format`` and ``--output``."""
     formats = click.Choice([each.value for each in Format])
     command = click.option("--output", metavar="FILE", type=click.Path(path_type=Path),
                            help="Write to a file instead of standard output.")(command)
@@ -135,7 +134,7 @@ def format_options(command: AnyFunction) -> AnyFunction:
 
 @contextmanager
 def reading(settings: GlobalOptions) -> "Iterator[Reads]":
-    """Reads of the database that is meant. It is imported here, so that `clnp -h` need not wait for it."""
+    """Return reads of the selected database. Imported here, to keep `clnp -h` fast."""
     from db.engine import open_database
     from db.reads.reads import Reads
 
@@ -147,10 +146,10 @@ def reading(settings: GlobalOptions) -> "Iterator[Reads]":
 
 
 def check_storage() -> None:
-    """Look at ``CLNP_STORAGE`` before a command needs it.
+    """Validate ``CLNP_STORAGE`` before a command needs it.
 
     Raises:
-        ConfigError: it names a bucket that cannot be. It is not repeated, since it may hold a password.
+        ConfigError: the bucket's URL is invalid. The message does not repeat it, since it may contain a password.
     """
     root = os.environ.get("CLNP_STORAGE", "")
     store_type(root).check_root(root, "CLNP_STORAGE")

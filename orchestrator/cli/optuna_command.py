@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--to", metavar="URL", help="The Optuna storage. [default: .clnp/optuna.db here]")
-@click.option("--follow", is_flag=True, help="Repeat every few seconds, until no driver is at work on RUN.")
+@click.option("--follow", is_flag=True, help="Repeat every few seconds, until no driver is running for RUN.")
 @as_json_option
 @click.pass_obj
 def mirror(settings: GlobalOptions, run: str, to: str | None, follow: bool, as_json: bool) -> None:
     """Copy RUN's trials into an Optuna storage.
 
-    Every task becomes a study that optuna-dashboard shows. Trials that the storage already holds are not copied again; the
+    Every task becomes a study that optuna-dashboard shows. Trials that the storage already contains are not copied again; the
     run itself is only read.
     """
     from orchestrator.runs.optuna_export import open_mirror
 
     with reading(settings) as reads:
-        reads.run(run)  # a mistyped name makes no mirror
+        reads.run(run)  # a mistyped name creates no mirror
         with open_mirror(to) as copy:
             stages = copy.follow(reads, run, _tell) if follow else copy.update(reads, run)
     where = shown(copy.address)

@@ -1,4 +1,4 @@
-"""`clnp reproduce`: a table of a paper from one command."""
+"""`clnp reproduce`: reproduce a table of a paper."""
 
 import sys
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_SEED = 18
-"""Digits of a seed at most."""
+"""Maximum number of digits of a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Reproduction:
         if own is not None:
             raise UsageProblem(f"--set {own} cannot be used for a table", "name seeds with --seeds, and runs with --prefix")
         if self.prefix is not None and not self.prefix.strip():
-            raise UsageProblem(f"--prefix {self.prefix!r} names nothing", "write for example --prefix mine, or leave it out")
+            raise UsageProblem(f"--prefix {self.prefix!r} is not a name", "write for example --prefix mine, or omit it")
         if self.dry_run and self.no_launch:
             raise UsageProblem("--dry-run writes nothing, and --no-launch does", "use one of the two")
         if self.after_task is not None and not self.no_launch:
@@ -154,7 +154,7 @@ def _say_plan(rows: "Sequence[PlannedRow]", wanted: "Asked", as_json: bool) -> N
 
 
 def _with_rows(table: "Table", path: Path, wanted: str | None) -> "Table":
-    """The table with the rows that are asked for, in that order."""
+    """Return the table with the requested rows, in that order."""
     if wanted is None:
         return table
     known, chosen = {row.name: row for row in table.rows}, [name.strip() for name in wanted.split(",")]
@@ -169,5 +169,5 @@ def _seeds(text: str | None) -> tuple[int, ...] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and len(part) <= LONGEST_SEED for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UsageProblem(f"--seeds {text[:60]!r} is no list of distinct whole numbers", "write for example --seeds 0,1,2")
+        raise UsageProblem(f"--seeds {text[:60]!r} is not a list of distinct whole numbers", "write for example --seeds 0,1,2")
     return tuple(map(int, parts))

@@ -9,7 +9,7 @@ from orchestrator.runs.location import Place
 
 PORT = 8300
 KINDS = {"process": "process", "ray": "ray-job"}
-"""What --jobs takes, and what the service calls it."""
+"""Values of --jobs, with the service's names for them."""
 
 
 @click.command(cls=RenamedOptions, renamed={"--closed": "--require-token"})

@@ -1,4 +1,4 @@
-"""`clnp show`: a run, one of its tasks with a verdict for every trial, or one trial with its curve."""
+"""`clnp show`: show a run, one of its tasks with a verdict for every trial, or one trial with its curve."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from db.rows import EpochRow, SelectionRow, StageRow, ThresholdRow, TrialRow
 
 CURVE_LINES = 20
-"""Points of a threshold curve that a person is shown; ``--json`` has them all."""
+"""Number of points of a threshold curve that are printed; ``--json`` has all."""
 
 
 TRIAL_LINES = 100
-"""Trials of a task that a person is shown; ``clnp trials`` and ``--json`` have them all."""
+"""Number of trials of a task that are printed; ``clnp trials`` and ``--json`` have all."""
 
 
 @click.command()
@@ -53,7 +53,7 @@ TRIAL_LINES = 100
 @as_json_option
 @click.pass_obj
 def show(settings: GlobalOptions, run: str, task: int | None, trial: int | None, as_json: bool) -> None:
-    """Show what RUN is, what it achieved, and why."""
+    """Show the settings and results of RUN, with reasons."""
     if trial is not None and task is None:
         raise UsageProblem("--trial needs --task: trials are numbered within their task",
                            f"for example `clnp show {run} --task 1 --trial {trial}`")
@@ -73,7 +73,7 @@ def show(settings: GlobalOptions, run: str, task: int | None, trial: int | None,
 
 
 def task_document(reads: "Reads", run: str, task: int) -> dict[str, object]:
-    """One task, for ``--json``."""
+    """Return one task, for ``--json``."""
     trials, selections = reads.trials(run, task), reads.selections(run, task)
     commits = reads.commits(run, task)
     return {"stage": _stage(reads, run, task), "selection": selections[0] if selections else None, "trials": trials,
@@ -81,7 +81,7 @@ def task_document(reads: "Reads", run: str, task: int) -> dict[str, object]:
 
 
 def task_text(reads: "Reads", run: str, task: int) -> str:
-    """One task in words: its data and network, why which trial was chosen, and the verdict on every other one."""
+    """Return one task as text: data, network, the chosen trial with the reason, and the verdict on every other trial."""
     trials, selections = reads.trials(run, task, TRIAL_LINES), reads.selections(run, task)
     commits, stage = reads.commits(run, task), _stage(reads, run, task)
     teachers = reads.trials(run, task, role=TrialRole.TEACHER)
@@ -91,7 +91,7 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
             ("data", f"{stage.train_total or 0:,} training, {stage.val_total or 0:,} validation, {stage.test_total or 0:,} "
                      f"test samples; {stage.classes} classes"),
             ("network", architecture_text(Architecture.from_json(stage.architecture))),
-            ("stands on", f"commit {stage.base_digest[:12]}" if stage.base_digest else "an empty network"),
+            ("base", f"commit {stage.base_digest[:12]}" if stage.base_digest else "an empty network"),
             ("commit", commits[0].digest[:12] if commits else NOTHING),
             *([("teachers", teachers_text(teachers))] if teachers else [])]))
     if selections:
@@ -110,13 +110,13 @@ def task_text(reads: "Reads", run: str, task: int) -> str:
 
 
 def trial_document(reads: "Reads", run: str, task: int, trial: int) -> dict[str, object]:
-    """One trial, for ``--json``."""
+    """Return one trial, for ``--json``."""
     epochs, curve = reads.trial_history(run, task, trial), reads.threshold_curve(run, task, trial)
     return {"trial": reads.trial(run, task, trial), "epochs": epochs, "threshold_curve": curve}
 
 
 def trial_text(reads: "Reads", run: str, task: int, trial: int) -> str:
-    """One trial in words: its values, how it trained, its threshold curve, and the verdict on it."""
+    """Return one trial as text: its values, training, threshold curve and verdict."""
     epochs, curve = reads.trial_history(run, task, trial), reads.threshold_curve(run, task, trial)
     row = reads.trial(run, task, trial)
     parts = [f"Trial {trial} of task {task} of run {run} is {row.state.value}.", facts_text(_trial_facts(row))]
@@ -126,8 +126,8 @@ def trial_text(reads: "Reads", run: str, task: int, trial: int) -> str:
         parts.append(_curve_table(curve))
         if row.thresholds is not None and len(set(row.thresholds)) > 1:
             parts.append(paragraph(
-                "The curve prunes every layer at the same threshold. The trial is pruned at a threshold of its own for each "
-                "layer, as above, which is no point of this curve and may leave more neurons free."))
+                "The curve prunes every layer at the same threshold. The trial is pruned at a separate threshold per "
+                "layer, as above, which is not a point of this curve and may leave more neurons free."))
     return "\n\n".join(parts)
 
 
@@ -152,13 +152,13 @@ def _selection_text(selection: "SelectionRow", trials: int, method: str, score: 
 
 
 def _price_text(selection: "SelectionRow") -> str:
-    """What capacity cost in this selection; nothing where the rule weighs nothing."""
+    """Return the price of capacity in this selection; empty if the rule has none."""
     weight = selection.capacity_weight_points
     return "" if weight is None else f" A fair share of the neurons that were free costs {points_text(weight)}."
 
 
 def trial_table(trials: "Sequence[TrialRow]", width: int | None = None) -> str:
-    """The numbers of trials: their values, accuracy before and after pruning, neurons left free, and the verdict."""
+    """Return a table of trials: values, accuracy before and after pruning, free neurons, and verdict."""
     columns = [number("task"), number("trial"), Column("alpha"), number("rate"), number("val %"), number("pruned %"),
                number("free"), prose("verdict")]
     return render(columns, [
@@ -181,7 +181,7 @@ def _trial_facts(row: "TrialRow") -> list[tuple[str, str]]:
                                     f"{row.val_total or 0:,}) with the weights of epoch {row.best_epoch}"))
     if row.train_seconds is not None:
         facts.append(("time", f"{seconds_text(row.train_seconds)} training, {seconds_text(row.total_seconds)} in all"))
-    how = f"taken over from {row.reused_from}" if row.reused_from else f"attempt {row.attempts}"
+    how = f"reused from {row.reused_from}" if row.reused_from else f"attempt {row.attempts}"
     facts.append(("trained on", f"{row.host or NOTHING}, {row.device or NOTHING}; {how}"))
     if row.artifact_digest is not None:
         facts.append(("weights", row.artifact_digest))

@@ -38,10 +38,10 @@ NO_RUN = "no run is recorded yet; `clnp launch CONFIG` starts one"
 @as_json_option
 @click.pass_obj
 def status(settings: GlobalOptions, run: str | None, as_json: bool) -> None:
-    """Show where RUN stands, task by task.
+    """Show the progress of RUN, task by task.
 
-    Without RUN: every run that has not completed. RUN may be a group: a line for each of its runs, and what the completed ones
-    achieved.
+    Without RUN: every run that has not completed. RUN may be a group: a line for each of its runs, and the results of the
+    completed ones.
     """
     if run is not None and group_commands.is_group(settings, run):
         group_commands.show(settings, run, as_json)
@@ -110,9 +110,9 @@ def trials(settings: GlobalOptions, run: str, task: int | None, form: Format, ou
 @as_json_option
 @click.pass_obj
 def sql(settings: GlobalOptions, statement: str, form: Format, output: Path | None, as_json: bool) -> None:
-    """Run one SQL statement that only reads.
+    """Run one read-only SQL statement.
 
-    docs/schema.md describes the tables, and the views clnp_v_… made for reading by hand.
+    docs/schema.md describes the tables, and the views clnp_v_…, which are easier to read.
     """
 
     result = run_sql(statement, settings.url)

@@ -1,4 +1,4 @@
-"""`clnp what-if`: what another margin would have chosen, from the recorded trials."""
+"""`clnp what-if`: show what another margin would have chosen, from the recorded trials."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.what_if.what_if import MarginPoint, TaskAnswer, WhatIf
 
 CURVE_LINES = 25
-"""Points of a task's curve in the table; the other formats have all of them."""
+"""Number of points of a task's curve in the table; the other formats have all."""
 
 
 @click.command("what-if")
@@ -53,7 +53,7 @@ def what_if(settings: GlobalOptions, run: str, margins: Sequence[str], task: int
         raise UsageProblem("--curve reads the records alone and cannot be combined with --exact",
                            f"for example `clnp what-if {run} --margin 0.5 --exact`")
     if not curve and (output is not None or form is not Format.TABLE):
-        raise UsageProblem("--format and --output are about a --curve", "use --json for the answer about one margin")
+        raise UsageProblem("--format and --output need --curve", "use --json for the answer about one margin")
     wanted = [margin_points(each) for each in dict.fromkeys(margins)]
     with reading(settings) as reads:
         if curve:
@@ -70,7 +70,7 @@ def what_if(settings: GlobalOptions, run: str, margins: Sequence[str], task: int
 
 
 def _kept_weights(reads: "Reads", run: str) -> "KeptWeights":
-    """Torch is imported here."""
+    """Scan the kept weights; imports torch."""
     check_storage()
     from orchestrator.what_if.rescan import KeptWeights
 
@@ -78,7 +78,7 @@ def _kept_weights(reads: "Reads", run: str) -> "KeptWeights":
 
 
 def what_if_document(answer: "WhatIf", kept: "KeptWeights | None") -> dict[str, object]:
-    """The answer, for ``--json``; ``weights`` says what was scanned for it."""
+    """Return the answer, for ``--json``; ``weights`` describes what was scanned."""
     scans = None if kept is None else {
         "trials_scanned": kept.scanned, "weights_gone": {task: sorted(numbers) for task, numbers in sorted(kept.gone.items())},
         "tasks_of_another_environment": sorted(kept.elsewhere)}
@@ -86,7 +86,7 @@ def what_if_document(answer: "WhatIf", kept: "KeptWeights | None") -> dict[str, 
 
 
 def what_if_text(answer: "WhatIf", kept: "KeptWeights | None") -> str:
-    """The answer for people: a table, the verdicts if one task was asked about, what follows, and what to beware of."""
+    """Return the answer as text: a table, the verdicts if one task was selected, consequences, and caveats."""
     parts = [_answers_table(answer.answers)]
     parts += [_verdicts_text(each, several=len(answer.consequences) > 1) for each in answer.answers if each.verdicts]
     if answer.searches:
@@ -94,7 +94,7 @@ def what_if_text(answer: "WhatIf", kept: "KeptWeights | None") -> str:
             "Of the candidates that were fine-tuned in a search, the margin counted from the recorded reference would commit:",
             *(f"{each.sentence}." for each in answer.searches)])))
     for margin in answer.consequences:
-        real = "" if margin.command is None else f"\nIt becomes real with `{margin.command}`."
+        real = "" if margin.command is None else f"\n`{margin.command}` applies it."
         parts.append(paragraph(margin.sentence + real))
     said = [*answer.cautions, *_about_scans(answer, kept)]
     if said:
@@ -138,17 +138,17 @@ def _about_scans(answer: "WhatIf", kept: "KeptWeights | None") -> list[str]:
     said = []
     for task, numbers in sorted(kept.gone.items()):
         trials = f"{'trial' if len(numbers) == 1 else 'trials'} {ranges(sorted(numbers))}"
-        said.append(f"Task {task}: the weights of {trials} are not in the store. What is said of them is from their curves; "
-                    "CLNP_STORAGE says which store is asked.")
+        said.append(f"Task {task}: the weights of {trials} are not in the store. Their answers are from their curves; "
+                    "CLNP_STORAGE sets the store.")
     if kept.elsewhere:
         said.append("This is not the environment that recorded "
-                    f"{'task' if len(kept.elsewhere) == 1 else 'tasks'} {ranges(sorted(kept.elsewhere))}: a sample that stands "
-                    "on the edge may count otherwise here.")
+                    f"{'task' if len(kept.elsewhere) == 1 else 'tasks'} {ranges(sorted(kept.elsewhere))}: a borderline "
+                    "sample may count differently here.")
     return said
 
 
 def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
-    """Margins are exact, so they are text, as everywhere."""
+    """Return a margin as text, since margins are exact."""
 
     frame = of_rows(MarginPoint, points)
     rows = [tuple(str(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in frame.rows]
@@ -156,7 +156,7 @@ def _curve_frame(points: "Sequence[MarginPoint]") -> Frame:
 
 
 def curve_text(points: "Sequence[MarginPoint]", width: int | None) -> str:
-    """The curve for people, thinned."""
+    """Return the curve as text, thinned."""
 
     shown = thinned(points, CURVE_LINES)
     columns = [number("task"), number("from margin"), number("trial"), number("pruned %"), number("free"), number("free %"),

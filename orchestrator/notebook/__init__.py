@@ -1,1 +1,1 @@
-"""Runs, stages, trials and commits as objects for Python users, and how they show themselves."""
+"""Handles on runs, stages, trials and commits for Python users, and their display in notebooks."""

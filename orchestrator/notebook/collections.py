@@ -1,4 +1,4 @@
-"""Several runs: a group of one config under several seeds, and all runs of a database."""
+"""Handles on several runs: a group of one config with several seeds, and all runs of a database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Runs(Described, Sequence[Run]):
-    """The runs that were recorded when it was made, oldest first. It shows itself as a table."""
+    """The runs that were recorded when it was created, oldest first. It is displayed as a table."""
 
     names: tuple[str, ...]
     place: Place
@@ -37,25 +37,25 @@ class Runs(Described, Sequence[Run]):
     def __getitem__(self, which: slice) -> "Runs": ...
 
     def __getitem__(self, which: int | str | slice) -> "Run | Runs":
-        """A run by its place in the list or by its name; a slice gives a shorter list.
+        """Return a run by its index or its name; a slice returns a shorter list.
 
         Raises:
-            NotFoundError: none has that name.
-            IndexError: the list is shorter.
+            NotFoundError: no run has that name.
+            IndexError: the index is out of range.
         """
         if isinstance(which, slice):
             return Runs(self.names[which], self.place)
         if isinstance(which, int):
             return Run(self.names[which], self.place)
         if which not in self.names:
-            raise NotFoundError(f"there is no run {which!r} in this list", "clnp.run(name) looks into the database")
+            raise NotFoundError(f"there is no run {which!r} in this list", "clnp.run(name) searches the database")
         return Run(which, self.place)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def frame(self) -> "DataFrame":
-        """One row per run of the database as it is now, with everything that is recorded of it."""
+        """Return one row per run with all its recorded columns, read from the database now."""
         found = dataframes.runs(url=self.place.url)
         return found[found["name"].isin(self.names)]
 
@@ -83,8 +83,8 @@ def _mean(accuracies: Sequence[float]) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Group(Described):
-    """A handle on a recorded group. :func:`clnp.group` gives it, and so does a launch of several seeds. It shows
-    itself as a table of its runs, with what the completed ones achieved."""
+    """A handle on a recorded group, returned by :func:`clnp.group` and by a launch with several seeds. It is displayed as a
+    table of its runs, with the results of the completed ones."""
 
     name: str
     place: Place
@@ -97,26 +97,26 @@ class Group(Described):
 
     @property
     def standing(self) -> GroupSummary:
-        """Its runs as they stand, and mean and standard deviation of the test accuracy over those that are completed."""
+        """The current state of its runs, and mean and standard deviation of the test accuracy over the completed ones."""
         with self.place.reads() as reads:
             return GroupSummary.of(reads, self.name)
 
     def evaluations(self) -> "DataFrame":
-        """The accuracy matrices of all its runs, a row per cell, with the run, its seed and its state."""
+        """Return the accuracy matrices of all its runs, a row per cell, with the run, its seed and its state."""
         return dataframes.group_evaluations(self.name, self.place.url)
 
     def accuracy_matrix(self) -> "DataFrame":
-        """Test accuracy of all its runs, a fraction: a row per run and commit, a column per task."""
+        """Return the test accuracy of all its runs, a fraction: a row per run and commit, a column per task."""
         return dataframes.group_accuracy_matrix(self.name, self.place.url)
 
     def resume(self, *, retry_failed: bool = False, accept_environment: bool = False,
                progress: "Progress | None" = None) -> Self:
-        """Go on with every run that is not over, side by side, and return when all drivers have ended. A run that fails ends no
-        other one, and raises nothing: ``standing`` tells how each stands.
+        """Resume every unfinished run, side by side, and return when all drivers have ended. A failed run neither affects the
+        others nor raises an error; ``standing`` has the state of each.
 
         Args:
             retry_failed, accept_environment: as in :func:`clnp.resume`, for every run.
-            progress: hears each line of the drivers as a notice; None is silent.
+            progress: receives each line of the drivers as a notice; None for no output.
 
         Raises:
             RunFailedError: the cluster cannot be reached.
@@ -127,16 +127,16 @@ class Group(Described):
         return self
 
     def stop(self) -> Sequence[str]:
-        """Ask the drivers of its runs, wherever they are, to stop cleanly; returns the runs that have one.
+        """Ask the drivers of its runs, on any machine, to stop cleanly; return the runs that have one.
 
         Raises:
-            StateError: none of its runs is driven.
+            StateError: none of its runs has a driver.
         """
 
         return request_stop_of_group(self.name, url=self.place.url)
 
     def cancel(self) -> Sequence[str]:
-        """End all its runs for good that have not ended; returns them.
+        """Cancel all its unfinished runs; return them.
 
         Raises:
             StateError: all of them have ended.

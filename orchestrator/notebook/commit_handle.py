@@ -1,4 +1,4 @@
-"""The committed network of a task: what it is, and what it says about samples."""
+"""Handle on the committed network of a task: its record, its weights, and its predictions."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Commit(Described):
-    """A handle on the network that was committed with a task. :meth:`orchestrator.notebook.run_handle.Run.commit` gives it.
+    """A handle on the network that was committed with a task; see :meth:`orchestrator.notebook.run_handle.Run.commit`.
 
-    It serves its own task and all before it (with method scratch its own alone), and it has to be told which task a sample
-    belongs to.
+    It serves its own task and all earlier ones (with method scratch, only its own). Callers pass the task of the samples.
     """
 
     run: str
@@ -33,7 +32,7 @@ class Commit(Described):
 
     @property
     def row(self) -> CommitRow:
-        """All that is recorded of it: digest, proof of zero forgetting, validation count, …"""
+        """Its record: digest, proof of zero forgetting, validation count, …"""
         with self.place.reads() as reads:
             return reads.commits(self.run, self.task)[0]
 
@@ -44,13 +43,13 @@ class Commit(Described):
 
     @property
     def tasks(self) -> tuple[int, ...]:
-        """The tasks that it serves: its own and all before it; its own alone where every task has a network of its own."""
+        """The tasks that it serves: its own and all earlier ones; only its own if every task has a separate network."""
         with self.place.reads() as reads:
             method = Method(reads.run(self.run).method)
         return (self.task,) if method.has_a_network_for_each_task else tuple(range(1, self.task + 1))
 
     def network(self) -> "Network":
-        """The network itself, read from the artifact store and compared with its digest; on the CPU.
+        """Return the network on the CPU, read from the artifact store and verified by its digest.
 
         Raises:
             ArtifactError: it is missing or damaged.
@@ -60,14 +59,14 @@ class Commit(Described):
         return load(self.place.storage, self.digest)
 
     def logits(self, task: int, inputs: "Values") -> "Values":
-        """What the network says about samples of a task, by the forward pass that its recorded accuracy was counted with: for
-        all of the task's test data, and in the run's environment, these are the recorded bits.
+        """Return the logits of samples of a task, by the forward pass of the recorded evaluation: for the task's whole test
+        data and in the run's environment, they are equal to the recorded ones bit for bit.
 
         Args:
-            task: which the samples belong to, 1 to the commit's own.
-            inputs: floats [samples, *shape], an array of NumPy or a tensor of torch, of samples as the benchmark's task gives
-                them: scaled or normalised, and permuted where the benchmark permutes. ``run.stage(task).data()`` has such.
-                Nothing is done to them here but a conversion to float32.
+            task: the task of the samples, 1 to the commit's own.
+            inputs: floats [samples, *shape], a NumPy array or a torch tensor, preprocessed as by the benchmark: scaled or
+                normalized, and permuted if the benchmark permutes. ``run.stage(task).data()`` returns such samples. They
+                are only converted to float32 here.
 
         Returns:
             float32 [samples, classes], an array or a tensor like the inputs.
@@ -87,14 +86,15 @@ class Commit(Described):
                          config.resources.threads_per_trial)
 
     def predict(self, task: int, inputs: "Values") -> "Values":
-        """The class of every sample of a task, 0 … classes − 1: int64 [samples]. Arguments and errors as :meth:`logits`."""
+        """Return the class of every sample of a task, 0 … classes − 1: int64 [samples]. Arguments and errors as
+        :meth:`logits`."""
         from orchestrator.notebook.predictions import labels_of
 
         return labels_of(self.logits(task, inputs))
 
     def module(self, task: int) -> "Sequential":
-        """The part of the network that a task reads, as plain modules of torch in evaluation mode, that need nothing of this
-        project: from float32 [batch, *shape] to logits [batch, classes], equal to :meth:`logits` up to rounding.
+        """Return the part of the network that a task reads as plain torch modules in evaluation mode, independent of this
+        project: float32 [batch, *shape] → logits [batch, classes], equal to :meth:`logits` up to rounding.
 
         Args:
             task: 1 to the commit's own.
@@ -114,7 +114,7 @@ class Commit(Described):
         if task not in tasks:
             only = f"it serves task {self.task}"
             if len(tasks) < self.task:
-                only += " alone: with method scratch every task has a network of its own, that of its own commit"
+                only += " only: with method scratch, every task has a separate network, in its own commit"
             raise NotFoundError(f"the commit of task {self.task} of run {self.run!r} does not serve task {task}",
                                 only if len(tasks) == 1 else f"it serves tasks 1 to {self.task}")
 

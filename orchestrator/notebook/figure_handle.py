@@ -1,4 +1,4 @@
-"""Figures by name, and how one of them displays itself: in a notebook as a drawing with tooltips that needs no internet."""
+"""Figures by name, displayed in a notebook with tooltips and without network access."""
 
 import base64
 import gzip
@@ -28,13 +28,13 @@ _PAGE = """<!doctype html>
 <script type="module">
 const draw = async () => {
   let theme = LIGHT_THEME;
-  try {  // a figure has no colours of its own behind it: it takes the theme that the notebook's text is readable in
+  try {  // the background is transparent, so the theme follows the text colour of the notebook
     const [red, green, blue] = getComputedStyle(frameElement.parentElement).color.match(/[0-9.]+/g).map(Number);
     theme = {...(red + green + blue > 382 ? DARK_THEME : LIGHT_THEME), background: null};
   } catch { }
   const actions = {export: true, source: false, compiled: false, editor: false};
   await vegaEmbed("#figure", SPECIFICATION, {config: theme, renderer: "svg", actions});
-  const height = Math.max(document.getElementById("figure").scrollHeight, 150);  // with room for the menu of its corner
+  const height = Math.max(document.getElementById("figure").scrollHeight, 150);  // with room for the menu
   try { frameElement.style.height = `${height + 8}px`; } catch { }
 };
 const packed = Uint8Array.from(atob("PACKED_SCRIPT"), letter => letter.charCodeAt(0));
@@ -46,36 +46,36 @@ script.textContent = await new Response(unpacked).text() + "\\nwindow.drawFigure
 document.head.append(script);
 </script>
 """
-"""A page that loads nothing. Its script is packed, because a notebook keeps one for every figure."""
+"""A self-contained page. Its script is compressed, since a notebook stores one per figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure, drawn from what was recorded at that moment. A notebook displays it.
+    """A figure of the records at the time of its creation, displayed by notebooks.
 
     Attributes:
-        name: of the figure.
-        chart: the Altair chart, to be changed or combined with others; shown by itself it asks the internet for its script.
+        name: name of the figure.
+        chart: the Altair chart, which may be changed or combined; displayed directly, it loads its script from the internet.
     """
 
     name: str
     chart: "Chart"
 
     def specification(self) -> dict[str, object]:
-        """The Vega-Lite specification, its data in it."""
+        """Return the Vega-Lite specification with its data embedded."""
         return specification(self.chart)
 
     def html(self) -> str:
-        """A whole page that shows the figure and loads nothing."""
+        """Return a self-contained page with the figure."""
         parts = {"LIGHT_THEME": _json(LIGHT), "DARK_THEME": _json(DARK), "SPECIFICATION": _json(self.specification()),
                  "PACKED_SCRIPT": _packed_script()}
         return re.sub("|".join(parts), lambda found: parts[found[0]], _PAGE)
 
     def save(self, path: str | Path) -> Path:
-        """Write the figure into a file; its ending says how: .svg, .png, .pdf, .html or .json (Vega-Lite).
+        """Write the figure to a file in the format of its suffix: .svg, .png, .pdf, .html or .json (Vega-Lite).
 
         Raises:
-            ConfigError: another ending, or the file cannot be written.
+            ConfigError: another suffix, or the file cannot be written.
         """
         path = Path(path)
         contents: dict[str, Callable[[], bytes]] = {
@@ -95,7 +95,7 @@ class Figure:
         return f"Figure {self.name!r}: a notebook displays it, .save(\"{self.name}.svg\") writes a file"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """A frame of its own, so that no other script of the notebook gets in its way; a picture where there are no frames."""
+        """Return a frame, which isolates the figure from other scripts of the notebook, with an image as fallback."""
         frame = (f'<iframe srcdoc="{escape(self.html())}" style="width: 100%; height: 420px; border: 0" '
                  f'title="{escape(self.name)}"></iframe>')
         return {"text/html": frame, "image/png": base64.b64encode(png(self.chart)).decode("ascii"), "text/plain": repr(self)}
@@ -103,11 +103,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Figures:
-    """The figures of something, by name. Each is drawn when it is asked for.
+    """The figures of a run, task or trial, by name. Each is drawn on access.
 
     Attributes:
-        of: what they are of, in words.
-        names: of all of them, also of those for which nothing is recorded yet.
+        of: what they show, as text.
+        names: names of all figures, including those without data yet.
     """
 
     of: str
@@ -116,7 +116,7 @@ class Figures:
     draw: "Callable[[Reads, str], Chart]"
 
     def __getitem__(self, name: str) -> Figure:
-        """Raises :class:`~clnp_core.errors.NotFoundError` for an unknown name, or where nothing is recorded yet to show."""
+        """Raises :class:`~clnp_core.errors.NotFoundError` for an unknown name, or if there is no data yet."""
         with self.place.reads() as reads:
             return Figure(name, self.draw(reads, name))
 
@@ -134,11 +134,11 @@ class Figures:
 
 
 def _json(value: object) -> str:
-    """A value as it may stand in a script of a page."""
+    """Return a value as JSON that is safe in a script of a page."""
     return json.dumps(value).replace("<", "\\u003c")
 
 
 @cache
 def _packed_script() -> str:
-    """Vega, Vega-Lite and vega-embed for a page, compressed to a third."""
+    """Return Vega, Vega-Lite and vega-embed for a page, compressed to a third."""
     return base64.b64encode(gzip.compress(javascript().encode(), mtime=0)).decode("ascii")

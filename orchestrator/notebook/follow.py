@@ -1,4 +1,4 @@
-"""Watching a run that another process drives, from nothing but its database."""
+"""Follow a run that another process drives, through the database."""
 
 import time
 from collections.abc import Iterator
@@ -15,25 +15,25 @@ from orchestrator.runs.location import Place
 
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
-"""How long a database may be away before watching ends with its error."""
+"""How long the database may be unavailable before following ends with its error."""
 
 
 def events(place: Place, run: str, after_id: int = 0, poll_seconds: float = POLL_SECONDS) -> Iterator[EventRow]:
-    """Every event of a run, oldest first, as they come; it ends when no driver is at work and all have been told.
+    """Yield every event of a run as it is recorded, oldest first; end when no driver is running and all are yielded.
 
     Args:
-        place: where the run is.
-        run: its name.
-        after_id: only what was recorded after the event of this id.
-        poll_seconds: between two looks at the database.
+        place: the place of the run.
+        run: name of the run.
+        after_id: yield only events after the event with this id.
+        poll_seconds: interval between two queries.
 
     Raises:
-        NotFoundError: no such run, or it has been removed meanwhile.
-        DatabaseError: the database cannot be read, or was away for more than a minute.
+        NotFoundError: no such run, or it was removed meanwhile.
+        DatabaseError: the database cannot be read, or was unavailable for more than a minute.
     """
     with _patient(place) as reads:
         while True:
-            driven = reads.run(run).driver_lives  # asked first: whatever a driver wrote before it ended is read below
+            driven = reads.run(run).driver_lives  # read first, so that all events of an ended driver are read below
             for event in reads.events(run, after_id):
                 after_id = event.id
                 yield event
@@ -43,13 +43,13 @@ def events(place: Place, run: str, after_id: int = 0, poll_seconds: float = POLL
 
 
 def follow(place: Place, run: str, stream: TextIO, poll_seconds: float = POLL_SECONDS) -> None:
-    """Print what happens to a run until no driver is at work: one plain line for each event and for each step of a sweep.
+    """Print the progress of a run until no driver is running: a line per event and per step of a sweep.
 
     Args:
-        place: where the run is.
-        run: its name.
-        stream: where to print.
-        poll_seconds: between two looks at the database.
+        place: the place of the run.
+        run: name of the run.
+        stream: output stream.
+        poll_seconds: interval between two queries.
 
     Raises as :func:`events`.
     """
@@ -60,7 +60,7 @@ def follow(place: Place, run: str, stream: TextIO, poll_seconds: float = POLL_SE
             _say(stream, _standing(reads, run))
         while driven:
             driven, now = reads.run(run).driver_lives, _sweep(reads, run)
-            for event in reads.events(run, told):  # read last: what began the sweep is told before how far it is
+            for event in reads.events(run, told):  # read last, so that the start of a sweep is printed before its progress
                 told = event.id
                 _say(stream, f"{event.at:%H:%M:%S} UTC  {event.message}")
             if driven and now not in ("", before):
@@ -77,7 +77,7 @@ def _standing(reads: Reads, run: str) -> str:
 
 
 def _sweep(reads: Reads, run: str) -> str:
-    """How far the sweep is that goes on now; nothing where none does."""
+    """Return the progress of the current sweep; empty if there is none."""
     stage = next((stage for stage in reads.stages(run) if stage.state is StageState.SWEEPING), None)
     if stage is None:
         return ""

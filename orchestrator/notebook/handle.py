@@ -1,4 +1,4 @@
-"""What all handles share: where they point, and how they show themselves, as text in a console and as HTML in a notebook."""
+"""Base classes of handles: what they refer to, and their display as text in a console and as HTML in a notebook."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from orchestrator.render.table import Column, one_line, render
 from orchestrator.runs.location import Place
 
 ROWS = 30
-"""Rows that a handle shows at most; its DataFrames have them all."""
+"""Maximum number of rows that a handle displays; its DataFrames have all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A heading, and cells of text below it. Without titles the columns are names and values. ``total``: how many rows there
-    are, where not all of them are given; ``notes``: sentences below."""
+    """A heading with a table of text cells. Without titles the columns are names and values. ``total``: number of all rows, if
+    not all are given; ``notes``: sentences below the table."""
 
     heading: str
     columns: Sequence[Column] = ()
@@ -26,7 +26,7 @@ class Shown:
     notes: Sequence[str] = ()
 
     def text(self) -> str:
-        """For a console."""
+        """Return text for a console."""
         if not self.rows:
             return self.heading
         if self._has_titles:
@@ -38,7 +38,7 @@ class Shown:
         return "\n".join([self.heading, "", table, *self._left_out, *notes])
 
     def html(self) -> str:
-        """For a notebook; every text is escaped, and nothing is styled but on which side numbers stand."""
+        """Return HTML for a notebook; all text is escaped, and only the alignment of numbers is styled."""
         lines = [f"<p>{escape(one_line(self.heading))}</p>"]
         if self.rows:
             lines.append("<table>")
@@ -67,17 +67,17 @@ class Shown:
 
 
 def facts(heading: str, pairs: Sequence[tuple[str, str]]) -> Shown:
-    """Names and values, one pair a line."""
+    """Return a display of names and values, one pair per line."""
     return Shown(heading, (Column(""), Column("")), pairs)
 
 
 def shown(name: str, what: Callable[[], Shown]) -> Shown:
-    """What a handle shows of itself. A console and a debugger ask for it at any time, so an error of ours is shown, too, in
-    place of the table, and not raised.
+    """Return the display of a handle. Consoles and debuggers call it at any time, so an error of this project is displayed
+    instead of the table, and not raised.
 
     Args:
-        name: how the handle is called, for that case.
-        what: reads what there is to show.
+        name: name of the handle for that case.
+        what: reads the display.
     """
     try:
         return what()
@@ -86,10 +86,10 @@ def shown(name: str, what: Callable[[], Shown]) -> Shown:
 
 
 class Described(ABC):
-    """A name for something that a database records. It holds no connection and no row: whatever is asked of it is read when it
-    is asked for, so it is never out of date, costs nothing to keep, and may be pickled.
+    """A reference to a record of a database. It holds neither a connection nor a row: every access reads the database, so it is
+    never out of date, is cheap to keep, and can be pickled.
 
-    Every read raises :class:`~clnp_core.errors.NotFoundError` when the run has been removed since, and
+    Every read raises :class:`~clnp_core.errors.NotFoundError` when the run has been removed, and
     :class:`~clnp_core.errors.DatabaseError` when the database cannot be read.
     """
 
@@ -100,11 +100,11 @@ class Described(ABC):
 
     @abstractmethod
     def _called(self) -> str:
-        """How a person would call it."""
+        """Return its name for readers."""
 
     @abstractmethod
     def _show(self) -> Shown:
-        """What it shows of itself."""
+        """Return its display."""
 
     def __repr__(self) -> str:
         return shown(self._called(), self._show).text()
@@ -114,19 +114,19 @@ class Described(ABC):
 
 
 class Drawn(Described):
-    """One that has figures."""
+    """A handle with figures."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
     def figures(self) -> Figures:
-        """The figures there are, by name: ``figures["…"]``, and ``list(figures)`` names them."""
+        """Its figures by name: ``figures["…"]``; ``list(figures)`` lists the names."""
 
     def figure(self, name: str) -> Figure:
-        """A figure of what is recorded now; it displays itself in a notebook, without the internet too.
+        """Return a figure of the current records, which notebooks display without network access.
 
         Raises:
-            NotFoundError: there is no figure of that name, or nothing recorded yet that it could show.
+            NotFoundError: there is no figure of that name, or no data for it yet.
         """
         return self.figures[name]

@@ -1,4 +1,4 @@
-"""Predictions of a committed network: inputs checked in words, logits by the canonical evaluation."""
+"""Predictions of a committed network: validation of inputs, and logits by the canonical evaluation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +18,11 @@ from workers.jobs.inputs import this_device
 from workers.storage.artifacts import ArtifactStore, get_network
 
 Values = TypeVar("Values", "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", Tensor)
-"""An array of NumPy or a tensor of torch: who brings one gets one back."""
+"""A NumPy array or a torch tensor; results have the type of the inputs."""
 
 
 def load(storage: str, digest: str) -> Network:
-    """A committed network, read whole and compared with its digest; on the CPU.
+    """Return a committed network on the CPU, verified by its digest.
 
     Raises:
         ArtifactError: it is missing or damaged.
@@ -32,26 +32,26 @@ def load(storage: str, digest: str) -> Network:
 
 @lru_cache(maxsize=2)
 def _resident(storage: str, digest: str) -> Network:
-    """The same, for predictions, which come one after the other; no one else holds a reference."""
+    """Return the same, cached for consecutive predictions; callers must not change it."""
     return load(storage, digest).to(this_device())
 
 
 def logits_of(storage: str, digest: str, task: int, inputs: Values, batch_size: int, threads: int) -> Values:
-    """Logits of a task, by the forward pass that its recorded accuracy was counted with.
+    """Return the logits of a task, by the forward pass of the recorded evaluation.
 
     Args:
         storage: root of the artifact store.
-        digest: of the committed network.
-        task: whose output is asked.
+        digest: digest of the committed network.
+        task: the task whose output is returned.
         inputs: float [samples, *shape].
-        batch_size: of the canonical evaluation, as the run has it: bits depend on it.
-        threads: of torch, as the run has it, for the same reason.
+        batch_size: batch size of the run's canonical evaluation, which affects bits.
+        threads: torch threads of the run, which affect bits, too.
 
     Returns:
         float32 [samples, classes], on the device of the inputs.
 
     Raises:
-        DataError: the inputs do not fit.
+        DataError: the inputs are invalid.
         ArtifactError: the network is missing or damaged.
     """
     network = _resident(storage, digest)
@@ -65,20 +65,20 @@ def logits_of(storage: str, digest: str, task: int, inputs: Values, batch_size: 
 
 
 def labels_of(logits: Values) -> Values:
-    """The predicted classes, int64 [samples]: the first largest of each sample's logits, as everywhere here."""
+    """Return the predicted classes, int64 [samples]: the first of the largest logits of each sample."""
     classes: Values = logits.argmax(1)
     return classes
 
 
 def checked(inputs: object, shape: tuple[int, ...]) -> Tensor:
-    """The inputs as float32 [samples, *shape].
+    """Return the inputs as float32 [samples, *shape].
 
     Args:
         inputs: the caller's samples.
-        shape: of a sample, as the network reads it.
+        shape: shape of a sample of the network.
 
     Raises:
-        DataError: what is wrong with them, and how to fix it.
+        DataError: they have another type or shape, or are not finite.
     """
     if isinstance(inputs, np.ndarray):
         if inputs.dtype.kind not in "fiub":
@@ -89,15 +89,15 @@ def checked(inputs: object, shape: tuple[int, ...]) -> Tensor:
         if type(values) is not Tensor or values.layout != torch.strided or values.is_meta or values.is_nested:
             values = strided("predict", "inputs", values)
     else:
-        raise DataError(f"inputs are a {type(inputs).__name__}, neither an array of NumPy nor a tensor of torch",
+        raise DataError(f"inputs are a {type(inputs).__name__}, neither a NumPy array nor a torch tensor",
                         "call .to_numpy() on a DataFrame, numpy.asarray on a list")
     if not values.is_floating_point():
         raise DataError(f"inputs are {str(values.dtype).removeprefix('torch.')}, the network was trained on float32",
-                        f"raw bytes mean something else to it; give {_wanted(shape)}")
+                        f"raw bytes are on another scale; give {_wanted(shape)}")
     _check_shape(tuple(inputs.shape), shape)
     values = values.to(torch.float32)
     if values.numel() and not all(isfinite(end) for end in values.aminmax()):
-        raise DataError("some input is NaN or infinite as float32", "look for missing values, or for a division by 0")
+        raise DataError("an input is NaN or infinite as float32", "check for missing values, or a division by 0")
     return values
 
 
@@ -107,7 +107,7 @@ def _check_shape(given: tuple[int, ...], shape: tuple[int, ...]) -> None:
     if given == shape:
         hint = "for a single sample, add a first dimension: inputs[None]"
     elif given and prod(given[1:]) == prod(shape):
-        hint = f"the values are as many: inputs.reshape(len(inputs), {', '.join(map(str, shape))}), if they are in that order"
+        hint = f"the number of values matches: inputs.reshape(len(inputs), {', '.join(map(str, shape))}), if in that order"
     else:
         hint = f"give {_wanted(shape)}"
     raise DataError(f"inputs have the shape {list(given)}, the network reads [samples, {', '.join(map(str, shape))}]", hint)
@@ -120,7 +120,7 @@ def _wanted(shape: tuple[int, ...]) -> str:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """So many threads of torch inside, and as many as before afterwards."""
+    """Set the number of torch threads for a block."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -1,4 +1,4 @@
-"""What can be done with a run: watch it, drive it, end it, prove it, take something out of it."""
+"""Actions on a run: watch, resume, stop, cancel, verify, export, report, remove."""
 
 import sys
 from collections.abc import Iterator
@@ -26,42 +26,42 @@ if TYPE_CHECKING:
 
 
 class RunDeeds(Drawn):
-    """The part of a run's handle that does something. What raises an error does nothing, unless it says otherwise."""
+    """The actions of a run's handle. An action that raises has no effect, unless documented otherwise."""
 
     __slots__ = ()
 
     name: str
-    """Of the run."""
+    """Name of the run."""
 
     def follow(self, stream: TextIO | None = None) -> None:
-        """Print what happens to it, in plain lines, until no driver is at work. Another process drives it, on any machine;
-        Ctrl-C (or interrupting the notebook) ends the watching and not the run.
+        """Print its events and progress until no driver is running. Its driver may be a process on any machine; Ctrl-C (or
+        interrupting the notebook) ends the watching, not the run.
 
         Args:
-            stream: where to print; None for standard output.
+            stream: output stream; None for standard output.
         """
 
         follow(self.place, self.name, stream or sys.stdout)
 
     def follow_events(self, after_id: int = 0) -> Iterator[EventRow]:
-        """What happened and what happens, oldest first; it ends when no driver is at work and everything has been told.
+        """Yield its events as they are recorded, oldest first; end when no driver is running and all are yielded.
 
         Args:
-            after_id: only what was recorded after the event of this id.
+            after_id: yield only events after the event with this id.
         """
 
         return events(self.place, self.name, after_id)
 
     def resume(self, *, retry_failed: bool = False, accept_environment: bool = False,
                progress: "Progress | None" = None) -> Self:
-        """Continue it in this process, as :func:`clnp.resume` says; returns it when its driver ends."""
+        """Resume it in this process, see :func:`clnp.resume`; return it when its driver has ended."""
         from orchestrator.driver.launch import resume_run
 
         resume_run(self.place, self.name, retry_failed, accept_environment, progress)
         return self
 
     def start(self, *, retry_failed: bool = False, accept_environment: bool = False) -> Self:
-        """Go on with it in the background, by a process of its own; returns it as soon as a driver is at work.
+        """Resume it in a background process; return it as soon as its driver is running.
 
         Args:
             retry_failed, accept_environment: as in :func:`clnp.resume`.
@@ -69,7 +69,7 @@ class RunDeeds(Drawn):
         Raises:
             BusyError: another driver holds it.
             StateError: it was cancelled, or is depleted.
-            RunFailedError: the driver ended at once; with what it said.
+            RunFailedError: the driver ended at once; the message has its output.
         """
         from orchestrator.jobs.background import start_again
 
@@ -77,7 +77,7 @@ class RunDeeds(Drawn):
         return self
 
     def stop(self) -> None:
-        """Ask its driver, wherever it runs, to stop cleanly; it stops within seconds, and ``resume`` continues later.
+        """Ask its driver, on any machine, to stop cleanly; it stops within seconds, and ``resume`` continues later.
 
         Raises:
             StateError: no driver holds it.
@@ -86,7 +86,7 @@ class RunDeeds(Drawn):
         request_stop(self.name, url=self.place.url)
 
     def cancel(self) -> None:
-        """End it for good. What is recorded stays, and its commits can be forked.
+        """Cancel it. Its records stay, and its commits can be forked.
 
         Raises:
             StateError: it has ended already.
@@ -95,63 +95,63 @@ class RunDeeds(Drawn):
         request_cancel(self.name, url=self.place.url)
 
     def verify(self) -> "tuple[VerifiedCommit, ...]":
-        """Prove zero forgetting once more, from what lies in storage, as :func:`clnp.verify` says."""
+        """Verify zero forgetting from storage, see :func:`clnp.verify`."""
 
         return verify_run(self.place, self.name)
 
     def what_if(self, margin: "float | str | Decimal", *more: "float | str | Decimal",
                 task: int | None = None) -> "OtherMargins":
-        """What other margins would have chosen, from the records alone: nothing is trained, and no weights are read.
+        """Return what other margins would have chosen, from the records only: nothing is trained, and no weights are read.
 
         Args:
-            margin, more: in percentage points.
-            task: only this one; None for all that are selected.
+            margin, more: margins in percentage points.
+            task: only this task; None for all selected tasks.
 
         Raises:
             NotFoundError: there is no such task.
             StateError: nothing is selected yet.
-            ConfigError: a margin is no number from 0 to 100.
+            ConfigError: a margin is not a number from 0 to 100.
         """
 
         return other_margins(self.place, self.name, [margin, *more], task)
 
     def margin_curve(self, task: int | None = None) -> "DataFrame":
-        """Accuracy against free capacity over all margins from 0 to 100: a row wherever the choice becomes another one. Errors
-        as :meth:`what_if`."""
+        """Return accuracy and free capacity over all margins from 0 to 100: a row wherever the choice changes. Errors as
+        :meth:`what_if`."""
 
         return all_margins(self.place, self.name, task)
 
     def export(self, task: int, folder: "str | Path | None" = None, *, from_commit: int | None = None) -> "Export":
-        """Write the part of the network that a task needs as small dense models, ONNX and torch, with a card, into a folder;
-        everything is compared with the committed network first.
+        """Write the part of the network that a task needs as small dense models, ONNX and torch, with a model card, to a
+        folder, after comparing all of it with the committed network.
 
         Args:
-            task: a committed one.
-            folder: to make; None takes ``RUN-task-K`` in the working folder.
-            from_commit: take the network after this task, the same or a later one; None takes the task's own.
+            task: a committed task.
+            folder: the folder to create; None for ``RUN-task-K`` in the working folder.
+            from_commit: use the network after this task, the same or a later one; None for the task's own.
 
         Returns:
-            The export: ``.folder``, and ``.card`` with sizes, latency and what was compared.
+            The export: ``.folder``, and ``.card`` with sizes, latency and comparisons.
 
         Raises:
-            Everything that :func:`orchestrator.export.export.export_task` lists.
+            The errors of :func:`orchestrator.export.export.export_task`.
         """
         from orchestrator.export.export import export_task
 
         return export_task(self.place, self.name, task, folder, from_commit=from_commit)
 
     def report(self, folder: "str | Path | None" = None) -> "Report":
-        """Write a report: a page that needs nothing else, figures, and tables. An unfinished run gets one of what there is.
+        """Write a report: a self-contained page, figures, and tables; for an unfinished run, of what is recorded so far.
 
         Args:
-            folder: to write to; None takes ``RUN-report`` in the working folder. Of an earlier report of this run files are
-                replaced.
+            folder: the folder to write to; None for ``RUN-report`` in the working folder. Files of an earlier report of this
+                    run are replaced.
 
         Returns:
             The report: ``.folder`` and ``.files``.
 
         Raises:
-            ConfigError: the folder cannot be written, or holds what no report made.
+            ConfigError: the folder cannot be written, or contains other files.
         """
         from orchestrator.reports.report import write_report
 
@@ -159,7 +159,7 @@ class RunDeeds(Drawn):
             return write_report(reads, self.name, Path(folder or folder_named_after(self.name, "-report")))
 
     def remove(self) -> int:
-        """Remove it, and the weights that no other run refers to, as :func:`clnp.remove` says; returns the bytes
-        freed. The handle points to nothing afterwards."""
+        """Remove it, and the weights that no other run refers to, see :func:`clnp.remove`; return the bytes freed. The handle
+        is invalid afterwards."""
 
         return remove_run(self.place, self.name)

@@ -1,4 +1,4 @@
-"""A run: what it recorded (:mod:`orchestrator.notebook.run_tables`), its parts, and what can be done with it
+"""Handle on a run: its records (:mod:`orchestrator.notebook.run_tables`), its parts, and its actions
 (:mod:`orchestrator.notebook.run_actions`)."""
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Run(RunTables, RunDeeds):
-    """A handle on a recorded run. :func:`clnp.run` gives it, and so does what drives one."""
+    """A handle on a recorded run, returned by :func:`clnp.run` and by functions that drive one."""
 
     name: str
     place: Place
 
     def stage(self, task: int) -> Stage:
-        """One task, counted from 1.
+        """Return a task, numbered from 1.
 
         Raises:
             NotFoundError: there is no such task.
@@ -42,7 +42,7 @@ class Run(RunTables, RunDeeds):
         return Stage(self.name, task, self.place)
 
     def trial(self, task: int, number: int) -> Trial:
-        """One trial of a task; trials count from 0.
+        """Return a trial of a task; trials are numbered from 0.
 
         Raises:
             NotFoundError: there is no such task or trial.
@@ -50,7 +50,7 @@ class Run(RunTables, RunDeeds):
         return self.stage(task).trial(number)
 
     def commit(self, task: int | None = None) -> Commit:
-        """The network that was committed with a task; None for the last one.
+        """Return the network that was committed with a task; None for the last one.
 
         Raises:
             NotFoundError: there is no such task, or it is not committed yet.
@@ -68,12 +68,12 @@ class Run(RunTables, RunDeeds):
 
     @property
     def figures(self) -> Figures:
-        """Its figures: the accuracy matrix, capacity after each task."""
+        """Its figures: accuracy matrix, capacity after each task."""
         return Figures(self._called(), RUN_FIGURES, self.place, lambda reads, name: run_figure(reads, self.name, name))
 
     def fork(self, after_task: int, *, name: str | None = None, overrides: "Overrides" = (), accept_environment: bool = False,
              progress: "Progress | None" = None) -> "Run":
-        """Continue from one of its commits as a new run, in this process, as :func:`clnp.fork` says."""
+        """Continue from one of its commits as a new run, in this process, see :func:`clnp.fork`."""
         from orchestrator.driver.launch import fork_run
 
         forked = fork_run(self.place, self.name, after_task, name, overrides, accept_environment, progress)

@@ -13,85 +13,85 @@ if TYPE_CHECKING:
 
 
 class RunTables(Drawn):
-    """The part of a run's handle that reads. Accuracies in DataFrames are fractions; columns are those of :mod:`db.rows`."""
+    """The records of a run's handle. Accuracies in DataFrames are fractions; columns are those of :mod:`db.rows`."""
 
     __slots__ = ()
 
     name: str
-    """Of the run."""
+    """Name of the run."""
 
     @property
     def row(self) -> RunRow:
-        """All that is recorded of it, as it is now."""
+        """Its record, read now."""
         with self.place.reads() as reads:
             return reads.run(self.name)
 
     @property
     def state(self) -> RunState:
-        """What it is doing, or how it has ended."""
+        """Its current or final state."""
         return self.row.state
 
     @property
     def tasks(self) -> int:
-        """How many tasks it has."""
+        """Number of its tasks."""
         return self.row.tasks
 
     @property
     def tasks_committed(self) -> int:
-        """How many of them are committed."""
+        """Number of its committed tasks."""
         return self.row.tasks_committed
 
     @property
     def benchmark(self) -> str:
-        """Where its tasks come from."""
+        """Name of its benchmark."""
         return self.row.benchmark
 
     @property
     def seed(self) -> int:
-        """The root of every random choice."""
+        """The seed of all randomness."""
         return self.row.seed
 
     @property
     def margin_points(self) -> str:
-        """m, in percentage points: exact, so text."""
+        """The margin m in percentage points, as text, since it is exact."""
         return self.row.margin_points
 
     @property
     def config(self) -> dict[str, object]:
-        """Its whole configuration, every default filled in."""
+        """Its complete configuration with all defaults."""
         return self.row.config
 
     @property
     def environment(self) -> dict[str, object] | None:
-        """What its bits depend on beside the config: device, torch, code, threads. None before a driver has looked."""
+        """What its results depend on besides the config: device, torch, code, threads. None before its first driver."""
         return self.row.environment
 
     @property
     def forked_from(self) -> str | None:
-        """The run whose commit it continues from; None where it started from nothing, or that run has been removed."""
+        """The run whose commit it continues from; None if it is no fork, or that run has been removed."""
         return self.row.forked_from
 
     @property
     def forked_after_task(self) -> int | None:
-        """The task whose commit that was."""
+        """The task of that commit."""
         return self.row.forked_after_task
 
     @property
     def created_at(self) -> datetime:
-        """When it was recorded, UTC."""
+        """Time of its creation, UTC."""
         return self.row.created_at
 
     @property
     def driver_lives(self) -> bool:
-        """Whether a driver is at work on it, wherever."""
+        """Whether it has a running driver, on any machine."""
         return self.row.driver_lives
 
     def stages(self) -> "DataFrame":
-        """One row per task: its state, its data, its trials by state."""
+        """Return one row per task: state, data, trials by state."""
         return dataframes.stages(self.name, self.place.url)
 
     def trials(self, task: int | None = None) -> "DataFrame":
-        """One row per trial, of all tasks or of one, with its verdict and the reason of it.
+        """Return one row per trial, of all tasks or of one, with its verdict and the reason.
 
         Raises:
             NotFoundError: there is no such task.
@@ -99,25 +99,25 @@ class RunTables(Drawn):
         return dataframes.trials(self.name, task, self.place.url)
 
     def selections(self) -> "DataFrame":
-        """One row per task that has chosen: which trial, and why."""
+        """Return one row per selected task: the chosen trial and the reason."""
         return dataframes.selections(self.name, None, self.place.url)
 
     def commits(self) -> "DataFrame":
-        """One row per committed task: digest, proof, validation count."""
+        """Return one row per committed task: digest, proof, validation count."""
         return dataframes.commits(self.name, None, self.place.url)
 
     def capacity(self) -> "DataFrame":
-        """One row per commit and hidden layer: neurons used, new, reused, free."""
+        """Return one row per commit and hidden layer: neurons used, new, reused, free."""
         return dataframes.capacity(self.name, self.place.url)
 
     def accuracy_matrix(self) -> "DataFrame":
-        """Test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
+        """Return test accuracy, a fraction: one row per commit (``after_task``), one column per task (``on_task``)."""
         return dataframes.accuracy_matrix(self.name, self.place.url)
 
     def evaluations(self) -> "DataFrame":
-        """The same as one row per cell, with exact counts."""
+        """Return the accuracy matrix as one row per cell, with exact counts."""
         return dataframes.evaluations(self.name, self.place.url)
 
     def events(self) -> "DataFrame":
-        """What happened, oldest first."""
+        """Return its events, oldest first."""
         return dataframes.events(self.name, self.place.url)

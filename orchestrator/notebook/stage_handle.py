@@ -1,4 +1,4 @@
-"""One task of a run: its trials, which of them was chosen, and its samples as the trials saw them."""
+"""Handle on one task of a run: its trials, its selection, and its data."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trial(Drawn):
-    """A handle on one trial. :meth:`orchestrator.notebook.run_handle.Run.trial` gives it."""
+    """A handle on one trial; see :meth:`orchestrator.notebook.run_handle.Run.trial`."""
 
     run: str
     task: int
@@ -42,23 +42,23 @@ class Trial(Drawn):
 
     @property
     def row(self) -> TrialRow:
-        """All that is recorded of it: α, learning rate, accuracy, verdict and its reason, …"""
+        """Its record: α, learning rate, accuracy, verdict and its reason, …"""
         with self.place.reads() as reads:
             return reads.trial(self.run, self.task, self.number)
 
     def epochs(self) -> "DataFrame":
-        """One row per epoch of its last attempt: losses, validation accuracy (a fraction), seconds."""
+        """Return one row per epoch of its last attempt: losses, validation accuracy (a fraction), seconds."""
         return dataframes.trial_history(self.run, self.task, self.number, self.place.url)
 
     def threshold_curve(self) -> "DataFrame":
-        """One row per threshold: validation accuracy and sparsity (fractions) once pruned there. Empty before it has ended."""
+        """Return one row per threshold: validation accuracy and sparsity (fractions) after pruning. Empty until it ends."""
         return dataframes.threshold_curve(self.run, self.task, self.number, self.place.url)
 
     def output(self) -> str:
-        """What its process printed, attempt by attempt.
+        """Return the output of its process, attempt by attempt.
 
         Raises:
-            NotFoundError: nothing is kept, and why.
+            NotFoundError: no output is kept, with the reason.
             ArtifactError: the store cannot be read.
         """
         with self.place.reads() as reads:
@@ -66,7 +66,7 @@ class Trial(Drawn):
 
     @property
     def figures(self) -> Figures:
-        """Its figures: the threshold curve, the epochs."""
+        """Its figures: threshold curve, epochs."""
         return Figures(self._called(), TRIAL_FIGURES, self.place,
                        lambda reads, name: trial_figure(reads, self.run, self.task, self.number, name))
 
@@ -90,7 +90,7 @@ class Trial(Drawn):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stage(Drawn):
-    """A handle on one task of a run. :meth:`orchestrator.notebook.run_handle.Run.stage` gives it."""
+    """A handle on one task of a run; see :meth:`orchestrator.notebook.run_handle.Run.stage`."""
 
     run: str
     task: int
@@ -98,42 +98,42 @@ class Stage(Drawn):
 
     @property
     def row(self) -> StageRow:
-        """All that is recorded of it: its state, how many samples it has, its network before the task, …"""
+        """Its record: state, number of samples, network before the task, …"""
         with self.place.reads() as reads:
             return reads.stage(self.run, self.task)
 
     @property
     def selection(self) -> SelectionRow | None:
-        """Which trial was chosen, and why; None before that."""
+        """The chosen trial and the reason; None before the selection."""
         with self.place.reads() as reads:
             return next(iter(reads.selections(self.run, self.task)), None)
 
     @property
     def chosen(self) -> Trial | None:
-        """The trial that was chosen; None before that."""
+        """The chosen trial; None before the selection."""
         selection = self.selection
         return None if selection is None else Trial(self.run, self.task, selection.chosen, self.place)
 
     def trials(self) -> "DataFrame":
-        """One row per trial, with its verdict and the reason of it."""
+        """Return one row per trial, with its verdict and the reason."""
         return dataframes.trials(self.run, self.task, self.place.url)
 
     def trial(self, number: int) -> Trial:
-        """One trial of the task.
+        """Return a trial of the task.
 
         Raises:
-            NotFoundError: there is no trial of that number.
+            NotFoundError: there is no trial with that number.
         """
         with self.place.reads() as reads:
             reads.trial(self.run, self.task, number)
         return Trial(self.run, self.task, number, self.place)
 
     def data(self) -> "TaskData":
-        """The task's samples, as its trials saw them: ``.train``, ``.val`` and ``.test``, each with ``.inputs``, float32
-        [samples, *shape], and ``.labels``, int64 [samples], torch tensors. Calls share them: do not change them in place.
+        """Return the task's samples as its trials use them: ``.train``, ``.val`` and ``.test``, each with torch tensors
+        ``.inputs``, float32 [samples, *shape], and ``.labels``, int64 [samples]. They are shared: do not modify them in place.
 
         Raises:
-            DataError: files are missing, or the data is no longer what was recorded before the task was learnt.
+            DataError: files are missing, or the data has changed since the task was learnt.
             ConfigError: the benchmark cannot be imported.
         """
 
@@ -169,18 +169,17 @@ class Stage(Drawn):
 
 
 def recorded_data(run: RunRow, stage: StageRow) -> "TaskData":
-    """The data of a task, if it is still what was recorded before the task was learnt; a task that no driver has looked at yet
-    has no record to compare with.
+    """Return the data of a task, compared with the record of its driver; a task without a driver yet has no record.
 
     Raises:
-        DataError: its files are missing, or it is another now.
+        DataError: its files are missing, or the data has changed.
         ConfigError: its benchmark cannot be imported.
     """
 
-    from workers.data.loader import load_task  # with torch, which looking at a run need not wait for
+    from workers.data.loader import load_task  # imports torch, which reading a run does not need
 
     data = load_task(plan.benchmark_spec(Config.from_resolved(run.config)), stage.task)
     if stage.split_digest is not None and data.split_digest() != stage.split_digest:
-        raise DataError(f"the data of task {stage.task} of run {run.name!r} is not what it was when the task was learnt",
-                        "bring the old data or the old benchmark code back; samples that were changed in place count as others")
+        raise DataError(f"the data of task {stage.task} of run {run.name!r} has changed since the task was learnt",
+                        "restore the old data or benchmark code; samples that were modified in place count as changed")
     return data

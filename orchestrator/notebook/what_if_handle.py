@@ -1,4 +1,4 @@
-"""What another margin would have chosen, as a notebook wants it: a table that shows itself, and a DataFrame."""
+"""What another margin would have chosen, as a displayed table and as a DataFrame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OtherMargins:
-    """The answers about a run; ``what_if`` holds all of them as plain values, in words too."""
+    """The answers about a run; ``what_if`` has them as plain values and sentences."""
 
     what_if: WhatIf
 
     def frame(self) -> "DataFrame":
-        """One row per margin and task."""
+        """Return one row per margin and task."""
         return _with_numbers(dataframes.frame(TaskAnswer, self.what_if.answers).drop(columns="verdicts"))
 
     def __repr__(self) -> str:
@@ -45,20 +45,20 @@ class OtherMargins:
 
 
 def other_margins(place: Place, run: str, margins: Sequence[float | str | Decimal], task: int | None) -> OtherMargins:
-    """Ask the records. :meth:`orchestrator.notebook.run_handle.Run.what_if` says the rest."""
+    """Implement :meth:`orchestrator.notebook.run_handle.Run.what_if`."""
     wanted = [margin_points(_text(margin)) for margin in margins]
     with place.reads() as reads:
         return OtherMargins(ask(reads, run, wanted, task))
 
 
 def all_margins(place: Place, run: str, task: int | None) -> "DataFrame":
-    """A row wherever the choice becomes another one."""
+    """Return a row wherever the choice changes."""
     with place.reads() as reads:
         return _with_numbers(dataframes.frame(MarginPoint, margin_curve(reads, run, task)))
 
 
 def _text(margin: float | str | Decimal) -> str:
-    """A margin as people write it: 1e-3 is 0.001."""
+    """Return a margin in plain notation: 1e-3 is 0.001."""
     try:
         return format(Decimal(str(margin)), "f")
     except InvalidOperation:
@@ -70,5 +70,5 @@ def _yes(answer: bool) -> str:
 
 
 def _with_numbers(found: "DataFrame") -> "DataFrame":
-    """Margins as floats, to be plotted: as exact decimals no axis takes them."""
+    """Return margins as floats, which can be plotted, unlike decimals."""
     return found.assign(margin_points=found["margin_points"].astype(float))

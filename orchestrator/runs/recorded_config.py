@@ -20,7 +20,7 @@ def recorded_config(run: "RunRow") -> dict[str, Any]:
     config: Any = run.config
     if isinstance(config, dict) and isinstance(config.get("network"), dict):
         return config
-    raise DatabaseError(f"the database contains data that clnp did not write: the config of run {run.name!r} is invalid",
+    raise DatabaseError(f"the database contains a value that clnp did not write: the config of run {run.name!r} is invalid",
                         "restore the database from a backup, or remove the run with `clnp rm`")
 
 

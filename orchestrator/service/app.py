@@ -1,4 +1,4 @@
-"""The service put together: its routes, its guard, and what it holds while it lives."""
+"""The service: its routes, its access control, and its state."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,21 +27,21 @@ from orchestrator.service.settings import ServiceSettings, checked
 from workers.environment import package_versions
 
 THREADS = 4
-"""Routes that run at a time, each with a connection of its own. More would only wait for each other's Python."""
+"""Number of concurrent routes, each with its own connection. More would only wait for the interpreter lock."""
 
-DESCRIPTION = ("Runs of clnp: what is recorded, what goes on, and how to start and stop them. Fields and units are those of "
+DESCRIPTION = ("Runs of clnp: their records, their progress, and how to start and stop them. Fields and units are those of "
                "the database (docs/schema.md); accuracies are fractions, times are UTC.")
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """The service over one database.
+    """Return the service of one database.
 
     Args:
-        settings: how it is set up; checked here.
+        settings: its settings, validated here.
 
     Raises:
-        ConfigError: the settings would let strangers in, see :func:`orchestrator.service.settings.checked`.
-        DatabaseError: the database cannot be opened. One that is missing is made where the service may launch runs.
+        ConfigError: the settings are invalid or insecure, see :func:`orchestrator.service.settings.checked`.
+        DatabaseError: the database cannot be opened. A missing one is created if the service may launch runs.
     """
     settings = checked(settings)
     service = Service(settings, Database(resolve_url(settings.place.url), create=settings.token is not None))
@@ -61,9 +61,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     for routes in (run_routes, stream_routes, stage_routes, figure_routes, what_if_routes, lifecycle_routes, job_routes):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)], responses=errors.responses(422))
 
-    @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Whether it lives")
+    @app.get("/healthz", response_class=PlainTextResponse, include_in_schema=True, tags=["service"], summary="Health check")
     async def healthz() -> str:
-        """Says "ok" as long as the service answers at all; it does not ask the database."""
+        """Returns "ok" as long as the service answers; it does not query the database."""
         return "ok\n"
 
     app.include_router(metrics_routes.router)

@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser may do with an answer."""
+"""Access control, and the security headers of responses."""
 
 import hmac
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
           "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-"""Nothing is loaded from another host, nothing inline is run, and no other page may show this one inside itself."""
+"""Nothing is loaded from other hosts, inline scripts do not run, and other pages cannot embed this one."""
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
@@ -29,10 +29,10 @@ HEADERS: Mapping[str, str] = {
 
 
 class Guard:
-    """Lets through what may pass, and sees to it that every answer carries :data:`HEADERS`.
+    """Checks requests, and adds :data:`HEADERS` to every response.
 
-    On the loopback address the Host header must name this service: a page of another host, whose name somebody has pointed at
-    127.0.0.1, could otherwise read the answers (DNS rebinding).
+    On the loopback address the Host header must name this service: otherwise a page of another host whose name resolves to
+    127.0.0.1 could read the responses (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
@@ -69,8 +69,8 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers, path = Headers(scope=scope), scope["path"]
         if self._settings.checks_host and not self._knows(headers.get("host", "")):
-            raise RefusedError(403, "this service is not known under the host name of this request",
-                               "ask for localhost, or start the service with --name for every other name that it has")
+            raise RefusedError(403, "this service does not have the host name of this request",
+                               "use localhost, or start the service with --name for each of its other names")
         if int_or(headers.get("content-length"), 0) > LARGEST_BODY_BYTES:
             raise _too_large()
         ours = path == "/api" or path.startswith("/api/")
@@ -84,27 +84,27 @@ class Guard:
 
 
 def check_token(settings: ServiceSettings, authorization: str | None) -> None:
-    """Let the holder of the token pass.
+    """Require the token.
 
     Args:
-        settings: with the token.
-        authorization: the header of the request.
+        settings: the settings with the token.
+        authorization: the Authorization header of the request.
 
     Raises:
-        RefusedError: 403 where the service has no token, 401 where it is missing or wrong.
+        RefusedError: 403 if the service has no token, 401 if the token is missing or wrong.
     """
     if settings.token is None:
-        raise RefusedError(403, "this service only reads: it was started without a token",
-                           f"set {TOKEN_VARIABLE} where it is started, or use the command line there")
+        raise RefusedError(403, "this service is read-only: it was started without a token",
+                           f"start it with {TOKEN_VARIABLE} set, or use the command line on its machine")
     scheme, _, given = (authorization or "").partition(" ")
     if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), settings.token.encode()):
         return
-    told = "the token is wrong" if scheme.lower() == "bearer" and given.strip() else "this needs the service's token"
+    told = "the token is wrong" if scheme.lower() == "bearer" and given.strip() else "this requires the service's token"
     raise RefusedError(401, told, f"send the header `Authorization: Bearer ${TOKEN_VARIABLE}`", {"WWW-Authenticate": "Bearer"})
 
 
 def _limited(receive: Receive) -> Receive:
-    """The same body, up to what is read of one."""
+    """Return the body, limited in size."""
     seen = 0
 
     async def counted() -> Message:
@@ -119,9 +119,9 @@ def _limited(receive: Receive) -> Receive:
 
 
 def _too_large() -> RefusedError:
-    return RefusedError(413, "the body is larger than 1 MB", "no config of a run is so large")
+    return RefusedError(413, "the body is larger than 1 MB", "configs of runs are smaller")
 
 
 def int_or(text: str | None, otherwise: int) -> int:
-    """The whole number that a header holds."""
+    """Return the whole number in a header."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 10**18 if text else otherwise

@@ -1,4 +1,4 @@
-"""The one engine of a service, which can only read; and what happens when the database goes away or comes back."""
+"""The read-only engine of a service, which handles a database that is removed or replaced."""
 
 import threading
 
@@ -12,17 +12,17 @@ from db.url import shown
 
 
 class Database:
-    """The database of a service. Threads share it.
+    """The database of a service. Thread-safe.
 
-    A file that is removed would stay readable for whoever holds it open: it is looked at before every read, and opened again
-    when another one has taken its place.
+    A removed file stays readable while it is open. Therefore the file is checked before every read, and reopened if it was
+    replaced.
     """
 
     def __init__(self, address: URL, create: bool = False) -> None:
         """Open it.
 
         Raises:
-            DatabaseError: as :func:`db.engine.open_database`.
+            DatabaseError: see :func:`db.engine.open_database`.
         """
         self.address = address
         self._lock = threading.Lock()
@@ -31,16 +31,16 @@ class Database:
 
     @property
     def pages(self) -> Pages:
-        """Reads of the database as it is now.
+        """Return reads of the current database.
 
         Raises:
-            DatabaseError: it is gone, or what has taken its place is none of ours.
+            DatabaseError: it is gone, or was replaced by another file.
         """
         if database_file(self.address) is None:
             return self._pages
         found = _file(self.address)
         if found is None:
-            raise DatabaseError(f"the database {self.shown} is gone", "bring it back; this service goes on then", may_pass=True)
+            raise DatabaseError(f"the database {self.shown} is gone", "restore it; this service then continues", may_pass=True)
         if found != self._file:
             with self._lock:
                 if found != self._file:
@@ -51,16 +51,16 @@ class Database:
 
     @property
     def secret_address(self) -> str:
-        """Its whole address, for whoever opens it in order to write."""
+        """Its full URL, for processes that write to it."""
         return self.address.render_as_string(hide_password=False)
 
     @property
     def shown(self) -> str:
-        """Its address without a password."""
+        """Its URL without a password."""
         return shown(self.address)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
 
@@ -69,7 +69,7 @@ def _open(address: URL, create: bool = False) -> Engine:
 
 
 def _file(address: URL) -> tuple[int, int] | None:
-    """Which file it is; None where there is none, or no file at all."""
+    """Return the identity of the file; None if it is missing or the database is not a file."""
     file = database_file(address)
     if file is None:
         return None

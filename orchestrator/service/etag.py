@@ -1,4 +1,4 @@
-"""Versions of what does not change often: an answer's ETag, made from what decides it and not from the answer."""
+"""ETags of responses, computed from what determines them."""
 
 import hashlib
 
@@ -9,25 +9,25 @@ from workers.environment import package_versions
 
 
 def tag(*parts: object) -> str:
-    """An ETag of everything that decides an answer.
+    """Return an ETag of everything that determines a response.
 
     Args:
-        parts: plain values, times and rows; the version of the code is added.
+        parts: plain values, times and rows; the code version is added.
     """
     text = repr((package_versions().get("clnp"), package_versions().get("altair"), parts))
     return f'"{hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]}"'
 
 
 def tagged(request: Request, response: Response, version: str) -> None:
-    """Say which version an answer is.
+    """Set the version of a response.
 
     Args:
-        request: which may name versions that its sender has.
-        response: what is being answered.
-        version: of the answer, see :func:`tag`.
+        request: the request, which may list versions of the client.
+        response: the response.
+        version: version of the response, see :func:`tag`.
 
     Raises:
-        NotModifiedError: the sender has it.
+        NotModifiedError: the client already has it.
     """
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if version in known or "*" in known:

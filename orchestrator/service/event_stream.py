@@ -1,4 +1,4 @@
-"""Events as they happen: one look at the database a second for every run that somebody listens to, shared by all who do."""
+"""Live events: one query a second for every run with listeners, shared by all of them."""
 
 import asyncio
 import dataclasses
@@ -16,17 +16,17 @@ from orchestrator.service.database import Database
 from orchestrator.service.schemas import RunSummary
 
 LOOK_SECONDS, IDLE_SECONDS = 1.0, 3.0
-"""Between two looks at a run that a driver is at work on, and at one that rests."""
+"""Polling intervals for runs with and without a driver."""
 
 ALIVE_SECONDS = 15.0
-"""A stream is never silent for longer, so that nobody in between takes it for dead."""
+"""Maximum silence of a stream, so that proxies do not close it."""
 
 EVENTS_AT_ONCE = 500
 MOST_WAITING = 2_000
-"""Messages that wait for a listener who does not read. His stream ends then, and he may come back for the rest."""
+"""Maximum number of queued messages of a listener. Its stream then ends, and it may reconnect for the rest."""
 
 LOOKS_AT_A_TIME = 2
-"""Threads that look at the database for all streams together: other requests have theirs."""
+"""Threads for the queries of all streams; other requests have separate threads."""
 
 EVENT = TypeAdapter(EventRow)
 SUMMARY = TypeAdapter(RunSummary)
@@ -35,14 +35,14 @@ RUNNING_TRIALS = TypeAdapter(list[RunningTrial])
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it is sent. ``event_id`` is None for what is no event of the run."""
+    """One encoded message. ``event_id`` is None for messages that are not events of the run."""
 
     content: bytes
     event_id: int | None = None
 
     @classmethod
     def of_event(cls, event: EventRow) -> "Message":
-        """A line of what happened."""
+        """Return the message of an event."""
         return cls(b"id: %d\nevent: event\ndata: %b\n\n" % (event.id, EVENT.dump_json(event)), event.id)
 
 
@@ -51,7 +51,7 @@ BEGIN = Message(b"retry: 2000\n\n")
 
 
 class Subscriber:
-    """Messages that wait to be sent to one caller. Belongs to the event loop."""
+    """The queue of messages of one listener. Used by the event loop only."""
 
     def __init__(self) -> None:
         self._waiting: deque[Message] = deque()
@@ -59,7 +59,7 @@ class Subscriber:
         self.ended = False
 
     def put(self, messages: list[Message]) -> None:
-        """Hand over messages; one who does not read is let go."""
+        """Queue messages; disconnect a listener whose queue is full."""
         if len(self._waiting) + len(messages) > MOST_WAITING:
             self.end()
         if not messages or self.ended:
@@ -74,7 +74,7 @@ class Subscriber:
         self._news.set()
 
     async def next(self) -> list[Message]:
-        """What has come in; empty once it has ended; :data:`KEEP_ALIVE` after a while of nothing."""
+        """Return the queued messages; empty once it has ended; :data:`KEEP_ALIVE` after a silence."""
         if not self._waiting and not self.ended:
             try:
                 await asyncio.wait_for(self._news.wait(), ALIVE_SECONDS)
@@ -86,7 +86,7 @@ class Subscriber:
 
 
 class Channel:
-    """All listeners of one run, and the task that looks at the database for them."""
+    """All listeners of one run, and the task that queries the database for them."""
 
     def __init__(self) -> None:
         self.listeners: set[Subscriber] = set()
@@ -105,7 +105,7 @@ class Channel:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at a run finds: how far it is, the trials that are being trained, and events."""
+    """The result of one query of a run: its progress, its running trials, and new events."""
 
     standing: RunStanding
     running: list[RunningTrial]
@@ -113,10 +113,10 @@ class Look:
 
 
 class Streams:
-    """The streams of a service. Only its event loop may touch them.
+    """The streams of a service. Used by its event loop only.
 
-    Nothing is lost and nothing sent twice: ids of a run's events grow in the order in which they can be seen, since whoever
-    records one holds the run's row.
+    Every event is sent exactly once: ids of a run's events increase in the order in which they become visible, since a writer
+    locks the run's row.
     """
 
     def __init__(self, database: Database) -> None:
@@ -127,17 +127,17 @@ class Streams:
 
     @property
     def listeners(self) -> int:
-        """How many streams are open."""
+        """Number of open streams."""
         return sum(len(channel.listeners) for channel in self._channels.values())
 
     def close(self) -> None:
-        """End all streams, and those that are still to come."""
+        """End all streams, including future ones."""
         self._closed = True
         for channel in self._channels.values():
             channel.end()
 
     async def look(self, run: str, after_id: int | None = None) -> "Look":
-        """A run as it stands, its running trials, and its events behind one; without that, only its last one.
+        """Return the current state of a run, its running trials, and its events after a given one; without one, only the last.
 
         Raises:
             NotFoundError, DatabaseError: as :class:`~db.reads.reads.Reads`.
@@ -157,11 +157,11 @@ class Streams:
         return await run_sync(read, limiter=self._limiter)
 
     async def follow(self, run: str, position: int | None) -> AsyncIterator[bytes]:
-        """The messages of one listener.
+        """Yield the messages of one listener.
 
         Args:
-            run: its name.
-            position: id of the last event that he has seen; None: he wants to hear what happens from now on.
+            run: name of the run.
+            position: id of the last event that it has received; None for new events only.
         """
         if self._closed:
             return
@@ -182,7 +182,7 @@ class Streams:
                 if fresh:
                     yield b"".join(each.content for each in fresh)
         except (NotFoundError, DatabaseError):
-            return  # what was sent is whole; whoever comes back is told why
+            return  # all sent messages are complete; a client that reconnects gets the error
         finally:
             self._leave(run, channel, listener)
 
@@ -204,7 +204,7 @@ class Streams:
             channel.task.cancel()
 
     async def _watch(self, run: str, channel: Channel) -> None:
-        """Look again and again, and tell everybody what is new, until nobody listens or the run is removed."""
+        """Poll the run and distribute news until there are no listeners or the run is removed."""
         position: int | None = None
         shown: RunSummary | None = None
         told: list[RunningTrial] = []
@@ -216,9 +216,9 @@ class Streams:
                 channel.end()
                 return
             except DatabaseError:
-                pass  # it may come back, and nothing is lost then
+                pass  # the database may come back, and no event is lost
             else:
-                # The first look only learns where the events end: every listener asks for what is before himself.
+                # The first query only finds the last event: every listener queries earlier ones itself.
                 fresh = [] if position is None else list(map(Message.of_event, look.events))
                 position = look.events[-1].id if look.events else position or 0
                 summary = dataclasses.replace(RunSummary.of(look.standing), heartbeat_at=None)
@@ -237,5 +237,5 @@ def _progress(standing: RunStanding) -> Message:
 
 
 def _epochs(trials: list[RunningTrial]) -> list[Message]:
-    """The last epochs of trials, unless there is nothing to say."""
+    """Return a message with the last epochs of running trials; none if there are none."""
     return [Message(b"event: epochs\ndata: %b\n\n" % RUNNING_TRIALS.dump_json(trials))] if trials else []

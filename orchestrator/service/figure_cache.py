@@ -1,4 +1,4 @@
-"""Figures that were drawn lately, as JSON by their versions."""
+"""Cache of recent figures as JSON, by version."""
 
 import json
 import threading
@@ -15,18 +15,18 @@ MOST_KEPT = 32
 
 
 class FigureCache:
-    """Figures that were made lately, by their versions. Threads share them; one is made at a time."""
+    """Recent figures by version. Thread-safe; one figure is drawn at a time."""
 
     def __init__(self) -> None:
         self._made: OrderedDict[str, bytes] = OrderedDict()
         self._making = threading.Lock()
 
     def get(self, version: str, make: "Callable[[], Chart]") -> bytes:
-        """The figure of a version as JSON.
+        """Return the figure of a version as JSON.
 
         Args:
-            version: of all that it shows, see :func:`orchestrator.service.etag.tag`.
-            make: draws it, if it is not there.
+            version: version of its data, see :func:`orchestrator.service.etag.tag`.
+            make: draws it on a cache miss.
         """
         with self._making:
             if version not in self._made:

@@ -1,4 +1,4 @@
-"""What Prometheus asks for: requests by route, how long they took, and what the database holds."""
+"""Metrics for Prometheus: requests by route, latencies, and contents of the database."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,37 +14,37 @@ from db.states import RunState, TrialState
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 ELSEWHERE = "other"
-"""The route of what no route answers, and the method of what none understands: callers cannot make up labels."""
+"""Labels for unknown routes and methods, so that clients cannot create labels."""
 
 
 class Metrics:
-    """The metrics of one service, in a registry of their own."""
+    """The metrics of one service, with a separate registry."""
 
     def __init__(self, pages: Callable[[], Pages], listeners: Callable[[], int]) -> None:
-        """Metrics of a service.
+        """Create the metrics of a service.
 
         Args:
-            pages: gives reads of its database, or raises a DatabaseError.
-            listeners: counts its open streams.
+            pages: returns reads of its database, or raises a DatabaseError.
+            listeners: returns the number of its open streams.
         """
         self.registry = CollectorRegistry()
-        self.requests = Counter("clnp_http_requests", "Requests that were answered.", ["method", "route", "status"],
+        self.requests = Counter("clnp_http_requests", "Number of answered requests.", ["method", "route", "status"],
                                 registry=self.registry)
-        self.seconds = Histogram("clnp_http_request_seconds", "Seconds until an answer was sent whole; streams are left out.",
+        self.seconds = Histogram("clnp_http_request_seconds", "Seconds until a response was sent completely, without streams.",
                                  ["route"], registry=self.registry,
                                  buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
-        Gauge("clnp_stream_listeners", "Event streams that are open.", registry=self.registry).set_function(listeners)
+        Gauge("clnp_stream_listeners", "Number of open event streams.", registry=self.registry).set_function(listeners)
         self.registry.register(_Recorded(pages))
 
 
 class _Recorded(Collector):
-    """What the database holds at the moment of the question."""
+    """Metrics of the database, read on each scrape."""
 
     def __init__(self, pages: Callable[[], Pages]) -> None:
         self._pages = pages
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        up = GaugeMetricFamily("clnp_database_up", "1 if the database could be read just now.")
+        up = GaugeMetricFamily("clnp_database_up", "1 if the database can be read.")
         try:
             pages = self._pages()
             runs, trials = pages.runs_by_state(), pages.trials_by_state()
@@ -64,12 +64,12 @@ class _Recorded(Collector):
         yield of_trials
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing is asked of the database before somebody wants to know."""
+        """Return nothing, so that registration does not query the database."""
         return iter(())
 
 
 class Metered:
-    """Counts every request and its answer."""
+    """Counts every request and its response."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics

@@ -1,5 +1,5 @@
-"""What the service answers with, beside the rows of :mod:`db.rows`: pages of them, summaries of a run, and what it is
-itself."""
+"""Response schemas besides the rows of :mod:`db.rows`: pages of rows, summaries of runs, and information about the
+service."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,23 +23,23 @@ Row = TypeVar("Row")
 
 
 class PageOf(BaseModel, Generic[Row]):
-    """Some rows of a list."""
+    """A page of rows of a list."""
 
-    items: list[Row] = Field(description="the rows, in the order that was asked for")
-    total: int = Field(description="rows of the whole list, with the same filters")
-    limit: int = Field(description="at most so many rows were asked for")
-    offset: int = Field(description="so many were left out first")
+    items: list[Row] = Field(description="the rows, in the requested order")
+    total: int = Field(description="number of rows of the whole list, with the same filters")
+    limit: int = Field(description="requested maximum number of rows")
+    offset: int = Field(description="number of skipped rows")
 
     @classmethod
     def of(cls, page: Page[Row], limit: int, offset: int) -> "PageOf[Row]":
-        """A page as it was asked for. The rows are ours and are not looked at again."""
+        """Return a page. The rows are not validated again."""
         return cls.model_construct(items=list(page.items), total=page.total, limit=limit, offset=offset)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What this service is. ``database`` holds no password; ``can_change`` says that it has a token, so that whoever holds that
-    may launch, stop, cancel and resume; ``reading_needs_token``: and nobody else may read."""
+    """About this service. ``database`` is without its password; ``can_change``: it has a token, whose holders can launch, stop,
+    cancel and resume; ``reading_needs_token``: reading requires the token, too."""
 
     version: str
     schema_version: str
@@ -52,9 +52,9 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run without its long columns, and how far it is: see :class:`orchestrator.runs.eta.Outlook`. ``mean_test_accuracy``
-    is over the tasks of the last commit, a fraction. ``divides_the_network`` says that tasks get neurons of their own: margin,
-    thresholds, capacity and proofs of other methods mean nothing. ``learns_at_once`` says that one stage learns all tasks."""
+    """A run without its long columns, with its progress: see :class:`orchestrator.runs.eta.Outlook`. ``mean_test_accuracy``
+    is over the tasks of the last commit, a fraction. ``divides_the_network``: tasks get separate neurons; otherwise margin,
+    thresholds, capacity and proofs do not apply. ``learns_at_once``: one stage learns all tasks."""
 
     id: int
     name: str
@@ -87,14 +87,13 @@ class RunSummary:
 
     @classmethod
     def of(cls, standing: RunStanding) -> "RunSummary":
-        """The summary of a run as it stands."""
+        """Return the summary of the current state of a run."""
         return cls(**_summary(standing))
 
 
 @dataclass(frozen=True, slots=True)
 class RunDetail(RunSummary):
-    """A whole run, its last event, what its proofs say about forgetting, and sentences about tasks that were learnt no better
-    than by guessing."""
+    """A whole run, its last event, the result of its proofs of zero forgetting, and sentences about tasks at chance level."""
 
     config: dict[str, Any]
     package_versions: dict[str, Any]
@@ -106,7 +105,7 @@ class RunDetail(RunSummary):
     @classmethod
     def whole(cls, standing: RunStanding, last_event: EventRow | None, forgetting: ForgettingClaim,
               at_chance: Sequence[str]) -> "RunDetail":
-        """A run as it stands, with what its summary leaves out."""
+        """Return the current state of a run, with everything that its summary omits."""
         run = standing.run
         return cls(**_summary(standing), config=plain(run.config), package_versions=run.package_versions,
                    environment=run.environment, last_event=last_event, forgetting=forgetting,
@@ -127,17 +126,17 @@ def _summary(standing: RunStanding) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class StageDetail(StageRow):
-    """One task of a run, with all its trials counted."""
+    """One task of a run, with the number of its trials."""
 
-    trials_total: int = dataclasses.field()  # a property of the row, which JSON would leave out
+    trials_total: int = dataclasses.field()  # a property of the row, which JSON would omit
 
     @classmethod
     def of(cls, stage: StageRow) -> "StageDetail":
-        """A stage and the number of its trials."""
+        """Return a stage with the number of its trials."""
         return cls(**{field.name: getattr(stage, field.name) for field in dataclasses.fields(stage)},
                    trials_total=stage.trials_total)
 
     @classmethod
     def each(cls, stages: Sequence[StageRow]) -> "list[StageDetail]":
-        """All of these."""
+        """Return all of them."""
         return [cls.of(stage) for stage in stages]

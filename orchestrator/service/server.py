@@ -1,4 +1,4 @@
-"""The socket of a service and the server on it."""
+"""The listening socket of a service and its server."""
 
 import errno
 import os
@@ -14,27 +14,27 @@ from clnp_core.errors import ConfigError
 from orchestrator.render.output import results
 
 KEEP_ALIVE_SECONDS = 60
-"""How long a connection without a question stays open: a client that asks again just then must not find it closed."""
+"""How long an idle connection stays open, longer than the pauses between a client's requests."""
 
 GRACE_SECONDS = 5
-"""How long answers that are under way may take once the service is asked to end."""
+"""How long pending responses may take during shutdown."""
 
 
 @contextmanager
 def listen(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
-    """A listening socket and the address that a browser needs.
+    """Return a listening socket and its URL for a browser.
 
     Args:
-        host: a name or an address of this machine.
-        port: 0 takes a free one.
+        host: a host name or an address of this machine.
+        port: the port; 0 for a free one.
 
     Raises:
-        ConfigError: the port is taken or not ours to take, or the address is not of this machine.
+        ConfigError: the port is taken or not permitted, or the address does not belong to this machine.
     """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError):
-        raise ConfigError(f"{host!r} is no address of this machine",
+        raise ConfigError(f"{host!r} is not an address of this machine",
                           "listen on 127.0.0.1, or on 0.0.0.0 for all of them") from None
     with socket.socket(family, kind, protocol) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,28 +59,28 @@ def _refused(error: OSError, host: str, port: int) -> ConfigError:
 
 
 class Server(uvicorn.Server):
-    """Ends streams before it waits for answers that are under way: a stream has no end of its own."""
+    """Ends streams before waiting for pending responses, since a stream never ends itself."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Called on the event loop once the server was asked to end."""
-        self.config.app.state.service.streams.close()  # type: ignore[union-attr]  # it is the one that server() was given
+        """Shut down; called on the event loop."""
+        self.config.app.state.service.streams.close()  # type: ignore[union-attr]  # the app passed to server()
         await super().shutdown(sockets)
 
 
 def server(app: FastAPI) -> Server:
-    """A server for an app; its ``run`` wants the socket."""
+    """Return a server for an app; its ``run`` takes the socket."""
     return Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS,
                                  timeout_keep_alive=KEEP_ALIVE_SECONDS, server_header=False, lifespan="on"))
 
 
 def run(app: FastAPI, listening: socket.socket) -> None:
-    """Serve until Ctrl-C, SIGTERM or SIGHUP, then end cleanly: that is how a service ends, and no error."""
+    """Serve until Ctrl-C, SIGTERM or SIGHUP, then end cleanly and without an error."""
     results().flush()
     serving = server(app)
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, serving.handle_exit)
     try:
-        serving.run(sockets=[listening])  # it has handlers of its own, and hands on to those before what it was asked
+        serving.run(sockets=[listening])  # installs signal handlers, and restores the previous ones
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""All that the routes of one service share."""
+"""State that the routes of one service share."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from orchestrator.service.settings import ServiceSettings
 
 @dataclass(slots=True)
 class Service:
-    """A service: how it is set up, its database, and what lives as long as it does."""
+    """A service: its settings, its database, and objects with its lifetime."""
 
     settings: ServiceSettings
     database: Database

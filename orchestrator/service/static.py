@@ -1,4 +1,4 @@
-"""The page: files of the folder ``page`` beside this one, and the drawing library that they use."""
+"""Static files of the page: the folder ``page``, and its drawing library."""
 
 import hashlib
 from functools import cache
@@ -13,13 +13,13 @@ from orchestrator.service.dependencies import BASE
 from orchestrator.service.etag import tagged
 
 NO_HEAD = (BASE, "/healthz", "/metrics", "/vega.js")
-"""Beginnings of what other routes answer, by GET."""
+"""Path prefixes of other GET routes."""
 
 FOLDER = Path(__file__).parent / "page"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
          ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/x-icon", ".json": "application/json",
          ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8"}
-"""Named here, because what a system takes a file for is a matter of its own tables."""
+"""MIME types by suffix, independent of those of the system."""
 
 router = APIRouter(include_in_schema=False)
 _files = StaticFiles(directory=FOLDER, html=True, check_dir=False)
@@ -27,7 +27,7 @@ _files = StaticFiles(directory=FOLDER, html=True, check_dir=False)
 
 @router.get("/vega.js")
 def vega(request: Request) -> Response:
-    """Vega, Vega-Lite and vega-embed, as one script."""
+    """Return Vega, Vega-Lite and vega-embed as one script."""
     content, version = _vega()
     response = Response(content, media_type="text/javascript")
     tagged(request, response, version)
@@ -42,7 +42,7 @@ def _vega() -> tuple[bytes, str]:
 
 @router.api_route("/{file:path}", methods=["GET", "HEAD"])
 async def page(file: str, request: Request) -> Response:
-    """A file of the page; ``/`` is its index. 304 where the browser has it. Other routes know GET and no HEAD."""
+    """Return a file of the page; ``/`` is its index. 304 if the browser has it. Other routes support GET but not HEAD."""
     if request.method == "HEAD" and f"/{file}".startswith(NO_HEAD):
         raise HTTPException(405, headers={"Allow": "GET"})
     response = await _files.get_response(_files.get_path({**request.scope, "path": f"/{file}", "root_path": ""}), request.scope)

@@ -113,7 +113,7 @@ def test_a_task_is_exported_as_a_model_that_is_checked_against_the_commit(releas
 
 def test_nothing_of_its_store_is_taken_for_refuse(release: Path) -> None:
     done = clnp(release, "gc", "--dry-run", "--older-than-hours", "0")
-    assert (done.returncode, done.stdout) == (0, "nothing to clear up\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "nothing to clean up\n"), done.stderr
 
 
 @pytest.mark.whole

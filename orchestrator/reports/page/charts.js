@@ -1,5 +1,5 @@
-// Draws a figure when it comes near the screen, in the colours of the page. Where this does not run, and on paper, an image
-// stands in its place.
+// Draws a figure when it is about to become visible, in the colours of the page. Without scripts and in print, an image
+// replaces it.
 "use strict";
 (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -41,7 +41,7 @@
   document.querySelectorAll("[data-figure]").forEach((place) => seen.observe(place));
   dark.addEventListener("change", () => [...drawn.keys()].forEach(draw));
 
-  // What is folded is printed unfolded, and folded again.
+  // Unfolds all sections for printing, and restores them afterwards.
   let folded = [];
   addEventListener("beforeprint", () => {
     folded = [...document.querySelectorAll("details:not([open])")];

@@ -1,4 +1,4 @@
-/** What this service is: its version, its database, and whether it can change anything. Asked once. */
+/** Information about the service: its version, its database, and whether it can change runs. Requested once. */
 
 import { get } from "./api.js";
 

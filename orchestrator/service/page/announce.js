@@ -1,6 +1,6 @@
-/** Changes told to people who listen to the page. */
+/** Announcements of changes for screen readers. */
 
-/** @param {string} text said once, politely */
+/** @param {string} text announced once, politely */
 export function announce(text) {
   const said = /** @type {HTMLElement} */ (document.getElementById("said"));
   said.textContent = said.textContent === text ? `${text} ` : text;

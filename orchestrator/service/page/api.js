@@ -1,4 +1,4 @@
-/** Requests to the service: an answer as plain values, or an {@link ApiError} with what is wrong and how to fix it. */
+/** Requests to the service: responses as plain values, or an {@link ApiError} with what is wrong and how to fix it. */
 
 import { connection } from "./connection.js";
 import { parseExactly } from "./exact_json.js";
@@ -6,11 +6,11 @@ import { token } from "./token.js";
 
 const BASE = "/api/v1";
 
-/** What the service says is wrong, or that it says nothing. */
+/** An error of the service, or a missing response. */
 export class ApiError extends Error {
   /**
    * @param {string} message @param {string} hint
-   * @param {number} status of HTTP; 0 where no answer came
+   * @param {number} status HTTP status; 0 without a response
    */
   constructor(message, hint, status) {
     super(message);
@@ -19,15 +19,15 @@ export class ApiError extends Error {
   }
 }
 
-/** Told when the service wants a token, or another one. */
+/** Notified when the service requires a token, or another one. */
 export const tokenWanted = new EventTarget();
 
 /**
- * Read something.
+ * Send a GET request.
  *
  * @param {string} path behind `/api/v1`
  * @param {{ query?: Record<string, any>, signal?: AbortSignal, as?: "json" | "text" }} [options] empty values of the
- *   query are left out
+ *   query are omitted
  * @returns {Promise<any>}
  */
 export async function get(path, { query = {}, signal, as = "json" } = {}) {
@@ -37,7 +37,7 @@ export async function get(path, { query = {}, signal, as = "json" } = {}) {
 }
 
 /**
- * Like {@link get}, with null where there is no such thing (yet).
+ * Like {@link get}, with null for 404.
  *
  * @param {string} path @param {Parameters<typeof get>[1]} [options] @returns {Promise<any | null>}
  */
@@ -51,7 +51,7 @@ export async function getIfThere(path, options) {
 }
 
 /**
- * Ask for a change; needs the token.
+ * Send a POST request; requires the token.
  *
  * @param {string} path @param {Record<string, any>} body @param {AbortSignal} [signal] @returns {Promise<any>}
  */
@@ -62,9 +62,9 @@ export async function post(path, body, signal) {
 }
 
 /**
- * Whether a token is the service's.
+ * Check a token.
  *
- * @param {string} given @returns {Promise<string>} what is wrong with it; empty if nothing is
+ * @param {string} given @returns {Promise<string>} what is wrong with it; empty if it is valid
  */
 export async function wrongToken(given) {
   try {
@@ -76,7 +76,7 @@ export async function wrongToken(given) {
 }
 
 /**
- * One request, with the token where there is one.
+ * Send a request, with the token if there is one.
  *
  * @param {string} path @param {RequestInit} options @returns {Promise<Response>} its status is 2xx
  */
@@ -90,7 +90,7 @@ export async function send(path, options) {
   } catch (error) {
     if (options.signal?.aborted) throw error;
     connection.failed();
-    throw new ApiError("the service does not answer", "is `clnp serve` still running, and can this machine reach it?", 0);
+    throw new ApiError("the service does not answer", "check that `clnp serve` is running and that this machine can reach it", 0);
   }
   connection.answered();
   if (answer.ok) return answer;
@@ -102,10 +102,10 @@ export async function send(path, options) {
 async function errorOf(answer) {
   try {
     const { error } = await answer.json();
-    const hint = answer.status === 401 ? "the button Token above takes it" : error.hint ?? "";
+    const hint = answer.status === 401 ? "enter it with the button Token above" : error.hint ?? "";
     return new ApiError(error.message, hint, answer.status);
   } catch {
-    return new ApiError(`the service answered with status ${answer.status}`, "its log says more", answer.status);
+    return new ApiError(`the service answered with status ${answer.status}`, "see its log", answer.status);
   }
 }
 

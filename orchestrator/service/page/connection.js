@@ -1,5 +1,5 @@
 /**
- * Whether the service answers. Every request reports here; whoever shows it listens.
+ * The state of the connection. Every request reports here; views listen.
  *
  * @typedef {"live" | "polling" | "lost" | "idle"} Link
  */
@@ -8,12 +8,12 @@ class Connection extends EventTarget {
   /** @type {Link} */ link = "idle";
   /** When it was lost. @type {Date | null} */ lostAt = null;
 
-  /** An answer came, whatever it says. */
+  /** A response arrived, successful or not. */
   answered() {
     if (this.link === "lost") this.#become(this.streaming ? "live" : "idle");
   }
 
-  /** No answer came. */
+  /** No response arrived. */
   failed() {
     if (this.link !== "lost") {
       this.lostAt = new Date();
@@ -21,7 +21,7 @@ class Connection extends EventTarget {
     }
   }
 
-  /** @param {"live" | "polling" | "idle"} link how the open view hears of changes */
+  /** @param {"live" | "polling" | "idle"} link how the open view receives changes */
   hears(link) {
     this.streaming = link === "live";
     if (this.link !== link && (this.link !== "lost" || link === "live")) this.#become(link);

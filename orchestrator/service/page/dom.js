@@ -1,15 +1,15 @@
 /**
- * Elements from plain values. Whatever comes from data arrives as text nodes or attributes, never as markup.
+ * Elements from plain values. Data is inserted as text nodes or attributes, never as markup.
  *
  * @typedef {Node | string | number | null | undefined | false} Child
  */
 
 /**
- * An element.
+ * Create an element.
  *
  * @param {string} tag
  * @param {Record<string, any>} [attributes] `class`, `aria-…` and so on; `on…` takes a listener; true, false, null and
- *   undefined set or leave out a bare attribute; `value` and `checked` are set as properties.
+ *   undefined set or omit a bare attribute; `value` and `checked` are set as properties.
  * @param {...(Child | Child[])} children
  * @returns {any} the element
  */
@@ -25,7 +25,7 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** @param {any[]} children @returns {(Node | string)[]} what of them is there, flat */
+/** @param {any[]} children @returns {(Node | string)[]} the children that are not empty, flattened */
 export function nodes(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : String(child)));
@@ -35,12 +35,12 @@ export function nodes(children) {
 const shown = new WeakMap();
 
 /**
- * Show a value in a box, unless it shows this very value already: nothing flickers, and focus stays where it is.
+ * Show a value in a box unless it already shows it, which avoids flicker and keeps the focus.
  *
  * @template T
  * @param {HTMLElement} box
  * @param {T} value JSON-able
- * @param {(value: T) => Child | Child[]} build what the box holds then
+ * @param {(value: T) => Child | Child[]} build creates the content of the box
  * @returns {boolean} whether anything was changed
  */
 export function settle(box, value, build) {
@@ -59,19 +59,19 @@ export function settle(box, value, build) {
   return true;
 }
 
-/** @param {Element} element @returns {string} what tells it from its neighbours, also after they were made anew */
+/** @param {Element} element @returns {string} a key that identifies it among its siblings, also after they are rebuilt */
 function focusKey(element) {
   return [element.tagName, element.id, element.getAttribute("href"), element.getAttribute("data-key"),
     element.getAttribute("aria-label"), element.getAttribute("href") ? "" : element.textContent].join("|");
 }
 
-/** Forget what a box shows, so that the next {@link settle} builds it. @param {HTMLElement} box */
+/** Reset a box, so that the next {@link settle} rebuilds it. @param {HTMLElement} box */
 export function unsettle(box) {
   shown.delete(box);
 }
 
 /**
- * Let something wait.
+ * Wait.
  *
  * @param {number} milliseconds
  * @param {AbortSignal} [signal] ends the wait early

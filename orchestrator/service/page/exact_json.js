@@ -1,10 +1,10 @@
-/** JSON whose whole numbers are exact: JavaScript's own numbers are so up to 2 to the power of 53, and seeds have 63 bits. */
+/** JSON with exact whole numbers: JavaScript numbers are exact up to 2 to the power of 53, and seeds have 63 bits. */
 
-/** A string, which is left alone, or a number. */
+/** A string, which stays unchanged, or a number. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
- * Like `JSON.parse`, with a whole number that JavaScript would round as the string of its digits.
+ * Like `JSON.parse`, but whole numbers that JavaScript would round become strings of digits.
  *
  * @param {string} text @returns {any}
  */

@@ -1,6 +1,6 @@
 /**
- * How an open view hears of changes: the service's event stream, read by fetch because it needs the token in a header, and
- * asking again every few seconds where there is no stream. A hidden tab keeps no connection, of which a browser has six.
+ * Updates of an open view: the service's event stream, read by fetch because it needs the token in a header, and polling
+ * without a stream. A hidden tab closes its connection, since browsers permit six per host.
  */
 
 import { ApiError, paths, send } from "./api.js";
@@ -8,11 +8,11 @@ import { connection } from "./connection.js";
 import { pause } from "./dom.js";
 import { parseExactly } from "./exact_json.js";
 
-/** Ask again so often where no stream tells of changes. */
+/** Polling interval without a stream. */
 export const POLL_MILLISECONDS = 4000;
-/** Two refreshes of a view are at least so far apart. */
+/** Minimum time between two refreshes of a view. */
 const GAP_MILLISECONDS = 1200;
-/** A stream that is silent for so long is taken for dead: the service says something more often than that. */
+/** A stream that is silent for longer is considered dead: the service sends messages more often. */
 const SILENCE_MILLISECONDS = 45000;
 
 /**
@@ -22,10 +22,10 @@ const SILENCE_MILLISECONDS = 45000;
  */
 
 /**
- * Call `refresh` now and after every nudge, never twice at a time, and again whenever the connection or the tab comes back.
+ * Call `refresh` now and after every nudge, never twice at a time, and again whenever the connection is restored or the tab becomes visible.
  *
  * @param {() => Promise<void>} refresh handles its own errors
- * @param {AbortSignal} signal ends it
+ * @param {AbortSignal} signal stops it
  * @returns {() => void} the nudge
  */
 export function refreshing(refresh, signal) {
@@ -49,7 +49,7 @@ export function refreshing(refresh, signal) {
 }
 
 /**
- * Nudge every few seconds while the tab is seen.
+ * Nudge every few seconds while the tab is visible.
  *
  * @param {() => void} nudge @param {AbortSignal} signal @param {number} [milliseconds]
  */
@@ -66,7 +66,7 @@ export async function poll(nudge, signal, milliseconds = POLL_MILLISECONDS) {
  *
  * @param {string} run
  * @param {(message: { event: string, data: any } | null) => void} heard
- * @param {AbortSignal} signal ends it
+ * @param {AbortSignal} signal stops it
  */
 export async function follow(run, heard, signal) {
   let last = "", wait = 500;
@@ -96,7 +96,7 @@ export async function follow(run, heard, signal) {
   }
 }
 
-/** @param {AbortSignal} signal @returns {Promise<void>} when the tab is seen */
+/** @param {AbortSignal} signal @returns {Promise<void>} resolves when the tab is visible */
 function seen(signal) {
   return new Promise((done) => {
     const look = () => {
@@ -114,7 +114,7 @@ function seen(signal) {
 /**
  * Read a stream to its end.
  *
- * @param {string} path @param {string} last the id to go on behind @param {AbortController} stop
+ * @param {string} path @param {string} last the id of the last received event @param {AbortController} stop
  * @param {(message: Message) => void} heard
  */
 async function stream(path, last, stop, heard) {
@@ -138,7 +138,7 @@ async function stream(path, last, stop, heard) {
   }
 }
 
-/** Takes an event stream apart: `id:`, `event:` and `data:` lines up to an empty one; lines may come in pieces. */
+/** Parser of event streams: `id:`, `event:` and `data:` lines up to an empty one; lines may arrive in pieces. */
 export class MessageReader {
   #rest = "";
   /** @type {{ id: string, event: string, data: string[] }} */ #open = { id: "", event: "message", data: [] };
@@ -149,7 +149,7 @@ export class MessageReader {
     this.#heard = heard;
   }
 
-  /** @param {string} text what came next */
+  /** @param {string} text the next part of the stream */
   read(text) {
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? "";

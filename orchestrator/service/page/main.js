@@ -1,4 +1,4 @@
-/** Starts the page: one view at a time in `<main>`, the tools above it, and what the service is below. */
+/** Starts the page: one view at a time in `<main>`, tools above it, information about the service below. */
 
 import { about } from "./about.js";
 import { tools } from "./parts/tools.js";
@@ -16,7 +16,7 @@ import { trialView } from "./views/trial.js";
 import { unknownView } from "./views/unknown.js";
 
 /**
- * A view: builds itself in a box and keeps itself up to date until it is left.
+ * A view: renders into a box and stays up to date until it is left.
  *
  * @typedef {{ box: HTMLElement, query: Record<string, string>, signal: AbortSignal }} Place
  * @typedef {{ title: string, show: (place: Place) => void }} View
@@ -26,7 +26,7 @@ const content = /** @type {HTMLElement} */ (document.getElementById("content"));
 let left = new AbortController();
 let first = true;
 
-/** @param {string} text @returns {number | null} a whole number, as addresses have them */
+/** @param {string} text @returns {number | null} a whole number in an address */
 function whole(text) {
   return /^\d{1,9}$/.test(text) ? Number(text) : null;
 }
@@ -72,4 +72,4 @@ followMoments();
 
 about().then(({ version, schema_version: schema, database }) => {
   document.getElementById("foot")?.replaceChildren(el("p", {}, `clnp ${version} · schema ${schema} · ${database}`));
-}, () => { /* the view says what is wrong */ });
+}, () => { /* the view shows the error */ });

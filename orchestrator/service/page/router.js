@@ -1,5 +1,5 @@
 /**
- * Addresses of the page: `#/runs/demo/tasks/2/trials/3?sort=…`. Whatever they show can be bookmarked.
+ * Addresses of the page: `#/runs/demo/tasks/2/trials/3?sort=…`. All can be bookmarked.
  *
  * @typedef {{ parts: string[], query: Record<string, string> }} Route
  */
@@ -39,7 +39,7 @@ export const links = {
 };
 
 /**
- * Keep what a view was set to (filters, order, page) in its address, without leaving the view.
+ * Keep the settings of a view (filters, order, page) in its address, without leaving the view.
  *
  * @param {Record<string, any>} query
  */

@@ -1,10 +1,10 @@
-/** Light or dark: the system's choice, or the one made here, which this browser remembers. */
+/** Light or dark theme: the system's, or the one chosen here, which is stored in this browser. */
 
 /** @typedef {"auto" | "light" | "dark"} Theme */
 
 const KEY = "clnp-theme";
 
-/** Told whenever colours change. */
+/** Notified when colours change. */
 export const themeChanges = new EventTarget();
 
 /** @returns {Theme} */
@@ -19,14 +19,14 @@ export function setTheme(chosen) {
   try {
     if (chosen === "auto") localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, chosen);
-  } catch { /* storage is off: it holds until the page is closed */ }
+  } catch { /* storage is off: kept until the page is closed */ }
   themeChanges.dispatchEvent(new Event("change"));
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => themeChanges.dispatchEvent(new Event("change")));
 
 /**
- * A colour of the style sheet as it is now.
+ * The current value of a colour of the style sheet.
  *
  * @param {string} name of a custom property, such as `--ink`
  * @returns {string} `rgb(…)`

@@ -2,7 +2,7 @@
 
 const KEY = "clnp-token";
 
-/** Told whenever a token is entered or forgotten. */
+/** Notified when a token is entered or removed. */
 export const tokenChanges = new EventTarget();
 
 /** @returns {string | null} */
@@ -14,7 +14,7 @@ export function token() {
   }
 }
 
-/** @param {string | null} value the token; null forgets it */
+/** @param {string | null} value the token; null removes it */
 export function setToken(value) {
   if (value) sessionStorage.setItem(KEY, value);
   else sessionStorage.removeItem(KEY);

@@ -1,6 +1,6 @@
-/** How values read, as on the command line: percent with two decimals, durations, hyperparameters, counts. */
+/** Formats of values, as on the command line: percent with two decimals, durations, hyperparameters, counts. */
 
-/** What stands where a value is not known yet, or does not apply. */
+/** Shown for a value that is unknown or does not apply. */
 export const NOTHING = "–";
 
 /** @param {number | null | undefined} fraction @returns {string} 0.98421 → `98.42 %` */

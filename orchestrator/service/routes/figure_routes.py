@@ -1,4 +1,4 @@
-"""Routes of figures: Vega-Lite specifications that carry their data. Each is made once for what is recorded."""
+"""Routes of figures: Vega-Lite specifications with embedded data, cached by the version of their records."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def of_stage(pages: Reading, run: RunName, task: Task, name: str, request: Reque
 
 @router.get("/stages/{task}/trials/{number}/figures/{name}", summary="A figure of a trial")
 def of_trial(pages: Reading, run: RunName, task: Task, number: Number, name: str, request: Request) -> Response:
-    """`threshold-curve`: what pruning at each threshold keeps; `learning`: its epochs."""
+    """`threshold-curve`: accuracy and free neurons by threshold; `learning`: its epochs."""
     trial = pages.trial(run, task, number)
     epochs = None if trial.state.has_ended else len(pages.trial_history(run, task, number))
     version = tag(version_of_trial(name, trial), epochs, trial.verdict, trial.thresholds, pages.version_of_stage(run, task)[1])

@@ -1,4 +1,4 @@
-"""Routes about the drivers that the service has started."""
+"""Routes of the drivers that the service has started."""
 
 from typing import Annotated
 
@@ -16,22 +16,22 @@ JobId = Annotated[str, Path(max_length=100, description="name of the job")]
 router = APIRouter(prefix=BASE + "/jobs", tags=["jobs"], responses=responses(500))
 
 
-@router.get("", summary="Drivers that were started here, the latest first")
+@router.get("", summary="Drivers started by this service, latest first")
 def jobs(request: Request) -> list[Job]:
-    """Every driver that a service of this working folder has started, and whether it lives."""
+    """Every driver that a service of this working folder has started, and whether it is running."""
     return service_of(request).starter.jobs()
 
 
-@router.get("/{job}", summary="One of them", responses=responses(404, 422))
+@router.get("/{job}", summary="One driver", responses=responses(404, 422))
 def job(job: JobId, request: Request) -> Job:
-    """What was started, whether it lives, and its exit code once it has ended."""
+    """What was started, whether it is running, and its exit code once it has ended."""
     return service_of(request).starter.job(job)
 
 
-@router.get("/{job}/output", summary="What it printed", response_class=Response,
+@router.get("/{job}/output", summary="Output of a driver", response_class=Response,
             responses={**responses(404, 422, 503), **PLAIN_TEXT})
 def output(job: JobId, request: Request) -> PlainTextResponse:
-    """The end of what a driver printed, its progress and its errors."""
+    """The end of a driver's output: progress and errors."""
     service = service_of(request)
     text = service.starter.output(job)
     return PlainTextResponse(without_passwords(without_secrets(text, service.database.address), ()))

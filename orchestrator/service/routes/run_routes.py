@@ -1,4 +1,4 @@
-"""Routes about runs as a whole."""
+"""Routes of runs."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -35,10 +35,10 @@ router = APIRouter(prefix=BASE, tags=["runs"], responses=responses(500, 503))
 OF_A_RUN = responses(404, 422)
 
 
-@router.get("", summary="What this service is")
+@router.get("", summary="About this service")
 @router.get("/", include_in_schema=False)
 def about(request: Request) -> About:
-    """Its version, the schema and address of its database, and whether it has a token."""
+    """Its version, the schema and URL of its database, and whether it has a token."""
     service = service_of(request)
     settings = service.settings
     kinds = [JobKind.PROCESS, *([JobKind.RAY_JOB] if settings.ray_dashboard else [])]
@@ -46,17 +46,17 @@ def about(request: Request) -> About:
                  tuple(sorted((kind.value for kind in kinds), key=lambda kind: kind != settings.jobs.value)), datetime.now(UTC))
 
 
-@router.get("/token", status_code=204, summary="Whether the token is the right one", dependencies=[Security(bearer)],
+@router.get("/token", status_code=204, summary="Check the token", dependencies=[Security(bearer)],
             responses=responses(401, 403))
 async def token(request: Request) -> None:
-    """Nothing, for who sends the service's token."""
+    """Empty, if the request has the service's token."""
     check_token(service_of(request).settings, request.headers.get("authorization"))
 
 
 async def _filter(state: Annotated[RunState | None, Query(description="only runs in this state")] = None,
             method: Word = None, benchmark: Word = None, group: Word = None,
             name: Annotated[str | None, Query(max_length=LONGEST_NAME, pattern=PRINTABLE,
-                                              description="only runs with this in their name, in any case")] = None
+                                              description="only runs whose name contains this, ignoring case")] = None
             ) -> RunFilter:
     return RunFilter(state, method, benchmark, group, name)
 
@@ -64,7 +64,7 @@ async def _filter(state: Annotated[RunState | None, Query(description="only runs
 @router.get("/runs", summary="Runs, newest first", responses=responses(422))
 def runs(pages: Reading, wanted: Annotated[RunFilter, Depends(_filter)], limit: Limit = 100,
          offset: Offset = 0) -> PageOf[RunSummary]:
-    """A page of the runs that pass every filter, with how far they are."""
+    """A page of the runs that match every filter, with their progress."""
     page = pages.standings(wanted, limit, offset)
     return PageOf[RunSummary].model_construct(items=list(map(RunSummary.of, page.items)), total=page.total, limit=limit,
                                               offset=offset)
@@ -72,7 +72,7 @@ def runs(pages: Reading, wanted: Annotated[RunFilter, Depends(_filter)], limit: 
 
 @router.get("/runs/{run}", summary="One run", responses=OF_A_RUN)
 def run(pages: Reading, run: RunName) -> RunDetail:
-    """All that is recorded of a run as a whole, how far it is, and what its proofs say about forgetting."""
+    """The record of a run, its progress, and the result of its proofs of zero forgetting."""
     standing = pages.standing(run)
     return RunDetail.whole(standing, pages.last_event(run), forgetting_claim(pages.commits(run)),
                            chance_sentences(pages.accuracy_matrix(run), pages.stages(run)))
@@ -96,22 +96,22 @@ def capacity(pages: Reading, run: RunName, request: Request, response: Response)
 
 @router.get("/runs/{run}/accuracy", summary="Test accuracies, by commit and task", responses={**OF_A_RUN, **NOT_MODIFIED})
 def accuracy(pages: Reading, run: RunName, request: Request, response: Response) -> list[AccuracyRow]:
-    """Every commit on the test set of every task up to its own."""
+    """Every commit on the test sets of all tasks up to its own."""
     tagged(request, response, tag("accuracy", run, pages.version_of_commits(run)))
     return pages.accuracy_matrix(run)
 
 
-@router.get("/runs/{run}/requests", summary="What was asked of its drivers, oldest first", responses=OF_A_RUN)
+@router.get("/runs/{run}/requests", summary="Requests to its drivers, oldest first", responses=OF_A_RUN)
 def requests(pages: Reading, run: RunName) -> list[RequestRow]:
-    """Stops and cancels, with what became of them."""
+    """Stops and cancellations, with their outcomes."""
     return pages.requests(run)
 
 
-@router.get("/runs/{run}/events", summary="What happened to it, oldest first", responses=OF_A_RUN)
+@router.get("/runs/{run}/events", summary="Events, oldest first", responses=OF_A_RUN)
 def events(pages: Reading, run: RunName,
-           after_id: Annotated[int, Query(ge=0, le=2**63 - 1, description="go on behind this event")] = 0,
+           after_id: Annotated[int, Query(ge=0, le=2**63 - 1, description="only events after this id")] = 0,
            limit: Limit = 100) -> list[EventRow]:
-    """Events behind one that is known: ask again with the id of the last one for those that follow."""
+    """Events after a given one; repeat with the id of the last one for further events."""
     return pages.events(run, after_id, limit)
 
 

@@ -1,4 +1,4 @@
-"""Routes that answer what another margin would have chosen, from the records alone."""
+"""Routes of what other margins would have chosen, from the records only."""
 
 from typing import Annotated
 
@@ -9,21 +9,21 @@ from orchestrator.service.errors import responses
 from orchestrator.what_if.what_if import MarginPoint, WhatIf, ask, margin_curve, margin_points, thinned
 
 MOST_POINTS = 200
-"""Of the curve of one task: more than a figure can show."""
+"""Maximum number of points per task of a curve, more than a figure can resolve."""
 
 router = APIRouter(prefix=BASE + "/runs/{run}/what-if", tags=["what if"], responses=responses(404, 409, 422, 500, 503))
 OneTask = Annotated[int | None, Query(ge=1, le=LARGEST, description="only this task, with a verdict for every trial")]
-Margins = Annotated[list[str], Query(min_length=1, max_length=20, description="in percentage points; may be repeated")]
+Margins = Annotated[list[str], Query(min_length=1, max_length=20, description="margin in percentage points; may be repeated")]
 
 
 @router.get("", summary="What another margin would have chosen")
 def what_if(pages: Reading, run: RunName, margin: Margins, task: OneTask = None) -> WhatIf:
-    """For every task that is selected, on the base that is recorded. No weights are read and nothing is trained; `exact` says
-    whether the selection would find just this."""
+    """For every selected task, on its recorded base. No weights are read and nothing is trained; `exact` tells whether the
+    selection would give exactly this result."""
     return ask(pages, run, [margin_points(text) for text in margin], task)
 
 
 @router.get("/curve", summary="Accuracy against free capacity over all margins")
 def curve(pages: Reading, run: RunName, task: OneTask = None) -> list[MarginPoint]:
-    """A point wherever the choice becomes another one, at most about 200 of each task."""
+    """A point wherever the choice changes, at most about 200 per task."""
     return list(thinned(margin_curve(pages, run, task), MOST_POINTS))

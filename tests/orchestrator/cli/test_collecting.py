@@ -54,12 +54,12 @@ def test_gc_takes_what_nothing_refers_to_and_nothing_else(copy: Path, clnp: Clnp
     looked = clnp("gc", "--dry-run", "--json", folder=copy).document
     assert [len(looked[kind]) for kind in ("artifacts", "checkpoints", "unfinished", "outputs", "zombies")] == [1, 1, 1, 1, 0]
     assert all(file.exists() for file in old), "looking takes nothing"
-    assert clnp("gc", folder=copy).out.endswith("\ncleared up 4 files (44 B), 0 trials\n")
+    assert clnp("gc", folder=copy).out.endswith("\ncleaned up 4 files (44 B), 0 trials\n")
     assert not any(file.exists() for file in old)
     assert kept.exists() and not (kept.parents[2] / "gone").exists()
     assert young.exists() and all(file.exists() for file in recorded)
     assert clnp("verify", "tiny", folder=copy).code == 0
-    assert clnp("gc", folder=copy).out == "nothing to clear up\n"
+    assert clnp("gc", folder=copy).out == "nothing to clean up\n"
 
 
 def test_gc_frees_trials_that_nobody_trains(tmp_path: Path, clnp: Clnp) -> None:
@@ -67,10 +67,10 @@ def test_gc_frees_trials_that_nobody_trains(tmp_path: Path, clnp: Clnp) -> None:
         run.begin()
         run.finish(0)
         run.store.trial_started(run.lease, 1, 1, "ray", "host", "cpu")
-        assert clnp("gc", folder=tmp_path).out == "nothing to clear up\n", "a driver lives"
+        assert clnp("gc", folder=tmp_path).out == "nothing to clean up\n", "a driver lives"
         run.let_go()
-    assert "run demo, task 1: trials 1 that nobody trains" in clnp("gc", "--dry-run", folder=tmp_path).out
-    assert "cleared up 0 files (0 B), 1 trial\n" in clnp("gc", folder=tmp_path).out
+    assert "run demo, task 1: trials 1 without a driver" in clnp("gc", "--dry-run", folder=tmp_path).out
+    assert "cleaned up 0 files (0 B), 1 trial\n" in clnp("gc", folder=tmp_path).out
     engine = open_database(f"sqlite:///{tmp_path / '.clnp' / 'clnp.db'}")
     states = [trial.state for trial in Reads(engine).trials("demo")]
     engine.dispose()
@@ -110,7 +110,7 @@ def test_a_copied_database_guards_its_weights(copy: Path, clnp: Clnp, tmp_path: 
     removed = clnp("rm", "tiny", "--yes", folder=copy)
     assert "other databases use the same artifact store" in removed.out
     assert clnp("gc", folder=copy).refuses(9, other, "--other-db")
-    assert clnp("gc", "--other-db", other, folder=copy).out == "nothing to clear up\n"
+    assert clnp("gc", "--other-db", other, folder=copy).out == "nothing to clean up\n"
     assert all(file.exists() for file in files)
     assert clnp("--db", other, "verify", "tiny", folder=copy).code == 0
 

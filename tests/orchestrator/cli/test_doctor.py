@@ -33,12 +33,12 @@ def _files(folder: Path) -> list[Path]:
 
 def test_all_is_well(on_tiny: Clnp) -> None:
     healthy = on_tiny("doctor")
-    assert healthy.code == 0 and healthy.out.endswith("\n\nall is well\n"), healthy
+    assert healthy.code == 0 and healthy.out.endswith("\n\nno problems found\n"), healthy
     findings = _findings(on_tiny("doctor", "--json"))
     assert list(findings) == ["python", "packages", "torch", "ray", "database", "storage", "data", "artifacts"]
     assert {each["level"] for each in findings.pop("data")} <= {"ok", "note"}
     assert {each["level"] for rest in findings.values() for each in rest} == {"ok"}
-    assert findings["artifacts"][0]["text"].startswith("6 recorded artifacts in place, each with its recorded size; ")
+    assert findings["artifacts"][0]["text"].startswith("6 recorded artifacts in place, every size matches; ")
 
 
 def test_disk_use_of_a_run(on_tiny: Clnp, recorded: Recorded) -> None:
@@ -49,8 +49,8 @@ def test_disk_use_of_a_run(on_tiny: Clnp, recorded: Recorded) -> None:
 
 def test_one_run_byte_by_byte(copy: Path, clnp: Clnp) -> None:
     findings = _findings(clnp("doctor", "tiny", "--json", folder=copy))
-    assert findings["environment"][0]["text"].startswith("the run's own: cpu ")
-    assert findings["artifacts"][0]["text"].startswith("6 recorded artifacts in place, every byte as its digest says; ")
+    assert findings["environment"][0]["text"].startswith("same as the run's: cpu ")
+    assert findings["artifacts"][0]["text"].startswith("6 recorded artifacts in place, every digest matches; ")
     file = _files(copy)[0]
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -78,14 +78,13 @@ def test_files_that_no_row_speaks_of_are_a_note(copy: Path, clnp: Clnp) -> None:
     checked = clnp("doctor", "--json", folder=copy)
     assert checked.code == 0
     assert [(each["level"], each["text"]) for each in _findings(checked)["artifacts"]][1] == (
-        "note", "1 file that no row speaks of, 4 B: .writing-x; a running trial's, or left by a crash (`clnp gc` clears those "
-        "up)")
+        "note", "1 file without a record, 4 B: .writing-x; of running trials, or left by a crash (`clnp gc` removes those)")
 
 
 def test_a_fresh_machine_is_healthy(tmp_path: Path, clnp: Clnp) -> None:
     findings = _findings(clnp("doctor", "--json", folder=tmp_path))
-    assert findings["database"][0]["text"] == f"sqlite:///{tmp_path}/.clnp/clnp.db is made by the first launch"
-    assert findings["storage"][0]["text"].startswith(f"{tmp_path}/.clnp/artifacts is made by the first launch; ")
+    assert findings["database"][0]["text"] == f"sqlite:///{tmp_path}/.clnp/clnp.db is created by the first launch"
+    assert findings["storage"][0]["text"].startswith(f"{tmp_path}/.clnp/artifacts is created by the first launch; ")
     assert not list(tmp_path.iterdir()), "looking makes nothing"
 
 
@@ -116,4 +115,4 @@ def test_a_run_of_another_environment_is_a_note(tmp_path: Path, clnp: Clnp) -> N
         run.let_go()
     finding = _findings(clnp("doctor", "demo", "--json", folder=tmp_path))["environment"][0]
     assert finding["level"] == "note" and finding["text"].startswith(
-        "the run has cuda H200, code old, threads 1, torch 1.0; here is ")
+        "the run has cuda H200, code old, threads 1, torch 1.0, this machine ")

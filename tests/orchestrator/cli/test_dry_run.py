@@ -169,12 +169,12 @@ def test_tasks_that_can_be_converted_are_taken(odd: Callable[..., Outcome], how:
 def test_how_many_tasks_are_looked_at_can_be_said(odd: Callable[..., Outcome], tmp_path: Path, clnp: Clnp) -> None:
     assert odd("x, y, 4", "--check-tasks", "3", tasks=5).code == 3
     plan = odd("x, y, 4", "--check-tasks", "2", tasks=5)
-    assert "\ndata      2 tasks loaded and checked; 3 tasks after them not: --check-tasks 5\n" in plan.out
+    assert "\ndata      2 tasks loaded and checked; 3 further tasks not: --check-tasks 5\n" in plan.out
     assert odd("x, y, 4", "--check-tasks", "2", "--json").document["tasks_checked"] == 2
     many = odd("x, y, 3", tasks=101)
-    assert "\ndata      100 tasks loaded and checked; 1 task after them not: --check-tasks 101\n" in many.out
+    assert "\ndata      100 tasks loaded and checked; 1 further task not: --check-tasks 101\n" in many.out
     code, message, hint = clnp("launch", "plan.yaml", "--check-tasks", "2", folder=tmp_path).error
-    assert (code, hint) == (2, "add --dry-run, or leave it out") and "--check-tasks" in message
+    assert (code, hint) == (2, "add --dry-run, or omit --check-tasks") and "--check-tasks" in message
     assert odd("x, y, 3", "--check-tasks", "0").code == 2
 
 
@@ -203,7 +203,7 @@ def test_what_this_machine_can_never_offer_is_said_before_the_launch(tmp_path: P
     warned = clnp("launch", "plan.yaml", "--dry-run", folder=tmp_path)
     assert warned.code == 0 and warned.out.endswith("nothing was written or started\n")
     assert warned.err.startswith("warning: a trial requests ")
-    assert warned.err.endswith("; whether the cluster at 10.0.0.1:6379 offers it is seen by the launch\n")
+    assert warned.err.endswith("; whether the cluster at 10.0.0.1:6379 has it is checked by the launch\n")
     as_json = clnp("launch", "plan.yaml", "--dry-run", "--json", folder=tmp_path)
     assert [f"warning: {warning}\n" for warning in as_json.document["warnings"]] == [warned.err]
 

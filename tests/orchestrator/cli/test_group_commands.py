@@ -42,7 +42,7 @@ Mean test accuracy: 85.00 ± 7.07 % (mean ± standard deviation over 2 completed
 
 def test_stop_and_cancel(on_group: Clnp) -> None:
     assert on_group("stop", "tiny").refuses(9, "tiny", "clnp status tiny")
-    assert on_group("cancel", "tiny").out == ("1 run of group tiny ended for good: tiny-seed-2; a driver at work stops within "
+    assert on_group("cancel", "tiny").out == ("1 run of group tiny cancelled: tiny-seed-2; running drivers stop within "
                                               "seconds, and what is recorded stays\n")
     assert on_group("cancel", "tiny", "--json").document["error"]["message"] == (
         "every run of group 'tiny' has ended: there is nothing to cancel")

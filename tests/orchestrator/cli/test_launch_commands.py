@@ -141,7 +141,7 @@ def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path,
     assert "\nforked      from task 1 of run tiny\n" in clnp("status", "tiny-fork", folder=folder).out
     assert clnp("show", "tiny-fork", "--json", folder=folder).document["run"]["forked_from"] == "tiny"
     trial = clnp("show", "tiny-fork", "--task", "2", "--trial", "0", folder=folder).out
-    assert re.search(r"^trained on .+; taken over from tiny/2/0$", trial, re.MULTILINE)
+    assert re.search(r"^trained on .+; reused from tiny/2/0$", trial, re.MULTILINE)
     assert clnp("rm", "tiny", "--yes", folder=folder).code == 0
     assert "\nforked      from task 1 of a run that has been removed\n" in clnp("status", "tiny-fork", folder=folder).out
     assert clnp("verify", "tiny-fork", folder=folder).code == 0
@@ -199,8 +199,8 @@ def test_resume_tells_what_a_stage_that_has_selected_keeps(tmp_path: Path, capsy
     tell_what_is_found(GlobalOptions(f"sqlite:///{tmp_path}/.clnp/clnp.db"), "demo", True)
     assert capsys.readouterr().err == (
         "run demo is stopped: 0 of 2 tasks committed, task 1 is committing\n"
-        "  trials 0, 1: recorded, not trained again\n"
-        "  trial 2: left out of the selection, which is recorded and stays\n")
+        "  trials 0, 1: recorded, not retrained\n"
+        "  trial 2: not part of the recorded selection\n")
 
 
 def test_a_run_that_nobody_has_driven_yet_is_not_called_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,9 +212,9 @@ def test_a_run_that_nobody_has_driven_yet_is_not_called_stopped(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("flags", "fate"), [
-    ((), "  trial 1: diverged, left out (--retry-failed trains it again)\n"),
-    (("--retry-failed",), "  trial 1: failed (diverged), trained again\n"),
-    ((), "  trial 2: failed (lost), trained again\n"),
+    ((), "  trial 1: diverged, skipped (--retry-failed retrains it)\n"),
+    (("--retry-failed",), "  trial 1: failed (diverged), retraining\n"),
+    ((), "  trial 2: failed (lost), retraining\n"),
 ])
 def test_resume_tells_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...],
                                     fate: str) -> None:
@@ -230,6 +230,6 @@ def test_resume_tells_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert out == ""
     assert err.startswith(
         "run demo is failed: 0 of 2 tasks committed, task 1 is failed\n  it failed: task 1: 1 of 5 trials failed\n")
-    assert "  trial 0: recorded, not trained again\n" in err
+    assert "  trial 0: recorded, not retrained\n" in err
     assert "  trials 3, 4: still to train\n" in err
     assert fate in err

@@ -62,7 +62,7 @@ def test_json_before_the_command_says_where_it_stands(clnp: Clnp, arguments: lis
     outcome = clnp(*arguments)
     assert outcome.code == 2 and outcome.err == ""
     assert outcome.document == {"error": {"message": f"`{of}` has no option --json",
-                                          "hint": f"it stands behind the command: `{example} … --json`", "exit_code": 2}}
+                                          "hint": f"it belongs after the command: `{example} … --json`", "exit_code": 2}}
 
 
 def test_a_missing_config(clnp: Clnp, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_working_folder_that_is_gone_is_named(tmp_path: Path, command: str) ->
                           text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [f"error: the working folder {gone} is gone: it was removed or replaced",
-                                        "hint: change to a folder that exists (`cd` into the new one, if it was made again)"]
+                                        "hint: change to an existing folder (`cd` into it again if it was recreated)"]
 
 
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(tmp_path: Path) -> None:
     done = _broken(tmp_path)
     message, hint = done.stderr.splitlines()
     assert done.returncode == 1 and done.stdout == ""
-    assert message == "error: an unforeseen ZeroDivisionError: by zero, s3://ada:***@b"
+    assert message == "error: unexpected ZeroDivisionError: by zero, s3://ada:***@b"
     saved = Path(hint.removeprefix("hint: please report it with the traceback in "))
     assert saved.parent == tmp_path and "in fault" in saved.read_text()
     assert "zero, s3://ada:***@b" in saved.read_text() and "S3cretpw" not in saved.read_text()
@@ -220,7 +220,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(tmp_path: Path) -> None:
 def test_what_nobody_foresaw_can_be_seen_at_once(tmp_path: Path) -> None:
     done = _broken(tmp_path, CLNP_DEBUG="1")
     assert done.returncode == 1 and "Traceback (most recent call last)" in done.stderr
-    assert done.stderr.endswith("error: an unforeseen ZeroDivisionError: by zero, s3://ada:***@b\nhint: please report it "
+    assert done.stderr.endswith("error: unexpected ZeroDivisionError: by zero, s3://ada:***@b\nhint: please report it "
                                 "with the traceback above\n")
 
 

@@ -34,7 +34,7 @@ def test_verify_proves_every_commit_again(on_tiny: Clnp) -> None:
     lines = verified.out.splitlines()
     assert verified.code == 0
     assert [line.split()[0] for line in lines[2:4]] == ["1", "2"] and all(line.endswith("  identical") for line in lines[2:4])
-    assert lines[-1] == ("2 commits of run tiny proven again from storage: no earlier task has changed "
+    assert lines[-1] == ("2 commits of run tiny verified from storage: no earlier task has changed "
                          "(359 test samples compared).")
     document = on_tiny("verify", "tiny", "--json").document
     assert document["verified"] is True and document["commits"][1]["tasks_compared"] == [1]
@@ -61,8 +61,8 @@ def test_rm_refuses_where_nobody_can_be_asked(copy: Path, clnp: Clnp) -> None:
         assert clnp("rm", "tiny", *flags, folder=copy).code == 2
     code, message, hint = clnp("rm", "tiny", folder=copy).error
     assert message.startswith("run tiny (completed, 2 committed tasks, 4 trials, ")
-    assert message.endswith(" of weights) is removed for good, and nobody can be asked here")
-    assert (code, hint) == (2, "say so: `clnp rm tiny --yes`")
+    assert message.endswith(" of weights) would be removed, and there is no terminal for a confirmation")
+    assert (code, hint) == (2, "confirm with `clnp rm tiny --yes`")
     assert clnp("ls", "--json", folder=copy).document
 
 

@@ -39,8 +39,8 @@ def test_what_cannot_be_served_is_told_before(clnp: Callable[..., Outcome], on_t
     code, message, _ = clnp("serve", "--port", "0", folder=tmp_path).error
     assert (code, message) == (5, f"there is no database at sqlite:///{tmp_path}/.clnp/clnp.db yet")
     code, message, hint = on_tiny("serve", "--host", "0.0.0.0").error
-    assert (code, message) == (2, "on 0.0.0.0 everybody who reaches this machine could read the results")
+    assert (code, message) == (2, "on 0.0.0.0 everyone who can connect to this machine could read the results")
     assert "CLNP_TOKEN" in hint
     outcome = on_tiny("serve", "--jobs", "ray", "--json")
     assert outcome.code == 2
-    assert json.loads(outcome.out)["error"]["message"] == "runs are to be driven as Ray jobs, and no cluster is named"
+    assert json.loads(outcome.out)["error"]["message"] == "Ray jobs need a cluster, and none is given"

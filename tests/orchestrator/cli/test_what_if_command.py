@@ -49,7 +49,7 @@ def test_what_is_said_to_people(on_tiny: Callable[..., Outcome]) -> None:
 def test_another_margin_warns_and_names_the_command(on_tiny: Callable[..., Outcome]) -> None:
     out = on_tiny("what-if", "tiny", "--margin", "30").out
     assert "Warning: with a margin of 30 percentage points task 1 changes." in out
-    assert "It becomes real with `clnp fork tiny --task 0 --set selection.margin_points=30`." in out
+    assert "`clnp fork tiny --task 0 --set selection.margin_points=30` applies it." in out
     assert "`--exact` scans the trained networks that are kept." in out
 
 

@@ -84,20 +84,20 @@ FIT = "float32 [samples, 64], scaled and permuted as the benchmark does it: run.
     (lambda inputs: inputs[0], "inputs have the shape [64], the network reads [samples, 64]",
      "for a single sample, add a first dimension: inputs[None]"),
     (lambda inputs: inputs.reshape(-1, 8, 8), "inputs have the shape [359, 8, 8], the network reads [samples, 64]",
-     "the values are as many: inputs.reshape(len(inputs), 64), if they are in that order"),
+     "the number of values matches: inputs.reshape(len(inputs), 64), if in that order"),
     (lambda inputs: inputs[:, 1:], "inputs have the shape [359, 63], the network reads [samples, 64]", f"give {FIT}"),
     (lambda inputs: inputs.sum(), "inputs have the shape [], the network reads [samples, 64]", f"give {FIT}"),
     (lambda inputs: np.array(1.5), "inputs have the shape [], the network reads [samples, 64]", f"give {FIT}"),
     (lambda inputs: (16 * inputs).to(torch.uint8), "inputs are uint8, the network was trained on float32",
-     f"raw bytes mean something else to it; give {FIT}"),
+     f"raw bytes are on another scale; give {FIT}"),
     (lambda inputs: (16 * inputs.numpy()).astype(int), "inputs are int64, the network was trained on float32",
-     f"raw bytes mean something else to it; give {FIT}"),
+     f"raw bytes are on another scale; give {FIT}"),
     (lambda inputs: inputs.numpy().astype(str), "inputs are an array of <U32, not of numbers", f"give {FIT}"),
-    (lambda inputs: inputs.tolist(), "inputs are a list, neither an array of NumPy nor a tensor of torch",
+    (lambda inputs: inputs.tolist(), "inputs are a list, neither a NumPy array nor a torch tensor",
      "call .to_numpy() on a DataFrame, numpy.asarray on a list"),
-    (lambda inputs: inputs / 0, "some input is NaN or infinite as float32", "look for missing values, or for a division by 0"),
-    (lambda inputs: 1e300 * inputs.double(), "some input is NaN or infinite as float32",
-     "look for missing values, or for a division by 0")])
+    (lambda inputs: inputs / 0, "an input is NaN or infinite as float32", "check for missing values, or a division by 0"),
+    (lambda inputs: 1e300 * inputs.double(), "an input is NaN or infinite as float32",
+     "check for missing values, or a division by 0")])
 def test_what_does_not_fit(tiny: api.Run, spoil: Callable[[Tensor], Any], message: str, hint: str) -> None:
     with pytest.raises(DataError) as caught:
         tiny.commit(1).predict(1, spoil(tiny.stage(1).data().test.inputs))

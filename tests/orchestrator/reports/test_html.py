@@ -113,7 +113,7 @@ def test_hostile_texts_are_texts(hostile: Callable[[], Gathered]) -> None:
 
 def test_an_unfinished_run_says_so_and_why(hostile: Callable[[], Gathered]) -> None:
     words = " ".join(_parsed(hostile()).words.split())
-    assert "This run is not complete. The report holds what is recorded so far." in words
+    assert "This run is not complete. The report has what is recorded so far." in words
     assert "No task is committed yet." in words and "Task 1 failed:" in words and "0 of 2 tasks committed" in words
     assert "1 finished, 0 failed, 0 running, 1 pending" in words
 

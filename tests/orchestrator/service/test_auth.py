@@ -14,8 +14,8 @@ def test_a_page_of_another_host_reads_nothing(service: httpx.Client, host: str) 
         answer = service.get(path, headers={"Host": host})
         assert answer.status_code == 403
         assert answer.json()["error"] == {
-            "message": "this service is not known under the host name of this request",
-            "hint": "ask for localhost, or start the service with --name for every other name that it has", "exit_code": 2}
+            "message": "this service does not have the host name of this request",
+            "hint": "use localhost, or start the service with --name for each of its other names", "exit_code": 2}
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8300", "[::1]:99", "localhost."])
@@ -27,13 +27,13 @@ def test_without_a_token_nothing_is_changed(service: httpx.Client) -> None:
     for path in ("/runs", "/runs/tiny/stop", "/runs/tiny/cancel", "/runs/tiny/resume"):
         answer = service.post(f"/api/v1{path}", json={}, headers=HOLDER)
         assert answer.status_code == 403
-        assert answer.json()["error"]["message"] == "this service only reads: it was started without a token"
+        assert answer.json()["error"]["message"] == "this service is read-only: it was started without a token"
     assert service.get("/api/v1").json()["can_change"] is False
 
 
 @pytest.mark.parametrize(("sent", "told"), [
-    (None, "this needs the service's token"), ("Basic YTpi", "this needs the service's token"),
-    ("Bearer", "this needs the service's token"), ("Bearer wrong", "the token is wrong"),
+    (None, "this requires the service's token"), ("Basic YTpi", "this requires the service's token"),
+    ("Bearer", "this requires the service's token"), ("Bearer wrong", "the token is wrong"),
     (f"Bearer {TOKEN}x", "the token is wrong"), (f"Bearer {TOKEN[:-1]}", "the token is wrong"),
     ("Bearer \xff", "the token is wrong")])
 def test_only_the_token_lets_somebody_change_things(acting: httpx.Client, sent: str | None, told: str) -> None:

@@ -78,9 +78,9 @@ def test_filters_and_order_stay_in_the_address(watched: Watched) -> None:
     expect(trials.get_by_role("row")).to_have_count(2)
     expect(trials.get_by_label("Verdict")).to_have_value("chosen")
     trials.get_by_label("State").select_option("failed")
-    expect(trials).to_contain_text("No trial fits these filters.")
+    expect(trials).to_contain_text("No trial matches these filters.")
     watched.open("#/?name=nothing+like+it")
-    expect(page.locator("main")).to_contain_text("No run fits these filters.")
+    expect(page.locator("main")).to_contain_text("No run matches these filters.")
     page.get_by_role("button", name="Show all runs").click()
     expect(page.get_by_role("link", name="tiny", exact=True)).to_be_visible()
 
@@ -142,7 +142,7 @@ def brightness(page: Page, what: str) -> float:
 
 def test_what_another_margin_would_choose(watched: Watched) -> None:
     page = watched.open("#/runs/tiny/tasks/1")
-    asked = section(page, "What if the margin were another?")
+    asked = section(page, "What if: another margin")
     asked.get_by_label("Margin, percentage points").fill("much")
     asked.get_by_role("button", name="Show what it would choose").click()
     expect(asked.get_by_role("alert")).to_contain_text("The margin 'much' is not a number from 0 to 100")
@@ -158,12 +158,12 @@ def test_what_is_not_there_says_so(watched: Watched) -> None:
     expect(page.get_by_role("main").get_by_role("alert")).to_contain_text("nobody")
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     watched.open("#/somewhere/else")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
 
 
 def test_a_token_lets_one_launch_and_all_mistakes_are_told(watched: Watched) -> None:
     page = watched.open("#/launch")
-    expect(page.locator("main")).to_contain_text("Launching needs the service's token.")
+    expect(page.locator("main")).to_contain_text("Launching requires the service's token.")
     page.get_by_role("button", name="Token").click()
     page.get_by_label("Token", exact=True).fill("no-token-of-this-service")
     page.get_by_role("button", name="Use this token").click()

@@ -54,7 +54,7 @@ def test_a_run_is_followed_and_stopped_by_who_holds_the_token(context: BrowserCo
         page.get_by_label("Token", exact=True).fill(TOKEN)
         page.get_by_role("button", name="Use this token").click()
         page.get_by_role("button", name="Stop").click()
-        expect(page.get_by_role("dialog")).to_contain_text("writes a checkpoint")
+        expect(page.get_by_role("dialog")).to_contain_text("Running trials write checkpoints")
         expect(page.get_by_role("dialog")).to_contain_text("A resume continues from there")
         page.get_by_role("button", name="Keep it running").click()
         assert run.store.open_requests(run.lease.run_id) == ()
@@ -191,14 +191,14 @@ def test_a_task_shows_what_it_reaches_now_and_other_methods_than_clnp_no_margin(
         second = section(page, "Commits").get_by_role("row").nth(2)
         expect(second).to_contain_text("96.00 %")
         expect(second).to_contain_text("69.00 %")
-        seen = expect(section(page, "Capacity")), expect(section(page, "What if the margin were another?"))
+        seen = expect(section(page, "Capacity")), expect(section(page, "What if: another margin"))
         for each in seen:
             each.to_be_visible() if method.divides_the_network else each.to_be_hidden()
         assert ("Margin" in page.locator(".numbers").inner_text()) is method.divides_the_network
         page = watched.open("#/runs/demo/tasks/1")
         expect(section(page, "Selection")).to_contain_text("Trial 1 was chosen")
         assert ("argin of" in section(page, "Selection").inner_text()) is method.divides_the_network
-        seen = expect(section(page, "Accuracy against sparsity")), expect(section(page, "What if the margin were another?"))
+        seen = expect(section(page, "Accuracy against sparsity")), expect(section(page, "What if: another margin"))
         for each in seen:
             each.to_be_visible() if method.divides_the_network else each.to_be_hidden()
         headers = section(page, "Trials").get_by_role("columnheader").all_inner_texts()

@@ -99,8 +99,8 @@ def test_what_somebody_has_is_not_sent_again(service: httpx.Client, path: str) -
 
 @pytest.mark.parametrize(("path", "status", "message"), [
     ("runs/tinny", 404, "there is no run 'tinny'"),
-    ("runs/" + "x" * 5000, 404, "there is no run of such a name"),
-    ("runs/a%00b", 404, "there is no run of such a name"),
+    ("runs/" + "x" * 5000, 404, "there is no run with this name"),
+    ("runs/a%00b", 404, "there is no run with this name"),
     ("runs/tiny/stages/9", 404, "run 'tiny' has no task 9"),
     ("runs/tiny/stages/1/trials/77", 404, "task 1 of run 'tiny' has no trial 77"),
     ("runs/tiny/stages/99999999999999999999/trials", 422, "task: input should be less than or equal to 2147483647"),
@@ -126,7 +126,7 @@ def test_all_wrong_parameters_are_told_at_once(service: httpx.Client) -> None:
 
 def test_what_is_not_understood_says_what_is(service: httpx.Client) -> None:
     answer = service.put("/metrics")
-    assert _error(answer)[:2] == (405, "PUT is not understood here") and answer.headers["allow"] == "GET"
+    assert _error(answer)[:2] == (405, "PUT is not supported here") and answer.headers["allow"] == "GET"
 
 
 def test_a_database_that_is_removed_and_comes_back(recorded: Recorded, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_database_that_is_removed_and_comes_back(recorded: Recorded, tmp_path:
         copy.rename(tmp_path / "away.db")
         for path in ("", "/stages", "/events/stream"):
             answer = client.get(RUN + path)
-            assert _error(answer) == (503, f"the database sqlite:///{copy} is gone", "bring it back; this service goes on then")
+            assert _error(answer) == (503, f"the database sqlite:///{copy} is gone", "restore it; this service then continues")
             assert answer.headers["retry-after"] == "2"
         assert "clnp_database_up 0.0" in client.get("/metrics").text
         assert client.get("/healthz").status_code == 200

@@ -1,6 +1,6 @@
-/** Arrow keys along a row of links: Tab comes to one of them, arrows, Home and End go to the others. */
+/** Arrow keys in a row of links: Tab focuses one of them; arrows, Home and End move between them. */
 
-/** @param {HTMLElement} list holds the links @param {number} current the one that Tab comes to */
+/** @param {HTMLElement} list contains the links @param {number} current the one that Tab focuses */
 export function arrowKeys(list, current) {
   const items = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll("a")]);
   items().forEach((item, index) => { item.tabIndex = index === current ? 0 : -1; });
@@ -16,7 +16,7 @@ export function arrowKeys(list, current) {
   });
 }
 
-/** @param {HTMLElement[]} items @returns {number} how many of them stand in the first line */
+/** @param {HTMLElement[]} items @returns {number} the number of items in the first line */
 function columns(items) {
   return Math.max(1, items.filter((item) => item.offsetTop === items[0].offsetTop).length);
 }

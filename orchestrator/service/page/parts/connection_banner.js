@@ -1,4 +1,4 @@
-/** Says when the service stopped answering, and when it answers again. */
+/** Banner for a lost and restored connection. */
 
 import { announce } from "../announce.js";
 import { connection } from "../connection.js";
@@ -11,7 +11,7 @@ export function linkBanner(banner) {
     banner.hidden = connection.link !== "lost";
     if (connection.link === "lost") {
       banner.textContent = `Connection lost at ${clock(connection.lostAt ?? new Date(), true)}. `
-        + "What you see is from before; trying to reach the service again.";
+        + "The page shows earlier data; reconnecting.";
     }
   });
   connection.addEventListener("back", () => announce("Connected again."));
@@ -19,13 +19,13 @@ export function linkBanner(banner) {
 
 /** @type {Record<import("../connection.js").Link, [string, string]>} */
 const WORDS = {
-  live: ["Live", "The service tells of changes as they happen"],
-  polling: ["Updating", "The page asks for changes every few seconds"],
-  lost: ["Connection lost", "Trying to reach the service again"],
-  idle: ["Connected", "Nothing here changes by itself"],
+  live: ["Live", "The service sends changes as they happen"],
+  polling: ["Updating", "The page polls for changes every few seconds"],
+  lost: ["Connection lost", "Reconnecting"],
+  idle: ["Connected", "This view does not change"],
 };
 
-/** @returns {HTMLElement} a word on the connection, kept up to date */
+/** @returns {HTMLElement} the state of the connection, kept up to date */
 export function linkLight() {
   const word = el("span", { class: "link-word" });
   const light = el("span", { class: "link" }, el("i", { class: "dot", "aria-hidden": "true" }), word);

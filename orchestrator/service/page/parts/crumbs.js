@@ -1,4 +1,4 @@
-/** Where one is: runs › run › task › trial. */
+/** Breadcrumbs: runs › run › task › trial. */
 
 import { el } from "../dom.js";
 import { links } from "../router.js";

@@ -1,13 +1,13 @@
-/** A question that is answered before anything else goes on. */
+/** A modal dialog. */
 
 import { el } from "../dom.js";
 
 /**
  * @typedef {{ value: string, text: string, primary?: boolean, danger?: boolean }} Action
  * @param {{ title: string, body: import("../dom.js").Child[], actions: Action[], dismiss?: string,
- *   check?: (value: string) => Promise<string> }} question `dismiss`: what the button says that answers nothing; `check`: what
- *   is wrong with an answer, which is said, and the dialog stays open; empty if nothing is
- * @returns {Promise<string>} the value of the action that was taken; empty when it was closed
+ *   check?: (value: string) => Promise<string> }} question `dismiss`: label of the button that closes it; `check`:
+ *   returns what is wrong with an answer, which is shown while the dialog stays open; empty if nothing is
+ * @returns {Promise<string>} the value of the chosen action; empty if it was closed
  */
 export function openDialog({ title, body, actions, dismiss = "Cancel", check }) {
   const wrong = el("p", { class: "wrong", role: "alert" });

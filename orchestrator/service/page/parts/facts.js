@@ -1,10 +1,10 @@
-/** Names with values: what something is. */
+/** Lists of names with values. */
 
 import { el } from "../dom.js";
 
 /**
  * @typedef {import("../dom.js").Child} Child
- * @param {(readonly [string, Child | Child[]] | null | false)[]} rows those without a value are left out
+ * @param {(readonly [string, Child | Child[]] | null | false)[]} rows rows without a value are omitted
  * @returns {HTMLElement}
  */
 export function facts(rows) {
@@ -13,7 +13,7 @@ export function facts(rows) {
 }
 
 /**
- * The few numbers that matter most, large.
+ * Key numbers in large type.
  *
  * @param {(readonly [string, Child | Child[], (Child | Child[])?] | null | false)[]} rows name, value, and a line below it
  * @returns {HTMLElement}

@@ -1,6 +1,6 @@
 /**
- * A figure of the service: drawn anew when its data or the theme or the width change, and not otherwise. The old drawing
- * stays until the new one is ready.
+ * A figure of the service: redrawn only when its data, the theme or the width change. The old drawing stays until the new
+ * one is ready.
  */
 
 import { ApiError, get } from "../api.js";
@@ -10,9 +10,9 @@ import { sentence } from "../words.js";
 import { errorPanel, loading } from "./section.js";
 import { themeConfig, vegaEmbed } from "./vega.js";
 
-/** More marks than this are drawn as pixels: an SVG of them is slow to move. */
+/** More marks than this are drawn on a canvas, since large SVGs are slow. */
 const MANY_BYTES = 200_000;
-/** Vega's name for it. */
+/** Vega's name of the renderer. */
 const ERRORS_ONLY = 1;
 
 export class Figure {
@@ -26,8 +26,8 @@ export class Figure {
   /**
    * @param {{ path: string, label: string, signal: AbortSignal, picked?: (datum: Record<string, any>) => void,
    *   table?: HTMLElement, caption?: string }} figure
-   *   path: where its specification is; label: what it shows, for those who do not see it; picked: a mark was clicked;
-   *   table: the same in numbers; caption: stands below what is drawn
+   *   path: path of its specification; label: text alternative; picked: called when a mark is clicked;
+   *   table: the same in numbers; caption: text below the drawing
    */
   constructor({ path, label, signal, picked, table, caption }) {
     this.#path = path;
@@ -37,7 +37,7 @@ export class Figure {
     this.#stage.hidden = true;
     this.#note = el("div", {}, loading());
     this.#caption = el("figcaption", { class: "note", hidden: true }, caption);
-    vegaEmbed().catch(() => { /* said when something is to be drawn */ });
+    vegaEmbed().catch(() => { /* reported when a figure is drawn */ });
     this.element = el("figure", { class: `figure${picked ? " picks" : ""}` }, this.#stage, this.#note, table, this.#caption);
     themeChanges.addEventListener("change", () => this.#draw(), { signal });
     const observer = new ResizeObserver(() => {
@@ -51,9 +51,9 @@ export class Figure {
   }
 
   /**
-   * Look whether there is something new to draw.
+   * Redraw if there is new data.
    *
-   * @param {string | false} [nothing] why there is nothing to draw yet; the service is not asked then
+   * @param {string | false} [nothing] why there is nothing to draw yet; no request is sent then
    */
   async refresh(nothing = false) {
     if (nothing) {
@@ -81,7 +81,7 @@ export class Figure {
       ? el("p", { class: "empty" }, sentence(error.message)) : errorPanel(error, () => this.refresh())));
   }
 
-  /** Show no drawing, and draw none that is under way. */
+  /** Remove the drawing, and cancel a pending one. */
   #empty() {
     this.#drawing++;
     this.#stage.hidden = this.#caption.hidden = true;

@@ -1,4 +1,4 @@
-/** Moments: written in the viewer's own time zone, which is named, with UTC at hand, as the records have it. */
+/** Times in the viewer's named time zone, with UTC, as recorded, in a tooltip. */
 
 import { el } from "../dom.js";
 import { NOTHING } from "../words.js";
@@ -33,7 +33,7 @@ function two(value) {
   return String(value).padStart(2, "0");
 }
 
-/** @param {Date} at @returns {string} the viewer's zone at that moment, which summer time changes: `GMT+1`, `UTC` */
+/** @param {Date} at @returns {string} the viewer's time zone at that time, including daylight saving: `GMT+1`, `UTC` */
 function zone(at) {
   return ZONE.formatToParts(at).find((part) => part.type === "timeZoneName")?.value ?? "";
 }
@@ -48,7 +48,7 @@ export function ago(at) {
   return `${Math.round(seconds / 86400)} days ago`;
 }
 
-/** Keep every `3 h ago` true. */
+/** Keep every `3 h ago` up to date. */
 export function followMoments() {
   setInterval(() => {
     for (const part of document.querySelectorAll("time[data-relative]")) {

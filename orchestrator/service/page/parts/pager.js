@@ -1,11 +1,11 @@
-/** Which page of many rows is shown, and the way to the others. */
+/** Pagination of rows. */
 
 import { el } from "../dom.js";
 import { count } from "../words.js";
 
 /**
  * @param {{ total: number, limit: number, offset: number }} page
- * @param {string} noun what the rows are, `trials`
+ * @param {string} noun the name of the rows, `trials`
  * @param {(offset: number) => void} turn
  * @returns {HTMLElement}
  */

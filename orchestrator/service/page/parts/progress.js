@@ -1,11 +1,11 @@
-/** How far something is, as a bar that says it in words too. */
+/** A progress bar with a text alternative. */
 
 import { el } from "../dom.js";
 
 /**
  * @param {number | null | undefined} fraction from 0 to 1
- * @param {string} label what is measured, for those who listen
- * @param {string} [state] colours the bar
+ * @param {string} label what is measured, for screen readers
+ * @param {string} [state] sets the colour of the bar
  * @returns {HTMLElement}
  */
 export function progressBar(fraction, label, state = "") {

@@ -1,4 +1,4 @@
-/** A part of a view under a heading, and what stands there while there is nothing to show. */
+/** A part of a view with a heading, and placeholders for missing content. */
 
 import { ApiError } from "../api.js";
 import { el } from "../dom.js";
@@ -8,7 +8,7 @@ let made = 0;
 
 /**
  * @param {string} title
- * @param {{ class?: string, tools?: import("../dom.js").Child[] }} [options] tools stand beside the heading
+ * @param {{ class?: string, tools?: import("../dom.js").Child[] }} [options] tools are next to the heading
  * @returns {{ element: HTMLElement, box: HTMLElement }} `box` is what the view fills
  */
 export function section(title, { class: kind = "", tools = [] } = {}) {
@@ -30,14 +30,14 @@ export function loading(what = "Loading…") {
 }
 
 /**
- * What went wrong and how to fix it.
+ * An error and how to fix it.
  *
- * @param {unknown} error @param {() => void} [again] offers to try again
+ * @param {unknown} error @param {() => void} [again] retries
  * @returns {HTMLElement}
  */
 export function errorPanel(error, again) {
   const { message, hint } = error instanceof ApiError ? error
-    : { message: `this page has a fault: ${error instanceof Error ? error.message : error}`, hint: "reload it; please report it if it stays" };
+    : { message: `error in this page: ${error instanceof Error ? error.message : error}`, hint: "reload it; please report it if it persists" };
   return el("div", { class: "error", role: "alert" }, el("p", { class: "error-message" }, sentence(message)),
     hint && el("p", { class: "error-hint" }, sentence(hint)),
     again && el("button", { type: "button", class: "button", onclick: again }, "Try again"));

@@ -1,11 +1,11 @@
-/** The state of a run, stage or trial: a word, and a dot whose colour and shape say the same. */
+/** The state of a run, stage or trial as text, with a dot of corresponding colour and shape. */
 
 import { el } from "../dom.js";
 
-/** What a trial is that is not chosen by a method without a margin. */
+/** Verdict on a trial that is not chosen by a method without a margin. */
 export const LESS_ACCURATE = "less accurate";
 
-/** States of a task that somebody works on. */
+/** States of a task in progress. */
 const UNDER_WAY = ["sweeping", "selecting", "committing"];
 
 /** @param {string} state @returns {HTMLElement} */
@@ -14,7 +14,7 @@ export function stateBadge(state) {
 }
 
 /**
- * The state of a task as it is shown: what is under way rests while its run does.
+ * The displayed state of a task: that of its run if the task is in progress and the run is stopped or cancelled.
  *
  * @param {string} stage @param {string} run their states @returns {string}
  */
@@ -23,7 +23,7 @@ export function stageState(stage, run) {
 }
 
 /**
- * @param {string} verdict @param {boolean} [prunes] whether the method does; others have no margin
+ * @param {string} verdict @param {boolean} [prunes] whether the method prunes; others have no margin
  * @returns {HTMLElement} a verdict on a trial, in the selector's words
  */
 export function verdictBadge(verdict, prunes = true) {
@@ -31,7 +31,7 @@ export function verdictBadge(verdict, prunes = true) {
 }
 
 /**
- * The verdict on a trial, or where it stands while there is none.
+ * The verdict on a trial, or its state if there is none.
  *
  * @param {any} trial @param {boolean} [prunes] as in {@link verdictBadge} @returns {HTMLElement}
  */

@@ -1,4 +1,4 @@
-/** The sequence of a run: a block per task, which leads to its stage. */
+/** The sequence of a run: a block per task, which links to its stage. */
 
 import { el } from "../dom.js";
 import { links } from "../router.js";

@@ -1,10 +1,10 @@
 /**
- * A table of rows: headers with a scope, numbers aligned, an order that can be asked for, and cards where it is narrow.
+ * A table: headers with a scope, aligned numbers, sortable columns, and cards on narrow screens.
  *
  * @template T
  * @typedef {{ title: string, cell: (row: T) => import("../dom.js").Child | import("../dom.js").Child[], numeric?: boolean,
  *   sort?: string, head?: boolean, wide?: boolean }} Column
- *   sort: what the service calls this order; head: names its row; wide: takes a line of its own in a card
+ *   sort: the service's name of this order; head: names its row; wide: takes a whole line in a card
  */
 
 import { el } from "../dom.js";
@@ -12,8 +12,8 @@ import { el } from "../dom.js";
 /**
  * @template T
  * @param {{ caption: string, columns: (Column<T> | null | false)[], rows: T[], sorted?: string,
- *   onSort?: (order: string) => void, open?: (row: T) => string, cards?: boolean }} table cards: where it is narrow, a card per row;
- *   sorted: the order the rows are in, `-name` for downwards; open: the address that a click on a row leads to
+ *   onSort?: (order: string) => void, open?: (row: T) => string, cards?: boolean }} table cards: on narrow screens, a card per row;
+ *   sorted: the order of the rows, `-name` for descending; open: the address that a click on a row opens
  * @returns {HTMLElement}
  */
 export function table({ caption, columns, rows, sorted = "", onSort, open, cards = true }) {

@@ -1,4 +1,4 @@
-/** What stands at the top right: the connection, the theme, the token. */
+/** Tools at the top right: connection, theme, token. */
 
 import { about } from "../about.js";
 import { tokenWanted, wrongToken } from "../api.js";
@@ -28,7 +28,7 @@ function themeSwitch() {
   const show = () => {
     button.replaceChildren(el("i", { class: "half", "aria-hidden": "true" }), el("span", { class: "wide" }, theme()));
     button.setAttribute("aria-label", `Theme: ${theme()}`);
-    button.title = `Theme: ${theme()}. Click for the next of auto, light, dark.`;
+    button.title = `Theme: ${theme()}. Click to change it.`;
   };
   show();
   return button;
@@ -42,7 +42,7 @@ function tokenButton() {
     button.title = token() ? "Runs can be launched, stopped and resumed" : "Enter the service's token to launch, stop and resume runs";
   };
   tokenChanges.addEventListener("change", show);
-  tokenWanted.addEventListener("wanted", () => askForToken("The service asks for its token."));
+  tokenWanted.addEventListener("wanted", () => askForToken("The service requires its token."));
   show();
   return button;
 }
@@ -57,9 +57,9 @@ async function askForToken(why) {
   const field = el("input", { type: "password", id: "token-field", autocomplete: "off", spellcheck: "false", value: token() ?? "" });
   const answer = await openDialog({
     title: "Token of the service",
-    body: [why && el("p", {}, why), only && el("p", {}, "This service only reads: it was started without CLNP_TOKEN."), el("label", { class: "field" }, "Token", field),
-      el("p", { class: "note" }, "It is the CLNP_TOKEN that the service was started with. It is kept in this tab until the tab is closed, "
-        + "and sent in a header, never in an address.")],
+    body: [why && el("p", {}, why), only && el("p", {}, "This service is read-only: it was started without CLNP_TOKEN."), el("label", { class: "field" }, "Token", field),
+      el("p", { class: "note" }, "The value of CLNP_TOKEN of the service. It is kept in this tab until the tab is closed, "
+        + "and sent in a header, never in a URL.")],
     actions: [{ value: "use", text: "Use this token", primary: true }, ...(token() ? [{ value: "forget", text: "Forget it" }] : [])],
     check: async (action) => (action === "use" && field.value.trim() ? sentence(await wrongToken(field.value.trim())) : ""),
   });

@@ -1,4 +1,4 @@
-/** The drawing library, loaded when the first figure needs it, and its colours for the theme that is on. */
+/** The drawing library, loaded with the first figure, and its colours for the current theme. */
 
 import { colour } from "../theme.js";
 
@@ -21,7 +21,7 @@ export function vegaEmbed() {
   return embedding;
 }
 
-/** @returns {Record<string, any>} the part of a figure's config that a theme decides */
+/** @returns {Record<string, any>} the part of a figure's config that depends on the theme */
 export function themeConfig() {
   const ink = colour("--ink"), soft = colour("--ink-soft"), line = colour("--line");
   const words = { labelColor: soft, titleColor: soft, labelFontSize: 11, titleFontSize: 12, titleFontWeight: 500 };

@@ -1,11 +1,11 @@
-/** What a driver that the service started says, read while somebody looks at it. */
+/** Output of a driver that the service started, read while it is visible. */
 
 import { ApiError, get } from "../api.js";
 import { el, pause, settle } from "../dom.js";
 import { errorPanel, loading } from "../parts/section.js";
 
 /**
- * A fold with a job's output, which is asked for while it is open.
+ * A fold with a job's output, which is requested while it is open.
  *
  * @param {{ id: string, state: string }} job @param {AbortSignal} signal
  * @returns {HTMLElement}
@@ -13,7 +13,7 @@ import { errorPanel, loading } from "../parts/section.js";
 export function jobOutput(job, signal) {
   const log = el("div", {}, loading());
   const fold = el("details", { class: "fold", ontoggle: () => fold.open && follow(job, log, () => fold.open && fold.isConnected && !signal.aborted, signal) },
-    el("summary", {}, "What its driver says"), log);
+    el("summary", {}, "Output of its driver"), log);
   return fold;
 }
 
@@ -26,7 +26,7 @@ async function follow(job, log, wanted, signal) {
     try {
       const text = await get(`/jobs/${encodeURIComponent(job.id)}/output`, { as: "text", signal });
       settle(log, text, () => el("pre", { class: "code output", tabindex: "0", "data-scrolls": true, "aria-label": "Output of the driver" },
-        text || "The driver has said nothing yet."));
+        text || "The driver has no output yet."));
       const shown = log.querySelector("pre");
       if (shown) shown.scrollTop = shown.scrollHeight;
     } catch (error) {

@@ -1,4 +1,4 @@
-/** The drivers that this service started: whether they live, and what they said. */
+/** The drivers that this service started: their states and their output. */
 
 import { get } from "../api.js";
 import { el, settle } from "../dom.js";
@@ -18,7 +18,7 @@ export function jobsView() {
 /** @param {import("../main.js").Place} place */
 function show({ box, signal }) {
   const list = el("div", { class: "panel" }, loading());
-  box.append(el("h1", {}, "Jobs"), el("p", { class: "subtitle" }, "Drivers that this service has started, the latest first."), list);
+  box.append(el("h1", {}, "Jobs"), el("p", { class: "subtitle" }, "Drivers started by this service, latest first."), list);
   const nudge = refreshing(async () => {
     try {
       const jobs = await get("/jobs", { signal });

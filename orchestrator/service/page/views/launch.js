@@ -1,4 +1,4 @@
-/** Launch a run from a config: all that is wrong with it is told at once; otherwise its page opens. */
+/** Launch a run from a config: all its errors are shown together; without errors, the page of the run opens. */
 
 import { get, paths, post } from "../api.js";
 import { el } from "../dom.js";
@@ -46,7 +46,7 @@ function show({ box, query, signal }) {
   } },
   el("label", { class: "field" }, "Name", name), el("label", { class: "field" }, "Config (YAML)", config),
   el("label", { class: "field" }, "…or from a file", file), as.label, el("div", { class: "actions" }, submit), answer);
-  const closed = el("div", { class: "panel" }, empty("Launching needs the service's token.", "The button Token above takes it."));
+  const closed = el("div", { class: "panel" }, empty("Launching requires the service's token.", "Enter it with the button Token above."));
   box.append(el("h1", {}, "Launch a run"), form, closed);
   const look = () => {
     form.hidden = !token();
@@ -62,7 +62,7 @@ function show({ box, query, signal }) {
   }
 }
 
-/** @param {Record<string, any>} body @param {HTMLElement} box for what is wrong @param {AbortSignal} signal */
+/** @param {Record<string, any>} body @param {HTMLElement} box for errors @param {AbortSignal} signal */
 async function launch(body, box, signal) {
   try {
     box.replaceChildren(loading("Reading the config…"));

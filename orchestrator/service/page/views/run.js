@@ -1,4 +1,4 @@
-/** One run: where it stands, its sequence of tasks, what it achieved, what happened, and what can be done about it. */
+/** One run: its state, its sequence of tasks, its results, its events, and its actions. */
 
 import { announce } from "../announce.js";
 import { get, getIfThere, paths } from "../api.js";
@@ -27,7 +27,7 @@ function show(run, { box, signal }) {
   const rest = el("div", { class: "view" });
   const sequence = section("Sequence");
   const accuracy = section("Test accuracy"), capacity = section("Capacity");
-  const commits = section("Commits"), events = section("What happened"), facts = section("Environment and config");
+  const commits = section("Commits"), events = section("Events"), facts = section("Environment and config");
   rest.hidden = true;
   box.append(header, rest);
   const numbers = { accuracy: el("div", {}), capacity: el("div", {}) };
@@ -41,7 +41,7 @@ function show(run, { box, signal }) {
   const log = new EventLog(run, events.box, signal);
   const actions = runActions(run, signal, () => nudge()), driver = el("div", { class: "run-driver" });
   const asking = whatIf({ run, task: null, signal });
-  asking.hidden = capacity.element.hidden = true; // until it is known that the method divides the network
+  asking.hidden = capacity.element.hidden = true; // until the method is known to divide the network
   rest.append(actions.element, driver, sequence.element, el("div", { class: "two" }, accuracy.element, capacity.element),
     asking, commits.element, events.element, facts.element);
 
@@ -82,7 +82,7 @@ function show(run, { box, signal }) {
 }
 
 /**
- * A run as it is shown: a driver that this service has started and that does not hold the run yet is starting.
+ * A run as displayed: "starting" while a driver that this service started does not hold the run yet.
  *
  * @param {any} run @param {any} job the latest driver that was started here, or null @returns {any}
  */

@@ -1,4 +1,4 @@
-/** Stop, resume and cancel, for those who hold the token; and what was asked of the run and not answered yet. */
+/** Stop, resume and cancel, with the token; and pending requests to the run's driver. */
 
 import { about } from "../about.js";
 import { announce } from "../announce.js";
@@ -10,7 +10,7 @@ import { errorPanel } from "../parts/section.js";
 import { token, tokenChanges } from "../token.js";
 
 /**
- * @param {string} run @param {AbortSignal} signal @param {() => void} changed called after something was asked for
+ * @param {string} run @param {AbortSignal} signal @param {() => void} changed called after a request
  * @returns {{ element: HTMLElement, show: (row: any, requests: any[]) => void }}
  */
 export function runActions(run, signal, changed) {
@@ -53,8 +53,8 @@ function button(text, press, danger = false) {
 /** @param {string} run @param {Ask} ask */
 async function stop(run, ask) {
   const answer = await openDialog({ title: `Stop ${run}?`, dismiss: "Keep it running",
-    body: [el("p", {}, "Whatever is training writes a checkpoint within seconds, and the driver ends. A resume continues from there; "
-      + "without checkpoints (resources.checkpoint_every_seconds is null) it starts those trials again. What is recorded stays.")],
+    body: [el("p", {}, "Running trials write checkpoints within seconds, and the driver ends. A resume continues from there; "
+      + "without checkpoints (resources.checkpoint_every_seconds is null) it restarts those trials. All records stay.")],
     actions: [{ value: "stop", text: "Stop the run", primary: true }] });
   if (answer === "stop") await ask("stop", {}, "Asked the run to stop.");
 }
@@ -62,7 +62,7 @@ async function stop(run, ask) {
 /** @param {string} run @param {Ask} ask */
 async function cancel(run, ask) {
   const answer = await openDialog({ title: `Cancel ${run} for good?`, dismiss: "Do not cancel",
-    body: [el("p", {}, "A cancelled run cannot be resumed. What it has committed stays, and can be reported, exported and forked.")],
+    body: [el("p", {}, "A cancelled run cannot be resumed. Its commits stay, and can be reported, exported and forked.")],
     actions: [{ value: "cancel", text: "Cancel the run", danger: true }] });
   if (answer === "cancel") await ask("cancel", {}, "Asked the run to cancel.");
 }
@@ -72,9 +72,9 @@ async function resume(run, state, ask) {
   const retry = el("input", { type: "checkbox", checked: state === "failed" }), accept = el("input", { type: "checkbox" });
   const as = startedAs();
   const answer = await openDialog({ title: `Resume ${run}?`, dismiss: "Not now",
-    body: [el("p", {}, "It goes on from what is recorded; only what is missing is trained."),
-      el("label", { class: "check" }, retry, "train failed trials again"),
-      el("label", { class: "check" }, accept, "go on even on another device, torch or code (recorded; results are no longer comparable bit by bit)"),
+    body: [el("p", {}, "It continues from its recorded state; only missing trials are trained."),
+      el("label", { class: "check" }, retry, "retrain failed trials"),
+      el("label", { class: "check" }, accept, "continue although device, torch or code have changed (recorded; results are no longer comparable bit for bit)"),
       as.label], actions: [{ value: "resume", text: "Resume the run", primary: true }] });
   if (answer === "resume") {
     await ask("resume", { retry_failed: retry.checked, accept_environment: accept.checked, as: as.select.value || null }, "Asked to resume the run.");
@@ -82,9 +82,9 @@ async function resume(run, state, ask) {
 }
 
 /** @type {Record<string, string>} */
-const KINDS = { process: "a process beside the service", "ray-job": "a job on the Ray cluster" };
+const KINDS = { process: "a process on the service's machine", "ray-job": "a job on the Ray cluster" };
 
-/** @returns {{ label: HTMLElement, select: HTMLSelectElement }} where a driver runs; not shown where there is one way */
+/** @returns {{ label: HTMLElement, select: HTMLSelectElement }} where a driver runs; hidden if there is only one choice */
 export function startedAs() {
   const select = el("select", {}), label = el("label", { class: "field", hidden: true }, "Driver", select);
   about().then(({ job_kinds: kinds }) => {

@@ -1,4 +1,4 @@
-/** The commits of a run: the immutable networks, their digests and what their proofs say. */
+/** The commits of a run: immutable networks, their digests and their proofs. */
 
 import { el } from "../dom.js";
 import { digest } from "../parts/copy.js";

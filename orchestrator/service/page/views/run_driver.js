@@ -1,4 +1,4 @@
-/** The driver of a run, where this service started it: how it ended and what it said. */
+/** The driver of a run, if this service started it: its exit code and its output. */
 
 import { el, settle } from "../dom.js";
 import { moment } from "../parts/moment.js";
@@ -6,9 +6,9 @@ import { stateBadge } from "../parts/state.js";
 import { jobOutput } from "./job.js";
 
 /**
- * Show the latest driver of a run in a box; nothing where others started it.
+ * Show the latest driver of a run in a box; empty if this service did not start it.
  *
- * @param {any} job null where this service has started none @param {HTMLElement} box @param {AbortSignal} signal
+ * @param {any} job null if this service has started none @param {HTMLElement} box @param {AbortSignal} signal
  */
 export function showDriver(job, box, signal) {
   settle(box, job, () => job && el("div", { class: "driver" },

@@ -1,4 +1,4 @@
-/** What happened to a run, newest first, growing as it happens. */
+/** Live events of a run, newest first. */
 
 import { announce } from "../announce.js";
 import { get, paths } from "../api.js";
@@ -6,7 +6,7 @@ import { el, settle } from "../dom.js";
 import { moment } from "../parts/moment.js";
 import { empty, errorPanel, loading } from "../parts/section.js";
 
-/** Lines that are shown at once; more on demand. */
+/** Number of lines shown at first; more on demand. */
 const WINDOW = 100;
 
 export class EventLog {
@@ -23,14 +23,14 @@ export class EventLog {
     box.append(loading());
   }
 
-  /** Bring everything up to this event. @param {number} latest the id of the run's last event */
+  /** Fetch all events up to this one. @param {number} latest the id of the run's last event */
   async reach(latest) {
     if (this.#loading || (this.#loaded && latest <= this.#latest)) return;
     if (!this.#loaded) this.#from = Math.max(0, latest - WINDOW);
     await this.#load(this.#loaded ? this.#latest : this.#from);
   }
 
-  /** @param {any[]} events that came by the stream */
+  /** @param {any[]} events events of the stream */
   add(events) {
     if (!this.#loaded) return;
     for (const event of events) {
@@ -64,7 +64,7 @@ export class EventLog {
   #show() {
     const events = [...this.#events.values()].sort((a, b) => b.id - a.id);
     const earlier = this.#from > 0 && events.at(-1)?.kind !== undefined && !events.some((event) => event.message.startsWith("created"));
-    settle(this.#box, [events.map((event) => event.id), earlier], () => (events.length === 0 ? empty("Nothing has happened yet.") : [
+    settle(this.#box, [events.map((event) => event.id), earlier], () => (events.length === 0 ? empty("No events yet.") : [
       el("ol", { class: "events", role: "log", "aria-label": "Events, newest first", tabindex: "0", "data-scrolls": true },
         events.map((event) => el("li", { "data-kind": event.kind }, moment(event.at, { seconds: true }),
           el("span", { class: "event-kind" }, event.kind), el("span", { class: "event-text" }, event.message)))),

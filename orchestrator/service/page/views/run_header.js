@@ -1,4 +1,4 @@
-/** The head of a run's view: state, progress, what is left, and what may be said about forgetting. */
+/** The header of a run's view: state, progress, remaining time, and the result of the proofs of zero forgetting. */
 
 import { el } from "../dom.js";
 import { copyButton, digest } from "../parts/copy.js";
@@ -34,7 +34,7 @@ export function runHeader(run) {
   ];
 }
 
-/** @param {any} run @returns {import("../dom.js").Child[]} what its results depend on, and its config */
+/** @param {any} run @returns {import("../dom.js").Child[]} its environment and its config */
 export function runFacts(run) {
   const versions = Object.entries(run.package_versions ?? {}).map(([name, version]) => `${name} ${version}`).join(", ");
   const text = yamlText(run.config);

@@ -1,4 +1,4 @@
-/** The figures of a run in numbers, for those who do not see them and for those who want digits. */
+/** The figures of a run as tables of numbers. */
 
 import { el } from "../dom.js";
 import { table } from "../parts/table.js";

@@ -51,7 +51,7 @@ function show({ box, query, signal }) {
 }
 
 /**
- * What could be read before stays; without it, the error stands in its place.
+ * Keeps the last list on an error; without one, shows the error.
  *
  * @param {HTMLElement} list @param {any} error @param {() => void} again
  */
@@ -81,7 +81,7 @@ function filters(asked, ask) {
  */
 function content(page, asked, ask) {
   if (page.total === 0 && (asked.state || asked.name)) {
-    return [empty("No run fits these filters.", el("button", { type: "button", class: "button", onclick: () => {
+    return [empty("No run matches these filters.", el("button", { type: "button", class: "button", onclick: () => {
       for (const field of document.querySelectorAll(".filters input, .filters select")) /** @type {any} */ (field).value = "";
       ask({ state: "", name: "" });
     } }, "Show all runs"))];

@@ -1,4 +1,4 @@
-/** One task of a run: its facts, which trial was selected and why, and all its trials. */
+/** One task of a run: its facts, its selection with the reason, and all its trials. */
 
 import { announce } from "../announce.js";
 import { get, getIfThere, paths } from "../api.js";
@@ -35,7 +35,7 @@ function show(run, task, { box, query, signal }) {
   picture.box.append(figure.element);
   const trials = new TrialTable(run, task, query, list.box, signal);
   const asking = whatIf({ run, task, signal });
-  asking.hidden = picture.element.hidden = tuning.element.hidden = true; // until it is known that the method prunes, and fine-tunes
+  asking.hidden = picture.element.hidden = tuning.element.hidden = true; // until the method is known to prune, and to fine-tune
   rest.append(el("div", { class: "two" }, facts.element, selection.element), picture.element, tuning.element, asking, list.element);
 
   let state = "";

@@ -1,4 +1,4 @@
-/** What a stage is, and its selection in words. */
+/** The facts of a stage, and its selection as text. */
 
 import { el } from "../dom.js";
 import { digest } from "../parts/copy.js";
@@ -10,7 +10,7 @@ import { links } from "../router.js";
 import { architecture, capital, count, duration, percent, plural, points, ranges, share, thresholds } from "../words.js";
 
 /**
- * @param {any} run @param {any} stage @param {string | null} doing what the driver does for this task now
+ * @param {any} run @param {any} stage @param {string | null} doing the driver's current step of this task
  * @returns {import("../dom.js").Child[]}
  */
 export function stageHeader(run, stage, doing) {
@@ -34,8 +34,8 @@ export function stageFacts(stage) {
     ? (Date.parse(stage.sweep_ended_at) - Date.parse(stage.sweep_started_at)) / 1000 : null;
   return facts([
     ["Data", stage.train_total !== null && `${count(stage.train_total)} training, ${count(stage.val_total)} validation, ${count(stage.test_total)} test samples; ${stage.classes} classes`],
-    ["Network", stage.architecture ? architecture(stage.architecture) : "not known before the task begins"],
-    ["Stands on", stage.base_digest ? ["commit ", digest(stage.base_digest, "the digest of the base")] : stage.architecture && "an empty network"],
+    ["Network", stage.architecture ? architecture(stage.architecture) : "unknown until the task begins"],
+    ["Base", stage.base_digest ? ["commit ", digest(stage.base_digest, "the digest of the base")] : stage.architecture && "an empty network"],
     ["Environment", stage.environment && Object.entries(stage.environment).map(([key, value]) => (key === "device" ? value : `${key} ${value}`)).join(", ")],
     ["Sweep", stage.sweep_started_at && [moment(stage.sweep_started_at), sweep !== null && `, ${duration(sweep)}`]],
     ["Ended", stage.ended_at && moment(stage.ended_at)],

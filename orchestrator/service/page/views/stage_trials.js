@@ -1,4 +1,4 @@
-/** All trials of a stage, a page at a time; the service sorts and filters, so ten thousand are no more than fifty. */
+/** All trials of a stage, page by page; the service sorts and filters, so that ten thousand are as fast as fifty. */
 
 import { get, paths } from "../api.js";
 import { el, settle } from "../dom.js";
@@ -45,7 +45,7 @@ export class TrialTable {
       el("label", { class: "field" }, "Order", this.#order)), this.#list);
   }
 
-  /** Learn whose trials these are. @param {any} run its row */
+  /** Set the run of the trials. @param {any} run its row */
   of(run) {
     this.#epochs = run.config?.training?.epochs ?? null;
     if (run.divides_the_network || !this.#prunes) return;
@@ -56,7 +56,7 @@ export class TrialTable {
     }
   }
 
-  /** Show the epochs that running trials have reached. @param {any[]} epochs as the stream has them */
+  /** Show the epochs that running trials have reached. @param {any[]} epochs epochs of the stream */
   hear(epochs) {
     for (const each of epochs) this.#heard.set(each.number, each);
     if (this.#page) this.#show();
@@ -71,7 +71,7 @@ export class TrialTable {
     this.refresh();
   }
 
-  /** Fetch the page that is asked for. */
+  /** Fetch the requested page. */
   async refresh() {
     const asked = { ...this.#asked };
     this.#list.setAttribute("aria-busy", "true");
@@ -93,7 +93,7 @@ export class TrialTable {
     settle(this.#list, [this.#page, this.#asked, this.#prunes, now], () => this.#content(this.#page));
   }
 
-  /** @param {any} trial @returns {string} where a running trial is: `epoch 3 of 40, 91.20 %` */
+  /** @param {any} trial @returns {string} the progress of a running trial: `epoch 3 of 40, 91.20 %` */
   #now(trial) {
     const heard = trial.state === "running" ? this.#heard.get(trial.number) : null;
     if (!heard?.epoch || heard.attempt !== trial.attempts) return "";
@@ -104,7 +104,7 @@ export class TrialTable {
   #content(page) {
     const prunes = this.#prunes;
     if (page.total === 0) {
-      return [empty(this.#asked.state || this.#asked.verdict ? "No trial fits these filters." : "No trial is planned yet. They are when the task begins.")];
+      return [empty(this.#asked.state || this.#asked.verdict ? "No trial matches these filters." : "No trial is planned yet. Trials are planned when the task begins.")];
     }
     return [table({ caption: `Trials of task ${this.#task}`, rows: page.items, sorted: this.#asked.sort, onSort: (sort) => this.#ask({ sort }),
       open: (trial) => links.trial(this.#run, this.#task, trial.number), columns: [

@@ -1,4 +1,4 @@
-/** One trial: its values, the verdict on it, how it learnt, its threshold curve, and what it printed. */
+/** One trial: its values, its verdict, its epochs, its threshold curve, and its output. */
 
 import { announce } from "../announce.js";
 import { get, paths } from "../api.js";
@@ -53,7 +53,7 @@ function show(run, task, trial, { box, signal }) {
       settle(numbers.epochs, epochs, () => epochs.length > 0 && epochTable(epochs));
       settle(numbers.curve, points, () => points.length > 0 && curveTable(points));
       settle(interrupted, row.state === "pending" && epochs.length > 0, (shown) => shown && el("p", { class: "note" },
-        `Attempt ${epochs[0].attempt} was interrupted here. The next attempt continues from its last checkpoint, or begins again.`));
+        `Attempt ${epochs[0].attempt} was interrupted here. The next attempt continues from its last checkpoint, or restarts.`));
       rest.hidden = false;
       await Promise.all([
         prunes && drawn[0].refresh(points.length === 0 && (row.state === "failed" ? "a failed trial has no threshold curve"
@@ -76,7 +76,7 @@ function show(run, task, trial, { box, signal }) {
 /**
  * @param {any} trial @param {number} trials of its stage
  * @param {{ prunes: boolean, last: any, epochs: number | null }} how whether its method prunes; the last epoch of a running
- *   trial; how many there are to be
+   trial; the planned number of epochs
  * @returns {import("../dom.js").Child[]}
  */
 function trialHeader(trial, trials, { prunes, last, epochs }) {
@@ -99,14 +99,14 @@ function trialHeader(trial, trials, { prunes, last, epochs }) {
   ];
 }
 
-/** @param {any} trial @param {boolean} prunes whether its method does @returns {HTMLElement} */
+/** @param {any} trial @param {boolean} prunes whether its method prunes @returns {HTMLElement} */
 function trialFacts(trial, prunes) {
   return facts([
     prunes && ["α by layer", trial.alpha.map(number).join(", ")],
     ["θ* by layer", prunes && trial.thresholds && thresholds(trial.thresholds)],
     ["Seed", String(trial.seed)],
     ["Trained on", trial.host && `${trial.host}, ${trial.device ?? NOTHING}`],
-    ["Attempts", trial.reused_from ? `taken over from ${trial.reused_from}` : String(trial.attempts)],
+    ["Attempts", trial.reused_from ? `reused from ${trial.reused_from}` : String(trial.attempts)],
     ["Time", trial.train_seconds !== null && `${duration(trial.train_seconds)} training, ${duration(trial.total_seconds)} in all`],
     ["Started", trial.started_at && moment(trial.started_at, { seconds: true })],
     ["Ended", trial.finished_at && moment(trial.finished_at, { seconds: true })],

@@ -1,6 +1,6 @@
-/** What a trial printed: kept at its end while it grows, unless somebody has scrolled up. */
+/** Output of a trial, scrolled to its end while it grows, unless the viewer has scrolled up. */
 
-/** While a trial runs, output that is not there is asked for again after so long: it may be printed yet. */
+/** Interval of requests for the missing output of a running trial. */
 const AGAIN_MILLISECONDS = 15000;
 
 import { ApiError, get } from "../api.js";
@@ -12,7 +12,7 @@ import { sentence } from "../words.js";
 export class TrialOutput {
   #path; #box; #signal;
   #text = "";
-  /** The attempt that nothing is kept of, and when that was said. */ #missing = { attempt: "", at: 0 };
+  /** The attempt without output, and when that was reported. */ #missing = { attempt: "", at: 0 };
 
   /** @param {string} path @param {HTMLElement} box @param {AbortSignal} signal */
   constructor(path, box, signal) {
@@ -20,11 +20,11 @@ export class TrialOutput {
     box.append(loading());
   }
 
-  /** Look whether there is more. @param {any} trial its row */
+  /** Fetch new output. @param {any} trial its row */
   async refresh(trial) {
     const attempt = `${trial.state} ${trial.attempts}`;
     if (trial.attempts === 0 && !trial.reused_from) {
-      settle(this.#box, attempt, () => el("p", { class: "empty" }, "The trial has not begun, so it has printed nothing."));
+      settle(this.#box, attempt, () => el("p", { class: "empty" }, "The trial has not begun, so there is no output."));
       return;
     }
     if (this.#missing.attempt === attempt && (trial.state !== "running" || Date.now() - this.#missing.at < AGAIN_MILLISECONDS)) return;
@@ -32,7 +32,7 @@ export class TrialOutput {
       this.#text = await get(this.#path, { as: "text", signal: this.#signal });
       const shown = this.#box.querySelector("pre");
       const atEnd = !shown || shown.scrollTop + shown.clientHeight >= shown.scrollHeight - 8;
-      settle(this.#box, this.#text, () => (this.#text.trim() === "" ? el("p", { class: "empty" }, "It printed nothing.") : [
+      settle(this.#box, this.#text, () => (this.#text.trim() === "" ? el("p", { class: "empty" }, "It has no output.") : [
         el("pre", { class: "code output", tabindex: "0", "data-scrolls": true, "aria-label": "Output of the trial" }, this.#text),
         copyButton(() => this.#text, "Copy the output")]));
       const now = this.#box.querySelector("pre");

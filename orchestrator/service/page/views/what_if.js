@@ -1,4 +1,4 @@
-/** What another margin would have chosen, from what is recorded: nothing is trained and nothing is changed. */
+/** What another margin would have chosen, from the records only: nothing is trained or changed. */
 
 import { get, paths } from "../api.js";
 import { el } from "../dom.js";
@@ -9,20 +9,20 @@ import { table } from "../parts/table.js";
 import { links } from "../router.js";
 import { count, percent, plural, sentence } from "../words.js";
 
-/** Verdicts within the margin that are listed. */
+/** Maximum number of listed verdicts within the margin. */
 const MOST_VERDICTS = 200;
 
 /**
- * @param {{ run: string, task: number | null, signal: AbortSignal }} asked task: only this one; null: all of the run
+ * @param {{ run: string, task: number | null, signal: AbortSignal }} asked task: only this task; null: all tasks of the run
  * @returns {HTMLElement}
  */
 export function whatIf({ run, task, signal }) {
-  const { element, box } = section("What if the margin were another?");
+  const { element, box } = section("What if: another margin");
   const margin = el("input", { inputmode: "decimal", size: "8", autocomplete: "off", placeholder: "0.5", required: true,
     "aria-describedby": "what-if-note" });
   const answer = el("div", { class: "answer", "aria-live": "polite" });
   const ask = async () => {
-    answer.replaceChildren(loading("Looking through the recorded trials…"));
+    answer.replaceChildren(loading("Searching the recorded trials…"));
     try {
       const found = await get(`${paths.run(run)}/what-if`, { query: { margin: margin.value.trim().replace(",", "."), task }, signal });
       answer.replaceChildren(...content(run, found));
@@ -37,7 +37,7 @@ export function whatIf({ run, task, signal }) {
     } },
     el("label", { class: "field" }, "Margin, percentage points", margin),
     el("button", { type: "submit", class: "button" }, "Show what it would choose")),
-    el("p", { class: "note", id: "what-if-note" }, "Answered from the recorded trials: nothing is trained and nothing is changed."),
+    el("p", { class: "note", id: "what-if-note" }, "Answered from the recorded trials: nothing is trained or changed."),
     answer);
   return element;
 }
@@ -64,7 +64,7 @@ function content(run, found) {
 /**
  * @template T
  * @param {boolean} changed @param {T} was @param {T} would @param {(value: T) => string} text
- * @returns {import("../dom.js").Child[]} what was, and what would be where that is something else
+ * @returns {import("../dom.js").Child[]} the old value, and the new one if it differs
  */
 function arrow(changed, was, would, text) {
   if (!changed || text(was) === text(would)) return [text(would)];

@@ -127,7 +127,7 @@ def test_requests_to_runs_in_other_states(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "kind", "told"), [
-    (b'{"config_yaml": "x"}', "application/x-www-form-urlencoded", "the body does not say that it is JSON"),
+    (b'{"config_yaml": "x"}', "application/x-www-form-urlencoded", "the body is not declared as JSON"),
     (b'{"config_yaml": ', "application/json", "the body is not JSON"),
     (b'[]', "application/json; charset=utf-8", "body: input should be a valid dictionary"),
 ])
