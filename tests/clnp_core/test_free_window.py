@@ -143,7 +143,7 @@ def test_dropout_falls_on_the_window_alone() -> None:
     base = drawn_network(DROPPING, 1, seed=5)
     free = FreeNetwork(base, generator(6), window=window_of(base, 2))
     drawn = free.draw_dropout(9)
-    assert [len(layer) for layer in drawn] == [0, 2, 0, 2]
+    assert [len(layer) for layer in drawn] == [0, 0, 2, 0, 2], "the inputs and four layers"
     assert [layer[1].shape[1] for layer in drawn if layer] == [2, 2]
 
 
@@ -178,7 +178,8 @@ def test_a_sequence_forgets_nothing_and_counts_what_is_left_as_free(architecture
         proof = prove_zero_forgetting(network, task, published, {old: tests[old] for old in published})
         assert proof.tasks_compared == tuple(published)
         for layer, own in zip(capacity(network, task, activities, thresholds), window, strict=True):
-            assert layer.new <= len(own) and layer.used + layer.free == layer.total
+            assert layer.new_neurons <= len(own)
+            assert layer.used_neurons + layer.free_neurons == layer.total_neurons
         published[task] = network
         small = extract(network, task)
         torch.testing.assert_close(canonical_logits(small, tests[task], task), canonical_logits(network, tests[task], task),

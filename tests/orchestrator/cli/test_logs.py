@@ -86,7 +86,7 @@ def test_a_trial_that_printed_nothing_says_why(on_tiny: Clnp) -> None:
     assert shown[-1].startswith("no output of the trial is kept: it printed nothing, ")
     assert sum(line.startswith("attempt 1  epoch ") for line in shown) == 3
     document = on_tiny("logs", "tiny", "--task", "1", "--trial", "0", "--json").document
-    assert document["output"] is None and document["output_missing"].startswith("nothing is kept")
+    assert document["output"] is None and document["output_missing"].startswith("no output of the trial is kept")
 
 
 def test_a_run_is_followed_until_its_driver_ends(tmp_path: Path, clnp: Clnp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def test_a_dry_run_says_what_is_missing(folder: Path, clnp: Callable[..., Outcom
     (("two.yaml", "--no-launch"), "there is no database"),
     (("two.yaml", "--set", "seeds=[1]"), "--set seeds=[1] cannot be used for a table"),
     (("two.yaml", "--width", "nan"), "--width nan is not a factor"),
-    (("two.yaml", "--output", "small.yaml"), "small.yaml is no folder"),
+    (("two.yaml", "--output", "small.yaml"), "small.yaml is not a folder"),
     (("two.yaml", "--dry-run", "--no-launch"), "--dry-run writes nothing, and --no-launch does"),
     (("two.yaml", "--after-task", "1"), "--after-task needs --no-launch"),
     (("two.yaml", "--prefix", ""), "--prefix '' is not a name"),

@@ -44,10 +44,10 @@ def test_a_task_with_a_verdict_for_every_trial(on_tiny: Clnp) -> None:
     document = on_tiny("show", "tiny", "--task", "1", "--json").document
     chosen = document["selection"]["chosen"]
     text = on_tiny("show", "tiny", "--task", "1").out
-    assert text.startswith("Task 1 of run tiny is committed.\n\ndata       1,079 training, 359 validation, 359 test samples; "
+    assert text.startswith("Task 1 of run tiny is committed.\n\ndata     1,079 training, 359 validation, 359 test samples; "
                            "10 classes\n")
     assert f"\nTrial {chosen} was chosen: sparsest within the margin: " in text
-    assert f"commit     {document['commit']['digest'][:12]}\n" in text
+    assert f"commit   {document['commit']['digest'][:12]}\n" in text
     verdicts = text.split("\n\n")[-1].splitlines()
     assert verdicts[0].split() == ["trial", "verdict", "why"]
     assert [line.split()[0] for line in verdicts[2:]] == ["0", "1"]
@@ -66,7 +66,7 @@ def test_teachers_are_shown_with_their_role_and_their_seconds(tmp_path: Path, cl
         run.store.record_selection(run.lease, 1, selection(), verdicts())
         run.let_go()
     text = clnp("show", "demo", "--task", "1", folder=tmp_path).out
-    assert "\nteachers   trial 3, 5.5 s\n" in text and "The best of 3 trials reached" in text
+    assert "\nteachers  trial 3, 5.5 s\n" in text and "The best of 3 trials reached" in text
     assert [line.split()[:2] for line in text.splitlines() if line.split()[:1] == ["3"]][-1] == ["3", "teacher"]
     alone = clnp("show", "demo", "--task", "1", "--trial", "3", folder=tmp_path).out
     assert "teacher of the fine-tuning, never chosen" in alone

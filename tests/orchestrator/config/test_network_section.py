@@ -207,8 +207,8 @@ def test_one_problem_one_line(network: dict[str, Any], line: str) -> None:
 @pytest.mark.parametrize("network", [{"layers": [CONV]}, {"name": "digits-small"}, {"name": "cifar-wide"}])
 def test_a_convolution_on_flat_samples_is_refused_with_both_shapes(network: dict[str, Any]) -> None:
     line, = problems(copy.deepcopy(MINIMAL), {"benchmark": {"name": "permuted-mnist", "tasks": 3}, "network": network})
-    assert line == ("network: cannot read the samples of permuted-mnist, whose shape is [784]: hidden layer 1 needs a map, and "
-                    f"what it reads is flat; {FLAT_HINT}")
+    assert line == ("network: cannot read the samples of permuted-mnist, whose shape is [784]: hidden layer 1 needs a map, "
+                    f"but its input is flat; {FLAT_HINT}")
 
 
 def test_all_problems_of_a_network_come_at_once() -> None:

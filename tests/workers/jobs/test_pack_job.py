@@ -14,6 +14,7 @@ from tests.messages import naming
 from tests.workers.image_trials import images
 from tests.workers.training.packs.test_pack_loop import packed
 from workers.jobs import pack_job, trial_job
+from workers.jobs.inputs import activities_of
 from workers.spec import Schedule, TrialSpec
 from workers.storage.artifacts import ArtifactStore
 from workers.storage.checkpoints import Checkpoints
@@ -40,7 +41,7 @@ def test_every_member_has_a_result_of_its_own(trial: Trials, storage: str) -> No
     for number, digest in digests(found).items():
         contents = ArtifactStore(storage).get(digest)
         assert contents.metadata["key"] == pack[number].key()
-        assert len(trial_job.activities_of(contents)) == 2
+        assert len(activities_of(contents)) == 2
     one = found[0]
     assert isinstance(one, TrialResult) and one.curve and 0 < one.train_seconds < one.total_seconds
 

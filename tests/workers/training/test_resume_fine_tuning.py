@@ -5,10 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-import workers.jobs.commit_job
-import workers.training.loop
-import workers.training.resume
-import workers.training.stop_request
 from clnp_core.selection import ThresholdMode
 from clnp_core.values import FineTuningRound
 from tests.workers.jobs.test_commit_job import TUNING, splits, teacher
@@ -22,6 +18,7 @@ from tests.workers.training.interrupting import (
 from tests.workers.training.test_loop import finish
 from workers.jobs import trial_job
 from workers.jobs.commit_job import build_commit
+from workers.jobs.fine_tuning import PartCheckpoints
 from workers.spec import DistillationSpec, Schedule
 from workers.training.resume import Checkpoint, Interruptible
 
@@ -68,7 +65,8 @@ class TestFineTuning:
         keys = [checkpoint._key for tuning in (TUNING, dataclasses.replace(TUNING, learning_rate=0.1, rounds=2),
                                                           dataclasses.replace(TUNING, schedule=Schedule.COSINE))
                 for thresholds in ((0.1, 0.1), (0.1, 0.2), (None, None))
-                for checkpoint in workers.jobs.commit_job._checkpoints("", "ab", thresholds, tuning, 1, None)]
+                for checkpoint in [PartCheckpoints("", ["ab", thresholds, tuning.to_json()], 1, None).of("round", number)
+                                   for number in range(1, tuning.rounds + 1)]]
         assert len(keys) == len(set(keys)) == 12
 
 
