@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 # Two processes. tests/conftest.py gives one of them all tests that need Ray, so that they share one cluster.
-TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder --durations=25
+TOGETHER := -n 2 --dist loadscope --no-loadscope-reorder --durations=25
 QUICK := not whole and not slow and not gpu
 WHOLE := whole and not slow and not gpu
 

@@ -6,10 +6,15 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # A developer's own database, storage and cluster are never touched by a test. CLNP_DATA stays: only read.
 for _name in ("CLNP_DB_URL", "CLNP_STORAGE", "CLNP_TOKEN", "RAY_ADDRESS"):
@@ -29,14 +34,43 @@ RAY = "ray_with_logical_gpus"
 """The fixture that starts Ray. One cluster serves a whole run of the tests."""
 
 
-@pytest.hookimpl(tryfirst=True)
+class OneRayForAll(LoadScopeScheduling):
+    """Keep the tests of a file together, and all that need Ray in one process, where they share one cluster."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return RAY if RAY in _source(file) else file
+
+
+@cache
+def _source(file: str) -> str:
+    return (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Distribute tests as :class:`OneRayForAll`, under ``--dist loadscope``."""
+    return OneRayForAll(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for ``--dist loadgroup``: those that need Ray run in one process, and first, because together they take
-    the longest; of the others, those of one file."""
-    for item in items:
-        shared = RAY in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ray" if shared else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: RAY not in getattr(item, "fixturenames", ()))
+    """The tests that need Ray begin first, because together they take the longest."""
+    items.sort(key=lambda item: RAY not in _source(item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(scope="session")
+def ray_with_logical_gpus() -> Iterator[None]:
+    """One real Ray for all tests of a session, with two CPUs and two logical GPUs that nothing computes on."""
+    from orchestrator.driver.cluster import quiet_environment
+
+    quiet_environment()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+
+        ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
-"""A small valid configuration, as plain values, for tests to bend; and one real Ray for all of them."""
+"""A small valid configuration, as plain values, for tests to bend."""
 
 import copy
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,18 +19,3 @@ MINIMAL: dict[str, Any] = {
 def values() -> dict[str, Any]:
     """A fresh copy of the smallest configuration that is valid."""
     return copy.deepcopy(MINIMAL)
-
-
-@pytest.fixture(scope="session")
-def ray_with_logical_gpus() -> Iterator[None]:
-    """One real Ray for all tests of a session, with two CPUs and two logical GPUs that nothing computes on."""
-    from orchestrator.driver.cluster import quiet_environment
-
-    quiet_environment()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import ray
-
-        ray.init(address="local", num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()

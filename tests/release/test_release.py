@@ -18,9 +18,6 @@ import pytest
 
 from clnp_core.errors import EnvironmentChangedError
 from orchestrator.cli.main import main
-from tests.orchestrator.conftest import ray_with_logical_gpus
-
-__all__ = ["ray_with_logical_gpus"]
 
 ASSET = Path(__file__).parent / "0.1.0.tar.gz"
 PRUNED = ("clnp", "multi", "packed")
