@@ -2,8 +2,10 @@
 
 import gc
 import shutil
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +50,9 @@ def serving(settings: ServiceSettings, folder: Path) -> Iterator[httpx.Client]:
             finally:
                 running.should_exit = True
                 thread.join(30)
-                assert not thread.is_alive()
+                if thread.is_alive():
+                    pytest.fail("the server has not ended; it is at\n" + "".join(traceback.format_stack(
+                        sys._current_frames()[thread.ident or 0])))
 
 
 @pytest.fixture(scope="session")
