@@ -69,6 +69,7 @@ def test_a_run_takes_no_more_than_its_window_and_its_trials_are_reused(laborator
     assert sorted(trained_anew.of("finished")) == [0, 1], "another window gives other weights"
 
 
+@pytest.mark.whole
 def test_a_full_layer_is_widened_and_the_window_falls_on_what_is_new(laboratory: Laboratory) -> None:
     config = small(network={"hidden": [20, 9], "head": "single"}, training={"free_window": 9, "epochs": 2},
                    selection={"margin_points": 0},

@@ -56,7 +56,7 @@ def lab(tmp_path: Path) -> Laboratory:
     return Laboratory(tmp_path)
 
 
-@pytest.mark.parametrize("head", ["single", "multi"])
+@pytest.mark.parametrize("head", ["single", pytest.param("multi", marks=pytest.mark.whole)])
 def test_teachers_are_trained_in_the_sweep_and_distilled_from_at_the_commit(lab: Laboratory, tmp_path: Path, head: str) -> None:
     config = taught(tasks=2, network={"head": head})
     run = lab.launch(config)
@@ -89,6 +89,7 @@ def test_teachers_are_trained_in_the_sweep_and_distilled_from_at_the_commit(lab:
     assert other.digests("taught") == lab.digests("taught"), "killed in both sweeps"
 
 
+@pytest.mark.whole
 def test_other_runs_take_them_over_and_train_again_what_is_gone(lab: Laboratory) -> None:
     lab.launch(taught())
     heard = Heard()
@@ -110,6 +111,7 @@ def test_weights_that_are_to_stay_do_and_are_no_garbage(lab: Laboratory) -> None
     assert removed(lab, lab.trials("taught")) == {False}
 
 
+@pytest.mark.whole
 def test_one_that_diverges_is_left_out_and_without_any_fine_tuning_learns_from_the_labels(lab: Laboratory) -> None:
     heard = Heard()
     assert lab.launch(taught(teachers=BAD), heard).state is RunState.COMPLETED
@@ -142,6 +144,7 @@ def test_required_teachers_fail_the_task_and_another_fork_goes_on(lab: Laborator
     assert [row.reused_from for row in lab.trials("better", 1)][:2] == ["taught/1/0", "taught/1/1"]
 
 
+@pytest.mark.whole
 def test_a_sampler_does_not_hear_of_them(lab: Laboratory) -> None:
     sampler = {"sampler": "tpe", "samples": 3, "alpha": {"low": 1e-5, "high": 1e-3},
                "learning_rate": {"low": 5e-3, "high": 2e-2}}
@@ -159,6 +162,7 @@ def test_a_sampler_does_not_hear_of_them(lab: Laboratory) -> None:
     assert "  task 1: 2 of 5 trials reused from run taught, none retrained" in again.of("notice")
 
 
+@pytest.mark.whole
 def test_packs_of_teachers_beside_packs_of_candidates(lab: Laboratory) -> None:
     resources = {"max_concurrent_trials": 1, "trials_per_pack": 2}
     with pytest.raises(CutShortError):
@@ -170,6 +174,7 @@ def test_packs_of_teachers_beside_packs_of_candidates(lab: Laboratory) -> None:
     assert tuned.teachers == 3
 
 
+@pytest.mark.whole
 def test_a_fork_keeps_those_of_the_tasks_that_it_takes_over(lab: Laboratory) -> None:
     lab.launch(taught(tasks=2))
     forked = api.fork("taught", 1, name="child", overrides=["teachers.count=1", "selection.margin_points=4"], url=lab.url,
