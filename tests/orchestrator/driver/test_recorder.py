@@ -77,7 +77,8 @@ def stage() -> StageSpec:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr("orchestrator.driver.recorder.time.monotonic", lambda: clock.now)
+    # The module's own name: the clock of the process is also that of the event loops of running servers.
+    monkeypatch.setattr("orchestrator.driver.recorder.time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 

@@ -1,6 +1,7 @@
 """Checkpoints of a training: when one is written, and which are not used."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,7 +78,7 @@ class TestWhatACheckpointCosts:
     def test_the_interval_is_counted_from_the_last_one(self, trial: Trials, storage: str,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
         now = [0.0]
-        monkeypatch.setattr(workers.training.resume.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(workers.training.resume, "time", SimpleNamespace(monotonic=lambda: now[0]))
         checkpoint, written = pack_job.checkpoint_of([trial(epochs=12)], storage, 25.0), []
         for epoch in trial_job.run_trial(trial(epochs=12), storage, MARGIN, checkpoint):
             written.append((epoch.epoch, Checkpoints(storage).files.size(Checkpoints.name(trial(epochs=12).key())) is not None))
