@@ -93,12 +93,14 @@ def _follows_from_another(problem: ErrorDetails) -> bool:
 
 
 def _is_about_a_key(problem: ErrorDetails) -> bool:
-    return problem["type"] == "invalid_key" or problem["loc"][-1:] == ("[key]",)
+    return problem["type"] == "invalid_key" or (problem["type"] != "extra_forbidden" and problem["loc"][-1:] == ("[key]",))
 
 
 def _location(problem: ErrorDetails) -> tuple[str | int, ...]:
     """Return where the problem is, as keys and positions; the section if one of its keys is not text."""
-    location = tuple(part for part in problem["loc"] if part not in (LIST, RANGE, NUMBER, "[key]"))
+    marked = len(problem["loc"]) - (problem["type"] == "extra_forbidden")  # an unknown key may have the name of a mark
+    location = (*(part for part in problem["loc"][:marked] if part not in (LIST, RANGE, NUMBER, "[key]")),
+                *problem["loc"][marked:])
     return location[:-1] if _is_about_a_key(problem) else location
 
 

@@ -48,6 +48,8 @@ def problems(values: dict[str, Any], changes: dict[str, Any]) -> list[str]:
                           "sweep.later_tasks.learning_rate or fine_tuning.learning_rate or "
                           "teachers.learning_rate?"),
     ({"capacity.zzz": 1}, "capacity.zzz: unknown key; the keys of capacity are on_depletion, widen_by, widen_below"),
+    ({"[key]": 1}, "[key]: unknown key; the keys at the top are name, seed, seeds, method, benchmark, network, training, "
+                   "sweep, selection, fine_tuning, teachers, capacity, evaluation, resources"),
     ({"zzz": 1}, "zzz: unknown key; the keys at the top are name, seed, seeds, method, benchmark, network, training, sweep, "
                  "selection, fine_tuning, teachers, capacity, evaluation, resources"),
     ({"benchmark": None}, "benchmark: must be a section of keys, not nothing; the sequence of tasks"),
