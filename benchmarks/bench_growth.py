@@ -19,13 +19,13 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks.arguments import numbers
-from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
 from clnp_core.errors import DataError, DepletedError
 from clnp_core.evaluation import evaluate
 from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.pruning import prune
+from clnp_core.scores import mean_activity
 from clnp_core.selection import required_correct
 from clnp_core.threshold import find_thresholds
 from workers.data.loader import load_task

@@ -17,9 +17,9 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
-from clnp_core.activity import mean_activity
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp
+from clnp_core.scores import mean_activity
 from clnp_core.selection import required_correct
 from clnp_core.threshold import find_thresholds
 from workers.data.loader import load_task

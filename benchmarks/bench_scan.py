@@ -22,11 +22,11 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, wherever this is started
 
 from benchmarks import plain_loop
-from clnp_core.activity import mean_activity
 from clnp_core.errors import DataError
 from clnp_core.network import Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.pruning import survivors
+from clnp_core.scores import mean_activity
 from clnp_core.selection import ThresholdMode, required_correct
 from clnp_core.threshold import find_thresholds, threshold_curve
 from orchestrator.config.config import load

@@ -22,12 +22,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout, where
 
 from benchmarks import plain_loop
 from benchmarks.arguments import numbers
-from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
 from clnp_core.evaluation import evaluate
 from clnp_core.network import empty_network
 from clnp_core.networks import mlp
 from clnp_core.pruning import prune
+from clnp_core.scores import mean_activity
 from clnp_core.selection import required_correct
 from clnp_core.threshold import find_thresholds
 from workers.data.loader import TaskData, load_task

@@ -4,7 +4,8 @@ A neuron that a task trained stays when its score exceeds θ. Scores are measure
 set, so the pruned network is a function of θ alone and θ* is exact for every score. With h_n the activation of a neuron after
 its nonlinearity and before pooling, in evaluation mode:
 
-- ``activity``  E |h_n|, over samples and the positions of a map: the paper's.
+- ``activity``  E |h_n|, over samples and the positions of a map: the paper's. It is a mean over positions, so that large maps
+  do not count more than small ones, and is accumulated in float64.
 - ``outgoing``  E |h_n| · Σ |w|, over all weights w that read the neuron, in the next hidden layer or in the head of the task.
   The L1 norm, because |h_n| · Σ |w| is what the neuron adds to the sums that it reaches, signs aside.
 - ``taylor``    E |h_n · ∂L/∂h_n|, L the loss of the sample: how much the loss would change, to first order, if the neuron were
@@ -22,7 +23,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from clnp_core.activity import mean_activity
 from clnp_core.evaluation import CANONICAL_BATCH, canonical_batches, exact_float32, hidden_activations, logits_from
 from clnp_core.network import Network
 from clnp_core.selection import Score
@@ -53,7 +53,7 @@ class ScoredTask:
 
     @cached_property
     def activities(self) -> tuple[Tensor, ...]:
-        """Per hidden layer float64 [width] (:func:`clnp_core.activity.mean_activity`)."""
+        """Per hidden layer float64 [width] (:func:`clnp_core.scores.mean_activity`)."""
         return mean_activity(self.network, self.inputs, self.batch_size)
 
 
@@ -107,3 +107,20 @@ SCORES: Mapping[Score, Callable[[ScoredTask], tuple[Tensor, ...]]] = {
     Score.OUTGOING: outgoing,
     Score.TAYLOR: taylor,
 }
+
+
+@torch.no_grad()
+def mean_activity(network: Network, inputs: Tensor, batch_size: int = CANONICAL_BATCH) -> tuple[Tensor, ...]:
+    """Return the mean absolute activation of every neuron over ``inputs`` [samples, *input shape].
+
+    Returns:
+        Per hidden layer float64 [width], on the CPU; exactly 0 for free neurons.
+    """
+    sums = [torch.zeros(width, dtype=torch.float64, device=inputs.device) for width in network.architecture.hidden]
+    for batch, real in canonical_batches(inputs, batch_size):
+        with exact_float32():
+            activations = hidden_activations(network, batch)
+        for total, values in zip(sums, activations, strict=True):
+            total += values[:real].abs().sum(dim=[0, *range(2, values.ndim)], dtype=torch.float64)
+    positions = [values[0, 0].numel() for values in activations]
+    return tuple((total / (len(inputs) * each)).cpu() for total, each in zip(sums, positions, strict=True))

@@ -1,7 +1,7 @@
 """A fast test that determines for most pruned networks with certainty whether they are within the error budget.
 
 Thousands of pruned networks differ from one another by one or two neurons. Each keeps the beginning of one list of neurons per
-layer (:mod:`clnp_core.ranking`), so weights are stored in the order of these lists, and only rows and columns up to the last
+layer (:mod:`clnp_core.pruning`), so weights are stored in the order of these lists, and only rows and columns up to the last
 kept neuron are used. Each block of validation samples caches the last output of every layer, and only what a change affects is
 computed again; if a dense layer reads a few neurons more or fewer, and nothing changed below, only their columns are added to
 its sums or subtracted. The samples that are most likely to fail are in the first block, and a candidate is rejected as soon as
@@ -24,7 +24,7 @@ from clnp_core.evaluation import count_correct, exact_float32
 from clnp_core.heads import neurons_read_by
 from clnp_core.layers import BATCH_NORM_EPSILON, activate, laid_out, normalise, per_neuron, pooled, weigh
 from clnp_core.network import Network, column_index, column_mask
-from clnp_core.ranking import Lengths, Ranking
+from clnp_core.pruning import Lengths, Ranking
 
 RELATIVE_TOLERANCE = 5e-5
 """The lead of a class, as a share of the scale (:meth:`_Stack.leads_and_scale`), from which a sample is certain."""

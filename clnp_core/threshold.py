@@ -14,8 +14,7 @@ from torch import Tensor
 
 from clnp_core.evaluation import CANONICAL_BATCH, count_correct, exact_float32, logit_batches
 from clnp_core.network import Network
-from clnp_core.pruning import prune
-from clnp_core.ranking import Lengths, Ranking
+from clnp_core.pruning import Lengths, Ranking, prune
 from clnp_core.screening import Screen, counts_correct
 from clnp_core.selection import ThresholdMode, Thresholds
 from clnp_core.values import CurvePoint

@@ -113,7 +113,7 @@ def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = 
         ConfigError, DatabaseError, StateError: nothing was started.
         RunFailedError: the driver ended at once; with its error message.
     """
-    from orchestrator.jobs.background import start_run
+    from orchestrator.jobs.start import start_run
 
     place = Place.of(url, storage)
     return Run(start_run(place, config, name, overrides), place)

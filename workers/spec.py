@@ -49,7 +49,7 @@ class ClassOrder(StrEnum):
 
 
 class Schedule(StrEnum):
-    """How the learning rate changes from epoch to epoch (:mod:`workers.training.schedules`)."""
+    """How the learning rate changes from epoch to epoch (:mod:`workers.training.optimizers`)."""
 
     MILESTONES = "milestones"
     COSINE = "cosine"

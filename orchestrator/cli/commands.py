@@ -10,7 +10,7 @@ MODULES = {
     "launch": "launch_commands", "resume": "launch_commands", "fork": "launch_commands",
     "stop": "control_commands", "cancel": "control_commands",
     "status": "status_commands", "ls": "status_commands", "show": "show_command", "logs": "logs",
-    "trials": "status_commands", "sql": "status_commands", "mirror": "optuna_command",
+    "trials": "status_commands", "sql": "status_commands", "mirror": "export_commands",
     "what-if": "what_if_command", "compare": "compare_command", "reproduce": "reproduce_command",
     "verify": "maintenance_commands", "report": "export_commands", "export": "export_commands",
     "doctor": "doctor", "gc": "maintenance_commands", "rm": "maintenance_commands", "db": "maintenance_commands",

@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 
 from clnp_core.errors import ClnpError
-from orchestrator.render.output import note
-from orchestrator.render.secrets import without_passwords
+from orchestrator.render.output import note, without_passwords
 
 INTERNAL = 1
 USAGE = 2

@@ -1,17 +1,19 @@
-"""Commands that write files about a run: `clnp export` and `clnp report`."""
+"""Commands that write a run to files or to another store: `clnp export`, `clnp report` and `clnp mirror`."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from db.url import shown
 from orchestrator.cli.errors import UsageProblem
 from orchestrator.cli.options import MAX_COUNT, GlobalOptions, as_json_option, check_storage, command_line, reading
 from orchestrator.render.format import bytes_text, plural
 from orchestrator.render.matrices import percent
 from orchestrator.render.output import note, paragraph, say, say_json, terminal_width
-from orchestrator.render.table import Column, number, render
+from orchestrator.render.table import Column, number, prose, render
 from orchestrator.reports.compare import compare
 from orchestrator.reports.report import ReportFormat, write_report
 from orchestrator.reports.report_dir import write_folder
@@ -19,11 +21,11 @@ from orchestrator.runs.location import Place
 from orchestrator.runs.run_names import folder_named_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from db.reads.reads import Reads
     from orchestrator.export.card import Card, Counted
     from orchestrator.reports.report_dir import WrittenFile
+    from orchestrator.runs.optuna_export import MirroredStage
+
 
 ALL = "all"
 
@@ -141,3 +143,40 @@ def _report_group(reads: "Reads", group: str, folder: Path) -> "Sequence[Written
     found = compare(reads, [group])
     return write_folder(folder, group, files(reads, f"Runs of {group}", [Line(group)], found,
                                              command_line(sys.argv[1:], "report")))
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--to", metavar="URL", help="The Optuna storage. [default: .clnp/optuna.db here]")
+@click.option("--follow", is_flag=True, help="Repeat every few seconds, until no driver is running for RUN.")
+@as_json_option
+@click.pass_obj
+def mirror(settings: GlobalOptions, run: str, to: str | None, follow: bool, as_json: bool) -> None:
+    """Copy RUN's trials into an Optuna storage.
+
+    Every task becomes a study that optuna-dashboard shows. Trials that the storage already contains are not copied again; the
+    run itself is only read.
+    """
+    from orchestrator.runs.optuna_export import open_mirror
+
+    with reading(settings) as reads:
+        reads.run(run)  # a mistyped name creates no mirror
+        with open_mirror(to) as copy:
+            stages = copy.follow(reads, run, _tell) if follow else copy.update(reads, run)
+    where = shown(copy.address)
+    if as_json:
+        say_json({"run": run, "mirror": where, "stages": stages})
+        return
+    if stages:
+        say(render([prose("study"), number("added"), number("trials")],
+                   [[stage.study, f"{stage.trials_added:,}", f"{stage.trials:,}"] for stage in stages], terminal_width()))
+        say()
+    added = sum(stage.trials_added for stage in stages)
+    say(f"{plural(added, 'trial')} added; `optuna-dashboard {where}` shows them" if added or stages else
+        f"run {run} has no trials yet")
+
+
+def _tell(stages: "Sequence[MirroredStage]") -> None:
+    for stage in stages:
+        if stage.trials_added:
+            note(f"{stage.study}: {plural(stage.trials_added, 'trial')} added")

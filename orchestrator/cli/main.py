@@ -34,8 +34,7 @@ from orchestrator.cli.errors import (
     of_os,
     of_working_folder,
 )
-from orchestrator.render.output import note, results, say_json, take_standard_output
-from orchestrator.render.secrets import without_passwords
+from orchestrator.render.output import note, results, say_json, take_standard_output, without_passwords
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

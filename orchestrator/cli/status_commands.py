@@ -17,9 +17,8 @@ from orchestrator.cli.options import (
     task_option,
 )
 from orchestrator.cli.show_command import trial_table
-from orchestrator.render.chance_text import chance_sentences
 from orchestrator.render.format import NOTHING, plural, time_text
-from orchestrator.render.matrices import percent
+from orchestrator.render.matrices import chance_sentences, percent
 from orchestrator.render.output import paragraph, plain, say, say_json, terminal_width
 from orchestrator.render.run_summary import facts_text, origin_facts, standing, task_table, ways_on
 from orchestrator.render.serialize import Format, Frame, of_rows, of_trials, write

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from clnp_core.errors import ConfigError
 from orchestrator.config.benchmark_section import BenchmarkSection
 from orchestrator.config.choices import HeadChoice
+from orchestrator.config.distillation_sections import Teachers
 from orchestrator.config.errors import explain, show
 from orchestrator.config.network_section import UNREADABLE, WRITTEN_OUT, NetworkSection, alpha_count
 from orchestrator.config.numbers import RECORDED
@@ -37,7 +38,6 @@ from orchestrator.config.sections import (
 )
 from orchestrator.config.selection_section import SelectionSection
 from orchestrator.config.sweep_section import GridPoint, LogRange, Section, Sweep, per_layer
-from orchestrator.config.teachers_section import Teachers
 from orchestrator.config.user_code import Reading, with_own_network
 from orchestrator.config.yaml_loader import assignment_path, override, read_mapping
 from orchestrator.runs.run_names import is_run_name

@@ -10,10 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from orchestrator.config.choices import FineTuningSchedule, Normalization, OnDepletion, OptimizerKind, Precision
-from orchestrator.config.distillation_section import Distillation
+from orchestrator.config.distillation_sections import Distillation, SearchReference, SearchSection
 from orchestrator.config.errors import show
 from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share, whole
-from orchestrator.config.search_section import SearchReference, SearchSection
 from orchestrator.config.sweep_section import Alpha, NeuronBound, Rate, Section
 from orchestrator.runs.run_names import MAX_NAME
 from workers.spec import Schedule

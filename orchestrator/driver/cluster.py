@@ -21,7 +21,7 @@ from orchestrator.config.config import Config
 from orchestrator.driver.local_ray import local_ray
 from orchestrator.driver.ray_failure import check_address, cluster_address, of_address
 from orchestrator.driver.scratch import scratch
-from orchestrator.jobs.python_process import ROOT, root_comes_first
+from orchestrator.jobs.own_packages import ROOT, root_comes_first
 from workers import user_modules
 from workers.storage.schemes import store_type
 

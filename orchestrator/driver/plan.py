@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.values import FreeWindow
 from orchestrator.config.config import Config
-from orchestrator.config.distillation_section import Distillation
-from orchestrator.config.search_section import SearchReference
+from orchestrator.config.distillation_sections import Distillation, SearchReference
 from orchestrator.config.selection_section import points_text
 from orchestrator.config.sweep_section import GridPoint, per_layer
 from workers.methods import MethodSpec

@@ -14,7 +14,7 @@ from clnp_core.values import TrialRole
 from db.rows import TrialRow
 from db.states import TrialState
 from orchestrator.config.config import Config
-from orchestrator.config.teachers_section import Teachers
+from orchestrator.config.distillation_sections import Teachers
 from orchestrator.driver import plan
 from orchestrator.render.matrices import percent
 from workers.spec import StageSpec, TrainingSpec, TrialSpec, derive_seed

@@ -16,7 +16,7 @@ from orchestrator.driver.stages.run_sweep import sweep
 from orchestrator.driver.stages.select_trial import choose
 from orchestrator.render.format import ranges
 from workers.environment import fingerprint
-from workers.training.stop_request import StoppedError
+from workers.training.resume import StoppedError
 
 TRANSITIONS = {
     StageState.PENDING: begin,

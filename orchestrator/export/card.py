@@ -7,8 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.export.latency import Timing
-from orchestrator.export.verification import FileComparison
+from orchestrator.export.verification import FileComparison, Timing
 from orchestrator.render.output import plain
 
 VERSION = 1

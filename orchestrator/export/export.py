@@ -35,10 +35,9 @@ from orchestrator.export.formats import (
     program_of,
     require_packages,
 )
-from orchestrator.export.latency import BATCHES, timed
 from orchestrator.export.model_info import about, card_of
 from orchestrator.export.source import Material, Recorded, material, recorded
-from orchestrator.export.verification import FileComparison, compare, logits_of, require_same_bits
+from orchestrator.export.verification import BATCHES, FileComparison, compare, logits_of, require_same_bits, timed
 from orchestrator.runs.location import Place
 from orchestrator.runs.run_names import folder_named_after
 

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 from clnp_core.errors import NotFoundError
 from clnp_core.selection import required_correct
 from db.reads.curves import pruned_within_margin
-from orchestrator.figures.accuracy_chart import accuracy_figure
-from orchestrator.figures.capacity_chart import capacity_figure
-from orchestrator.figures.curve_charts import learning_figure, threshold_figure
-from orchestrator.figures.search_chart import search_figure
+from orchestrator.figures.curve_charts import learning_figure, search_figure, threshold_figure
+from orchestrator.figures.run_charts import accuracy_figure, capacity_figure
 from orchestrator.figures.trial_chart import trial_points, trials_figure
 from orchestrator.runs.recorded_config import learnt_under, score_of
 

@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 from clnp_core.errors import DatabaseError, RunFailedError
 from orchestrator.events.events import Progress
 from orchestrator.events.jsonl import JsonProgress
-from orchestrator.jobs.python_process import python_module
+from orchestrator.jobs.own_packages import python_module
 from orchestrator.jobs.start import driver_environment
 from orchestrator.render.format import plural
 from orchestrator.runs.location import Place

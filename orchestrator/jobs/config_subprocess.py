@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from clnp_core.errors import ClnpError, ConfigError
 from orchestrator.config.config import Config
 from orchestrator.config.yaml_loader import assignment_path, override, parse
-from orchestrator.jobs.python_process import importing_ours, python_module
+from orchestrator.jobs.own_packages import importing_ours, python_module
 from orchestrator.runs.location import SECRETS
 
 LONGEST_SECONDS = 120.0

@@ -1,16 +1,20 @@
-"""Check that the imported packages are those of this project, before any of them is used. Import nothing else here.
+"""Make sure that processes import this project's packages, and not files with the same names. Import nothing else here.
 
 A file ``db.py`` that precedes the installation on Python's path is imported instead of the package ``db``, which would lead to
-an error about a missing module.
+an error about a missing module. A process checks its packages before it uses any of them; processes that it starts do not have
+the working folder on their path.
 """
 
 import importlib.util
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGES = ("clnp", "clnp_core", "workers", "db")
 ROOT = Path(__file__).resolve().parents[2]
+"""The folder that contains the packages."""
 
 
 def foreign_package() -> tuple[str, str] | None:
@@ -54,3 +58,24 @@ def _is_command() -> bool:
     """Whether this process is ``clnp``, or ``python -m orchestrator.cli``."""
     program = Path(sys.argv[0])
     return program.name in ("clnp", "clnp.exe") or program.resolve() == ROOT / "orchestrator" / "cli" / "__main__.py"
+
+
+def python_module(name: str) -> tuple[str, ...]:
+    """Return the command that runs a module as a program, without the working folder on its path (``-P``)."""
+    return (sys.executable, "-P", "-m", name)
+
+
+def importing_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of such a process: if this process found the packages in a checkout that is not installed, their
+    folder is added to ``PYTHONPATH``."""
+    if not root_comes_first():
+        return dict(environment)
+    before = environment.get("PYTHONPATH")
+    return {**environment, "PYTHONPATH": f"{ROOT}{os.pathsep}{before}" if before else str(ROOT)}
+
+
+def root_comes_first() -> bool:
+    """Whether :data:`ROOT` precedes Python's own library on the path, as in a checkout that is not installed."""
+    folders = [Path(folder).resolve() for folder in sys.path]
+    library = Path(os.__file__).resolve().parent
+    return ROOT in folders[:folders.index(library) if library in folders else None]

@@ -1,12 +1,14 @@
 """Start drivers in the background: as processes of this machine, or as jobs of a cluster.
 
 A launch records the run first and then starts `clnp resume`. So the run exists under its name when the call returns, its name
-cannot be taken in between, and exactly the validated config is driven.
+cannot be taken in between, and exactly the validated config is driven. A driver that a notebook starts continues when the
+notebook is closed.
 """
 
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +20,9 @@ from db.reads.reads import Reads
 from db.states import RunState
 from db.store.store import Store
 from orchestrator.config.config import Config
-from orchestrator.driver.launch import new_run
+from orchestrator.driver.launch import AnyConfig, Overrides, built, new_run
 from orchestrator.jobs.jobs import LONGEST_OUTPUT_BYTES, Job, JobFolder, JobKind, JobRecord, JobState, as_job, started_of
-from orchestrator.jobs.python_process import importing_ours, python_module
+from orchestrator.jobs.own_packages import importing_ours, python_module
 from orchestrator.jobs.ray_jobs import RayJobs, sendable
 from orchestrator.runs.location import Place
 from orchestrator.runs.run_names import MAX_NAME
@@ -198,3 +200,56 @@ class Starter:
             return as_job(record, JobState.UNKNOWN, message=error.message)
         ended = JobState.LOST if found.exit_code is None else JobState.ENDED
         return as_job(record, JobState.RUNNING if found.is_running else ended, found.exit_code, found.ended_at, found.message)
+
+
+POLL_SECONDS = 0.1
+LEAVING_SECONDS = 20.0
+
+
+def start_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides) -> str:
+    """Record a run and start its driver; return its name once the driver holds the lease. See
+    :func:`clnp.start`."""
+    starter = _starter(place)
+    job = starter.launch(built(config, name, overrides), name, JobKind.PROCESS)
+    _await_driver(place, starter, job)
+    return job.run
+
+
+def start_again(place: Place, run: str, retry_failed: bool, accept_environment: bool) -> None:
+    """Start a driver that resumes a run; return once it holds the lease. See
+    :meth:`orchestrator.notebook.run_handle.Run.start`."""
+    starter = _starter(place)
+    _await_leaving(place, starter, run)
+    _await_driver(place, starter, starter.resume(run, JobKind.PROCESS, retry_failed, accept_environment))
+
+
+def _starter(place: Place) -> Starter:
+    return Starter(place, Path.cwd() / ".clnp" / "jobs")
+
+
+def _await_leaving(place: Place, starter: Starter, run: str) -> None:
+    """Wait until the process of a driver that has released the run has ended, for a limited time."""
+    for _ in range(int(LEAVING_SECONDS / POLL_SECONDS)):
+        with place.reads() as reads:
+            driven = reads.run(run).driver_lives
+        if driven or not any(job.run == run and job.state is JobState.RUNNING for job in starter.jobs()):
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _await_driver(place: Place, starter: Starter, job: Job) -> None:
+    """Wait until the driver holds the run, or has ended because there was nothing to do.
+
+    Raises:
+        RunFailedError: it ended with an error; with its last lines of output.
+    """
+    while job.state is JobState.RUNNING:
+        with place.reads() as reads:
+            if reads.run(job.run).driver_lives:
+                return
+        time.sleep(POLL_SECONDS)
+        job = starter.job(job.id)
+    if job.exit_code != 0:
+        printed = starter.output(job.id).strip().splitlines()[-2:] or ["it printed nothing"]
+        raise RunFailedError(f"the driver of run {job.run!r} ended with exit code {job.exit_code}: {' | '.join(printed)}",
+                             f"the run is recorded: clnp.run({job.run!r}).start() retries it once that is fixed")

@@ -71,7 +71,7 @@ class RunDeeds(Drawn):
             StateError: it was cancelled, or is depleted.
             RunFailedError: the driver ended at once; the message has its output.
         """
-        from orchestrator.jobs.background import start_again
+        from orchestrator.jobs.start import start_again
 
         start_again(self.place, self.name, retry_failed, accept_environment)
         return self

@@ -1,7 +1,8 @@
 """Standard output of the commands: one JSON document, or text that fits the terminal and is complete in a pipe.
 
 Standard output is reserved for the results of a command. Other output (of user modules, Ray, C libraries) goes to standard
-error: :func:`take_standard_output` redirects the file descriptor, and :func:`results_apart` Python's stream.
+error: :func:`take_standard_output` redirects the file descriptor, and :func:`results_apart` Python's stream. Passwords in
+messages are masked (:func:`without_passwords`).
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import re
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,7 +22,6 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from clnp_core.analysis.statistics import SEEDS
-from orchestrator.render.secrets import without_passwords
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7f, 0xa0)) if chr(code) not in "\n\t"}
 _DIRECTIONS = {code: f"\\u{code:04x}" for code in (0x200e, 0x200f, *range(0x2028, 0x202f), *range(0x2066, 0x206a))}
@@ -209,3 +209,23 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+ADDRESS_VARIABLES = ("CLNP_DB_URL", "CLNP_STORAGE")
+
+
+def without_passwords(text: str, arguments: Iterable[str]) -> str:
+    """Return the text with the passwords of URLs masked.
+
+    Args:
+        text: a message, a hint or a traceback.
+        arguments: arguments of the command line, which may contain URLs; those of the environment are always masked.
+    """
+    words = [*arguments, *(os.environ.get(name, "") for name in ADDRESS_VARIABLES)]
+    if "password" not in text.lower() and not any(":/" in part for part in (text, *words)):
+        return text
+    try:
+        from db.url import masked  # slow import, only if needed
+    except ImportError:  # a broken installation: hide more than the password
+        return re.sub(r"(:/+)\S*@|(password\s*=\s*)\S+", r"\1\2***", text, flags=re.IGNORECASE)
+    return masked(text, words)

@@ -1,10 +1,10 @@
-"""Summary of a run from the database: progress, results, and how to continue."""
+"""Summary of a run from the database: progress, results, fine-tuning and searches, and how to continue."""
 
 from typing import TYPE_CHECKING
 
 from clnp_core.architecture import Architecture
+from clnp_core.values import CutCandidate, CutSearch, SearchEnd
 from db.states import RunState, StageState
-from orchestrator.render.chance_text import chance_sentences, tasks_at_chance
 from orchestrator.render.format import (
     NOTHING,
     architecture_text,
@@ -19,9 +19,16 @@ from orchestrator.render.format import (
     time_text,
     training_text,
 )
-from orchestrator.render.matrices import TASK_INCREMENTAL, accuracy_matrix, capacity_table, forgetting_claim, percent
+from orchestrator.render.matrices import (
+    TASK_INCREMENTAL,
+    accuracy_matrix,
+    capacity_table,
+    chance_sentences,
+    forgetting_claim,
+    percent,
+    tasks_at_chance,
+)
 from orchestrator.render.output import paragraph, terminal_width
-from orchestrator.render.search_text import search_text
 from orchestrator.render.table import Column, number, one_line, prose, render
 from orchestrator.runs.recorded_config import recorded_config, score_of
 from workers.environment import GIT
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 
     from db.reads.reads import Reads
     from db.rows import CommitRow, RunRow, StageRow
+
 
 def run_document(reads: "Reads", run: "RunRow") -> dict[str, object]:
     """Return everything about a run except its trials, for ``--json``."""
@@ -183,3 +191,51 @@ def distilled_text(teachers: int | None) -> str:
     if teachers is None:
         return ""
     return f" distilled from {plural(teachers, 'teacher')}" if teachers else " without the teachers that were asked for"
+
+
+def search_sentence(search: CutSearch) -> str:
+    """Return which candidate was committed, compared with what, and why the search ended."""
+    chosen, total = search.candidates[search.chosen], search.val_total
+    found = (f"cut {chosen.cut} of {len(search.candidates) - 1} is the sparsest within the margin: "
+             f"{plural(sum(chosen.neurons), 'neuron')} ({neurons_text(chosen)}), "
+             f"{percent(_committed(search) / total)} % on validation"
+             if search.within_margin else
+             f"no candidate is within the margin, so the network that was pruned at θ* is committed, with "
+             f"{percent(_committed(search) / total)} % on validation")
+    return (f"search, {seconds_text(search.seconds)}: {found}; the margin asks for "
+            f"{percent(search.required_val_correct / total)} %, the best of the {search.reference} has "
+            f"{percent(search.reference_val_correct / total)} %; {_ENDS[search.end]}")
+
+
+def search_text(search: CutSearch) -> str:
+    """Return the sentence and a table with a line for every candidate."""
+    columns = [number("cut"), number("neurons"), number("by layer"), number("cut val %"), number("tuned val %"),
+               number("epoch"), number("time"), Column("")]
+    candidates = [*search.candidates, *([] if search.final is None else [search.final])]
+    rows = [[str(each.cut), f"{sum(each.neurons):,}", neurons_text(each), percent(each.pruned_val_correct / search.val_total),
+             percent(each.val_correct / search.val_total), f"{each.best_epoch} of {each.epochs_run}",
+             seconds_text(each.seconds), _remark(search, each)] for each in candidates]
+    sentence = search_sentence(search)
+    return f"{sentence[0].upper()}{sentence[1:]}.\n\n{render(columns, rows)}"
+
+
+def neurons_text(candidate: CutCandidate) -> str:
+    """Return the neurons of each hidden layer, such as ``80 / 60``."""
+    return " / ".join(f"{neurons:,}" for neurons in candidate.neurons)
+
+
+def _committed(search: CutSearch) -> int:
+    return search.candidates[search.chosen].val_correct if search.final is None else search.final.val_correct
+
+
+def _remark(search: CutSearch, each: CutCandidate) -> str:
+    if each is search.final:
+        return "trained further"
+    if each.cut == search.chosen:
+        return "chosen"
+    return "" if each.val_correct >= search.required_val_correct else "outside the margin"
+
+
+_ENDS = {SearchEnd.PATIENCE: "the last candidates missed it",
+         SearchEnd.NOTHING_LEFT: "no further neuron could be cut",
+         SearchEnd.DIVERGED: "the next candidate diverged"}

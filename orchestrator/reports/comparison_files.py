@@ -12,9 +12,8 @@ from clnp_core.values import LayerCapacity
 from db.reads.reads import Reads
 from db.rows import AccuracyRow, CommitRow, EventRow, SelectionRow
 from orchestrator.figures import chart
-from orchestrator.figures.accuracy_chart import accuracy_figure
-from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.method_charts import methods_figure, usage_figure
+from orchestrator.figures.run_charts import accuracy_figure, capacity_figure
 from orchestrator.render.format import NOTHING, plural, ranges
 from orchestrator.render.serialize import Frame, csv_text, of_rows, of_trials
 from orchestrator.reports.compare import Comparison, Side

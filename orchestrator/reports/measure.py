@@ -13,8 +13,8 @@ from clnp_core.values import LayerCapacity
 from db.reads.reads import Reads
 from db.rows import AccuracyRow, RunRow, TrialRow
 from db.states import RunState, TrialState
-from orchestrator.render.chance_text import tasks_at_chance
 from orchestrator.render.format import divides_the_network
+from orchestrator.render.matrices import tasks_at_chance
 from workers.methods import Method
 
 

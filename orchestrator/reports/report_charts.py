@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from clnp_core.selection import required_correct
 from db.rows import SelectionRow
 from orchestrator.figures import chart
-from orchestrator.figures.accuracy_chart import accuracy_figure
-from orchestrator.figures.capacity_chart import capacity_figure
-from orchestrator.figures.curve_charts import learning_figure, threshold_figure
+from orchestrator.figures.curve_charts import learning_figure, search_figure, threshold_figure
 from orchestrator.figures.registry import ACCURACY, CAPACITY, CURVE, LEARNING, SEARCH, TRIALS
-from orchestrator.figures.search_chart import search_figure
+from orchestrator.figures.run_charts import accuracy_figure, capacity_figure
 from orchestrator.figures.trial_chart import MANY, trials_figure
 from orchestrator.render.format import divides_the_network, score_text
 from orchestrator.reports.report_data import Gathered, TaskPart

@@ -19,9 +19,8 @@ from db.rows import (
     TrialRow,
 )
 from orchestrator.figures.trial_chart import PlottedTrial, trial_points
-from orchestrator.render.chance_text import chance_sentences
 from orchestrator.render.format import divides_the_network
-from orchestrator.render.matrices import ForgettingClaim, forgetting_claim
+from orchestrator.render.matrices import ForgettingClaim, chance_sentences, forgetting_claim
 from orchestrator.runs.recorded_config import learnt_under, score_of
 
 if TYPE_CHECKING:

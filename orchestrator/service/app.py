@@ -11,7 +11,7 @@ from db.url import resolve_url
 from orchestrator.service import errors, prometheus, static
 from orchestrator.service.auth import Guard
 from orchestrator.service.database import Database
-from orchestrator.service.dependencies import only_known_parameters
+from orchestrator.service.dependencies import Service, only_known_parameters
 from orchestrator.service.routes import (
     figure_routes,
     job_routes,
@@ -22,7 +22,6 @@ from orchestrator.service.routes import (
     stream_routes,
     what_if_routes,
 )
-from orchestrator.service.service_state import Service
 from orchestrator.service.settings import ServiceSettings, checked
 from workers.environment import package_versions
 

@@ -1,6 +1,8 @@
-"""Parameters that several routes share, with their validation."""
+"""What several routes share: the service, and parameters with their validation."""
 
 import difflib
+import pathlib
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -10,7 +12,13 @@ from fastapi.security import HTTPBearer
 
 from clnp_core.errors import ConfigError, NotFoundError
 from db.reads.pages import Pages
-from orchestrator.service.service_state import Service
+from orchestrator.jobs.ray_jobs import RayJobs
+from orchestrator.jobs.start import Starter
+from orchestrator.service.database import Database
+from orchestrator.service.event_stream import Streams
+from orchestrator.service.http_cache import FigureCache
+from orchestrator.service.prometheus import Metrics
+from orchestrator.service.settings import ServiceSettings
 
 BASE = "/api/v1"
 
@@ -26,6 +34,25 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
 bearer = HTTPBearer(auto_error=False, description="the token that the service was started with, `CLNP_TOKEN`")
 """For the OpenAPI document; :mod:`orchestrator.service.auth` checks the token before a body is read."""
+
+
+@dataclass(slots=True)
+class Service:
+    """A service: its settings, its database, and objects with its lifetime."""
+
+    settings: ServiceSettings
+    database: Database
+    figures: FigureCache = field(default_factory=FigureCache)
+    starter: Starter = field(init=False)
+    streams: Streams = field(init=False)
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        dashboard = self.settings.ray_dashboard
+        self.starter = Starter(self.settings.place, pathlib.Path.cwd() / ".clnp" / "jobs",
+                               RayJobs(dashboard) if dashboard else None)
+        self.streams = Streams(self.database)
+        self.metrics = Metrics(lambda: self.database.pages, lambda: self.streams.listeners)
 
 
 def service_of(request: Request) -> Service:

@@ -21,7 +21,7 @@ from clnp_core.errors import (
     RunFailedError,
     StateError,
 )
-from orchestrator.render.secrets import without_passwords
+from orchestrator.render.output import without_passwords
 
 STATUS: Mapping[type[ClnpError], int] = {
     ConfigError: 422, NotFoundError: 404, BusyError: 409, StateError: 409, EnvironmentChangedError: 409,

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from orchestrator.figures.chart import javascript
 from orchestrator.service.dependencies import BASE
-from orchestrator.service.etag import tagged
+from orchestrator.service.http_cache import tagged
 
 NO_HEAD = (BASE, "/healthz", "/metrics", "/vega.js")
 """Path prefixes of other GET routes."""

@@ -16,8 +16,7 @@ from db.reads.reads import Reads
 from orchestrator.what_if.answer_text import cautions, consequence, sentence
 from orchestrator.what_if.margin_curve import Candidate, margin_steps
 from orchestrator.what_if.margins import NOTHING_SCANNED, Outcome, at_margin, canonical
-from orchestrator.what_if.recorded_searches import SearchAnswer, search_answers
-from orchestrator.what_if.recorded_stages import SelectedStage, selected_stages
+from orchestrator.what_if.recorded_stages import SearchAnswer, SelectedStage, search_answers, selected_stages
 
 __all__ = [
     "Consequence", "MarginPoint", "Scans", "TaskAnswer", "TrialAnswer", "WhatIf", "ask", "canonical", "margin_curve",

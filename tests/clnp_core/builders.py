@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clnp_core.activity import mean_activity
 from clnp_core.architecture import Activation, Architecture, HeadKind, Layer, Pool, PoolKind, Window
 from clnp_core.evaluation import canonical_logits
 from clnp_core.frozen_activations import frozen_activations
@@ -16,6 +15,7 @@ from clnp_core.network import Head, Network, Rows, empty_network
 from clnp_core.networks import Chain, mlp
 from clnp_core.partition import FreeNetwork
 from clnp_core.pruning import prune
+from clnp_core.scores import mean_activity
 
 INPUTS, CLASSES = 10, 3
 

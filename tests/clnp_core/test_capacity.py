@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from clnp_core.activity import mean_activity
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.capacity import capacity, free_neurons, path_neurons
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE, Network, empty_network
+from clnp_core.scores import mean_activity
 from clnp_core.values import LayerCapacity
 from tests.clnp_core.builders import History, copied, network_of
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from clnp_core.activity import mean_activity
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.capacity import path_neurons
 from clnp_core.compact import extract
@@ -18,6 +17,7 @@ from clnp_core.frozen_activations import frozen_activations
 from clnp_core.network import FREE, Network
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune
+from clnp_core.scores import mean_activity
 from clnp_core.selection import ThresholdMode, required_correct
 from clnp_core.threshold import find_thresholds, threshold_curve
 from tests.clnp_core.brute import BATCH, brute_per_layer, brute_shared, correct_at, freed_at

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from clnp_core.activity import mean_activity
 from clnp_core.architecture import Architecture, HeadKind
 from clnp_core.capacity import capacity, free_neurons
 from clnp_core.compact import extract
@@ -16,6 +15,7 @@ from clnp_core.network import FREE, Network, empty_network
 from clnp_core.networks import mlp
 from clnp_core.partition import FreeNetwork, widen
 from clnp_core.pruning import prune
+from clnp_core.scores import mean_activity
 from clnp_core.selection import ThresholdMode
 from clnp_core.threshold import find_thresholds, threshold_curve
 from clnp_core.values import FreeWindow

@@ -12,8 +12,7 @@ from clnp_core.architecture import DIVIDED_HEADS, Activation, HeadKind
 from clnp_core.evaluation import canonical_logits, exact_float32
 from clnp_core.network import FREE, Head, Network
 from clnp_core.networks import mlp
-from clnp_core.pruning import keep
-from clnp_core.ranking import Lengths, Ranking
+from clnp_core.pruning import Lengths, Ranking, keep
 from clnp_core.screening import Judgement, Screen, counts_correct
 from tests.clnp_core.builders import Scan, drawn_scan, generator, network_of, with_tensor
 

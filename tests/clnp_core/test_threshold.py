@@ -8,13 +8,12 @@ from decimal import Decimal
 import pytest
 import torch
 
-from clnp_core.activity import mean_activity
 from clnp_core.architecture import Activation, Architecture, HeadKind
 from clnp_core.evaluation import canonical_logits
 from clnp_core.network import FREE
 from clnp_core.networks import mlp
-from clnp_core.pruning import prune
-from clnp_core.ranking import Lengths
+from clnp_core.pruning import Lengths, prune
+from clnp_core.scores import mean_activity
 from clnp_core.screening import RELATIVE_TOLERANCE, Judgement, Screen
 from clnp_core.selection import ThresholdMode, Thresholds, required_correct
 from clnp_core.threshold import ThresholdResult, find_thresholds, threshold_curve

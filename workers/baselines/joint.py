@@ -25,10 +25,9 @@ from workers.data.loader import TaskData
 from workers.spec import TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.loop import divergence
-from workers.training.optimizers import optimizer_of, takes_graphs
+from workers.training.optimizers import optimizer_of, schedule_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.schedules import schedule_of
 from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 ALL_HEADS = 1

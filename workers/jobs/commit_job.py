@@ -18,7 +18,7 @@ from workers.jobs.fine_tuning import FineTuned, PartCheckpoints, fine_tuned
 from workers.jobs.inputs import activities_of, recorded, stored_scores, task_on, this_device
 from workers.spec import FineTuningSpec, StageSpec
 from workers.storage.artifacts import ArtifactStore, get_network, put_network
-from workers.training.stop_request import StoppedError
+from workers.training.resume import StoppedError
 
 
 @dataclass(frozen=True, slots=True)

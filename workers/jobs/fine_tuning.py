@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from clnp_core.activity import mean_activity
 from clnp_core.capacity import free_neurons
 from clnp_core.evaluation import count_correct, evaluate
 from clnp_core.heads import neurons_read_by
 from clnp_core.network import Network
 from clnp_core.pruning import prune
-from clnp_core.scores import ScoredTask, scores_of
+from clnp_core.scores import ScoredTask, mean_activity, scores_of
 from clnp_core.selection import Thresholds
 from clnp_core.threshold import find_thresholds
 from clnp_core.values import CutSearch, FineTuningRound

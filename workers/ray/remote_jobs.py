@@ -19,7 +19,7 @@ from ray.experimental import internal_kv
 from clnp_core.errors import ClnpError, RunFailedError
 from workers import capture, user_modules
 from workers.ray.out_of_memory import gpu_out_of_memory
-from workers.training.stop_request import StoppedError, listen
+from workers.training.resume import StoppedError, listen
 
 Result = TypeVar("Result")
 

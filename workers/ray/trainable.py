@@ -25,7 +25,7 @@ from workers.ray.out_of_memory import gpu_out_of_memory
 from workers.ray.remote_jobs import is_asked_to_stop
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError
-from workers.training.stop_request import StoppedError, listen
+from workers.training.resume import StoppedError, listen
 
 REPORT_EVERY_SECONDS = 1.0
 """Shorter epochs are reported together, so that short trials do not cause many messages."""

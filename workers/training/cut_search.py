@@ -110,7 +110,7 @@ def _layers(tensors: dict[str, Tensor], depth: int) -> tuple[Tensor, ...]:
 class Search:
     """The search in one stage.
 
-    Raises, wherever it trains, :class:`workers.training.stop_request.StoppedError`, and :class:`DivergedError` where the first
+    Raises, wherever it trains, :class:`workers.training.resume.StoppedError`, and :class:`DivergedError` where the first
     candidate diverges.
     """
 

@@ -22,10 +22,9 @@ from workers.data.loader import TaskData
 from workers.spec import FineTuningSpec, StageSpec, TrialSpec
 from workers.training.cuda_graphs import Dropout, Graphs, Step
 from workers.training.losses import CrossEntropy, Loss
-from workers.training.optimizers import optimizer_of, takes_graphs
+from workers.training.optimizers import optimizer_of, schedule_of, takes_graphs
 from workers.training.precision import autocast, float32_products
 from workers.training.resume import NEVER, Checkpoint
-from workers.training.schedules import schedule_of
 from workers.training.state import Learner, Trained, TrialStanding, begin_epoch
 
 Result = TypeVar("Result")

@@ -1,9 +1,15 @@
-"""The optimizers of a trial. Each step also adds the subgradient of the L1 term to the gradients (paper §2.2).
+"""The optimizers of a trial and their learning rate from epoch to epoch.
+
+Each step also adds the subgradient of the L1 term to the gradients (paper §2.2).
 
 A step of Adam computes little and moves much memory: weight, gradient and two means, for every weight. Long trainings of large
 networks on a CPU therefore use a single pass (:func:`adam_pass`), which torch compiles to one loop of machine code if there is
 a C++ compiler, and which is otherwise computed in blocks that fit into a core's cache. Both give the same bits, because every
 operation is rounded separately; only the speed depends on the compiler. All other trainings use torch's fused optimizers.
+
+A schedule changes the rate between two epochs and never within one: it is multiplied at milestones, or follows half a cosine
+down to 0. The rate of an epoch follows from the initial rate and the number of the epoch, so a training that continues from a
+checkpoint has the rates of one that was never interrupted.
 """
 
 import math
@@ -16,10 +22,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR
 
 from clnp_core.l1 import add_l1_gradient
 from clnp_core.partition import FreeNetwork
-from workers.spec import TrainingSpec
+from workers.spec import Schedule, TrainingSpec
 
 Pass = Callable[..., None]
 
@@ -188,3 +195,42 @@ def _laid_out_as(weight: Tensor, gradient: Tensor) -> Tensor:
 def _in_memory_order(values: Tensor) -> Tensor:
     """Return all values in memory order, for layouts without gaps: [n]."""
     return values.as_strided((values.numel(),), (1,))
+
+
+def schedule_of(spec: TrainingSpec, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """Return the schedule of a fresh optimizer; its ``step`` is called once after every epoch.
+
+    Args:
+        spec: which schedule, and its settings.
+        optimizer: its rate may be a number or a tensor on the device, which is then changed in place.
+    """
+    if spec.schedule is Schedule.COSINE:
+        return CosineSchedule(optimizer, spec.epochs)
+    return MultiStepLR(optimizer, list(spec.milestones), spec.gamma)
+
+
+def cosine_factor(ended: int, epochs: int) -> float:
+    """Return what the initial rate is multiplied by after ``ended`` of ``epochs`` epochs: (1 + cos(π · ended / epochs)) / 2.
+
+    It is 1 in the first epoch, and 0 only when all of them have ended.
+    """
+    return (1 + math.cos(math.pi * ended / epochs)) / 2
+
+
+class CosineSchedule(LRScheduler):
+    """The initial rate times :func:`cosine_factor`. In closed form: no rate is computed from the one before it."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+        """Start at the initial rate.
+
+        Args:
+            optimizer: fresh.
+            epochs: after which the rate is 0.
+        """
+        self._epochs = epochs
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """Return the rate of the next epoch for every group of the optimizer."""
+        factor = cosine_factor(self.last_epoch, self._epochs)
+        return [rate * factor for rate in self.base_lrs]

@@ -1,18 +1,20 @@
-"""Resume an interrupted training: write, restore and remove its checkpoint.
+"""Resume an interrupted training: write, restore and remove its checkpoint, and obey a driver's request to stop. No Ray here.
 
 A resumed training ends with the same bits as one that was never interrupted (:mod:`workers.training.state`).
+
+A thread checks for the request to stop, so a training only reads an event between two steps and never waits for an answer.
 """
 
 import contextlib
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from clnp_core.errors import ArtifactError
 from workers.environment import fingerprint
 from workers.storage.checkpoints import Checkpoints, Snapshot
 from workers.training.state import EpochUnderway
-from workers.training.stop_request import StoppedError, is_asked
 
 Batch = TypeVar("Batch")
 
@@ -144,3 +146,56 @@ def _place(standing: Interruptible) -> str:
 
 NEVER = Checkpoint("", "", 1, None)
 """For a training that starts from the beginning and writes no checkpoint."""
+
+
+ASK_EVERY_SECONDS = 0.5
+
+
+class StoppedError(Exception):
+    """The driver requested a stop before the job had ended. This is not an error of the job.
+
+    ``news`` is what happened to the checkpoints of a job that reports only this error, as predicates of the job.
+    """
+
+    def __init__(self, news: Sequence[str] = ()) -> None:
+        super().__init__(tuple(news))
+        self.news = tuple(news)
+
+
+class StopListener:
+    """Check repeatedly until there is a request, or until :meth:`end`."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        """Call ``ask`` on a thread; exceptions count as False."""
+        self.asked = threading.Event()
+        self._ask, self._end = ask, threading.Event()
+        threading.Thread(target=self._listen, name="clnp-stop-request", daemon=True).start()
+
+    def end(self) -> None:
+        """Stop checking."""
+        self._end.set()
+
+    def _listen(self) -> None:
+        while not self._end.wait(ASK_EVERY_SECONDS):
+            try:
+                if self._ask():
+                    self.asked.set()
+                    return
+            except Exception:
+                continue
+
+
+_current: StopListener | None = None
+
+
+def listen(ask: Callable[[], bool] | None) -> None:
+    """Make the trainings of this process, one at a time, obey this request instead of the previous one; None for no request."""
+    global _current
+    if _current is not None:
+        _current.end()
+    _current = None if ask is None else StopListener(ask)
+
+
+def is_asked() -> bool:
+    """Return whether the training of this process should stop as soon as possible."""
+    return _current is not None and _current.asked.is_set()

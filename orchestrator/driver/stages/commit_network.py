@@ -14,13 +14,12 @@ from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.judge_teachers import teachers_of
 from orchestrator.driver.stages.minimum_accuracy import require_accuracy
 from orchestrator.driver.stages.restore_trials import restore_trials
-from orchestrator.render.chance_text import chance_text, tasks_at_chance
-from orchestrator.render.run_summary import distilled_text
-from orchestrator.render.search_text import search_sentence
+from orchestrator.render.matrices import chance_text, tasks_at_chance
+from orchestrator.render.run_summary import distilled_text, search_sentence
 from workers.jobs.baseline_job import build_whole_commit
 from workers.jobs.commit_job import BuiltCommit, build_commit
 from workers.storage.artifacts import ArtifactStore
-from workers.training.stop_request import StoppedError
+from workers.training.resume import StoppedError
 
 
 def tidy(run: RunContext, stage: StageRow) -> None:

@@ -77,7 +77,7 @@ class RunContext:
         """Return the result of a job. If the driver is asked to stop, wait for a training job to stop.
 
         Raises:
-            workers.training.stop_request.StoppedError: the driver was asked to stop first.
+            workers.training.resume.StoppedError: the driver was asked to stop first.
             ClnpError: what the job raised.
         """
         return fetch(job, self.keeper.should_stop, self.grace.is_over)

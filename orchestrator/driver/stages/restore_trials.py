@@ -10,7 +10,7 @@ from orchestrator.driver.stages.begin_sweep import planned
 from orchestrator.driver.stages.context import RunContext
 from workers.jobs import pack_job, trial_job
 from workers.spec import TrialSpec
-from workers.training.stop_request import StoppedError
+from workers.training.resume import StoppedError
 
 
 def restore_trials(run: RunContext, stage: StageRow, rows: Sequence[TrialRow]) -> bool:

@@ -22,7 +22,7 @@ from orchestrator.runs.optuna_export import sparsity_within_margin
 from workers.jobs import trial_job
 from workers.ray.remote_jobs import Submitted
 from workers.spec import StageSpec, TrialSpec
-from workers.training.stop_request import StoppedError
+from workers.training.resume import StoppedError
 
 NO_SPACE = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 """The system's message for a full disk, as it occurs in the failure reason of a trial."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from orchestrator.figures.registry import run_figure, stage_figure, trial_figure
 from orchestrator.service.dependencies import BASE, Number, Reading, RunName, Task, service_of
 from orchestrator.service.errors import NOT_MODIFIED, responses
-from orchestrator.service.etag import tag, tagged
+from orchestrator.service.http_cache import tag, tagged
 from orchestrator.service.routes.stage_routes import version_of_trial
 
 if TYPE_CHECKING:

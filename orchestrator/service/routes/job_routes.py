@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from db.url import without_secrets
 from orchestrator.jobs.jobs import Job
-from orchestrator.render.secrets import without_passwords
+from orchestrator.render.output import without_passwords
 from orchestrator.service.dependencies import BASE, service_of
 from orchestrator.service.errors import PLAIN_TEXT, responses
 

@@ -11,8 +11,7 @@ from db.rows import AccuracyRow, CommitRow, EventRow, RequestRow
 from db.schema.types import REVISIONS
 from db.states import RunState
 from orchestrator.jobs.jobs import JobKind
-from orchestrator.render.chance_text import chance_sentences
-from orchestrator.render.matrices import forgetting_claim
+from orchestrator.render.matrices import chance_sentences, forgetting_claim
 from orchestrator.service.auth import check_token
 from orchestrator.service.dependencies import (
     BASE,
@@ -27,7 +26,7 @@ from orchestrator.service.dependencies import (
     service_of,
 )
 from orchestrator.service.errors import NOT_MODIFIED, responses
-from orchestrator.service.etag import tag, tagged
+from orchestrator.service.http_cache import tag, tagged
 from orchestrator.service.schemas import About, PageOf, RunDetail, RunSummary
 from workers.environment import code_version
 

@@ -13,7 +13,7 @@ from db.states import TrialState
 from orchestrator.runs.trial_logs import output_of_trial
 from orchestrator.service.dependencies import BASE, Limit, Number, Offset, Reading, RunName, Task, service_of
 from orchestrator.service.errors import NOT_MODIFIED, PLAIN_TEXT, responses
-from orchestrator.service.etag import tag, tagged
+from orchestrator.service.http_cache import tag, tagged
 from orchestrator.service.schemas import PageOf, StageDetail
 
 router = APIRouter(prefix=BASE + "/runs/{run}/stages", tags=["tasks and trials"], responses=responses(404, 422, 500, 503))

@@ -3,12 +3,13 @@
 import math
 import random
 from fractions import Fraction
+from math import comb
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clnp_core.analysis.statistics import Summary, exact, incomplete_beta, student_t, summarise
+from clnp_core.analysis.statistics import LEVEL, Summary, exact, incomplete_beta, is_at_chance, student_t, summarise
 from clnp_core.errors import ConfigError, StateError
 from tests.messages import tells
 
@@ -136,3 +137,22 @@ def test_the_incomplete_beta_function_is_a_share_and_mirrors(a: float, b: float,
     assert -1e-12 <= incomplete_beta(a, b, x) <= 1 + 1e-12
     assert incomplete_beta(a, b, x) + incomplete_beta(b, a, 1 - x) == pytest.approx(1, abs=1e-12)
     assert incomplete_beta(1.0, 1.0, x) == pytest.approx(x, abs=1e-12)
+
+
+@pytest.mark.parametrize(("total", "classes"), [(1, 2), (4, 2), (10, 10), (37, 3), (200, 10), (359, 2)])
+def test_it_is_the_tail_of_the_binomial_distribution(total: int, classes: int) -> None:
+    chance = Fraction(1, classes)
+    for correct in range(total + 1):
+        tail = sum(comb(total, right) * chance ** right * (1 - chance) ** (total - right)
+                   for right in range(correct, total + 1))
+        assert is_at_chance(correct, total, classes) is (tail >= Fraction(LEVEL)), correct
+
+
+@pytest.mark.parametrize(("correct", "total", "classes", "expected"), [
+    (0, 359, 10, True), (35, 359, 10, True), (48, 359, 10, True), (55, 359, 10, False), (351, 359, 10, False),
+    (5_000, 10_000, 2, True), (5_200, 10_000, 2, False), (1_080, 10_000, 10, False), (1_060, 10_000, 10, True),
+    (10**6, 10**7, 10, True), (10**6 + 10**4, 10**7, 10, False),
+    (4, 4, 2, True), (7, 7, 2, False),
+    (0, 0, 10, False), (5, 5, 1, False), (5, 5, 0, False)])
+def test_counts_of_real_sizes(correct: int, total: int, classes: int, expected: bool) -> None:
+    assert is_at_chance(correct, total, classes) is expected

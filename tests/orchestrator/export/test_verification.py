@@ -9,7 +9,16 @@ from torch import Tensor
 
 from clnp_core.compact import extract
 from clnp_core.errors import ForgettingError
-from orchestrator.export.verification import LOGIT_TOLERANCE, compare, logits_of, require_same_bits, sentence
+from orchestrator.export.verification import (
+    FEWEST,
+    LOGIT_TOLERANCE,
+    MOST,
+    compare,
+    logits_of,
+    require_same_bits,
+    sentence,
+    timed,
+)
 from tests.clnp_core.builders import CONVOLUTIONAL, drawn_network, with_flipped_bit
 from tests.messages import naming
 
@@ -89,3 +98,16 @@ def test_one_flipped_bit_of_a_sub_network_in_a_later_commit() -> None:
         require_same_bits(with_flipped_bit(own, "hidden.2.weight", (0, 0, 1, 1)), own, 1, 3)
     with pytest.raises(ForgettingError):
         require_same_bits(extract(later, 2), own, 1, 3)
+
+
+def test_calls_take_turns_and_the_first_round_does_not_count() -> None:
+    called: list[str] = []
+    first, second = timed([lambda: called.append("a"), lambda: called.append("b")], budget_seconds=0.0)
+    assert called == ["a", "b"] * (FEWEST + 1)
+    for each in (first, second):
+        assert each.repeats == FEWEST
+        assert 0 < each.lower_quartile_ms <= each.median_ms <= each.upper_quartile_ms
+
+
+def test_short_calls_end_with_the_most_repeats() -> None:
+    assert timed([lambda: None], budget_seconds=1e9)[0].repeats == MOST

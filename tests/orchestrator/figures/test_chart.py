@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from orchestrator.figures.capacity_chart import capacity_figure
 from orchestrator.figures.chart import BLUE, DARK, GREY, LIGHT, ORANGE, PURPLE, SLATE, javascript, pdf, png, specification, svg
+from orchestrator.figures.run_charts import capacity_figure
 from tests.orchestrator.figures.rows import capacity
 
 CHART = capacity_figure([capacity(1, 1, 10, 4, 4, 0)])

@@ -1,13 +1,23 @@
 """Matrices, capacity and the claim about forgetting, from plain rows."""
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from clnp_core.values import LayerCapacity
-from db.rows import AccuracyRow, CommitRow
-from orchestrator.render.matrices import accuracy_matrix, capacity_table, forgetting_claim, percent
+from db.rows import AccuracyRow, CommitRow, StageRow
+from orchestrator.render.matrices import (
+    AtChance,
+    accuracy_matrix,
+    capacity_table,
+    chance_sentences,
+    chance_text,
+    forgetting_claim,
+    percent,
+    tasks_at_chance,
+)
 
 
 def _cells(tasks: int) -> list[AccuracyRow]:
@@ -112,3 +122,40 @@ def test_a_widening_is_claimed_for_what_it_is() -> None:
         "extracted sub-networks are bit-identical in them, with logits within 1e-5 of the largest; "
         "all other comparisons gave bit-identical "
         "logits.")
+
+
+def cell(after: int, on: int, correct: int, val_correct: int | None) -> AccuracyRow:
+    return AccuracyRow(after, on, correct, 100, correct / 100, "logits", val_correct, None if val_correct is None else 200)
+
+
+def stage(task: int, classes: int | None) -> StageRow:
+    values: dict[str, Any] = dict.fromkeys((field.name for field in dataclasses.fields(StageRow)), None)
+    return StageRow(**{**values, "task": task, "classes": classes})
+
+
+def test_a_task_is_judged_by_the_validation_data_of_its_own_commit() -> None:
+    cells = [cell(2, 1, 10, 20), cell(1, 1, 10, 190), cell(2, 2, 99, 21)]
+    assert tasks_at_chance(cells, [stage(1, 10), stage(2, 10)]) == (AtChance(2, 21, 200, 10),)
+
+
+def test_test_data_where_no_validation_was_recorded() -> None:
+    assert tasks_at_chance([cell(1, 1, 11, None)], [stage(1, 10)]) == (AtChance(1, 11, 100, 10),)
+
+
+def test_all_tasks_of_one_commit_have_the_classes_of_its_stage() -> None:
+    assert [found.task for found in tasks_at_chance([cell(1, 1, 90, 190), cell(1, 2, 10, 20)], [stage(1, 10)])] == [2]
+
+
+def test_nothing_is_said_without_a_number_of_classes_or_a_commit() -> None:
+    assert tasks_at_chance([cell(1, 1, 10, 20)], [stage(1, None)]) == tasks_at_chance([], [stage(1, 10)]) == ()
+    assert chance_sentences([], []) == []
+
+
+def test_the_words() -> None:
+    assert chance_text(AtChance(2, 21, 200, 10)) == (
+        "Task 2 is at chance level: 10.50 % of 200 samples are correct, and guessing among 10 classes gives "
+        "10.00 %.")
+    cells, stages = [cell(1, 1, 10, 20), cell(2, 2, 10, 20)], [stage(1, 10), stage(2, 10)]
+    assert len(chance_sentences(cells, stages)) == 3
+    assert chance_sentences(cells, stages)[-1] == "Averages over tasks include them."
+    assert chance_sentences(cells[:1], stages)[-1] == "Averages over tasks include it."

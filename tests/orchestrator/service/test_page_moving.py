@@ -19,7 +19,7 @@ from orchestrator.jobs.jobs import JobFolder, JobKind, JobRecord, started_of
 from orchestrator.service.settings import ServiceSettings
 from tests.db.builders import ARCHITECTURE, Driver, commit, epoch, facts, grid, selection, verdicts
 from tests.orchestrator.cli.conftest import written
-from tests.orchestrator.render.test_search_text import SEARCH
+from tests.orchestrator.render.test_run_summary import SEARCH
 from tests.orchestrator.service.browsing import Watched, drawn, section
 from tests.orchestrator.service.conftest import TOKEN, place_in, serving
 from workers.methods import Method

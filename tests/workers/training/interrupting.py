@@ -11,7 +11,6 @@ import torch
 import workers.jobs.commit_job
 import workers.training.loop
 import workers.training.resume
-import workers.training.stop_request
 from clnp_core.values import Epoch, TrialResult
 from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job
@@ -74,11 +73,11 @@ def nothing_left(storage: str) -> bool:
 @contextmanager
 def asking_to_stop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every training of this process finds that its driver has asked for a stop."""
-    monkeypatch.setattr(workers.training.stop_request, "ASK_EVERY_SECONDS", 0.001)
-    workers.training.stop_request.listen(lambda: True)
-    assert workers.training.stop_request._current is not None and workers.training.stop_request._current.asked.wait(60)
+    monkeypatch.setattr(workers.training.resume, "ASK_EVERY_SECONDS", 0.001)
+    workers.training.resume.listen(lambda: True)
+    assert workers.training.resume._current is not None and workers.training.resume._current.asked.wait(60)
     yield
-    workers.training.stop_request.listen(None)
+    workers.training.resume.listen(None)
 
 
 class Interrupted(Exception):

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import pytest
 import workers.jobs.commit_job
 import workers.training.loop
 import workers.training.resume
-import workers.training.stop_request
 from clnp_core.architecture import DIVIDED_HEADS, HeadKind
 from clnp_core.values import FreeWindow
 from tests.workers.image_trials import images
@@ -34,6 +34,7 @@ from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job
 from workers.spec import Schedule, TrialSpec
 from workers.storage.checkpoints import Checkpoints
+from workers.training import resume
 from workers.training.loop import DivergedError
 
 __all__ = ["trained_epochs"]
@@ -165,3 +166,57 @@ def test_a_lost_network_is_trained_again_from_its_checkpoint(trial: Trials, stor
     attempt(trial(), storage, 2)
     pack_job.restore_pack([trial()], {0: digest}, storage, ALWAYS)
     assert len(trained_epochs) == 3 + 2 + 1 and nothing_left(storage)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(resume, "ASK_EVERY_SECONDS", 0.001)
+    yield
+    resume.listen(None)
+
+
+def heard() -> bool:
+    assert resume._current is not None
+    return resume._current.asked.wait(60)
+
+
+def test_nothing_is_asked_where_nobody_listens() -> None:
+    assert not resume.is_asked()
+
+
+def test_a_request_is_seen_once_it_is_there_and_belongs_to_one_training() -> None:
+    request = threading.Event()
+    resume.listen(request.is_set)
+    assert not resume.is_asked()
+    request.set()
+    assert heard() and resume.is_asked()
+    resume.listen(lambda: False)
+    assert not resume.is_asked()
+
+
+def test_an_answer_that_fails_is_asked_for_again() -> None:
+    answers: list[int] = []
+
+    def ask() -> bool:
+        answers.append(len(answers))
+        if len(answers) < 3:
+            raise ConnectionError("the head does not answer")
+        return True
+
+    resume.listen(ask)
+    assert heard() and len(answers) == 3
+
+
+def test_a_training_that_has_ended_asks_no_more() -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def ask() -> bool:
+        asked.set()
+        ended.wait(60)
+        return True
+
+    resume.listen(ask)
+    assert asked.wait(60)
+    resume.listen(None)
+    ended.set()
+    assert not resume.is_asked()

@@ -8,7 +8,6 @@ import pytest
 import workers.jobs.commit_job
 import workers.training.loop
 import workers.training.resume
-import workers.training.stop_request
 from tests.workers.training.interrupting import MARGIN, Trials, attempt, gone_on_with, nothing_left, trained_epochs
 from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job

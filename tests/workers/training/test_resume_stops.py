@@ -9,7 +9,6 @@ import pytest
 import workers.jobs.commit_job
 import workers.training.loop
 import workers.training.resume
-import workers.training.stop_request
 from clnp_core.architecture import HeadKind
 from clnp_core.values import TrialResult
 from tests.workers.image_trials import images
@@ -27,8 +26,7 @@ from tests.workers.training.test_loop import finish
 from workers.jobs import pack_job, trial_job
 from workers.methods import Method, MethodSpec
 from workers.spec import Schedule, TrialSpec
-from workers.training.resume import NEVER, Checkpoint
-from workers.training.stop_request import StoppedError
+from workers.training.resume import NEVER, Checkpoint, StoppedError
 
 __all__ = ["trained_epochs"]
 
@@ -58,7 +56,7 @@ class TestAskedToStop:
                 assert continued == [text.replace("is stopped", "continues").replace("after", "from")
                                      for text in news[-1:]]
                 news.append(stopped.removesuffix(", and leaves a checkpoint"))
-        workers.training.stop_request.listen(None)
+        workers.training.resume.listen(None)
         undisturbed = dict(_results(pack, str(tmp_path / "undisturbed"), NEVER))
         within = [news.count(f"is stopped in epoch {epoch}") for epoch in (1, 2)]
         assert within[0] == within[1] > 1

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from workers.spec import Schedule, TrainingSpec
-from workers.training.optimizers import BETAS, EPSILON, Pass, adam_pass
-from workers.training.schedules import cosine_factor
+from workers.training.optimizers import BETAS, EPSILON, Pass, adam_pass, cosine_factor
 
 
 @cache
@@ -74,7 +73,7 @@ class PackOptimizer:
         self._pass = as_kernel(sgd_pass if self._is_sgd else adam_pass, self._like.device.type)
 
     def epoch_ended(self, epoch: int) -> None:
-        """Set the rates of the next epoch, in place, by the schedule of the training (:mod:`workers.training.schedules`)."""
+        """Set the rates of the next epoch, in place, by the schedule of the training (:mod:`workers.training.optimizers`)."""
         if self._spec.schedule is Schedule.COSINE:
             torch.mul(self._initial_rates, cosine_factor(epoch, self._spec.epochs), out=self.rates)
         elif epoch in self._spec.milestones:

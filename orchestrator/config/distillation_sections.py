@@ -1,15 +1,19 @@
-"""The teachers of a stage: networks of their own for the task, from whose logits fine-tuning learns (docs/distillation.md)."""
+"""The sections of distillation (docs/distillation.md): the teachers of a stage, what fine-tuning learns from them in place of
+the labels, and the search for the sparsest network that is within the margin after fine-tuning.
+"""
 
 import dataclasses
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from clnp_core.networks import Chain, dense_chain, scaled
+from clnp_core.selection import Score
 from orchestrator.config.choices import FineTuningSchedule, OptimizerKind
-from orchestrator.config.errors import LIST, NUMBER
+from orchestrator.config.errors import LIST, NUMBER, show
 from orchestrator.config.network_section import NetworkSection
-from orchestrator.config.numbers import Count, Float, Share
+from orchestrator.config.numbers import MAX_COUNT, Count, Float, Integer, Share
 from orchestrator.config.sweep_section import Rate, Rates, Section, list_or_number, refuse_repeats
 from workers.methods import Method
 
@@ -115,3 +119,69 @@ class Teachers(Section):
         if not anything_learns:
             raise ValueError("cannot be used without fine_tuning.distillation, and nothing would learn from them\n"
                              "remove it, or set fine_tuning.distillation to {}")
+
+
+DEFAULT_COPIES = 3
+
+
+class Distillation(Section):
+    """Fine-tuning on the logits of teachers, for clean and for mixed inputs."""
+
+    temperature: Annotated[Float, Field(gt=0)] = Field(
+        default=2.0, description="T, by which the logits of teacher and student are divided, a number above 0")
+    cross_entropy: Annotated[Share, Field(ge=0)] = Field(
+        default=0.0, description="share of the cross-entropy with the labels in the loss, at least 0 and below 1")
+    mixing: Annotated[Float, Field(ge=0, le=1)] = Field(
+        default=0.5,
+        description="largest λ of a mixed input (1 - λ)·x₁ + λ·x₂, from 0 to 1; 0 mixes nothing")
+    copies: Count = Field(
+        default=DEFAULT_COPIES,
+        description="mixed copies of the training set beside the clean one, a whole number of at least 1")
+
+    @field_validator("copies")
+    @classmethod
+    def _only_where_inputs_are_mixed(cls, copies: int, info: ValidationInfo) -> int:
+        if copies != DEFAULT_COPIES and info.data.get("mixing") == 0:
+            raise ValueError("cannot be used with mixing 0, which mixes nothing\nremove it, or set mixing above 0")
+        return copies
+
+
+Epochs = Annotated[Integer, Field(ge=0, le=MAX_COUNT)]
+
+
+class SearchReference(StrEnum):
+    """What the margin of a search is counted from."""
+
+    TEACHERS = "teachers"
+    TRIALS = "trials"
+
+
+def _whole_from_one_on(step: float) -> float:
+    if step >= 1 and not step.is_integer():
+        raise ValueError(f"must be a whole number from 1 on, not {show(step)}\n"
+                         f"use {int(step)} neurons, or a share below 1 of those that are left")
+    return step
+
+
+class SearchSection(Section):
+    """Gradual cuts, each fine-tuned, down to the sparsest network within the margin."""
+
+    reference: SearchReference | None = Field(
+        default=None,
+        description="what the margin is counted from: teachers, the best of them and of the trials, or trials; null takes "
+                    "teachers where there are any")
+    score: Score = Field(
+        default=Score.TAYLOR,
+        description="what neurons are ranked by for a cut, over all layers: activity, outgoing or taylor")
+    step: Annotated[Float, Field(gt=0, le=MAX_COUNT), AfterValidator(_whole_from_one_on)] = Field(
+        default=0.07,
+        description="neurons that a cut removes, a whole number of at least 1, or below 1 the share of those that are left")
+    epochs_per_cut: Count = Field(
+        default=6, description="passes over the training data after each cut, a whole number of at least 1")
+    extra_epochs: Epochs = Field(
+        default=6,
+        description="further passes of a candidate that misses the margin, a whole number of at least 0; 0 for none")
+    patience: Epochs = Field(
+        default=3, description="cuts that are tried beyond a miss, a whole number of at least 0")
+    final_epochs: Epochs = Field(
+        default=0, description="further passes of the chosen candidate, a whole number of at least 0; 0 for none")

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from orchestrator.what_if.recorded_searches import search_answers
-from tests.orchestrator.render.test_search_text import SEARCH
+from orchestrator.what_if.recorded_stages import search_answers
+from tests.orchestrator.render.test_run_summary import SEARCH
 
 
 def test_the_sparsest_recorded_candidate_within_another_margin() -> None:
