@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ENTRIES = {"orchestrator": 16, "db": 18, "workers": 13}
 """Files and folders that the top of a package may have."""
 
-MOST = {"any_annotations": 199, "late_imports": 133, "private_imports": 0}
+MOST = {"any_annotations": 199, "late_imports": 133, "private_imports": 0, "longest_parameter_list": 10, "rooms": 33}
 """What was counted last. Lower a figure when the code has fallen below it; never raise one."""
 
 
@@ -53,7 +53,7 @@ def test_no_module_is_hidden_by_a_package() -> None:
 
 
 def test_a_name_of_a_class_occurs_once(house: House) -> None:
-    """A run, its stages, trials and commits are tables, and objects of a notebook."""
+    """A run, its stages, trials and commits are tables, and objects of a notebook: docs/architecture.md has the reason."""
     assert house.classes_twice == ["Commit", "Run", "Stage", "Trial"]
 
 

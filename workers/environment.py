@@ -99,11 +99,11 @@ def git_commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        told = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        described = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
                               capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return told.stdout.strip() or None
+    return described.stdout.strip() or None
 
 
 def fingerprint(threads: int) -> dict[str, Any]:

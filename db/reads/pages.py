@@ -75,7 +75,7 @@ class TrialTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class RunStanding:
+class RunSnapshot:
     """A run and its progress.
 
     Attributes:
@@ -146,18 +146,18 @@ class Pages(Reads):
         super().__init__(engine)
         self._final: Counts = {}
 
-    def standing(self, name: str) -> RunStanding:
+    def snapshot(self, name: str) -> RunSnapshot:
         """Return one run and its progress."""
         with self._session() as session:
-            return _standings(session, [find_run(session, name)], self._final)[0]
+            return _snapshots(session, [find_run(session, name)], self._final)[0]
 
-    def standings(self, wanted: RunFilter, limit: int, offset: int) -> Page[RunStanding]:
+    def snapshots(self, wanted: RunFilter, limit: int, offset: int) -> Page[RunSnapshot]:
         """Return runs and their progress, newest first."""
         with self._session() as session:
             query = _runs(wanted)
             total = session.scalar(query.with_only_columns(func.count(Run.id)))
             runs = session.scalars(query.order_by(Run.id.desc()).limit(limit).offset(offset)).all()
-            return Page(tuple(_standings(session, runs, self._final)), total or 0)
+            return Page(tuple(_snapshots(session, runs, self._final)), total or 0)
 
     def running_trials(self, run: str) -> list[RunningTrial]:
         """Return the trials of a run that are being trained, with their last epochs, by task and number."""
@@ -267,7 +267,7 @@ def _runs(wanted: RunFilter) -> "Select[Run]":
     return query
 
 
-def _standings(session: Session, runs: Sequence[Run], final: Counts) -> list[RunStanding]:
+def _snapshots(session: Session, runs: Sequence[Run], final: Counts) -> list[RunSnapshot]:
     rows, ids = run_rows(session, runs), [run.id for run in runs]
     stages = session.scalars(select(Stage).where(Stage.run_id.in_(ids)).order_by(Stage.run_id, Stage.task)).all()
     counts = _trial_counts(session, stages, final)
@@ -275,7 +275,7 @@ def _standings(session: Session, runs: Sequence[Run], final: Counts) -> list[Run
     for stage in stages:
         of_run.setdefault(stage.run_id, []).append(stage)
     accuracies = _mean_test_accuracies(session, ids)
-    return [RunStanding(row, tuple(_counts(stage, counts.get(stage.id, {})) for stage in of_run.get(row.id, ())),
+    return [RunSnapshot(row, tuple(_counts(stage, counts.get(stage.id, {})) for stage in of_run.get(row.id, ())),
                         _recent(session, of_run.get(row.id, ()), counts) if row.driver_lives else (), accuracies.get(row.id),
                         row.driver_lives and _last_event_kind(session, row.id) == "lease")
             for row in rows]

@@ -53,12 +53,12 @@ def show(settings: GlobalOptions, group: str, as_json: bool) -> None:
         NotFoundError: no such group.
     """
     with reading(settings) as reads:
-        standing = GroupSummary.of(reads, group)
+        summary = GroupSummary.of(reads, group)
     if as_json:
-        say_json(_document(standing))
+        say_json(_document(summary))
     else:
-        say("\n\n".join([standing.heading, render(COLUMNS, standing.rows, terminal_width()), paragraph(standing.sentence),
-                         *standing.way_on]))
+        say("\n\n".join([summary.heading, render(COLUMNS, summary.rows, terminal_width()), paragraph(summary.sentence),
+                         *summary.next_steps]))
 
 
 def stop(settings: GlobalOptions, group: str, as_json: bool) -> None:
@@ -84,11 +84,11 @@ def cancel(settings: GlobalOptions, group: str, as_json: bool) -> None:
             "seconds, and what is recorded stays")
 
 
-def _document(standing: GroupSummary) -> dict[str, object]:
-    return {"group": standing.name,
-            "runs": [{"run": member.run, "mean_test_accuracy": member.mean_test_accuracy} for member in standing.members],
-            "completed": len(standing.accuracies), "mean_test_accuracy": standing.mean,
-            "standard_deviation": standing.deviation}
+def _document(summary: GroupSummary) -> dict[str, object]:
+    return {"group": summary.name,
+            "runs": [{"run": member.run, "mean_test_accuracy": member.mean_test_accuracy} for member in summary.members],
+            "completed": len(summary.accuracies), "mean_test_accuracy": summary.mean,
+            "standard_deviation": summary.deviation}
 
 
 def listening(telling: str, hooks: Sequence[str]) -> "GroupProgress":

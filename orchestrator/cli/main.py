@@ -61,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout = sys.stderr  # output during shutdown is not part of the result
         return code
     except BrokenPipeError:
-        _let_go_of_stdout()
+        _discard_stdout()
         return BROKEN_PIPE
     except OSError as error:  # the output cannot be written: a full disk, most likely
-        _let_go_of_stdout()
+        _discard_stdout()
         with suppress(OSError):
             _tell(of_os(error), ())
         return INTERNAL
@@ -147,7 +147,7 @@ def _open_what_is_closed() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def _let_go_of_stdout() -> None:
+def _discard_stdout() -> None:
     """Redirect a closed output, which Python flushes at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), results().fileno())

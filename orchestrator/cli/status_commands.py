@@ -20,7 +20,7 @@ from orchestrator.cli.show_command import trial_table
 from orchestrator.render.format import NOTHING, plural, time_text
 from orchestrator.render.matrices import chance_sentences, percent
 from orchestrator.render.output import paragraph, plain, say, say_json, terminal_width
-from orchestrator.render.run_summary import facts_text, origin_facts, standing, task_table, ways_on
+from orchestrator.render.run_summary import facts_text, next_steps, origin_facts, state_text, task_table
 from orchestrator.render.serialize import Format, Frame, of_rows, of_trials, write
 from orchestrator.render.table import Column, number, prose, render
 
@@ -126,11 +126,11 @@ def _status_text(reads: "Reads", run: "RunRow") -> str:
     event = reads.last_event(run.name)
     if event is not None:
         facts.append(("last event", f"{time_text(event.at)}: {event.message}"))
-    head = standing(run) + ("\n" + facts_text(facts) if facts else "")
+    head = state_text(run) + ("\n" + facts_text(facts) if facts else "")
     stages = reads.stages(run.name)
     said = chance_sentences(reads.accuracy_matrix(run.name), stages)
     return "\n\n".join([head, task_table(reads, run, stages), *([paragraph("\n".join(said))] if said else []),
-                        *ways_on(run, stages)])
+                        *next_steps(run, stages)])
 
 
 def _sql_table(frame: Frame, width: int | None) -> str:

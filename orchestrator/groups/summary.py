@@ -83,7 +83,7 @@ class GroupSummary:
                 f"{completed} completed runs, n = {completed}).")
 
     @property
-    def way_on(self) -> Sequence[str]:
+    def next_steps(self) -> Sequence[str]:
         """The command that resumes the group, if it is unfinished and has no driver."""
         open_runs = [member.run for member in self.members if member.run.waits_for_a_driver]
         return [f"`clnp resume {self.name}` continues {plural(len(open_runs), 'run')}."] if open_runs else []

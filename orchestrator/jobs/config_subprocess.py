@@ -30,10 +30,10 @@ def read_apart(config: Mapping[str, object] | str, name: str | None = None, over
     Raises:
         ConfigError: invalid; one line per problem.
     """
-    asked = json.dumps({"config": config, "name": name, "overrides": list(overrides)})
+    request = json.dumps({"config": config, "name": name, "overrides": list(overrides)})
     environment = importing_ours({key: value for key, value in os.environ.items() if key not in SECRETS})
     try:
-        child = subprocess.run(python_module("orchestrator.jobs.config_subprocess"), input=asked, env=environment, text=True,
+        child = subprocess.run(python_module("orchestrator.jobs.config_subprocess"), input=request, env=environment, text=True,
                                encoding="utf-8", errors="backslashreplace", capture_output=True, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
         raise ConfigError(f"reading the config takes longer than {LONGEST_SECONDS:g} s",
@@ -65,9 +65,9 @@ def main() -> None:
     """Entry point of the process: read a request, write one JSON document. Output of user modules goes to standard error."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
-        asked = json.load(sys.stdin)
+        request = json.load(sys.stdin)
         try:
-            answer: dict[str, object] = {"resolved": resolved(asked["config"], asked["name"], asked["overrides"])}
+            answer: dict[str, object] = {"resolved": resolved(request["config"], request["name"], request["overrides"])}
         except ClnpError as error:
             answer = {"error": [error.message, error.hint]}
         json.dump(answer, out)

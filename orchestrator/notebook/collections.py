@@ -150,4 +150,4 @@ class Group(Described):
     def _show(self) -> Shown:
         standing = self.standing
         return Shown(standing.heading, COLUMNS, standing.rows[:ROWS], len(standing.members),
-                     [standing.sentence, *standing.way_on])
+                     [standing.sentence, *standing.next_steps])

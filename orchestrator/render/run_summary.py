@@ -51,7 +51,7 @@ def run_document(reads: "Reads", run: "RunRow") -> dict[str, object]:
 
 def results_text(reads: "Reads", run: "RunRow") -> str:
     """Return the final output of a launch: accuracy matrix, capacity, the claim about forgetting, and how to continue."""
-    return "\n\n".join([standing(run), *_achieved(reads, run), *ways_on(run, reads.stages(run.name))])
+    return "\n\n".join([state_text(run), *_achieved(reads, run), *next_steps(run, reads.stages(run.name))])
 
 
 def _achieved(reads: "Reads", run: "RunRow") -> list[str]:
@@ -78,8 +78,8 @@ def overview_text(reads: "Reads", run: "RunRow") -> str:
              ("benchmark", f"{run.benchmark}, seed {run.seed}"), ("network", network), ("training", _training(run)),
              *([("pruning", _pruning(run))] if divides_the_network(run.method) else []),
              ("device", device_text(run.environment))]
-    return "\n\n".join([standing(run), facts_text(facts), task_table(reads, run, stages), *_achieved(reads, run),
-                        *ways_on(run, stages)])
+    return "\n\n".join([state_text(run), facts_text(facts), task_table(reads, run, stages), *_achieved(reads, run),
+                        *next_steps(run, stages)])
 
 
 def origin_facts(run: "RunRow") -> list[tuple[str, str]]:
@@ -105,7 +105,7 @@ def _training(run: "RunRow") -> str:
         return "recorded by another version of clnp; `--json` shows the config as it is"
 
 
-def standing(run: "RunRow") -> str:
+def state_text(run: "RunRow") -> str:
     """Return one line with the run's state and the number of committed tasks."""
     return f"Run {run.name} is {run.state.value}: {run.tasks_committed} of {plural(run.tasks, 'task')} committed."
 
@@ -147,7 +147,7 @@ def _trials(stage: "StageRow", driven: bool) -> str:
     return done + running + (f", {stage.trials_failed} failed" if stage.trials_failed else "")
 
 
-def ways_on(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
+def next_steps(run: "RunRow", stages: "Sequence[StageRow]") -> list[str]:
     """Return why a run is not complete, and the command that continues it."""
     stage = next((stage for stage in stages if stage.state is not StageState.COMMITTED), None)
     if stage is None:

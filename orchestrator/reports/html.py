@@ -34,7 +34,7 @@ from orchestrator.render.format import (
     why_text,
 )
 from orchestrator.render.matrices import TASK_INCREMENTAL, percent
-from orchestrator.render.run_summary import origin_facts, standing, tuning_text, ways_on
+from orchestrator.render.run_summary import next_steps, origin_facts, state_text, tuning_text
 from orchestrator.reports.report_charts import ReportFigure
 from orchestrator.reports.report_data import Gathered, TaskPart
 
@@ -61,8 +61,8 @@ def page(gathered: Gathered, figures: Sequence[tuple[ReportFigure, str]]) -> str
     charts = (PARTS / "charts.js").read_text(encoding="utf-8")
     drawn = [_figure(figure, form) for figure, form in figures]
     return environment.get_template("report.html").render(
-        run=run, standing=standing(run), complete=run.state is RunState.COMPLETED,
-        ways_on=[line for text in ways_on(run, [task.stage for task in gathered.tasks]) for line in text.split("\n")],
+        run=run, state_text=state_text(run), complete=run.state is RunState.COMPLETED,
+        next_steps=[line for text in next_steps(run, [task.stage for task in gathered.tasks]) for line in text.split("\n")],
         read_at=time_text(gathered.read_at), claim=gathered.claim, at_chance=gathered.at_chance,
         task_incremental=TASK_INCREMENTAL,
         facts=_run_facts(gathered), totals=_totals(gathered), figures=[each for each in drawn if each["task"] is None],

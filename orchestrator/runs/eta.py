@@ -12,7 +12,7 @@ from functools import lru_cache
 from statistics import median
 
 from clnp_core.errors import ConfigError
-from db.reads.pages import RunStanding, StageCounts, TrialTimes
+from db.reads.pages import RunSnapshot, StageCounts, TrialTimes
 from db.states import RunState, StageState
 from orchestrator.config.config import Config
 from orchestrator.driver import plan
@@ -43,32 +43,32 @@ class Outlook:
     step: str | None
 
 
-def outlook(standing: RunStanding) -> Outlook:
+def outlook(snapshot: RunSnapshot) -> Outlook:
     """Return the progress of a run and the estimated time left.
 
     Args:
-        standing: the records of the run.
+        snapshot: the records of the run.
     """
-    run, stages = standing.run, standing.stages
+    run, stages = snapshot.run, snapshot.stages
     planned = planned_trials(run.config_digest, run.config, run.tasks)
     totals = [_trials(stage, planned) for stage in stages]
     total, ended = sum(totals), sum(stage.trials_ended for stage in stages)
     running = sum(stage.trials_running for stage in stages) if run.driver_lives else 0
     if run.state is RunState.COMPLETED:
         return Outlook(total, ended, running, 1.0, 0.0, None)
-    left = _seconds_left(standing, totals) if run.state is RunState.RUNNING and run.driver_lives else None
+    left = _seconds_left(snapshot, totals) if run.state is RunState.RUNNING and run.driver_lives else None
     # A commit follows the last trial.
-    return Outlook(total, ended, running, min(ended / total, 0.999) if total else 0.0, left, current_step(standing))
+    return Outlook(total, ended, running, min(ended / total, 0.999) if total else 0.0, left, current_step(snapshot))
 
 
-def current_step(standing: RunStanding) -> str | None:
+def current_step(snapshot: RunSnapshot) -> str | None:
     """Return the current step of a run's driver, as far as recorded; None if no driver is running.
 
     Args:
-        standing: the records of the run.
+        snapshot: the records of the run.
     """
-    run = standing.run
-    stage = next((stage for stage in standing.stages if stage.state is not StageState.COMMITTED), None)
+    run = snapshot.run
+    stage = next((stage for stage in snapshot.stages if stage.state is not StageState.COMMITTED), None)
     if stage is None or run.state is not RunState.RUNNING or not run.driver_lives:
         return None
     method = recorded_method(run.method)
@@ -76,11 +76,11 @@ def current_step(standing: RunStanding) -> str | None:
     if stage.state is StageState.PENDING:
         if run.environment is None:
             return "starting Ray and its workers"
-        return f"starting workers and loading {tasks}" if standing.driver_begins else f"loading {tasks}"
+        return f"starting workers and loading {tasks}" if snapshot.driver_begins else f"loading {tasks}"
     if stage.state is StageState.SWEEPING:
-        if stage.trials_running or (stage.trials_ended and not standing.driver_begins):
+        if stage.trials_running or (stage.trials_ended and not snapshot.driver_begins):
             return f"training the trials of {tasks}"
-        return "starting Ray and its workers" if standing.driver_begins else f"starting workers for {tasks}"
+        return "starting Ray and its workers" if snapshot.driver_begins else f"starting workers for {tasks}"
     if stage.state is StageState.SELECTING:
         return f"selecting a trial of {tasks}"
     return f"committing {tasks}" if stage.state is StageState.COMMITTING else None
@@ -127,14 +127,14 @@ def _trials(stage: StageCounts, planned: tuple[int, ...] | None) -> int:
     return max(stage.trials_planned, planned[stage.task - 1] if stage.task <= len(planned) else 0)
 
 
-def _seconds_left(standing: RunStanding, totals: Sequence[int]) -> float | None:
-    open_stages = [(stage, total) for stage, total in zip(standing.stages, totals, strict=True)
+def _seconds_left(snapshot: RunSnapshot, totals: Sequence[int]) -> float | None:
+    open_stages = [(stage, total) for stage, total in zip(snapshot.stages, totals, strict=True)
                    if stage.state is not StageState.COMMITTED]
     trials = sum(total - stage.trials_ended for stage, total in open_stages)
-    each = seconds_per_trial(standing.recent)
+    each = seconds_per_trial(snapshot.recent)
     if each is None and trials:
         return None
-    return (each or 0.0) * trials + stage_seconds(standing.stages) * len(open_stages)
+    return (each or 0.0) * trials + stage_seconds(snapshot.stages) * len(open_stages)
 
 
 def seconds_per_trial(recent: Sequence[TrialTimes]) -> float | None:

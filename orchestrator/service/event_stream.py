@@ -10,7 +10,7 @@ from anyio.to_thread import run_sync
 from pydantic import TypeAdapter
 
 from clnp_core.errors import DatabaseError, NotFoundError
-from db.reads.pages import RunningTrial, RunStanding
+from db.reads.pages import RunningTrial, RunSnapshot
 from db.rows import EventRow
 from orchestrator.service.database import Database
 from orchestrator.service.schemas import RunSummary
@@ -107,7 +107,7 @@ class Channel:
 class Look:
     """The result of one query of a run: its progress, its running trials, and new events."""
 
-    standing: RunStanding
+    snapshot: RunSnapshot
     running: list[RunningTrial]
     events: list[EventRow]
 
@@ -144,13 +144,13 @@ class Streams:
         """
         def read() -> Look:
             pages = self._database.pages
-            standing = pages.standing(run)
-            trains = standing.run.driver_lives and any(stage.trials_running for stage in standing.stages)
+            snapshot = pages.snapshot(run)
+            trains = snapshot.run.driver_lives and any(stage.trials_running for stage in snapshot.stages)
             running = pages.running_trials(run) if trains else []
             if after_id is not None:
-                return Look(standing, running, pages.events(run, after_id, EVENTS_AT_ONCE))
+                return Look(snapshot, running, pages.events(run, after_id, EVENTS_AT_ONCE))
             last = pages.last_event(run)
-            return Look(standing, running, [] if last is None else [last])
+            return Look(snapshot, running, [] if last is None else [last])
 
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(LOOKS_AT_A_TIME)
@@ -171,7 +171,7 @@ class Streams:
             first = await self.look(run)
             newest = first.events[0].id if first.events else 0
             position = newest if position is None else min(position, newest)
-            yield b"".join(each.content for each in (BEGIN, _progress(first.standing), *_epochs(first.running)))
+            yield b"".join(each.content for each in (BEGIN, _progress(first.snapshot), *_epochs(first.running)))
             while position < newest and not listener.ended:
                 missed = (await self.look(run, position)).events
                 yield b"".join(Message.of_event(event).content for event in missed)
@@ -221,19 +221,19 @@ class Streams:
                 # The first query only finds the last event: every listener queries earlier ones itself.
                 fresh = [] if position is None else list(map(Message.of_event, look.events))
                 position = look.events[-1].id if look.events else position or 0
-                summary = dataclasses.replace(RunSummary.of(look.standing), heartbeat_at=None)
+                summary = dataclasses.replace(RunSummary.of(look.snapshot), heartbeat_at=None)
                 if shown is not None:
-                    fresh += [_progress(look.standing)] if summary != shown else []
+                    fresh += [_progress(look.snapshot)] if summary != shown else []
                     fresh += _epochs([trial for trial in look.running if trial not in told])
                 shown, told = summary, look.running
                 channel.send(fresh)
                 pause = (0.0 if len(look.events) == EVENTS_AT_ONCE else
-                         LOOK_SECONDS if look.standing.run.driver_lives else IDLE_SECONDS)
+                         LOOK_SECONDS if look.snapshot.run.driver_lives else IDLE_SECONDS)
             await asyncio.sleep(pause)
 
 
-def _progress(standing: RunStanding) -> Message:
-    return Message(b"event: progress\ndata: %b\n\n" % SUMMARY.dump_json(RunSummary.of(standing)))
+def _progress(snapshot: RunSnapshot) -> Message:
+    return Message(b"event: progress\ndata: %b\n\n" % SUMMARY.dump_json(RunSummary.of(snapshot)))
 
 
 def _epochs(trials: list[RunningTrial]) -> list[Message]:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
-from db.reads.pages import Page, RunStanding
+from db.reads.pages import Page, RunSnapshot
 from db.records import Owner
 from db.rows import EventRow, Seed, StageRow
 from db.states import RunState
@@ -86,9 +86,9 @@ class RunSummary:
     mean_test_accuracy: float | None
 
     @classmethod
-    def of(cls, standing: RunStanding) -> "RunSummary":
+    def of(cls, snapshot: RunSnapshot) -> "RunSummary":
         """Return the summary of the current state of a run."""
-        return cls(**_summary(standing))
+        return cls(**_summary(snapshot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,11 @@ class RunDetail(RunSummary):
     at_chance: list[str]
 
     @classmethod
-    def whole(cls, standing: RunStanding, last_event: EventRow | None, forgetting: ForgettingClaim,
+    def whole(cls, snapshot: RunSnapshot, last_event: EventRow | None, forgetting: ForgettingClaim,
               at_chance: Sequence[str]) -> "RunDetail":
         """Return the current state of a run, with everything that its summary omits."""
-        run = standing.run
-        return cls(**_summary(standing), config=plain(run.config), package_versions=run.package_versions,
+        run = snapshot.run
+        return cls(**_summary(snapshot), config=plain(run.config), package_versions=run.package_versions,
                    environment=run.environment, last_event=last_event, forgetting=forgetting,
                    at_chance=list(at_chance))
 
@@ -115,12 +115,12 @@ class RunDetail(RunSummary):
 SUMMARISED = frozenset(field.name for field in dataclasses.fields(RunSummary))
 
 
-def _summary(standing: RunStanding) -> dict[str, Any]:
-    ahead, method = outlook(standing), recorded_method(standing.run.method)
-    return {name: getattr(source, name) for source in (standing.run, ahead)
+def _summary(snapshot: RunSnapshot) -> dict[str, Any]:
+    ahead, method = outlook(snapshot), recorded_method(snapshot.run.method)
+    return {name: getattr(source, name) for source in (snapshot.run, ahead)
             for name in (field.name for field in dataclasses.fields(source)) if name in SUMMARISED} | {
-                "mean_test_accuracy": standing.mean_test_accuracy,
-                "divides_the_network": divides_the_network(standing.run.method),
+                "mean_test_accuracy": snapshot.mean_test_accuracy,
+                "divides_the_network": divides_the_network(snapshot.run.method),
                 "learns_at_once": method is not None and method.learns_at_once}
 
 

@@ -18,7 +18,7 @@ from workers.training.packs.pack_loop import train_pack
 from workers.training.packs.pack_plan import pack_key
 from workers.training.resume import NEVER, Checkpoint
 
-Told = Epoch | TrialResult | DivergedError
+PackReport = Epoch | TrialResult | DivergedError
 
 
 def checkpoint_of(pack: Sequence[TrialSpec], storage: str, every_seconds: float | None) -> Checkpoint:
@@ -28,7 +28,7 @@ def checkpoint_of(pack: Sequence[TrialSpec], storage: str, every_seconds: float 
 
 def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
              checkpoint: Checkpoint = NEVER,
-             wanted: Collection[int] | None = None) -> Generator[tuple[int, Told], None, None]:
+             wanted: Collection[int] | None = None) -> Generator[tuple[int, PackReport], None, None]:
     """Train the grid points of a pack, measure activity and curve of each, store the networks.
 
     A pack of one uses the plain loop (:func:`workers.jobs.trial_job.run_trial`). Seconds are a member's share of the pack's.
@@ -75,7 +75,7 @@ def run_pack(pack: Sequence[TrialSpec], storage: str, margin_points: Decimal,
 
 
 def _alone(trial: TrialSpec, storage: str, margin_points: Decimal,
-           checkpoint: Checkpoint) -> Generator[tuple[int, Told], None, None]:
+           checkpoint: Checkpoint) -> Generator[tuple[int, PackReport], None, None]:
     steps = (run_trial(trial, storage, margin_points, checkpoint) if trial.stage.method is None
              else run_whole_trial(trial, storage, checkpoint))
     while True:

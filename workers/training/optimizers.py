@@ -129,6 +129,8 @@ def adam_pass(weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, al
               unbias: Tensor, epsilon: Tensor) -> None:
     """Make one step of Adam on [n] weights, in place. Every number is a tensor without dimensions of the weights' type.
 
+    It takes a parameter for every operand because it is a compiled kernel.
+
     No operation here may be fused with another into one rounding, or depend on a library's square root: therefore no
     ``addcmul``, no ``alpha=``, no division by a number, and 1 ÷ rsqrt instead of sqrt.
     """

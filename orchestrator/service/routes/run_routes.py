@@ -64,7 +64,7 @@ async def _filter(state: Annotated[RunState | None, Query(description="only runs
 def runs(pages: Reading, wanted: Annotated[RunFilter, Depends(_filter)], limit: Limit = 100,
          offset: Offset = 0) -> PageOf[RunSummary]:
     """A page of the runs that match every filter, with their progress."""
-    page = pages.standings(wanted, limit, offset)
+    page = pages.snapshots(wanted, limit, offset)
     return PageOf[RunSummary].model_construct(items=list(map(RunSummary.of, page.items)), total=page.total, limit=limit,
                                               offset=offset)
 
@@ -72,8 +72,8 @@ def runs(pages: Reading, wanted: Annotated[RunFilter, Depends(_filter)], limit: 
 @router.get("/runs/{run}", summary="One run", responses=OF_A_RUN)
 def run(pages: Reading, run: RunName) -> RunDetail:
     """The record of a run, its progress, and the result of its proofs of zero forgetting."""
-    standing = pages.standing(run)
-    return RunDetail.whole(standing, pages.last_event(run), forgetting_claim(pages.commits(run)),
+    snapshot = pages.snapshot(run)
+    return RunDetail.whole(snapshot, pages.last_event(run), forgetting_claim(pages.commits(run)),
                            chance_sentences(pages.accuracy_matrix(run), pages.stages(run)))
 
 

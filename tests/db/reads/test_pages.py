@@ -35,24 +35,24 @@ def test_a_run_tells_how_far_it_is(pages: Pages, driver: Driver) -> None:
     driver.begin(2)
     driver.finish(0, 2)
     driver.start(1, 2)
-    standing = pages.standing("demo")
-    assert standing.run == pages.run("demo")
-    assert [(stage.task, stage.state, stage.trials_ended, stage.trials_planned) for stage in standing.stages] == [
+    snapshot = pages.snapshot("demo")
+    assert snapshot.run == pages.run("demo")
+    assert [(stage.task, stage.state, stage.trials_ended, stage.trials_planned) for stage in snapshot.stages] == [
         (1, StageState.COMMITTED, 3, 3), (2, StageState.SWEEPING, 1, 3), (3, StageState.PENDING, 0, 0)]
-    assert standing.stages[1].trials_running == 1 and standing.stages[0].sweep_ended_at is not None
-    assert standing.mean_test_accuracy == pytest.approx(289 / 300)
-    assert len(standing.recent) == 1 and standing.recent[0].started_at <= standing.recent[0].finished_at
+    assert snapshot.stages[1].trials_running == 1 and snapshot.stages[0].sweep_ended_at is not None
+    assert snapshot.mean_test_accuracy == pytest.approx(289 / 300)
+    assert len(snapshot.recent) == 1 and snapshot.recent[0].started_at <= snapshot.recent[0].finished_at
     driver.store.release_lease(driver.lease)
-    assert pages.standing("demo").recent == ()
+    assert pages.snapshot("demo").recent == ()
     with pytest.raises(NotFoundError, match=naming("dem")):
-        pages.standing("dem")
+        pages.snapshot("dem")
 
 
 def test_the_latest_trials_of_the_last_task_that_trained_any(pages: Pages, driver: Driver) -> None:
     driver.begin(1, RECENT_TRIALS + 2)
     for number in range(RECENT_TRIALS + 2):
         driver.finish(number, val_correct=180)
-    recent = pages.standing("demo").recent
+    recent = pages.snapshot("demo").recent
     assert len(recent) == RECENT_TRIALS
     assert [each.finished_at for each in recent] == sorted((each.finished_at for each in recent), reverse=True)
 
@@ -70,25 +70,25 @@ def test_running_trials_and_their_last_epochs(pages: Pages, driver: Driver) -> N
 
 
 def test_a_driver_begins_until_something_is_recorded_of_the_run(pages: Pages, driver: Driver) -> None:
-    assert pages.standing("demo").driver_begins
+    assert pages.snapshot("demo").driver_begins
     driver.begin()
-    assert not pages.standing("demo").driver_begins
+    assert not pages.snapshot("demo").driver_begins
     driver.store.release_lease(driver.lease)
-    assert not pages.standing("demo").driver_begins
+    assert not pages.snapshot("demo").driver_begins
 
 
 def test_runs_come_newest_first_and_are_counted_beyond_their_page(pages: Pages, driver: Driver) -> None:
     for name in ("a_b", "axb", "Bench"):
         driver.store.create_run(new_run(name, group="seeds" if name == "axb" else None))
-    page = pages.standings(ALL, 2, 1)
+    page = pages.snapshots(ALL, 2, 1)
     assert [each.run.name for each in page.items] == ["axb", "a_b"] and page.total == 4
-    assert pages.standings(ALL, 5, 4) .items == ()
+    assert pages.snapshots(ALL, 5, 4) .items == ()
     named = {"a_b": "A_B", "Bench": "ENC"}
     for name, part in named.items():
-        assert [each.run.name for each in pages.standings(RunFilter(name=part), 9, 0).items] == [name]
-    assert [each.run.name for each in pages.standings(RunFilter(group="seeds"), 9, 0).items] == ["axb"]
-    assert pages.standings(RunFilter(method="clnp", benchmark="permuted-digits"), 9, 0).total == 4
-    assert pages.standings(RunFilter(method="joint"), 9, 0).total == 0
+        assert [each.run.name for each in pages.snapshots(RunFilter(name=part), 9, 0).items] == [name]
+    assert [each.run.name for each in pages.snapshots(RunFilter(group="seeds"), 9, 0).items] == ["axb"]
+    assert pages.snapshots(RunFilter(method="clnp", benchmark="permuted-digits"), 9, 0).total == 4
+    assert pages.snapshots(RunFilter(method="joint"), 9, 0).total == 0
 
 
 LEASES: dict[str, tuple[Owner | None, float, timedelta]] = {
@@ -131,7 +131,7 @@ def test_a_run_has_one_state_in_python_on_pages_and_in_the_view(pages: Pages, en
     counted = pages.runs_by_state()
     for state in RunState:
         names = {name for name, of in wanted.items() if of is state}
-        page = pages.standings(RunFilter(state=state), 1000, 0)
+        page = pages.snapshots(RunFilter(state=state), 1000, 0)
         assert {each.run.name for each in page.items} == names and page.total == len(names) == counted.get(state, 0)
     lost = {name for name, run in rows.items() if run.lost_its_driver}
     assert lost and all(rows[name].owner == LEASES["a killed process"][0] for name in lost)
@@ -141,7 +141,7 @@ def test_one_stage_for_all_tasks_commits_all_of_them(pages: Pages, engine: Engin
     driver = Driver.of_new_run(store, first_task=3)
     assert (pages.run("demo").first_task, pages.run("demo").tasks_committed) == (3, 0)
     driver.commit(3)
-    run = pages.standing("demo").run
+    run = pages.snapshot("demo").run
     assert (run.state, run.tasks, run.tasks_committed) == (RunState.COMPLETED, 3, 3)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT state, tasks_committed FROM clnp_v_runs")).one() == ("completed", 3)

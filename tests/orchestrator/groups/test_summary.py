@@ -21,7 +21,7 @@ def test_a_run_that_is_not_completed_is_listed_and_not_averaged_in(place: Place)
                              ["tiny-seed-1", "1", "completed", "2/2", "90.00"], ["tiny-seed-2", "2", "stopped", "1/2", "-"]]
     assert (standing.mean, standing.deviation) == (pytest.approx(0.85), pytest.approx(0.1 / 2 ** 0.5))
     assert standing.sentence == ("Mean test accuracy: 85.00 ± 7.07 % (mean ± standard deviation over 2 completed runs, n = 2).")
-    assert standing.way_on == ["`clnp resume tiny` continues 1 run."]
+    assert standing.next_steps == ["`clnp resume tiny` continues 1 run."]
 
 
 @pytest.mark.parametrize(("committed", "sentence"), [
