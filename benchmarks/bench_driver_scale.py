@@ -42,7 +42,7 @@ from orchestrator.driver.plan import architecture, points, stage_spec, trial_spe
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.tuner import run_grid
 from orchestrator.events.console import ConsoleProgress
-from workers.ray.trainable import StageWork
+from workers.jobs.pack_attempt import StageWork
 from workers.spec import BUILT_IN_BENCHMARKS
 from workers.training.packs.pack_plan import in_packs
 

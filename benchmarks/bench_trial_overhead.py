@@ -22,14 +22,15 @@ from benchmarks.arguments import numbers
 from orchestrator.config.config import Config
 from orchestrator.driver.cluster import connect
 from orchestrator.driver.plan import architecture, points, stage_spec, trial_specs
-from orchestrator.driver.tuner import run_grid
-from workers.ray.trainable import PackTrainable, StageWork
+from orchestrator.driver.tuner import RecorderCallback, run_grid
+from workers.jobs.pack_attempt import StageWork
+from workers.ray.trainable import PackTrainable
 from workers.spec import BUILT_IN_BENCHMARKS, TrialSpec
 from workers.training.packs.pack_plan import in_packs
 
 
-class Clock(tune.Callback):
-    """When each result arrived, and how long its trial computed."""
+class Clock:
+    """In the place of a recorder: when each result arrived, and how long its trial computed."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -38,10 +39,17 @@ class Clock(tune.Callback):
 
     run_name = "overhead"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
+    training: frozenset[str] = frozenset()
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def started(self, trial: Any) -> None:
+        """Nothing to note."""
+
+    retried = lost = started
+
+    def tick(self) -> None:
+        """Nothing to note."""
+
+    def reported(self, trial: Any, result: dict[str, Any]) -> None:
         for trained in (member["result"] for member in result["members"] if "result" in member):
             self.arrived.append(time.perf_counter())
             self.computed.append(trained.total_seconds)
@@ -66,7 +74,8 @@ def cold(trials: tuple[TrialSpec, ...], storage: str, config: Config, clock: Clo
     work = StageWork(storage, config.selection.margin_points, None, None)
     trainable = tune.with_resources(tune.with_parameters(PackTrainable, work=work), {"cpu": 1})
     tune.Tuner(trainable, param_space=space, tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=False),
-               run_config=tune.RunConfig(name="cold", storage_path=storage, verbose=0, callbacks=[clock])).fit()
+               run_config=tune.RunConfig(name="cold", storage_path=storage, verbose=0,
+                                      callbacks=[RecorderCallback(clock)])).fit()
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from orchestrator.jobs.own_packages import check_packages
 
 __checked__ = check_packages()  # before the first of them is imported
 
+from clnp_core.errors import ConfigError
+from orchestrator.config.choices import ExecutorKind
 from orchestrator.config.config import Config
 from orchestrator.driver.launch import AnyConfig, Overrides, built, fork_run, launch_run, resume_run
 from orchestrator.events.console import ConsoleProgress
@@ -68,7 +70,7 @@ def group(name: str, *, url: str | None = None, storage: str | None = None) -> G
 
 
 def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides = (), progress: Progress | None = None,
-           url: str | None = None, storage: str | None = None) -> Run | Group:
+           url: str | None = None, storage: str | None = None, executor: str = "ray") -> Run | Group:
     """Record a run and drive it in this process until it has ended or is asked to stop. With several ``seeds``: a group of
     runs that run side by side, each in its own driver process.
 
@@ -79,6 +81,8 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
         progress: receives the steps, such as ``clnp.ConsoleProgress()``; None is silent. For a group it receives the drivers'
             lines as notices.
         url, storage: see :mod:`orchestrator.api`.
+        executor: ``"ray"``, or ``"inline"``, which computes in this process without Ray, so that a breakpoint in a task or a
+            network stops here. Results do not depend on it. With ``seeds``, only ``"ray"``.
 
     Returns:
         The run, whose driver has ended: completed, depleted, or stopped. With ``seeds``, the group; its ``standing`` shows how
@@ -90,8 +94,12 @@ def launch(config: AnyConfig, *, name: str | None = None, overrides: Overrides =
             fails raises nothing.
     """
     place, loaded = Place.of(url, storage), built(config, name, overrides)
+    chosen = _executor(executor)
     if loaded.seeds is None:
-        return Run(launch_run(place, loaded, name, (), progress), place)
+        return Run(launch_run(place, loaded, name, (), progress, chosen), place)
+    if chosen is ExecutorKind.INLINE:
+        raise ConfigError("the executor inline drives one run, and the config has several seeds",
+                          "set seed instead of seeds, or use the executor ray")
     from orchestrator.groups.groups import launch_group
     from orchestrator.groups.runner import PlainGroupProgress
 
@@ -120,7 +128,8 @@ def start(config: AnyConfig, *, name: str | None = None, overrides: Overrides = 
 
 
 def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overrides = (), accept_environment: bool = False,
-         progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> Run:
+         progress: Progress | None = None, url: str | None = None, storage: str | None = None,
+         executor: str = "ray") -> Run:
     """Record a new run that continues from a commit of another one, and drive it like :func:`launch`.
 
     Its tasks up to ``after_task`` are those of ``run``; later ones are learnt with that run's config and the overrides.
@@ -132,7 +141,7 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
         name: name of the new run; must be free. None uses ``RUN-fork``, with a number appended if it is taken.
         overrides: changes to the config of ``run``, as in :func:`launch`.
         accept_environment: continue although device, torch or code differ from those of that commit; this is recorded.
-        progress: as in :func:`launch`.
+        progress, executor: as in :func:`launch`.
         url, storage: see :mod:`orchestrator.api`.
 
     Returns:
@@ -146,11 +155,12 @@ def fork(run: str, after_task: int, *, name: str | None = None, overrides: Overr
         RunFailedError, DataError, ArtifactError, ForgettingError: a stage failed; the new run can be resumed.
     """
     place = Place.of(url, storage)
-    return Run(fork_run(place, run, after_task, name, overrides, accept_environment, progress), place)
+    return Run(fork_run(place, run, after_task, name, overrides, accept_environment, progress, _executor(executor)), place)
 
 
 def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = False,
-           progress: Progress | None = None, url: str | None = None, storage: str | None = None) -> Run:
+           progress: Progress | None = None, url: str | None = None, storage: str | None = None,
+           executor: str = "ray") -> Run:
     """Continue a run from its recorded state. Finished trials are not trained again. For a completed run, only commits that are
     missing from the store are rebuilt.
 
@@ -158,7 +168,7 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
         run: its name.
         retry_failed: also retrain failed trials that the selection does not need.
         accept_environment: continue although device, torch or code have changed; this is recorded.
-        progress: as in :func:`launch`.
+        progress, executor: as in :func:`launch`.
         url, storage: see :mod:`orchestrator.api`.
 
     Returns:
@@ -171,7 +181,7 @@ def resume(run: str, *, retry_failed: bool = False, accept_environment: bool = F
         EnvironmentChangedError, RunFailedError, DataError, ArtifactError, ForgettingError: as :func:`launch`.
     """
     place = Place.of(url, storage)
-    resume_run(place, run, retry_failed, accept_environment, progress)
+    resume_run(place, run, retry_failed, accept_environment, progress, _executor(executor))
     return Run(run, place)
 
 
@@ -198,3 +208,9 @@ def verify(run: str, *, url: str | None = None, storage: str | None = None) -> t
         ArtifactError, DataError: something needed is missing or damaged.
     """
     return verify_run(Place.of(url, storage), run)
+
+
+def _executor(name: str) -> ExecutorKind:
+    if name not in list(ExecutorKind):
+        raise ConfigError(f"there is no executor {name!r}", f"use one of {', '.join(ExecutorKind)}")
+    return ExecutorKind(name)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 ENTRIES = {"orchestrator": 16, "db": 18, "workers": 13}
 """Files and folders that the top of a package may have."""
 
-MOST = {"any_annotations": 199, "late_imports": 133, "private_imports": 0, "longest_parameter_list": 10, "rooms": 33}
+MOST = {"any_annotations": 187, "late_imports": 133, "private_imports": 0, "longest_parameter_list": 10, "rooms": 33}
 """What was counted last. Lower a figure when the code has fallen below it; never raise one."""
 
 

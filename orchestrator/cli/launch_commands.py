@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
+EXECUTORS = ("ray", "inline")
+"""Same as :class:`orchestrator.driver.executor.ExecutorKind`, which is not imported for a dry run."""
+
 TELLINGS = ("auto", "live", "plain", "json")
 """Same as :class:`orchestrator.events.factory.ProgressStyle`, which is not imported for a dry run."""
 
@@ -44,6 +47,12 @@ def telling_options(command: AnyFunction) -> AnyFunction:
     return progress(hook(command))
 
 
+def executor_option(command: AnyFunction) -> AnyFunction:
+    """Add ``--executor`` to a command that drives a run."""
+    return click.option("--executor", type=click.Choice(EXECUTORS), default="ray", show_default=True,
+                        help="What trains: Ray, or this process, one trial after another, for a debugger.")(command)
+
+
 @click.command()
 @click.argument("config", metavar="CONFIG")
 @click.option("--name", metavar="N", help="Name of the run. [default: the config's, numbered if it is taken]")
@@ -52,11 +61,12 @@ def telling_options(command: AnyFunction) -> AnyFunction:
 @click.option("--dry-run", is_flag=True, help="Show tasks, trials and network; write and start nothing.")
 @click.option("--check-tasks", type=click.IntRange(min=1), metavar="N",
               help="With --dry-run: load and check at most N tasks of a custom benchmark. [default: 100]")
+@executor_option
 @telling_options
 @as_json_option
 @click.pass_obj
 def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tuple[str, ...], dry_run: bool,
-           check_tasks: int | None, telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
+           check_tasks: int | None, executor: str, telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Start the run that CONFIG describes, and drive it to its end.
 
     CONFIG is a YAML file. Progress goes to standard error, the results to standard output. Ctrl-C stops cleanly: the
@@ -77,11 +87,12 @@ def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tu
     with _prints_of_config(telling):
         loaded = built(config, name, overrides)
     if loaded.seeds is not None:
+        _refuse_inline(executor, "a group of runs, one for each seed")
         return group_commands.launch(settings, loaded, name, telling, hooks, as_json)
     ending = Ending()
-    progress = _listening(ending, telling, hooks)
-    with _told_how_to_go_on(ending, progress):
-        launched = api.launch(loaded, name=name, progress=progress, url=settings.url).name
+    progress = _listening(ending, _telling(telling, executor), hooks)
+    with _told_how_to_go_on(ending, progress, _may_debug(executor, telling)):
+        launched = api.launch(loaded, name=name, progress=progress, url=settings.url, executor=executor).name
     return _finish(settings, launched, ending, as_json)
 
 
@@ -90,10 +101,11 @@ def launch(settings: GlobalOptions, config: str, name: str | None, overrides: tu
 @click.option("--retry-failed", is_flag=True, help="Retrain failed trials, too.")
 @click.option("--accept-environment", is_flag=True,
               help="Continue although device, torch or code have changed; that is recorded.")
+@executor_option
 @telling_options
 @as_json_option
 @click.pass_obj
-def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environment: bool, telling: str,
+def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environment: bool, executor: str, telling: str,
            hooks: tuple[str, ...], as_json: bool) -> int:
     """Continue RUN from its recorded state.
 
@@ -102,16 +114,17 @@ def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environ
     """
     check_storage()
     if group_commands.is_group(settings, run):
+        _refuse_inline(executor, "a group of runs")
         flags = ["--retry-failed"] * retry_failed + ["--accept-environment"] * accept_environment
         return group_commands.resume(settings, run, flags, telling, hooks, as_json)
     from orchestrator import api
 
     ending = Ending(run)
-    progress = _listening(ending, telling, hooks)
+    progress = _listening(ending, _telling(telling, executor), hooks)
     tell_what_is_found(settings, run, retry_failed, progress.notice)
-    with _told_how_to_go_on(ending, progress):
+    with _told_how_to_go_on(ending, progress, _may_debug(executor, telling)):
         api.resume(run, retry_failed=retry_failed, accept_environment=accept_environment, progress=progress,
-                   url=settings.url)
+                   url=settings.url, executor=executor)
     return _finish(settings, run, ending, as_json)
 
 
@@ -124,11 +137,12 @@ def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environ
               help="Override a key of RUN's config for the later tasks, the value in YAML; may be repeated.")
 @click.option("--accept-environment", is_flag=True,
               help="Continue although device, torch or code have changed; that is recorded.")
+@executor_option
 @telling_options
 @as_json_option
 @click.pass_obj
 def fork(settings: GlobalOptions, run: str, task: int, name: str | None, overrides: tuple[str, ...], accept_environment: bool,
-         telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
+         executor: str, telling: str, hooks: tuple[str, ...], as_json: bool) -> int:
     """Continue from task K of RUN as a new run, with other settings.
 
     RUN itself is not changed. Recorded trials with the same settings are reused, not retrained.
@@ -140,10 +154,10 @@ def fork(settings: GlobalOptions, run: str, task: int, name: str | None, overrid
     with reading(settings) as reads:
         recorded_config(reads.run(run))
     ending = Ending()
-    progress = _listening(ending, telling, hooks)
-    with _told_how_to_go_on(ending, progress):
+    progress = _listening(ending, _telling(telling, executor), hooks)
+    with _told_how_to_go_on(ending, progress, _may_debug(executor, telling)):
         forked = api.fork(run, task, name=name, overrides=overrides, accept_environment=accept_environment,
-                          progress=progress, url=settings.url).name
+                          progress=progress, url=settings.url, executor=executor).name
     return _finish(settings, forked, ending, as_json)
 
 
@@ -159,11 +173,27 @@ def _prints_of_config(telling: str) -> Iterator[None]:
         yield
 
 
+def _refuse_inline(executor: str, what: str) -> None:
+    if executor == "inline":
+        raise UsageProblem(f"--executor inline drives one run, not {what}", "omit --executor, or name one run or one seed")
+
+
+def _may_debug(executor: str, telling: str) -> bool:
+    """Return whether a debugger may use the terminal."""
+    return executor == "inline" and telling != "json"
+
+
+def _telling(telling: str, executor: str) -> str:
+    """Return how to report: a live screen would overwrite the prompt of a debugger."""
+    return "plain" if executor == "inline" and telling == "auto" else telling
+
+
 @contextmanager
-def _told_how_to_go_on(ending: Ending, progress: "Progress") -> Iterator[None]:
+def _told_how_to_go_on(ending: Ending, progress: "Progress", as_they_are: bool) -> Iterator[None]:
     """Add a hint about resuming if an error or a second Ctrl-C ended the driver of a recorded run."""
     try:
-        with results_apart(Lines(progress.notice)):  # Ray's own lines, for instance of a worker that died
+        # Lines of Ray or of a task are notices, unless a debugger may prompt.
+        with results_apart(None if as_they_are else Lines(progress.notice)):
             yield
     except KeyboardInterrupt:
         if ending.run:

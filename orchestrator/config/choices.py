@@ -104,3 +104,10 @@ class SweepProtocol(StrEnum):
     def counts_swept_tasks(self) -> bool:
         """Whether ``sweep.first_tasks`` is needed."""
         return self is SweepProtocol.FIRST_K
+
+
+class ExecutorKind(StrEnum):
+    """The executors that a launch or a resume can name; no part of a configuration."""
+
+    RAY = "ray"
+    INLINE = "inline"

@@ -1,19 +1,25 @@
 """The time that running trainings have to write a checkpoint when their driver stops."""
 
 import time
+from collections.abc import Callable
 
 from orchestrator.driver.lease import Keeper
-from workers.ray.remote_jobs import ask_to_stop
 
 
 class Grace:
     """Starts with the first call of :meth:`is_over`. Used only by the driver's main thread."""
 
-    def __init__(self, keeper: Keeper, limit_seconds: float) -> None:
-        """``limit_seconds`` is ``resources.stop_time_limit_seconds``."""
+    def __init__(self, keeper: Keeper, limit_seconds: float, ask_to_stop: Callable[[str], None]) -> None:
+        """Prepare without asking.
+
+        Args:
+            keeper: knows whether the driver should stop.
+            limit_seconds: ``resources.stop_time_limit_seconds``.
+            ask_to_stop: requests the trainings with a key to stop.
+        """
         self.key = f"stop {keeper.lease.owner.driver_id}"
         """Key under which the workers find the stop request."""
-        self._keeper, self._limit = keeper, limit_seconds
+        self._keeper, self._limit, self._ask_to_stop = keeper, limit_seconds, ask_to_stop
         self._ends: float | None = None
 
     def asked(self) -> bool:
@@ -27,5 +33,5 @@ class Grace:
         if self._ends is None:
             self._ends = time.monotonic() + self._limit
             if self._limit > 0:
-                ask_to_stop(self.key)
+                self._ask_to_stop(self.key)
         return time.monotonic() >= self._ends

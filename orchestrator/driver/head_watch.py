@@ -70,7 +70,8 @@ def answers(address: str) -> bool:
 
 
 @contextmanager
-def watching(address: str, run: str, stop: Callable[[str], None], let_go: Callable[[], None]) -> Iterator[None]:
+def watching(address: str, run: str, stop: Callable[[str], None], let_go: Callable[[], None],
+             shutdown: Callable[[], None]) -> Iterator[None]:
     """Watch the head during a block that drives a run, including Ray's shutdown after a loss.
 
     Args:
@@ -78,6 +79,7 @@ def watching(address: str, run: str, stop: Callable[[str], None], let_go: Callab
         run: its name, for the message.
         stop: asks the driver to stop.
         let_go: releases the lease; called before the process is ended by force.
+        shutdown: ends the connection to Ray.
 
     Raises:
         RunFailedError: the head was lost, whatever the block raised.
@@ -94,10 +96,8 @@ def watching(address: str, run: str, stop: Callable[[str], None], let_go: Callab
         raise
     finally:
         if watch.is_lost:
-            import ray
-
             with contextlib.suppress(Exception):
-                ray.shutdown()
+                shutdown()
         watch.end()
     if watch.is_lost:
         raise lost

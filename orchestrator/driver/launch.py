@@ -12,6 +12,7 @@ from db.reads.reads import Reads
 from db.records import NewRun
 from db.states import RunState
 from db.store.store import Store
+from orchestrator.config.choices import ExecutorKind
 from orchestrator.config.config import Config, load
 from orchestrator.config.yaml_loader import assignment_path, override
 from orchestrator.driver import plan
@@ -29,7 +30,8 @@ Overrides = Sequence[str] | Mapping[str, Any]
 """Changes to a configuration: ``["a.b=value"]`` with the value in YAML, or ``{"a.b": value}``."""
 
 
-def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides, progress: Progress | None) -> str:
+def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Overrides, progress: Progress | None,
+               executor: ExecutorKind = ExecutorKind.RAY) -> str:
     """Record a run and drive it; return its name. See :func:`clnp.launch`."""
     loaded = built(config, name, overrides)
     engine = open_database(place.url, create=True)
@@ -38,7 +40,7 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
         run = name if name is not None else free_name(reads, loaded.name)
         store.create_run(new_run(run, loaded))
         try:
-            drive_run(engine, run, loaded, progress or Progress(), place.storage)
+            drive_run(engine, run, loaded, progress or Progress(), place.storage, executor=executor)
         except NotStartedError as error:
             store.remove_run(run)  # nothing has been recorded for it; this frees its name
             raise error.cause from None
@@ -48,7 +50,7 @@ def launch_run(place: Place, config: AnyConfig, name: str | None, overrides: Ove
 
 
 def fork_run(place: Place, run: str, after_task: int, name: str | None, overrides: Overrides, accept_environment: bool,
-             progress: Progress | None) -> str:
+             progress: Progress | None, executor: ExecutorKind = ExecutorKind.RAY) -> str:
     """Record a run that continues from a commit of another one, and drive it; return its name. See
     :func:`clnp.fork`."""
     engine = open_database(place.url)
@@ -62,7 +64,8 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
         told.notice(f"run {forked} continues from task {after_task} of run {run}" if after_task else
                     f"run {forked} starts over with the config of run {run}")
         try:
-            drive_run(engine, forked, loaded, told, place.storage, accept_environment=accept_environment)
+            drive_run(engine, forked, loaded, told, place.storage, accept_environment=accept_environment,
+                      executor=executor)
         except NotStartedError as error:
             store.remove_run(forked)
             raise error.cause from None
@@ -76,7 +79,8 @@ def fork_run(place: Place, run: str, after_task: int, name: str | None, override
         engine.dispose()
 
 
-def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: bool, progress: Progress | None) -> None:
+def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: bool, progress: Progress | None,
+               executor: ExecutorKind = ExecutorKind.RAY) -> None:
     """Continue a run from its recorded state. See :func:`clnp.resume`."""
     engine = open_database(place.url)
     try:
@@ -88,7 +92,7 @@ def resume_run(place: Place, run: str, retry_failed: bool, accept_environment: b
         if row.state is not RunState.COMPLETED or _has_lost_commits(reads, run, place.storage):
             try:
                 drive_run(engine, run, Config.from_resolved(row.config), progress or Progress(), place.storage, retry_failed,
-                          accept_environment)
+                          accept_environment, executor)
             except NotStartedError as error:
                 raise error.cause from None
     finally:

@@ -1,12 +1,9 @@
-"""Writes the reports of Ray Tune to the database as they arrive. Runs in the driver, because workers have no credentials."""
+"""Writes the reports of trials to the database as they arrive. Runs in the driver, because workers have no credentials."""
 
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
-
-from ray import tune
-from ray.tune.experiment import Trial
+from typing import Any, Protocol
 
 from clnp_core.values import Epoch, TrialResult
 from db.records import AttemptStart, Lease, PlannedTrial, TrialFailure, TrialReport
@@ -15,6 +12,7 @@ from db.store.store import Store
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver.stages.early_scans import ScansAhead
 from orchestrator.events.events import Progress
+from workers.jobs.pack_attempt import Report
 from workers.spec import StageSpec, TrialSpec
 
 START_AFTER_SECONDS = 1.0
@@ -24,13 +22,29 @@ KEPT_BY_TUNE = frozenset({"done", "training_iteration", "val_accuracy", "sparsit
 """Keys of a report that are kept: Tune keeps the last report of every trial, and thousands of curves take much memory."""
 
 
-class Recorder(tune.Callback):
-    """Tune callback that writes to the store and tells ``ahead`` which scans may begin.
+PackConfig = dict[str, Any]
+"""The ``trials`` of a pack, which of them are ``wanted`` (see :class:`workers.ray.trainable.PackTrainable`), the ``attempt``,
+and whether they are ``sampled``."""
+
+
+class RunningPack(Protocol):
+    """A pack that an executor trains, such as a trial of Tune. ``config`` has its ``trials`` and the number of the
+    ``attempt``."""
+
+    trial_id: str
+    config: PackConfig
+
+    def set_config(self, config: PackConfig) -> None:
+        """Replace ``config``, for the next attempt."""
+
+
+class Recorder:
+    """Writes to the store what an executor tells it, and tells ``ahead`` which scans may begin.
 
     What arrives together is written in one transaction: a trial that ends with its first report, including its start, and
-    everything that a pack reports at once, because its worker waits for it. Tune restarts a worker that died under the same
-    trial; records are upserts, so nothing is counted twice. An error in the callback (a lost lease, an unreachable database)
-    ends the sweep and is kept in ``error`` for the driver.
+    everything that a pack reports at once, because its worker waits for it. A worker that died is replaced under the same
+    trial; records are upserts, so nothing is counted twice. An error while writing (a lost lease, an unreachable database) is
+    kept in ``error``; the executor then ends the sweep and raises it.
     """
 
     def __init__(self, store: Store, lease: Lease, stage: StageSpec, progress: Progress, time_limit_seconds: float | None,
@@ -54,7 +68,7 @@ class Recorder(tune.Callback):
         self._unrecorded: dict[int, str] = {}  # starts, by number: Ray's id of the attempt
         self._recorded = set(recorded)
         self._hosts: dict[int, str] = {}
-        self._training: set[str] = set()  # Tune's ids of the trials on workers that have neither ended nor stopped
+        self._training: set[str] = set()  # ids of the trials on workers that have neither ended nor stopped
         self.error: Exception | None = None
 
     @property
@@ -64,26 +78,23 @@ class Recorder(tune.Callback):
 
     @property
     def training(self) -> frozenset[str]:
-        """Tune's ids of the trials, or packs, that are on a worker and have neither ended nor stopped."""
+        """Ids of the trials, or packs, that are on a worker and have neither ended nor stopped."""
         return frozenset(self._training)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return nothing: Tune pickles its callbacks into a temporary folder, and the pickles are never read."""
-        return {}
-
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+    def started(self, trial: RunningPack) -> None:
+        """Note that an attempt begins."""
         self._training.add(trial.trial_id)
         self._guarded(lambda: self._start(trial))
 
-    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any],
-                        **info: object) -> None:
+    def reported(self, trial: RunningPack, result: Report) -> None:
+        """Record a report of :class:`workers.jobs.pack_attempt.PackAttempt`, and remove from it what is not needed later."""
         if result.get("done") or result.get("stopped"):
             self._training.discard(trial.trial_id)
         self._guarded(lambda: self._result(trial, result))
         for name in result.keys() - KEPT_BY_TUNE:
             del result[name]
 
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: object) -> None:
+    def tick(self) -> None:
         """Record the starts of trials that have not reported yet; called several times a second."""
         now = time.monotonic()
         waited = [number for number in self._unrecorded if now - self._started[number] >= START_AFTER_SECONDS]
@@ -91,8 +102,8 @@ class Recorder(tune.Callback):
         if self._ahead is not None:
             self._guarded(self._ahead.begin)
 
-    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        """Note that a worker died and Tune retries; not for a trial that exceeded its time limit."""
+    def retried(self, trial: RunningPack) -> None:
+        """Note that a worker died and the executor retries; not for a trial that exceeded its time limit."""
         self._training.discard(trial.trial_id)
         self._guarded(lambda: self._record_starts(self._open(trial)))
         again = {**trial.config, "attempt": trial.config.get("attempt", 1) + 1}
@@ -102,15 +113,20 @@ class Recorder(tune.Callback):
             trial.set_config(again)
             self._guarded(lambda: self._moves(trial))
 
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+    def lost(self, trial: RunningPack) -> None:
+        """Record the failure of a trial whose worker died in every attempt."""
         self._training.discard(trial.trial_id)
         self._guarded(lambda: self._lost(trial))
 
-    def _open(self, trial: Trial) -> list[int]:
+    def left(self, trial: RunningPack) -> None:
+        """Note that an attempt has ended, whatever became of it."""
+        self._training.discard(trial.trial_id)
+
+    def _open(self, trial: RunningPack) -> list[int]:
         """Return the numbers of a pack whose results are not recorded yet."""
         return [spec.number for spec in _pack(trial) if spec.number not in self._recorded]
 
-    def _start(self, trial: Trial) -> None:
+    def _start(self, trial: RunningPack) -> None:
         for spec in _pack(trial):
             number = spec.number
             if number in self._recorded:
@@ -150,20 +166,20 @@ class Recorder(tune.Callback):
         ray_trial_id = self._unrecorded.pop(number, None)
         return None if ray_trial_id is None else AttemptStart(ray_trial_id, time.monotonic() - self._started[number])
 
-    def _moves(self, trial: Trial) -> None:
+    def _moves(self, trial: RunningPack) -> None:
         numbers = self._open(trial)
         hosts = {self._hosts.pop(number, "") for number in numbers} - {""}
         host = hosts.pop() if hosts else ""
         text = f"{self._named(trial)}: its worker{f' on {host}' if host else ''} died, retraining it"
         self._store.event(self._lease, "trial", text, self._facts(trial) | {"host": host})
 
-    def _result(self, trial: Trial, result: dict[str, Any]) -> None:
+    def _result(self, trial: RunningPack, result: Report) -> None:
         members = [member for member in result["members"] if member["number"] not in self._recorded]
         for news in result.get("news", ()):
             text = f"{self._named(trial)} {news}"
             self._store.event(self._lease, "trial", text, self._facts(trial))
             self._progress.notice(f"  {text}")
-        self._hosts |= dict.fromkeys(self._open(trial), result["host"])
+        self._hosts |= dict.fromkeys(self._open(trial), str(result["host"]))
         reports = {member["number"]: self._report(**member) for member in members}
         self._write({number: report for number, report in reports.items() if report.epochs or report.outcome})
         self._recorded.update(number for number, report in reports.items() if report.outcome)
@@ -196,13 +212,13 @@ class Recorder(tune.Callback):
                 self._ahead.trained(number, result.val_correct, result.artifact.digest)
             self._progress.trial_finished(number, result.val_correct / result.val_total, result.total_seconds)
 
-    def _named(self, trial: Trial) -> str:
+    def _named(self, trial: RunningPack) -> str:
         """Return the name of a trial or a pack for a message."""
         numbers = [spec.number for spec in _pack(trial)]
         of_pack = f"the pack of trials {numbers[0]} to {numbers[-1]}"
         return f"task {self._stage.task}, {f'trial {numbers[0]}' if len(numbers) == 1 else of_pack}"
 
-    def _facts(self, trial: Trial) -> dict[str, Any]:
+    def _facts(self, trial: RunningPack) -> dict[str, Any]:
         numbers = [spec.number for spec in _pack(trial)]
         several = {"numbers": numbers} if len(numbers) > 1 else {}
         return {"task": self._stage.task, "number": numbers[0], **several}
@@ -211,7 +227,7 @@ class Recorder(tune.Callback):
         if self._ahead is not None:
             self._ahead.ended()
 
-    def _lost(self, trial: Trial) -> None:
+    def _lost(self, trial: RunningPack) -> None:
         numbers = self._open(trial)
         failure = (TrialFailure(FailureKind.TIMED_OUT, f"longer than {self._limit:g} s") if self._ran_out_of_time(trial) else
                    TrialFailure(FailureKind.LOST, "its worker died, and so did those of all retries"))
@@ -222,7 +238,7 @@ class Recorder(tune.Callback):
         if numbers:
             self._pack_ended()
 
-    def _ran_out_of_time(self, trial: Trial) -> bool:
+    def _ran_out_of_time(self, trial: RunningPack) -> bool:
         began = [self._started[number] for number in self._open(trial) if number in self._started]
         return self._limit is not None and bool(began) and time.monotonic() - began[0] >= self._limit
 
@@ -235,7 +251,7 @@ class Recorder(tune.Callback):
             self.error = error
 
 
-def _pack(trial: Trial) -> list[TrialSpec]:
-    """Return what a Tune trial trains: one planned trial, or a pack."""
+def _pack(trial: RunningPack) -> list[TrialSpec]:
+    """Return what is trained together: one planned trial, or a pack."""
     pack: list[TrialSpec] = trial.config["trials"]
     return pack

@@ -30,7 +30,7 @@ def drive(run: RunContext, retry_failed: bool = False, accept_environment: bool 
     """Advance until every task is committed, the network is depleted, or a stop is requested.
 
     Args:
-        run: the run and its cluster.
+        run: the run and its executor.
         retry_failed: retrain failed trials, including those that the selection does not need.
         accept_environment: continue although device, torch or code have changed since the run began.
 
@@ -86,7 +86,7 @@ def _announce(run: RunContext) -> None:
     tasks = range(1, run.config.benchmark.tasks + 1)
     first = plan.first_task(run.config)
     run.progress.run_started(run.name, [plan.trial_count(run.config, task) if task >= first else 0 for task in tasks],
-                             run.cluster.parallel_trials, [done.get(task, 0) for task in tasks],
+                             run.executor.parallel_trials, [done.get(task, 0) for task in tasks],
                              run.config.resources.trials_per_pack)
 
 

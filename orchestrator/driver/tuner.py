@@ -9,34 +9,21 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import optuna
 from ray import tune
 from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
-from ray.tune.search.optuna import OptunaSearch
 
-from orchestrator.config.choices import SamplerKind
 from orchestrator.config.config import Config
-from orchestrator.config.sweep_section import LogRange
 from orchestrator.driver.cluster import Cluster
 from orchestrator.driver.grace import Grace
-from orchestrator.driver.plan import sampled_point, trial_seed, trial_spec
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.sampler import Draws
 from orchestrator.driver.scratch import scratch
-from workers.ray.trainable import PackTrainable, StageWork
-from workers.spec import StageSpec, TrialSpec
+from workers.jobs.pack_attempt import Report, StageWork
+from workers.ray.trainable import PackTrainable
+from workers.spec import TrialSpec
 from workers.storage.schemes import CREDENTIALS
-
-
-@dataclass(frozen=True, slots=True)
-class SampledTrial:
-    """A recorded point of an earlier attempt at the same sweep: its α (for all layers), learning rate, and objectives."""
-
-    alpha: float
-    learning_rate: float
-    val_accuracy: float
-    sparsity: float
 
 
 def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str, cluster: Cluster,
@@ -59,18 +46,13 @@ def run_grid(config: Config, packs: Sequence[Sequence[TrialSpec]], storage: str,
          _Points(_PlannedSearch(packs, done), len(packs), config.resources.max_concurrent_trials, trainable))
 
 
-def run_sampler(config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int, storage: str,
-                cluster: Cluster, recorder: Recorder, grace: Grace | None,
+def run_sampler(config: Config, draws: Draws, storage: str, cluster: Cluster, recorder: Recorder, grace: Grace | None,
                 planned: Sequence[Sequence[TrialSpec]] = ()) -> None:
-    """Let the config's sampler draw the missing points of a stage.
-
-    A sampler depends on the order in which trials end, so a resumed sweep draws other points than an uninterrupted one;
-    grids do not have this limitation. ``recorded`` are the points drawn before. The ``planned`` trials,
-    which are teachers, run in the same sweep before the first draw; the sampler does not learn from them.
-    """
-    search = _NumberedSearch(config, stage, recorded, next_number, planned)
-    left = (config.sweep.samples or 0) - next_number + len(planned)
-    _fit(config, storage, cluster, recorder, grace, _Points(search, left, cluster.parallel_trials, PackTrainable))
+    """Train what a sampler draws. The ``planned`` trials, which are teachers, run in the same sweep before the first draw; the
+    sampler does not learn from them. Other arguments as of :func:`run_grid`."""
+    search = _DrawnSearch(draws, planned)
+    _fit(config, storage, cluster, recorder, grace,
+         _Points(search, draws.left + len(planned), cluster.parallel_trials, PackTrainable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +86,8 @@ def _fit(config: Config, storage: str, cluster: Cluster, recorder: Recorder, gra
                 num_samples=points.samples, search_alg=points.search, max_concurrent_trials=points.side_by_side,
                 reuse_actors=True, time_budget_s=resources.sweep_time_limit_seconds, trial_dirname_creator=_trial_folder),
             run_config=tune.RunConfig(
-                name=folder.name, storage_path=str(folder), verbose=0, callbacks=[recorder], stop=_Stopper(recorder, grace),
+                name=folder.name, storage_path=str(folder), verbose=0,
+                callbacks=[RecorderCallback(recorder)], stop=_Stopper(recorder, grace),
                 failure_config=tune.FailureConfig(max_failures=resources.retries),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)),
         ).fit()
@@ -165,56 +148,62 @@ class _PlannedSearch(Searcher):
         """Do nothing: the database is the only state."""
 
 
-class _NumberedSearch(OptunaSearch):
-    """OptunaSearch whose points include trial number and seed, and that starts from recorded trials.
+class _DrawnSearch(Searcher):
+    """Suggests the planned packs, then what a sampler draws."""
 
-    TPE maximises validation accuracy; NSGA-II maximises accuracy and sparsity within the margin.
-    """
-
-    def __init__(self, config: Config, stage: StageSpec, recorded: Sequence[SampledTrial], next_number: int,
-                 planned: Sequence[Sequence[TrialSpec]] = ()) -> None:
-        self._planned, self._not_drawn = iter(planned), set[str]()
-        self._config, self._stage, self._next = config, stage, next_number
-        alpha, rate = config.sweep.alpha, config.sweep.learning_rate
-        assert isinstance(alpha, LogRange) and isinstance(rate, LogRange), "the config requires ranges for samplers"
-        space: dict[str, optuna.distributions.BaseDistribution] = {
-            "alpha": optuna.distributions.FloatDistribution(alpha.low, alpha.high, log=True),
-            "learning_rate": optuna.distributions.FloatDistribution(rate.low, rate.high, log=True)}
-        two_objectives = config.sweep.sampler is SamplerKind.NSGA2
-        seed = trial_seed(config.seed, stage.task, next_number) % 2**32
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler: optuna.samplers.BaseSampler = (optuna.samplers.NSGAIISampler(seed=seed) if two_objectives
-                                                else optuna.samplers.TPESampler(seed=seed))
-        storage = optuna.storages.InMemoryStorage()
-        directions = [optuna.study.StudyDirection.MAXIMIZE] * (2 if two_objectives else 1)
-        study = optuna.create_study(storage=storage, study_name="sweep", directions=directions)
-        for trial in recorded:
-            values = [trial.val_accuracy, trial.sparsity][:len(directions)]
-            study.add_trial(optuna.trial.create_trial(
-                params={"alpha": trial.alpha, "learning_rate": trial.learning_rate}, distributions=space, values=values))
-        super().__init__(space, metric=["val_accuracy", "sparsity"] if two_objectives else "val_accuracy",
-                         mode=["max", "max"] if two_objectives else "max", sampler=sampler, storage=storage,
-                         study_name="sweep")
-
-    def on_trial_result(self, trial_id: str, result: dict[str, object]) -> None:
-        """Pass on what a drawn point reports."""
-        if trial_id not in self._not_drawn:
-            super().on_trial_result(trial_id, result)
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, object] | None = None, error: bool = False) -> None:
-        """Pass on how a drawn point ended."""
-        if trial_id not in self._not_drawn:
-            super().on_trial_complete(trial_id, result, error)
+    def __init__(self, draws: Draws, planned: Sequence[Sequence[TrialSpec]] = ()) -> None:
+        super().__init__()
+        self._draws, self._planned, self._numbers = draws, iter(planned), dict[str, int]()
 
     def suggest(self, trial_id: str) -> dict[str, object] | None:
         pack = next(self._planned, None)
         if pack is not None:
-            self._not_drawn.add(trial_id)
             return {"trials": list(pack), "wanted": [trial.number for trial in pack]}
-        drawn = super().suggest(trial_id)
-        if drawn is None:
+        trial = self._draws.draw()
+        if trial is None:
             return None
-        point = sampled_point(self._config, drawn["alpha"], drawn["learning_rate"])
-        number, self._next = self._next, self._next + 1
-        trial = trial_spec(self._stage, self._config.seed, number, point)
-        return {"trials": [trial], "wanted": [number], "sampled": True}
+        self._numbers[trial_id] = trial.number
+        return {"trials": [trial], "wanted": [trial.number], "sampled": True}
+
+    def on_trial_complete(self, trial_id: str, result: Report | None = None, error: bool = False) -> None:
+        """Pass on how a drawn point ended."""
+        number = self._numbers.pop(trial_id, None)
+        if number is None:
+            return
+        if result:
+            self._draws.tell(number, result["val_accuracy"], result["sparsity"])
+        else:
+            self._draws.failed(number)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing: the database is the only state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing: the database is the only state."""
+
+
+class RecorderCallback(tune.Callback):
+    """Passes on to a recorder what Tune tells its callbacks."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return nothing: Tune pickles its callbacks into a temporary folder, and the pickles are never read."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        self._recorder.started(trial)
+
+    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: Report,
+                        **info: object) -> None:
+        self._recorder.reported(trial, result)
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: object) -> None:
+        self._recorder.tick()
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        self._recorder.retried(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        self._recorder.lost(trial)

@@ -82,6 +82,7 @@ class Laboratory:
     """A folder with a database and a store; launches and resumes there."""
 
     folder: Path
+    executor: str = "ray"
 
     @property
     def url(self) -> str:
@@ -92,10 +93,10 @@ class Laboratory:
         return str(self.folder / "artifacts")
 
     def launch(self, config: Config, progress: Progress | None = None, name: str | None = None) -> api.Run:
-        return api.launch(config, name=name, progress=progress, url=self.url, storage=self.storage)
+        return api.launch(config, name=name, progress=progress, url=self.url, storage=self.storage, executor=self.executor)
 
     def resume(self, run: str, progress: Progress | None = None, **flags: bool) -> api.Run:
-        return api.resume(run, progress=progress, url=self.url, storage=self.storage, **flags)
+        return api.resume(run, progress=progress, url=self.url, storage=self.storage, executor=self.executor, **flags)
 
     def engine(self) -> Engine:
         return open_database(self.url)

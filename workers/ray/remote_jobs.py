@@ -7,7 +7,6 @@ only if its process died.
 import contextlib
 import faulthandler
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,9 +15,9 @@ from typing import Any, TypeVar
 import ray
 from ray.experimental import internal_kv
 
-from clnp_core.errors import ClnpError, RunFailedError
-from workers import capture, user_modules
-from workers.ray.out_of_memory import gpu_out_of_memory
+from clnp_core.errors import RunFailedError
+from workers import capture
+from workers.jobs.job_answer import Refused, answer
 from workers.training.resume import StoppedError, listen
 
 Result = TypeVar("Result")
@@ -44,13 +43,6 @@ def is_asked_to_stop(key: str) -> bool:
     return bool(internal_kv._internal_kv_exists(key.encode(), namespace=_NAMESPACE))
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A foreseen error that is returned to the driver, or the end of a job that was requested to stop."""
-
-    error: ClnpError | StoppedError
-
-
 @dataclass(slots=True)
 class Submitted:
     """A job on a worker. ``start`` starts it, also again after its worker was lost; ``time_limit_seconds`` ends it. A job that
@@ -71,6 +63,14 @@ class Submitted:
     def again(self) -> None:
         """Start it from the beginning."""
         self.reference, self.began = self.start(), time.monotonic()
+
+    def is_running(self) -> bool:
+        """Return whether it has not ended yet."""
+        return bool(ray.wait([self.reference], timeout=0)[1])
+
+    def cancel(self) -> None:
+        """End its worker."""
+        ray.cancel(self.reference, force=True)
 
     def ran_out_of_time(self) -> bool:
         """Return whether it is old enough for its time limit to have ended its worker."""
@@ -107,7 +107,7 @@ def fetch(submitted: Submitted, stop: Callable[[], bool], grace_is_over: Callabl
     while True:
         while not ray.wait([submitted.reference], timeout=0.2)[0]:
             if stop() and (not submitted.can_stop or grace_is_over()):
-                ray.cancel(submitted.reference, force=True)
+                submitted.cancel()
                 raise StoppedError
         try:
             outcome: Any = ray.get(submitted.reference)
@@ -145,13 +145,6 @@ def _reason(error: ray.exceptions.RayError) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
-def _name_log(error: ClnpError, kept: capture.Output | None) -> None:
-    """Add the location of the traceback to the hint."""
-    shown = None if kept is None else kept.shown
-    if shown is not None:
-        error.hint = f"{error.hint}; the traceback is in {shown}"
-
-
 def _guarded(time_limit_seconds: float | None, place: capture.OutputPlace | None, stop_key: str | None,
              job: Callable[..., Result], *arguments: object) -> "Result | Refused":
     kept = None if place is None else capture.begin_job(place, job.__name__, ray.get_runtime_context().get_task_id() or "")
@@ -159,26 +152,7 @@ def _guarded(time_limit_seconds: float | None, place: capture.OutputPlace | None
         faulthandler.dump_traceback_later(time_limit_seconds, exit=True, file=2)  # needs no interpreter lock, as in trials
     listen(None if stop_key is None else partial(is_asked_to_stop, stop_key))
     try:
-        return job(*arguments)
-    except StoppedError as stopped:
-        return Refused(stopped)
-    except ClnpError as error:
-        if error.__cause__ is not None:
-            user_modules.print_traceback(error)
-            _name_log(error, kept)
-        return Refused(error)
-    except SystemExit as error:  # not worth another attempt
-        traceback.print_exc()
-        failure = RunFailedError(f"the job {job.__name__} ended its process: {user_modules.summary(error)}",
-                                 "find out what calls sys.exit; then resume the run to try again")
-        _name_log(failure, kept)
-        return Refused(user_modules.with_traceback(failure, error))
-    except Exception as error:
-        traceback.print_exc()
-        memory = gpu_out_of_memory(error)
-        if memory is not None:
-            return Refused(memory)
-        raise
+        return answer(job, *arguments, kept=kept)
     finally:
         listen(None)
         faulthandler.cancel_dump_traceback_later()

@@ -1,6 +1,5 @@
 """The context of every transition: store, reads, cluster and progress."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,19 +10,19 @@ from db.rows import StageRow
 from db.store.store import Store
 from orchestrator.config.config import Config
 from orchestrator.driver import plan
-from orchestrator.driver.cluster import Cluster
+from orchestrator.driver.executor import Executor, Job, JobOptions
 from orchestrator.driver.grace import Grace
 from orchestrator.driver.lease import Keeper
 from orchestrator.driver.stages.early_scans import ScansAhead
+from orchestrator.driver.submitted_job import SubmittedJob
 from orchestrator.events.events import Progress, tell_step
 from workers.capture import OutputPlace
-from workers.ray.remote_jobs import Submitted, fetch, submit
 from workers.spec import BenchmarkSpec, StageSpec
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run on a connected cluster, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` maps a task
+    """One run with an executor, under a held lease. ``storage`` is the root of the artifact store; ``ahead`` maps a task
     to the scans that started before its sweep had ended; ``steps`` contains the last reported step."""
 
     store: Store
@@ -32,7 +31,7 @@ class RunContext:
     grace: Grace
     config: Config
     storage: str
-    cluster: Cluster
+    executor: Executor
     progress: Progress
     ahead: dict[int, ScansAhead] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
@@ -58,29 +57,27 @@ class RunContext:
             self.steps[:] = [text]
             tell_step(self.progress, self.store, self.lease, text, task)
 
-    def job(self, job: Callable[..., Any], *arguments: object) -> Any:
+    def job(self, job: Job, *arguments: object) -> Any:
         """Run a job of :mod:`workers.jobs` on a worker and wait for it; errors and stops as in :meth:`fetch`."""
         return self.fetch(self.submit(job, *arguments))
 
-    def submit(self, job: Callable[..., Any], *arguments: object, stop_key: str | None = None) -> Submitted:
+    def submit(self, job: Job, *arguments: object, stop_key: str | None = None) -> SubmittedJob:
         """Start a job on a worker with the resources of a trial."""
-        resources = self.config.resources
-        return submit(job, *arguments, cpus=resources.cpus_per_trial, gpus=resources.gpus_per_trial,
-                      time_limit_seconds=resources.job_time_limit_seconds,
-                      place=OutputPlace(self.storage, self.name, _task_of(arguments)), stop_key=stop_key)
+        place = OutputPlace(self.storage, self.name, _task_of(arguments))
+        return self.executor.submit(job, *arguments, options=JobOptions(self.config, place, stop_key))
 
-    def training(self, job: Callable[..., Any], *arguments: object) -> Submitted:
+    def training(self, job: Job, *arguments: object) -> SubmittedJob:
         """As :meth:`submit`, for a job that trains: it writes a checkpoint when the driver stops."""
         return self.submit(job, *arguments, stop_key=self.grace.key)
 
-    def fetch(self, job: Submitted) -> Any:
+    def fetch(self, job: SubmittedJob) -> Any:
         """Return the result of a job. If the driver is asked to stop, wait for a training job to stop.
 
         Raises:
             workers.training.resume.StoppedError: the driver was asked to stop first.
             ClnpError: what the job raised.
         """
-        return fetch(job, self.keeper.should_stop, self.grace.is_over)
+        return self.executor.fetch(job, self.keeper.should_stop, self.grace.is_over)
 
 
 def _task_of(arguments: tuple[object, ...]) -> int | None:

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-import ray
-
 from clnp_core.selection import required_correct
-from workers.ray.remote_jobs import Submitted
+from orchestrator.driver.submitted_job import SubmittedJob
 
 
 @dataclass(slots=True)
@@ -26,13 +24,13 @@ class ScansAhead:
         margin_points: m.
     """
 
-    scan: Callable[[str, int], Submitted]
+    scan: Callable[[str, int], SubmittedJob]
     places: int
     unfinished: int
     val_total: int
     margin_points: Decimal
     _trained: dict[int, tuple[int, str]] = field(default_factory=dict)  # by number: correct samples and artifact
-    _begun: dict[int, tuple[int, Submitted]] = field(default_factory=dict)  # by number: the required count and the scan
+    _begun: dict[int, tuple[int, SubmittedJob]] = field(default_factory=dict)  # by number: the required count and the scan
 
     def trained(self, number: int, val_correct: int, digest: str) -> None:
         """Note the result of a trial, new or recorded before."""
@@ -51,13 +49,12 @@ class ScansAhead:
                    if correct >= required and self._begun.get(number, (None,))[0] != required]
         if not waiting:
             return
-        running = [scan.reference for _, scan in self._begun.values()]
-        busy = len(ray.wait(running, num_returns=len(running), timeout=0)[1]) if running else 0
+        busy = sum(scan.is_running() for _, scan in self._begun.values())
         for number in waiting[:max(0, self.places - self.unfinished - busy)]:
             self._drop(number)
             self._begun[number] = required, self.scan(self._trained[number][1], required)
 
-    def take(self, required: int) -> dict[int, Submitted]:
+    def take(self, required: int) -> dict[int, SubmittedJob]:
         """Return the scans for this required count, by trial number, and cancel all others."""
         for number in [number for number, (count, _) in self._begun.items() if count != required]:
             self._drop(number)
@@ -68,4 +65,4 @@ class ScansAhead:
 
     def _drop(self, number: int) -> None:
         if number in self._begun:
-            ray.cancel(self._begun.pop(number)[1].reference, force=True)
+            self._begun.pop(number)[1].cancel()

@@ -9,18 +9,20 @@ from clnp_core.values import TrialRole
 from db.records import TrialFailure
 from db.rows import StageRow, TrialRow
 from db.states import FailureKind, TrialState
+from orchestrator.config.choices import ExecutorKind
 from orchestrator.config.sweep_section import GridPoint
 from orchestrator.driver import plan
+from orchestrator.driver.executor import SweepWork
 from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.sampler import Draws, SampledTrial
 from orchestrator.driver.stages.begin_sweep import facts_of, planned, take_over
 from orchestrator.driver.stages.context import RunContext
 from orchestrator.driver.stages.early_scans import ScansAhead
 from orchestrator.driver.stages.judge_teachers import judge_teachers
-from orchestrator.driver.tuner import SampledTrial, run_grid, run_sampler
+from orchestrator.driver.submitted_job import SubmittedJob
 from orchestrator.render.format import plural
 from orchestrator.runs.optuna_export import sparsity_within_margin
 from workers.jobs import trial_job
-from workers.ray.remote_jobs import Submitted
 from workers.spec import StageSpec, TrialSpec
 from workers.training.resume import StoppedError
 
@@ -54,13 +56,13 @@ def sweep(run: RunContext, stage: StageRow) -> None:
         run.progress.notice(f"  {taken_over}")
     recorder = Recorder(run.store, run.lease, spec, run.progress, config.resources.trial_time_limit_seconds,
                         _ahead(run, spec, rows, facts.val_total, len(missing) + to_draw), done)
-    workers = min(run.cluster.parallel_trials, len(missing) + to_draw)
-    if workers:
+    workers = min(run.executor.parallel_trials, len(missing) + to_draw)
+    if workers and run.executor.kind is ExecutorKind.RAY:
         run.step(f"starting {plural(workers, 'worker')}", task)
     if plan.sampled(config, task):
         _sample(run, spec, rows, missing, recorder)
     elif missing:
-        run_grid(config, missing, run.storage, run.cluster, recorder, run.grace, done)
+        run.executor.train(SweepWork(config, run.storage, recorder, run.grace, missing, done))
     _end_sweep(run, task)
 
 
@@ -69,10 +71,10 @@ def _ahead(run: RunContext, spec: StageSpec, rows: list[TrialRow], val_total: in
     if run.config.selection.weight_points is not None or not run.config.method.divides_the_network:
         return None
 
-    def scan(digest: str, required: int) -> Submitted:
+    def scan(digest: str, required: int) -> SubmittedJob:
         return run.submit(trial_job.scan, spec, digest, run.storage, required, run.config.selection.threshold)
 
-    ahead = ScansAhead(scan, run.cluster.parallel_trials, unfinished, val_total, run.config.selection.margin_points)
+    ahead = ScansAhead(scan, run.executor.parallel_trials, unfinished, val_total, run.config.selection.margin_points)
     for row in rows:
         if row.role.can_be_chosen and row.state is TrialState.FINISHED and row.artifact_digest is not None:
             ahead.trained(row.number, row.val_correct or 0, row.artifact_digest)
@@ -91,13 +93,14 @@ def _sample(run: RunContext, spec: StageSpec, rows: list[TrialRow], teachers: Se
     if not draws:
         again += map(list, teachers)
     if again:
-        run_grid(config, again, run.storage, run.cluster, recorder, run.grace)
+        run.executor.train(SweepWork(config, run.storage, recorder, run.grace, again))
     if draws and not run.keeper.should_stop():
         finished = [row for row in run.reads.trials(run.name, task, role=TrialRole.CANDIDATE)
                     if row.state is TrialState.FINISHED]
         recorded = [SampledTrial(row.alpha[0], row.learning_rate, row.val_accuracy or 0.0, _sparsity(run, row))
                     for row in finished]
-        run_sampler(config, spec, recorded, len(drawn), run.storage, run.cluster, recorder, run.grace, teachers)
+        run.executor.train(SweepWork(config, run.storage, recorder, run.grace, teachers,
+                                     draws=Draws(config, spec, recorded, len(drawn))))
 
 
 def _sparsity(run: RunContext, row: TrialRow) -> float:
@@ -116,13 +119,13 @@ def _end_sweep(run: RunContext, task: int) -> None:
         if row.state.has_ended:
             continue
         if limit is None:
-            raise RunFailedError(f"task {task}: Ray ended the sweep without a result for trial {row.number}",
+            raise RunFailedError(f"task {task}: the sweep ended without a result for trial {row.number}",
                                  "resume the run to try again")
         run.store.trial_failed(run.lease, task, row.number,
                                TrialFailure(FailureKind.TIMED_OUT, f"the sweep took longer than {limit:g} s"))
     rows = run.reads.trials(run.name, task)
     if limit is None and len(rows) < plan.trial_count(run.config, task):
-        raise RunFailedError(f"task {task}: Ray ended the sweep after {len(rows)} of "
+        raise RunFailedError(f"task {task}: the sweep ended after {len(rows)} of "
                              f"{plan.trial_count(run.config, task)} trials", "resume the run to continue")
     _refuse_unfit(run, task, rows)
     judge_teachers(run, task, rows)

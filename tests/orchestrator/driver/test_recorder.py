@@ -114,9 +114,9 @@ def report(*members: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def test_a_trial_that_ends_with_its_first_report_is_one_write(recorder: Recorder, store: Remembering,
                                                               clock: SimpleNamespace) -> None:
-    recorder.on_trial_start(1, [], trial())
+    recorder.started(trial())
     clock.now += 0.5
-    recorder.on_trial_result(1, [], trial(), report())
+    recorder.reported(trial(), report())
     [(method, (written,))] = store.writes
     assert method == "trial_reported" and isinstance(written, TrialReport) and isinstance(written.outcome, TrialResult)
     assert written.start is not None and (written.start.ray_trial_id, written.start.seconds_ago) == ("ray-0", 0.5)
@@ -124,28 +124,28 @@ def test_a_trial_that_ends_with_its_first_report_is_one_write(recorder: Recorder
 
 
 def test_a_trial_that_goes_on_is_recorded_as_running(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
-    recorder.on_trial_start(1, [], trial())
-    recorder.on_step_end(1, [])
+    recorder.started(trial())
+    recorder.tick()
     assert store.methods == []
     clock.now += START_AFTER_SECONDS
-    recorder.on_step_end(2, [])
-    recorder.on_step_end(3, [])
+    recorder.tick()
+    recorder.tick()
     assert store.writes == [("trial_started", ("ray-0", "", "", START_AFTER_SECONDS))]
 
 
 def test_later_reports_bring_no_start(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
-    recorder.on_trial_start(1, [], trial())
-    recorder.on_trial_result(1, [], trial(), report(member(result=None), done=False))
-    recorder.on_trial_result(2, [], trial(), report())
+    recorder.started(trial())
+    recorder.reported(trial(), report(member(result=None), done=False))
+    recorder.reported(trial(), report())
     assert store.methods == ["trial_started", "trial_epochs", "trial_reported"]
     assert store.writes[-1][1][0].start is None
 
 
 def test_every_lost_attempt_is_counted(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
-    recorder.on_trial_start(1, [], trial())
-    recorder.on_trial_recover(1, [], trial())
-    recorder.on_trial_start(2, [], trial())
-    recorder.on_trial_error(2, [], trial())
+    recorder.started(trial())
+    recorder.retried(trial())
+    recorder.started(trial())
+    recorder.lost(trial())
     assert store.methods == ["trial_started", "event", "trial_reported"]
     lost = store.writes[-1][1][0]
     assert lost.start is not None and lost.outcome == TrialFailure(
@@ -153,23 +153,23 @@ def test_every_lost_attempt_is_counted(recorder: Recorder, store: Remembering, c
 
 
 def test_what_has_ended_is_not_written_again(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
-    recorder.on_trial_start(1, [], trial())
-    recorder.on_trial_result(1, [], trial(), report(member(result=None, failure={"kind": "diverged", "reason": "nan"})))
-    recorder.on_trial_result(2, [], trial(), report())
-    recorder.on_trial_error(2, [], trial())
+    recorder.started(trial())
+    recorder.reported(trial(), report(member(result=None, failure={"kind": "diverged", "reason": "nan"})))
+    recorder.reported(trial(), report())
+    recorder.lost(trial())
     assert store.methods == ["trial_reported"]
 
 
 def test_what_a_pack_reports_at_once_is_one_write(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
-    recorder.on_trial_start(1, [], trial(0, 1, 2))
+    recorder.started(trial(0, 1, 2))
     clock.now += START_AFTER_SECONDS
-    recorder.on_step_end(1, [])
+    recorder.tick()
     diverged = {"kind": "diverged", "reason": "nan"}
     goes_on = [member(number, result=None) for number in range(3)]
-    recorder.on_trial_result(1, [], trial(0, 1, 2), report(*goes_on, done=False))
-    recorder.on_trial_result(2, [], trial(0, 1, 2), report(member(0, epochs=[]), member(1, result=None, failure=diverged),
+    recorder.reported(trial(0, 1, 2), report(*goes_on, done=False))
+    recorder.reported(trial(0, 1, 2), report(member(0, epochs=[]), member(1, result=None, failure=diverged),
                                                            done=False))
-    recorder.on_trial_result(3, [], trial(0, 1, 2), report(member(2, epochs=[])))
+    recorder.reported(trial(0, 1, 2), report(member(2, epochs=[])))
     assert store.methods == ["trials_reported"] * 3 + ["trial_reported"] and recorder.error is None
     starts, epochs, ends = (reports for _, (reports,) in store.writes[:3])
     assert all(said.start is not None and not said.epochs and said.outcome is None for said in starts.values())
@@ -182,11 +182,11 @@ def test_a_pack_that_is_trained_again_changes_no_row_that_has_ended(stage: Stage
                                                                     clock: SimpleNamespace) -> None:
     lease, ahead = Lease(1, "small", 1, this_owner()), Counting()
     recorder = Recorder(store, lease, stage, Progress(), None, ahead, recorded=[0, 2])  # type: ignore[arg-type]
-    recorder.on_trial_start(1, [], trial(0, 1, 2))
+    recorder.started(trial(0, 1, 2))
     clock.now += START_AFTER_SECONDS
-    recorder.on_step_end(1, [])
-    recorder.on_trial_result(1, [], trial(0, 1, 2), report(*(member(number, result=None) for number in range(3)), done=False))
-    recorder.on_trial_result(2, [], trial(0, 1, 2), report(*map(member, range(3))))
+    recorder.tick()
+    recorder.reported(trial(0, 1, 2), report(*(member(number, result=None) for number in range(3)), done=False))
+    recorder.reported(trial(0, 1, 2), report(*map(member, range(3))))
     assert [(method, number) for method, number, _ in store.of_trials] == [
         ("trial_started", 1), ("trial_epochs", 1), ("trial_reported", 1)]
     assert (ahead.results, ahead.packs) == ([1], 1), "a pack is one place"
@@ -194,11 +194,11 @@ def test_a_pack_that_is_trained_again_changes_no_row_that_has_ended(stage: Stage
 
 def test_a_lost_pack_loses_what_it_has_not_told(recorder: Recorder, store: Remembering, clock: SimpleNamespace) -> None:
     pack = trial(4, 5, 6)
-    recorder.on_trial_start(1, [], pack)
-    recorder.on_trial_result(1, [], pack, report(member(5), done=False))
-    recorder.on_trial_recover(1, [], pack)
-    recorder.on_trial_start(2, [], pack)
-    recorder.on_trial_error(2, [], pack)
+    recorder.started(pack)
+    recorder.reported(pack, report(member(5), done=False))
+    recorder.retried(pack)
+    recorder.started(pack)
+    recorder.lost(pack)
     assert store.methods == ["trial_reported", "trials_reported", "event", "trials_reported"]
     assert store.writes[-1][1][0].keys() == {4, 6}
     [(text, facts)] = store.told
@@ -210,16 +210,16 @@ def test_a_lost_pack_loses_what_it_has_not_told(recorder: Recorder, store: Remem
 def test_a_pack_that_dies_of_its_time_limit_only_reports_that(recorder: Recorder, store: Remembering,
                                                               clock: SimpleNamespace) -> None:
     pack = trial(0, 1)
-    recorder.on_trial_start(1, [], pack)
+    recorder.started(pack)
     clock.now += 61
-    recorder.on_trial_recover(1, [], pack)
+    recorder.retried(pack)
     assert pack.config["timed_out"] is True and "event" not in store.methods
 
 
 def test_tune_keeps_no_curves(recorder: Recorder, clock: SimpleNamespace) -> None:
     result = report()
-    recorder.on_trial_start(1, [], trial())
-    recorder.on_trial_result(1, [], trial(), result)
+    recorder.started(trial())
+    recorder.reported(trial(), result)
     assert result == {"done": True, "training_iteration": 1, "val_accuracy": 0.9, "sparsity": 0.3}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.messages import tells
-from workers.ray.out_of_memory import gpu_out_of_memory
+from workers.jobs.out_of_memory import gpu_out_of_memory
 
 
 @pytest.mark.parametrize("error", [
