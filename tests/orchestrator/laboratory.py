@@ -79,10 +79,13 @@ class Heard(Progress):
 
 @dataclass
 class Laboratory:
-    """A folder with a database and a store; launches and resumes there."""
+    """A folder with a database and a store; launches and resumes there.
+
+    Its runs compute in the process of the test, unless what is tested is Ray: results do not depend on the executor.
+    """
 
     folder: Path
-    executor: str = "ray"
+    executor: str = "inline"
 
     @property
     def url(self) -> str:
@@ -97,6 +100,9 @@ class Laboratory:
 
     def resume(self, run: str, progress: Progress | None = None, **flags: bool) -> api.Run:
         return api.resume(run, progress=progress, url=self.url, storage=self.storage, executor=self.executor, **flags)
+
+    def fork(self, run: str, after_task: int, **options: Any) -> api.Run:
+        return api.fork(run, after_task, url=self.url, storage=self.storage, executor=self.executor, **options)
 
     def engine(self) -> Engine:
         return open_database(self.url)

@@ -49,7 +49,7 @@ def test_the_cluster_of_ray_address_gets_code_and_the_users_module(tmp_path: Pat
     (tmp_path / "own.yaml").write_text(
         "name: own\nbenchmark: {name: 'my_lab:Own', tasks: 2}\nnetwork: {hidden: [8, 6]}\ntraining: {epochs: 2}\n"
         "sweep: {alpha: [1e-4], learning_rate: [0.01, 0.02]}\nselection: {margin_points: 5}\n")
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     environment = cluster_elsewhere | {"CLNP_DB_URL": laboratory.url, "CLNP_STORAGE": laboratory.storage,
                                        "PYTHONPATH": str(ROOT)}
     driver = subprocess.run([sys.executable, "-m", "orchestrator.cli", "launch", "own.yaml"], cwd=tmp_path,
@@ -59,7 +59,7 @@ def test_the_cluster_of_ray_address_gets_code_and_the_users_module(tmp_path: Pat
 
 
 def test_a_launch_without_a_cluster_leaves_nothing_behind(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     program = ("from clnp_core.errors import RunFailedError\nfrom orchestrator import api\n"
                "from tests.orchestrator.laboratory import small\n"
                f"try:\n    api.launch(small(), url={laboratory.url!r}, storage={laboratory.storage!r})\n"

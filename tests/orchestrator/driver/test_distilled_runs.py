@@ -44,7 +44,7 @@ fine_tuning: {epochs: 1, distillation: {}}
 @pytest.mark.usefixtures("ray_with_logical_gpus")
 def test_the_experiment_on_digits_in_one_task(tmp_path: Path) -> None:
     """Two teachers are better than the trial, the network learns from them, and deep cuts stay within their margin."""
-    lab, heard = Laboratory(tmp_path), Heard()
+    lab, heard = Laboratory(tmp_path, "ray"), Heard()
     overrides = ["benchmark.tasks=1", "teachers.epochs=40", "fine_tuning.search.patience=1", "storage.keep_trials=none"]
     launched = lab.launch(load(EXPERIMENTS / "permuted-digits-distilled.yaml", overrides), heard)
     assert launched.state is RunState.COMPLETED
@@ -70,6 +70,6 @@ def test_inputs_that_are_whole_numbers_are_not_mixed(tmp_path: Path) -> None:
     assert refused.code == 2
     assert "gives its inputs as whole numbers or booleans, and mixing averages inputs" in refused.err
     assert "fine_tuning.distillation.mixing to 0" in refused.err
-    assert Laboratory(tmp_path / ".clnp").trials("kinds") == []
+    assert Laboratory(tmp_path / ".clnp", "ray").trials("kinds") == []
     allowed = run(tmp_path, "launch", "kinds.yaml", "--name", "plain", "--set", "fine_tuning.distillation.mixing=0")
     assert allowed.code == 0, allowed.err

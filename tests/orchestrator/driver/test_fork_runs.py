@@ -15,13 +15,10 @@ from orchestrator.events.events import Progress
 from tests.messages import naming, tells
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 
 def fork(laboratory: Laboratory, run: str, after_task: int, *overrides: str, progress: Progress | None = None,
          **options: Any) -> api.Run:
-    return api.fork(run, after_task, overrides=overrides, progress=progress, url=laboratory.url, storage=laboratory.storage,
-                    **options)
+    return laboratory.fork(run, after_task, overrides=overrides, progress=progress, **options)
 
 
 def everything(laboratory: Laboratory, run: str) -> list[Any]:
@@ -30,7 +27,7 @@ def everything(laboratory: Laboratory, run: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> Laboratory:
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     """A completed run "m1" of two tasks with a margin of one point."""
     laboratory = Laboratory(tmp_path_factory.mktemp("parent"))
     assert laboratory.launch(small(selection={"margin_points": 1}), name="m1").state is RunState.COMPLETED

@@ -17,8 +17,6 @@ from workers.storage.artifacts import ArtifactStore, get_network
 
 WINDOW = {"free_window": [9, 7], "epochs": 3}
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Laboratory:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 @pytest.mark.whole
 def test_a_job_that_hangs_is_ended_and_not_tried_again_by_itself(tmp_path: Path) -> None:
     (tmp_path / "hang-job").touch()
-    laboratory, began = Laboratory(tmp_path), time.monotonic()
+    laboratory, began = Laboratory(tmp_path, "ray"), time.monotonic()
     with pytest.raises(RunFailedError) as caught:
         laboratory.launch(config(tmp_path, resources={"job_time_limit_seconds": 10}))
     assert tells(caught.value, 10, "resources.job_time_limit_seconds")
@@ -33,7 +33,7 @@ def test_a_job_that_hangs_is_ended_and_not_tried_again_by_itself(tmp_path: Path)
 @pytest.mark.parametrize("limit", [None, pytest.param(120, marks=pytest.mark.whole)])
 def test_a_job_whose_worker_is_killed_is_started_again(tmp_path: Path, limit: float | None) -> None:
     (tmp_path / "die-job").touch()
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     assert laboratory.launch(config(tmp_path, resources={"job_time_limit_seconds": limit})).state is RunState.COMPLETED
     assert not (tmp_path / "die-job").exists()
 

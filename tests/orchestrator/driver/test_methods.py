@@ -50,13 +50,12 @@ class Methods(Laboratory):
             self.launch(config(method))
         return api.run(method.value, url=self.url, storage=self.storage)
 
-    def fork(self, method: Method, after_task: int, name: str, *overrides: str, heard: Progress | None = None) -> api.Run:
-        return api.fork(method.value, after_task, name=name, overrides=overrides, progress=heard, url=self.url,
-                        storage=self.storage)
+    def forked(self, method: Method, after_task: int, name: str, *overrides: str, heard: Progress | None = None) -> api.Run:
+        return self.fork(method.value, after_task, name=name, overrides=overrides, progress=heard)
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> Iterator[Methods]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Methods]:
     yield Methods(tmp_path_factory.mktemp("methods"))
 
 
@@ -124,7 +123,7 @@ def resume(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Pa
 def fork_at_0(lab: Methods, method: Method, run: api.Run, clnp: Command, folder: Path) -> None:
     """All trials are taken over, so that it is the test of the reuse as well."""
     heard = Heard()
-    forked = lab.fork(method, 0, f"{method}-again", heard=heard)
+    forked = lab.forked(method, 0, f"{method}-again", heard=heard)
     assert forked.state is RunState.COMPLETED and heard.of("finished") == []
     assert all(trial.reused_from for trial in lab.trials(forked.name))
     assert lab.digests(forked.name) == lab.digests(run.name)
@@ -135,10 +134,10 @@ def fork_after_a_task(lab: Methods, method: Method, run: api.Run, clnp: Command,
     if method is Method.JOINT:
         for task in (1, 2):
             with pytest.raises(ConfigError, match=naming(task)):
-                lab.fork(method, task, "joint-later")
+                lab.forked(method, task, "joint-later")
         return
     heard = Heard()
-    forked = lab.fork(method, 1, f"{method}-later", heard=heard)
+    forked = lab.forked(method, 1, f"{method}-later", heard=heard)
     assert forked.state is RunState.COMPLETED and heard.of("committed") == [2]
     assert lab.digests(forked.name) == lab.digests(run.name)
 
@@ -147,9 +146,9 @@ def fork_to_another_method(lab: Methods, method: Method, run: api.Run, clnp: Com
     other = Method.JOINT if method is Method.CLNP else Method.CLNP
     if method is not Method.JOINT:
         with pytest.raises(ConfigError, match=naming("task 1", method)):
-            lab.fork(method, 1, "mixed", f"method={other}")
+            lab.forked(method, 1, "mixed", f"method={other}")
     lab.trained(other)
-    forked = lab.fork(method, 0, f"{method}-to-{other}", f"method={other}")
+    forked = lab.forked(method, 0, f"{method}-to-{other}", f"method={other}")
     assert forked.state is RunState.COMPLETED and forked.row.method == other
     assert lab.digests(forked.name) == lab.digests(other.value)
     assert forked.tasks_committed == 2

@@ -19,7 +19,7 @@ def test_permuted_mnist_on_a_narrow_network(tmp_path: Path) -> None:
     config = load(ROOT / "experiments" / "permuted-mnist-short.yaml", [
         "network.hidden=[300, 300]", "benchmark.tasks=2", "training.epochs=2", "training.milestones=[]",
         "selection.margin_points=0.2"])
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     assert laboratory.launch(config).state is RunState.COMPLETED
     cells = laboratory.read(lambda reads: reads.accuracy_matrix("permuted-mnist-short"))
     assert [cell.test_total for cell in cells] == [10_000] * 3

@@ -28,7 +28,7 @@ def named(name: str, rates: list[float], **sweep: object) -> Config:
 @pytest.mark.whole
 @pytest.mark.usefixtures("ray_with_logical_gpus")
 def test_only_what_is_missing_of_a_pack_is_recorded_and_it_ends_as_if_trained_whole(tmp_path: Path) -> None:
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
 
     def cut_short(step: str, detail: Any) -> None:
         if (step, detail) == ("finished", 2):

@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> str:
     """The digest of the trial's network where nothing interrupts it and nothing is written on the way."""
-    laboratory = Laboratory(tmp_path_factory.mktemp("undisturbed"))
+    laboratory = Laboratory(tmp_path_factory.mktemp("undisturbed"), "ray")
     assert laboratory.launch(long(folder, every_seconds=None)).state is RunState.COMPLETED
     return str(laboratory.trials("small")[0].artifact_digest)
 
@@ -67,7 +67,7 @@ def assert_it_went_on(laboratory: Laboratory, undisturbed: str) -> None:
 
 @pytest.mark.whole
 def test_a_trial_whose_worker_was_killed(tmp_path: Path, folder: Path, undisturbed: str) -> None:
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     (folder / "die-after-a-checkpoint").write_text(laboratory.storage)
     heard = Heard(when=lambda step, detail: (folder / "reported").touch() if step == "epoch" else None)
     assert laboratory.launch(long(folder), heard).state is RunState.COMPLETED
@@ -78,7 +78,7 @@ def test_a_trial_whose_worker_was_killed(tmp_path: Path, folder: Path, undisturb
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_and_is_resumed(tmp_path: Path, folder: Path, undisturbed: str) -> None:
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
 
     def stop(step: str, detail: Any) -> None:
         if step == "epoch" and list(Checkpoints(laboratory.storage).stored()):
@@ -152,7 +152,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, folder: Path,
 
     def of(what: str, config: Config) -> list[str]:
         if what not in digests:
-            laboratory = Laboratory(tmp_path_factory.mktemp("expected"))
+            laboratory = Laboratory(tmp_path_factory.mktemp("expected"), "ray")
             assert laboratory.launch(config).state is RunState.COMPLETED
             digests[what] = laboratory.digests("small")
         return digests[what]
@@ -175,7 +175,7 @@ def assert_it_continues(laboratory: Laboratory, expected: list[str]) -> None:
 @pytest.mark.parametrize("what", list(TRAINS_LONG))
 def test_a_stop_leaves_a_checkpoint_that_a_resume_continues_from(what: str, how: str, tmp_path: Path, folder: Path,
                                                                  expected: Callable[[str, Config], list[str]]) -> None:
-    laboratory, config = Laboratory(tmp_path), trains_long(what, folder)
+    laboratory, config = Laboratory(tmp_path, "ray"), trains_long(what, folder)
     stopped_in_the_middle(laboratory, config, STOPS[how])
     assert_it_continues(laboratory, expected(what, config))
 
@@ -183,7 +183,7 @@ def test_a_stop_leaves_a_checkpoint_that_a_resume_continues_from(what: str, how:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["si", "joint"])
 def test_a_stop_of_a_baseline(method: str, tmp_path: Path, folder: Path, expected: Callable[[str, Config], list[str]]) -> None:
-    laboratory, config = Laboratory(tmp_path), trains_long("trial", folder, method)
+    laboratory, config = Laboratory(tmp_path, "ray"), trains_long("trial", folder, method)
     stopped_in_the_middle(laboratory, config, STOPS["clnp stop"])
     assert_it_continues(laboratory, expected(method, config))
 
@@ -191,7 +191,7 @@ def test_a_stop_of_a_baseline(method: str, tmp_path: Path, folder: Path, expecte
 @pytest.mark.slow
 def test_a_stop_waits_no_longer_than_it_may(tmp_path: Path) -> None:
     """A trial that hangs while its task is loaded writes no checkpoint, and ends all the same."""
-    laboratory, misbehaviour = Laboratory(tmp_path / "laboratory"), tmp_path / "benchmark"
+    laboratory, misbehaviour = Laboratory(tmp_path / "laboratory", "ray"), tmp_path / "benchmark"
     for folder in (laboratory.folder, misbehaviour):
         folder.mkdir()
     (misbehaviour / "hang").touch()

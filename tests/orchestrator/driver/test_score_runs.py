@@ -41,7 +41,6 @@ def test_a_method_that_prunes_nothing_has_no_score() -> None:
         Config.parse({**small(selection={"score": "taylor"}).resolved(), "method": "scratch"})
 
 
-@pytest.mark.usefixtures("ray_with_logical_gpus")
 @pytest.mark.parametrize(("score", "sections"), [
     (Score.OUTGOING, {"selection": {"threshold": "per-layer"}}),
     (Score.TAYLOR, {"fine_tuning": {"rounds": 2, "epochs": 2, "learning_rate": 0.003},
@@ -75,7 +74,6 @@ def test_a_run_under_another_score(laboratory: Laboratory, score: Score, section
     assert any(on in caution and "--set selection.score" in caution for caution in answer.cautions)
 
 
-@pytest.mark.usefixtures("ray_with_logical_gpus")
 def test_trials_of_another_score_are_trained_again(laboratory: Laboratory) -> None:
     one_task: dict[str, dict[str, Any]] = {"benchmark": {"tasks": 1}}
     laboratory.launch(named("activity", **one_task))

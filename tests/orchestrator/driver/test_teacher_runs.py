@@ -15,8 +15,6 @@ from orchestrator.runs.gc import collect
 from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 TUNING: dict[str, Any] = {"epochs": 1, "learning_rate": 0.001, "alpha": 0, "distillation": {"copies": 1}}
 TEACHERS: dict[str, Any] = {"count": 2, "hidden": [48], "dropout": 0.1, "input_dropout": 0.1, "epochs": 6, "batch_size": 64,
                             "learning_rate": 0.005}
@@ -139,7 +137,7 @@ def test_required_teachers_fail_the_task_and_another_fork_goes_on(lab: Laborator
     with pytest.raises(RunFailedError, match=naming("task 1", "0 of 2 teachers", "teachers.required", "trial 2", "trial 3")):
         lab.launch(taught(teachers={**BAD, "required": True}))
     assert lab.read(lambda reads: reads.stages("taught"))[0].failed_from is StageState.SWEEPING
-    forked = api.fork("taught", 0, name="better", overrides=["teachers.required=false"], url=lab.url, storage=lab.storage)
+    forked = lab.fork("taught", 0, name="better", overrides=["teachers.required=false"])
     assert forked.state is RunState.COMPLETED
     assert [row.reused_from for row in lab.trials("better", 1)][:2] == ["taught/1/0", "taught/1/1"]
 
@@ -177,8 +175,7 @@ def test_packs_of_teachers_beside_packs_of_candidates(lab: Laboratory) -> None:
 @pytest.mark.whole
 def test_a_fork_keeps_those_of_the_tasks_that_it_takes_over(lab: Laboratory) -> None:
     lab.launch(taught(tasks=2))
-    forked = api.fork("taught", 1, name="child", overrides=["teachers.count=1", "selection.margin_points=4"], url=lab.url,
-                      storage=lab.storage)
+    forked = lab.fork("taught", 1, name="child", overrides=["teachers.count=1", "selection.margin_points=4"])
     assert forked.state is RunState.COMPLETED
     assert [row.number for row in teachers_of(lab, "child", 1)] == [2, 3]
     assert [(row.number, row.reused_from) for row in teachers_of(lab, "child", 2)] == [(2, "taught/2/2")]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> tuple[Laboratory, Heard]:
     """One run from its first sweep to its last commit. Its third grid point diverges on both tasks."""
-    laboratory, heard = Laboratory(tmp_path_factory.mktemp("finished")), Heard()
+    laboratory, heard = Laboratory(tmp_path_factory.mktemp("finished"), "ray"), Heard()
     config = small(training={"optimizer": "sgd", "epochs": 4}, sweep={"learning_rate": [0.1, 0.2, 1e30]})
     assert laboratory.launch(config, heard).state is RunState.COMPLETED
     return laboratory, heard
@@ -101,7 +101,7 @@ class TestAFinishedRun:
 class TestStoppingAndResuming:
     @pytest.mark.whole
     def test_a_stopped_run_resumes_with_missing_trials_only_and_ends_in_the_same_digests(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         config = small(sweep={"learning_rate": [0.01, 0.02, 0.03]}, resources={"max_concurrent_trials": 1})
         assert laboratory.launch(config, name="whole").state is RunState.COMPLETED
 
@@ -127,7 +127,7 @@ class TestStoppingAndResuming:
         assert laboratory.digests("cut") == laboratory.digests("whole")
 
     def test_failed_trials_are_trained_again_although_the_sweep_has_ended(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         config = small(benchmark={"tasks": 1}, training={"optimizer": "sgd"}, sweep={"learning_rate": [0.1, 1e30]})
 
         def interrupt_the_selection(step: str, detail: Any) -> None:
@@ -143,7 +143,7 @@ class TestStoppingAndResuming:
         assert [trial.attempts for trial in laboratory.trials("small")] == [1, 2]
 
     def test_a_second_driver_is_refused_with_the_owner(self, tmp_path: Path) -> None:
-        laboratory, seen = Laboratory(tmp_path), []
+        laboratory, seen = Laboratory(tmp_path, "ray"), []
 
         def try_another(step: str, detail: Any) -> None:
             if step == "committed" and detail == 1:
@@ -156,7 +156,7 @@ class TestStoppingAndResuming:
 
     @pytest.mark.whole
     def test_a_changed_environment_is_refused_unless_accepted(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         laboratory.commit_one_task(small(sweep={"learning_rate": [0.01]}))
         engine = laboratory.engine()
         with engine.begin() as connection:
@@ -171,7 +171,7 @@ class TestStoppingAndResuming:
 class TestTrouble:
     @pytest.mark.whole
     def test_all_trials_failing_fails_the_stage_and_resume_tries_again(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         config = small(benchmark={"tasks": 1}, training={"optimizer": "sgd"}, sweep={"learning_rate": [1e29, 1e30]})
         with pytest.raises(RunFailedError, match=naming("task 1", "trial 0")):
             laboratory.launch(config)
@@ -184,7 +184,7 @@ class TestTrouble:
         assert [trial.attempts for trial in laboratory.trials("small")] == [2, 2]
 
     def test_a_single_head_without_free_neurons_ends_the_run_cleanly(self, tmp_path: Path) -> None:
-        laboratory, heard = Laboratory(tmp_path), Heard()
+        laboratory, heard = Laboratory(tmp_path, "ray"), Heard()
         config = small(network={"hidden": [12, 1]}, sweep={"learning_rate": [0.01]}, selection={"margin_points": 0},
                        training={"epochs": 4})
         run = laboratory.launch(config, heard)
@@ -195,7 +195,7 @@ class TestTrouble:
 
     @pytest.mark.whole
     def test_depletion_can_widen_instead(self, tmp_path: Path) -> None:
-        laboratory, heard = Laboratory(tmp_path), Heard()
+        laboratory, heard = Laboratory(tmp_path, "ray"), Heard()
         config = small(network={"hidden": [12, 1]}, sweep={"learning_rate": [0.01]}, selection={"margin_points": 0},
                        training={"epochs": 4}, capacity={"on_depletion": "widen", "widen_by": 5})
         assert laboratory.launch(config, heard).state is RunState.COMPLETED
@@ -207,7 +207,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     def test_a_layer_that_is_nearly_full_can_be_widened_too(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         config = small(capacity={"on_depletion": "widen", "widen_by": 5, "widen_below": 0.99})
         assert laboratory.launch(config).state is RunState.COMPLETED
         (event,) = [event for event in laboratory.read(lambda reads: reads.events("small")) if event.kind == "widen"]
@@ -217,7 +217,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     def test_a_full_multi_head_network_goes_on_with_its_head_alone(self, tmp_path: Path) -> None:
-        laboratory, heard = Laboratory(tmp_path), Heard()
+        laboratory, heard = Laboratory(tmp_path, "ray"), Heard()
         config = small(network={"hidden": [4, 1], "head": "multi"}, sweep={"learning_rate": [0.01]},
                        selection={"margin_points": 0}, training={"epochs": 4})
         assert laboratory.launch(config, heard).state is RunState.COMPLETED
@@ -231,7 +231,7 @@ class TestProtocols:
     @pytest.mark.parametrize("later", [
         pytest.param(None, marks=pytest.mark.slow), {"alpha": [1e-6, 1e-5, 1e-4], "learning_rate": 0.004}])
     def test_first_task(self, tmp_path: Path, later: dict[str, Any] | None) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         laboratory.launch(small(sweep={"protocol": "first-task", "later_tasks": later}))
         chosen = laboratory.read(lambda reads: reads.selections("small", 1))[0].chosen
         first = laboratory.trials("small", 1)[chosen]
@@ -241,7 +241,7 @@ class TestProtocols:
 
     @pytest.mark.slow
     def test_first_k_keeps_what_the_last_swept_task_chose(self, tmp_path: Path) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         laboratory.launch(small(benchmark={"tasks": 3}, training={"epochs": 1},
                                 sweep={"protocol": "first-k", "first_tasks": 2}))
         chosen = laboratory.read(lambda reads: reads.selections("small", 2))[0].chosen
@@ -253,7 +253,7 @@ class TestProtocols:
     @pytest.mark.whole
     @pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsga2", marks=pytest.mark.slow)])
     def test_samplers_number_their_points_and_go_on_after_a_stop(self, tmp_path: Path, sampler: str) -> None:
-        laboratory = Laboratory(tmp_path)
+        laboratory = Laboratory(tmp_path, "ray")
         config = small(benchmark={"tasks": 1}, resources={"max_concurrent_trials": 1},
                        sweep={"sampler": sampler, "samples": 4, "alpha": {"low": 1e-6, "high": 1e-3},
                               "learning_rate": {"low": 1e-3, "high": 3e-2}})

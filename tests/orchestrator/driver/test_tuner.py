@@ -43,14 +43,15 @@ def printed_by(laboratory: Laboratory, trial: TrialRow) -> tuple[list[str], list
 @pytest.mark.whole
 def test_warm_workers_serve_one_trial_after_another(tmp_path: Path) -> None:
     rates = [0.001 * step for step in range(1, 7)]
-    run = Laboratory(tmp_path).launch(config(tmp_path, sweep={"learning_rate": rates}, resources={"max_concurrent_trials": 2}))
+    two = config(tmp_path, sweep={"learning_rate": rates}, resources={"max_concurrent_trials": 2})
+    run = Laboratory(tmp_path, "ray").launch(two)
     assert run.state is RunState.COMPLETED
     assert len(loadings(tmp_path)) == 2, "six trials, two processes, one loading of the task in each"
 
 
 def test_fractions_of_gpus_are_placed(tmp_path: Path) -> None:
     resources = {"gpus_per_trial": 1, "cpus_per_trial": 0.5, "max_concurrent_trials": None}
-    run = Laboratory(tmp_path).launch(config(tmp_path, resources=resources, sweep={"learning_rate": [0.01, 0.02, 0.03]}))
+    run = Laboratory(tmp_path, "ray").launch(config(tmp_path, resources=resources, sweep={"learning_rate": [0.01, 0.02, 0.03]}))
     assert run.state is RunState.COMPLETED
     assert sorted(gpus for _, gpus in loadings(tmp_path)) == [[0], [1]], "a whole GPU each, and there are two"
 
@@ -58,7 +59,7 @@ def test_fractions_of_gpus_are_placed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_half_a_gpu_each_lets_trials_share_one(tmp_path: Path) -> None:
     resources = {"gpus_per_trial": 0.5, "cpus_per_trial": 0.5, "max_concurrent_trials": None}
-    run = Laboratory(tmp_path).launch(config(
+    run = Laboratory(tmp_path, "ray").launch(config(
         tmp_path, resources=resources, sweep={"learning_rate": [0.01, 0.02, 0.03, 0.04]}))
     assert run.state is RunState.COMPLETED
     used = [gpus[0] for _, gpus in loadings(tmp_path)]
@@ -68,7 +69,7 @@ def test_half_a_gpu_each_lets_trials_share_one(tmp_path: Path) -> None:
 
 def test_a_killed_worker_is_tried_again_and_recorded_once(tmp_path: Path) -> None:
     (tmp_path / "die").touch()
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     assert laboratory.launch(config(tmp_path)).state is RunState.COMPLETED
     trials = laboratory.trials("small")
     assert [trial.state for trial in trials] == [TrialState.FINISHED] * 2
@@ -85,7 +86,7 @@ def test_a_killed_worker_is_tried_again_and_recorded_once(tmp_path: Path) -> Non
 @pytest.mark.whole
 def test_a_lost_trial_blocks_the_selection_until_a_resume(tmp_path: Path) -> None:
     (tmp_path / "always-die").touch()
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     with pytest.raises(RunFailedError, match=naming("retries")):
         laboratory.launch(config(tmp_path, resources={"retries": 1}))
     trials = laboratory.trials("small")
@@ -98,7 +99,7 @@ def test_a_lost_trial_blocks_the_selection_until_a_resume(tmp_path: Path) -> Non
 @pytest.mark.whole
 def test_a_hung_trial_ends_at_its_time_limit_and_is_not_tried_again(tmp_path: Path) -> None:
     (tmp_path / "hang").touch()
-    laboratory, heard = Laboratory(tmp_path), Heard()
+    laboratory, heard = Laboratory(tmp_path, "ray"), Heard()
     with pytest.raises(RunFailedError, match=naming("trial 0", 1)):
         laboratory.launch(config(tmp_path, resources={"trial_time_limit_seconds": 1}), heard)
     assert {trial.failure_kind for trial in laboratory.trials("small")} == {FailureKind.TIMED_OUT}
@@ -112,7 +113,7 @@ def test_a_hung_trial_ends_at_its_time_limit_and_is_not_tried_again(tmp_path: Pa
 def test_more_tasks_than_the_benchmark_has_is_refused_before_training(tmp_path: Path) -> None:
     settings = config(tmp_path).resolved()
     settings["benchmark"]["tasks"] = 4
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     with pytest.raises(ConfigError, match=naming(3, 4)):
         laboratory.launch(Config.from_resolved(settings))
     assert laboratory.trials("small") == []
@@ -121,7 +122,7 @@ def test_more_tasks_than_the_benchmark_has_is_refused_before_training(tmp_path: 
 @pytest.mark.whole
 def test_a_sweep_ends_at_its_time_limit(tmp_path: Path) -> None:
     (tmp_path / "hang").touch()
-    laboratory = Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path, "ray")
     with pytest.raises(RunFailedError, match=naming(5)):
         laboratory.launch(config(tmp_path, resources={"sweep_time_limit_seconds": 5}))
     assert {trial.failure_kind for trial in laboratory.trials("small")} == {FailureKind.TIMED_OUT}

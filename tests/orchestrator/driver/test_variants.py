@@ -24,8 +24,6 @@ SPLIT: dict[str, Any] = {
     "selection": {"margin_points": 4, "threshold": "per-layer", "curve_points": 10},
 }
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 
 def config(**sections: Any) -> Config:
     return Config.parse({**SPLIT, **sections})
@@ -116,8 +114,7 @@ def test_every_margin_is_chosen_from_the_same_trials(lab: Laboratory) -> None:
     trained = lab.trials("m4", 1)
     free = []
     for margin in ("0", "1", "30"):
-        fork = api.fork("m4", 0, name=f"m{margin}", overrides=[f"selection.margin_points={margin}"], url=lab.url,
-                        storage=lab.storage)
+        fork = lab.fork("m4", 0, name=f"m{margin}", overrides=[f"selection.margin_points={margin}"])
         rows = lab.trials(fork.name, 1)
         assert [row.artifact_digest for row in rows] == [row.artifact_digest for row in trained]
         assert all(row.reused_from and row.reused_from.startswith("m4/1/") for row in rows)
@@ -147,7 +144,7 @@ def test_a_search_is_recorded_shown_and_copied_by_a_fork(lab: Laboratory) -> Non
     assert "Search, " in shown and "chosen" in shown
     answers = lab.read(lambda reads: ask(reads, run.name, [Decimal(4), Decimal(0)])).searches
     assert [(answer.task, answer.cut == answer.recorded_cut) for answer in answers[:2]] == [(1, True), (2, True)]
-    forked = api.fork(run.name, 1, name="forked", overrides=["benchmark.tasks=2"], url=lab.url, storage=lab.storage)
+    forked = lab.fork(run.name, 1, name="forked", overrides=["benchmark.tasks=2"])
     commits = [lab.read(lambda reads, name=name: reads.commits(name, 1))[0] for name in (run.name, forked.name)]
     assert commits[0].search == commits[1].search
     assert [commit.task for commit in api.verify(run.name, url=lab.url, storage=lab.storage)] == [1, 2]

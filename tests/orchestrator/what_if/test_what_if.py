@@ -18,7 +18,6 @@ from db.records import SelectionRecord
 from db.rows import SelectionRow
 from db.states import RunState
 from db.store.store import Store
-from orchestrator import api
 from orchestrator.what_if.margins import canonical
 from orchestrator.what_if.rescan import KeptWeights
 from orchestrator.what_if.what_if import MarginPoint, ask, margin_curve, margin_points, thinned
@@ -222,7 +221,6 @@ def test_errors_say_what_is_missing(demo: Driver, store: Store, reads: Reads) ->
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray_with_logical_gpus")
 @pytest.mark.parametrize("selection", [
     {"threshold": "shared"}, {"threshold": "per-layer"}, {"rule": "trade-off"},
     {"rule": "trade-off", "capacity_weight_points": 3}])
@@ -244,8 +242,7 @@ def test_a_fork_with_another_margin_chooses_what_was_said(tmp_path: Path, select
     assert again.exact and not again.changed and again.thresholds == recorded.thresholds
     for margin in ("0.5", "2", "12"):
         told, exact = (laboratory.read(partial(question, margin=margin, exact=scanned)) for scanned in (False, True))
-        fork = api.fork("small", 0, overrides=[f"selection.margin_points={margin}"], url=laboratory.url,
-                        storage=laboratory.storage)
+        fork = laboratory.fork("small", 0, overrides=[f"selection.margin_points={margin}"])
         real = laboratory.read(partial(selection_of, fork.name))
         assert exact.exact
         assert (exact.chosen, exact.thresholds, exact.val_correct, exact.free_neurons, exact.picked) == (

@@ -8,8 +8,6 @@ from db.states import RunState
 from orchestrator import api
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 SHARED = {"learning_rate": [0.01, 0.02], "reuse_trials": True}
 
 

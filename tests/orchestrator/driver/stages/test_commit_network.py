@@ -8,8 +8,6 @@ from db.states import RunState
 from orchestrator import api
 from tests.orchestrator.laboratory import Heard, Laboratory, small
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 FOUR = {"learning_rate": [0.003, 0.01, 0.02, 0.03]}
 
 

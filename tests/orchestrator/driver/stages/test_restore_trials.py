@@ -12,8 +12,6 @@ from orchestrator import api
 from tests.messages import naming
 from tests.orchestrator.laboratory import Heard, Laboratory, beat_now, small
 
-pytestmark = pytest.mark.usefixtures("ray_with_logical_gpus")
-
 ONE_TRIAL = {"learning_rate": [0.01]}
 
 

@@ -13,7 +13,7 @@ from db.states import RunState
 from orchestrator.cli.show_command import task_text
 from tests.orchestrator.laboratory import Laboratory, small
 
-pytestmark = [pytest.mark.usefixtures("ray_with_logical_gpus"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 HIDDEN = 32 + 24
 
@@ -26,7 +26,7 @@ def chosen_by(laboratory: Laboratory, name: str, **selection: Any) -> SelectionR
 
 
 @pytest.fixture(scope="module")
-def weighed(tmp_path_factory: pytest.TempPathFactory, ray_with_logical_gpus: None) -> Laboratory:
+def weighed(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     """Two tasks under the rule trade-off; a fair share costs as much as the margin."""
     laboratory = Laboratory(tmp_path_factory.mktemp("weighed"))
     config = small(training={"epochs": 4}, selection={"margin_points": 5, "rule": "trade-off"})
