@@ -60,14 +60,14 @@ class ForkWrites(Writer):
             stages = session.scalars(select(Stage).where(Stage.run_id == source.id, Stage.task <= after_task)).all()
             first = session.scalars(select(func.min(Stage.task)).where(Stage.run_id == source.id)).one()
             if first > 1 and after_task:
-                raise StateError(f"fork_run: run {source_name!r} learns its {source.tasks} tasks at once, so there is no "
+                raise StateError(f"run {source_name!r} learns its {source.tasks} tasks at once, so there is no "
                                  f"commit after task {after_task} to fork from", "start over instead: fork after task 0")
             committed = sum(stage.state is StageState.COMMITTED for stage in stages)
             if committed < after_task:
-                raise StateError(f"fork_run: task {after_task} of run {source_name!r} is not committed",
+                raise StateError(f"task {after_task} of run {source_name!r} is not committed",
                                  f"`clnp status {source_name}` shows its commits; fork after one of them")
             if not 0 <= after_task < new.tasks:
-                raise StateError(f"fork_run: a run of {new.tasks} tasks forked after task {after_task} has nothing to do",
+                raise StateError(f"a run of {new.tasks} tasks forked after task {after_task} has nothing to do",
                                  "fork after an earlier task, or give the new run more: "
                                  f"`--set benchmark.tasks={after_task + 1}`")
             run = insert_run(session, new, max(after_task + 1, new.first_task))

@@ -112,6 +112,7 @@ def resume(settings: GlobalOptions, run: str, retry_failed: bool, accept_environ
     Finished trials are never retrained. Progress goes to standard error, the results to standard output. RUN may be a
     group: all its unfinished runs continue, side by side.
     """
+    note_step(f"looking up {run}", telling == "json")
     check_storage()
     if group_commands.is_group(settings, run):
         _refuse_inline(executor, "a group of runs")

@@ -5,6 +5,7 @@ numbers are text. Which keys exist is not checked here.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,6 +51,14 @@ class _Loader(yaml.SafeLoader):
         return self.construct_document(node)
 
 
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    """Build a float, and refuse one that overflows: a message about it would show .inf in place of what was written."""
+    value: float = loader.construct_yaml_float(node)
+    if math.isinf(value) and "inf" not in node.value.lower():
+        raise ValueError(f"the number {node.value} is too large")
+    return value
+
+
 _YAML = "tag:yaml.org,2002:"
 _NUMBER_STARTS = list("-+.0123456789")
 _KEPT_RESOLVERS = (f"{_YAML}null", f"{_YAML}bool", f"{_YAML}merge")
@@ -63,6 +72,7 @@ _Loader.yaml_constructors = {
     tag: construct for tag, construct in yaml.SafeLoader.yaml_constructors.items()
     if tag is None or tag in _KEPT_CONSTRUCTORS
 }
+_Loader.add_constructor(f"{_YAML}float", _float)
 _Loader.add_implicit_resolver(
     f"{_YAML}int", re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F]+)$"), _NUMBER_STARTS)
 _Loader.add_implicit_resolver(

@@ -39,7 +39,7 @@ TINY: dict[str, Any] = {
 
 
 FIRST_STEP = re.compile(r"^(reading|looking up) .* …\n")
-"""What `launch` and `fork` say at once, whatever comes of it."""
+"""What `launch`, `fork` and `resume` say at once, whatever comes of it."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_any_command_line(copied: Path, capsys: pytest.CaptureFixture[str], word
     sys.path[:] = path
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err and "unforeseen" not in out + err, (words, err)
-    if err.startswith(("reading ", "looking up ")):  # the first step of a launch and of a fork
+    if err.startswith(("reading ", "looking up ")):  # the first step of a command that drives a run
         err = err.partition("\n")[2]
     if code:
         assert code in FORESEEN or (code == 1 and err.count("\n") == 2), (words, code, err)

@@ -48,7 +48,8 @@ def test_stop_and_cancel(on_group: Clnp) -> None:
         "every run of group 'tiny' has ended: there is nothing to cancel")
     resumed = on_group("resume", "tiny")
     assert resumed.code == 0 and resumed.out.startswith("Group tiny: 2 of 3 runs completed.\n")
-    assert resumed.err == "run tiny-seed-2 is cancelled and cannot be resumed; `clnp show tiny-seed-2` says why\n"
+    assert resumed.err == ("looking up tiny …\nrun tiny-seed-2 is cancelled and cannot be resumed; "
+                           "`clnp show tiny-seed-2` says why\n")
 
 
 def test_commands_for_a_single_run_name_those_of_the_group(on_group: Clnp) -> None:

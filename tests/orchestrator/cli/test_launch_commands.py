@@ -75,7 +75,8 @@ def test_a_run_can_be_stopped_by_command_and_by_sigterm_and_resumed(tmp_path: Pa
     assert asked.code == 0 and asked.out.startswith(f"asked the driver of slow (process {resumed.pid} on ")
     out, err = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, "whoever asked for the stop was not at this keyboard"
-    assert err.startswith("run slow is stopped: 0 of 1 task committed, task 1 is sweeping\n  trials 0, 1: still to train\n")
+    assert err.startswith("looking up slow …\nrun slow is stopped: 0 of 1 task committed, task 1 is sweeping\n"
+                          "  trials 0, 1: still to train\n")
     assert "stopping cleanly (clnp stop)\n" in err
     assert out.startswith("Run slow is stopped")
 
@@ -87,7 +88,7 @@ def test_a_run_can_be_stopped_by_command_and_by_sigterm_and_resumed(tmp_path: Pa
     assert terminated.returncode == 130, "Ray's own handler of SIGTERM must not have the last word"
     assert "`clnp resume slow` continues it" in out
     told = [json.loads(line) for line in err.splitlines()]
-    assert {line["run"] for line in told} == {"slow"} and told[0]["event"] == "notice"
+    assert {line["run"] for line in told[1:]} == {"slow"} and [line["event"] for line in told[:2]] == ["step", "notice"]
     assert [line["reason"] for line in told if line["event"] in ("stopping", "ended")] == ["Ctrl-C", "Ctrl-C"]
     [stop] = map(json.loads, (tmp_path / "told.jsonl").read_text().splitlines())
     assert (stop["event"], stop["run"], stop["state"], stop["reason"]) == ("stop", "slow", "stopped", "Ctrl-C")
@@ -114,7 +115,7 @@ cli(sys.argv[1:], standalone_mode=False)
 """
 
 
-@pytest.mark.parametrize("command", [["launch", "absent.yaml"], ["fork", "absent", "--task", "1"]])
+@pytest.mark.parametrize("command", [["launch", "absent.yaml"], ["fork", "absent", "--task", "1"], ["resume", "absent"]])
 @pytest.mark.parametrize("telling", ["auto", "plain", "live", "json"])
 def test_the_first_step_is_told_before_anything_slow_is_imported(tmp_path: Path, command: list[str], telling: str) -> None:
     done = subprocess.run([sys.executable, "-P", "-c", PROBE, *command, "--progress", telling], cwd=tmp_path, text=True,
@@ -148,7 +149,7 @@ def test_a_fork_shows_what_it_takes_over_and_where_it_comes_from(tmp_path: Path,
 
 
 def test_forks_that_are_refused(on_tiny: Clnp) -> None:
-    assert on_tiny("fork", "tiny", "--task", "2").refuses(9, "fork_run", 2, "task 2", "--set benchmark.tasks=3")
+    assert on_tiny("fork", "tiny", "--task", "2").refuses(9, 2, "task 2", "--set benchmark.tasks=3")
     assert on_tiny("fork", "tiny").error[0] == 2
     assert on_tiny("fork", "tine", "--task", "1").refuses(4, "tine")
 
@@ -156,7 +157,7 @@ def test_forks_that_are_refused(on_tiny: Clnp) -> None:
 def test_resuming_a_complete_run_says_so(on_tiny: Clnp) -> None:
     resumed = on_tiny("resume", "tiny")
     assert resumed.code == 0
-    assert resumed.err == "run tiny is complete: there is nothing left to do\n"
+    assert resumed.err == "looking up tiny …\nrun tiny is complete: there is nothing left to do\n"
     assert resumed.out.startswith("Run tiny is completed: 2 of 2 tasks committed.\n")
     assert on_tiny("resume", "tiny", "--json").document["run"]["state"] == "completed"
 

@@ -82,6 +82,8 @@ def test_a_long_document_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch)
     ("a:\n\tb: 1", ("lab.yaml", "line 2, column 1", "\\t")),
     ("a: !secret x", ("lab.yaml", "line 1, column 4", "!secret")),
     ("a: !!int b", ("lab.yaml", "int()", "'b'", "!!")),
+    ("a: 1e400", ("lab.yaml", "1e400", "oversized")),
+    ("a: [1, -1e999]", ("lab.yaml", "-1e999", "oversized")),
     ("a: &a [*a]", ("lab.yaml", "100,000", "50")),
 ])
 def test_errors_name_the_place_and_the_remedy(text: str, message: tuple[str, ...]) -> None:

@@ -140,7 +140,7 @@ class TestRefusals:
             fork(parent, "m1", 1, "seed=3")
         with pytest.raises(StateError) as caught:
             fork(parent, "m1", 2)
-        assert tells(caught.value, "fork_run", 2, "task 2", "--set benchmark.tasks=3")
+        assert tells(caught.value, 2, "task 2", "--set benchmark.tasks=3")
         with pytest.raises(StateError, match=naming("task 3", "m1")):
             fork(parent, "m1", 3, "benchmark.tasks=9")
         with pytest.raises(StateError, match=naming("m1")):

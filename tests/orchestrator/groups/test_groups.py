@@ -108,9 +108,10 @@ def test_launched_stopped_and_resumed_by_commands(tmp_path: Path) -> None:
         lines.append(line)
         if "sweeping" in line and "is stopped" not in line:
             break
-    assert lines[0] == "run pair-seed-1 is cancelled and cannot be resumed; `clnp show pair-seed-1` says why\n"
-    assert lines[1] == "starting Ray on this machine …\n"
-    assert lines[2] == "group pair: resuming 1 of 2 runs, seed 0, side by side on this machine\n"
+    assert lines[0] == "looking up pair …\n"
+    assert lines[1] == "run pair-seed-1 is cancelled and cannot be resumed; `clnp show pair-seed-1` says why\n"
+    assert lines[2] == "starting Ray on this machine …\n"
+    assert lines[3] == "group pair: resuming 1 of 2 runs, seed 0, side by side on this machine\n"
     assert run(tmp_path, "stop", "pair").out.startswith("asked 1 driver to stop, of pair-seed-0; ")
     out, err = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, "whoever asked for the stop was not at this keyboard"
