@@ -134,7 +134,8 @@ def search_figure(search: CutSearch) -> "altair.LayerChart":
     color = alt.Color("what:N", title=None, scale=alt.Scale(domain=[AFTER, BEFORE], range=[BLUE, ORANGE]),
                       legend=alt.Legend(orient="top", columns=alt.expr("width < 420 ? 1 : 2")))
     base = chart_of(points).encode(
-        x=alt.X("neurons:Q", title="neurons of the task", scale=alt.Scale(zero=False), axis=alt.Axis(format=",")),
+        x=alt.X("neurons:Q", title="neurons of the task", scale=alt.Scale(zero=False),
+                axis=alt.Axis(format=",d", tickMinStep=1)),
         y=alt.Y("percent:Q", title="validation accuracy %", scale=alt.Scale(zero=False)), color=color,
         tooltip=[alt.Tooltip("cut:Q"), alt.Tooltip("layers:N", title="neurons by layer"), alt.Tooltip("what:N", title="line"),
                  alt.Tooltip("percent:Q", title="%", format=".2f")])
