@@ -30,11 +30,13 @@ from workers.jobs.pack_attempt import PackAttempt, StageWork
 from workers.training.resume import StoppedError, listen
 
 GPUS = "CUDA_VISIBLE_DEVICES"
+BREAKPOINT = "PYTHONBREAKPOINT"
 
 
 @contextmanager
 def inline_executor(config: Config) -> Iterator["InlineExecutor"]:
-    """Prepare this process for the duration of a block: a trial sees a GPU only if it requests one.
+    """Prepare this process for the duration of a block: a trial sees a GPU only if it requests one, and ``breakpoint()`` is not
+    Ray's.
 
     Raises:
         ConfigError: a trial requests more than this machine has, or requests no GPU in a process that already uses one.
@@ -42,6 +44,8 @@ def inline_executor(config: Config) -> Iterator["InlineExecutor"]:
     wanted, before, threads = config.resources, os.environ.get(GPUS), torch.get_num_threads()
     if not wanted.gpus_per_trial:
         os.environ[GPUS] = ""
+    if os.environ.get(BREAKPOINT, "").startswith("ray."):  # from a Ray that this process, or its parent, started before
+        del os.environ[BREAKPOINT]
     try:
         _refuse_misfit(config)
         yield InlineExecutor()

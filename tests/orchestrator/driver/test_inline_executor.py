@@ -67,8 +67,10 @@ def test_no_ray_is_imported(tmp_path: Path) -> None:
     assert "completed" in told.stdout
 
 
-def test_a_breakpoint_in_a_task_stops_there(tmp_path: Path) -> None:
-    told = subprocess.run([sys.executable, *command(tmp_path, "breakpoint()")], cwd=tmp_path, env=environment(), text=True,
+@pytest.mark.parametrize("hook", ["", "ray.util.rpdb._driver_set_trace"], ids=["Python's", "where Ray was started before"])
+def test_a_breakpoint_in_a_task_stops_there(tmp_path: Path, hook: str) -> None:
+    told = subprocess.run([sys.executable, *command(tmp_path, "breakpoint()")], cwd=tmp_path, text=True,
+                          env={**environment(), "PYTHONBREAKPOINT": hook},
                           input="p 'task', number * 42\nclear\ny\n" + "c\n" * 20, capture_output=True, check=False)
     assert "('task', 42)" in told.stderr and "own_inline_tasks.py" in told.stderr, told.stderr
     assert told.returncode == 0 and "completed" in told.stdout
