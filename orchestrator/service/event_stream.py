@@ -163,12 +163,16 @@ class Streams:
             run: name of the run.
             position: id of the last event that it has received; None for new events only.
         """
-        if self._closed:
-            return
-        listener = Subscriber()
-        channel = self._join(run, listener)
+        listener, channel, first = Subscriber(), None, None
         try:
-            first = await self.look(run)
+            if run not in self._channels:
+                first = await self.look(run)
+            if self._closed:
+                return
+            began = run not in self._channels
+            channel = self._join(run, listener, first)
+            if first is None or not began:  # what the channel sends from now on is news since before this look
+                first = await self.look(run)
             newest = first.events[0].id if first.events else 0
             position = newest if position is None else min(position, newest)
             yield b"".join(each.content for each in (BEGIN, _progress(first.snapshot), *_epochs(first.running)))
@@ -184,13 +188,16 @@ class Streams:
         except (NotFoundError, DatabaseError):
             return  # all sent messages are complete; a client that reconnects gets the error
         finally:
-            self._leave(run, channel, listener)
+            if channel is not None:
+                self._leave(run, channel, listener)
 
-    def _join(self, run: str, listener: Subscriber) -> Channel:
+    def _join(self, run: str, listener: Subscriber, first: Look | None) -> Channel:
+        """Add a listener to the channel of a run; one that does not exist begins with ``first``, which is then no news."""
         channel = self._channels.get(run)
         if channel is None:
+            assert first is not None
             channel = self._channels[run] = Channel()
-            channel.task = asyncio.create_task(self._watch(run, channel), name=f"clnp-stream-{run}")
+            channel.task = asyncio.create_task(self._watch(run, channel, first), name=f"clnp-stream-{run}")
         channel.listeners.add(listener)
         return channel
 
@@ -203,12 +210,13 @@ class Streams:
         if channel.task is not None:
             channel.task.cancel()
 
-    async def _watch(self, run: str, channel: Channel) -> None:
-        """Poll the run and distribute news until there are no listeners or the run is removed."""
-        position: int | None = None
-        shown: RunSummary | None = None
-        told: list[RunningTrial] = []
+    async def _watch(self, run: str, channel: Channel, first: Look) -> None:
+        """Poll the run and distribute what is new since ``first``, until there are no listeners or the run is removed."""
+        position = first.events[-1].id if first.events else 0
+        shown, running = _summary(first), first.running
+        pause = LOOK_SECONDS if first.snapshot.run.driver_lives else IDLE_SECONDS
         while True:
+            await asyncio.sleep(pause)
             pause = IDLE_SECONDS
             try:
                 look = await self.look(run, position)
@@ -216,20 +224,19 @@ class Streams:
                 channel.end()
                 return
             except DatabaseError:
-                pass  # the database may come back, and no event is lost
-            else:
-                # The first query only finds the last event: every listener queries earlier ones itself.
-                fresh = [] if position is None else list(map(Message.of_event, look.events))
-                position = look.events[-1].id if look.events else position or 0
-                summary = dataclasses.replace(RunSummary.of(look.snapshot), heartbeat_at=None)
-                if shown is not None:
-                    fresh += [_progress(look.snapshot)] if summary != shown else []
-                    fresh += _epochs([trial for trial in look.running if trial not in told])
-                shown, told = summary, look.running
-                channel.send(fresh)
-                pause = (0.0 if len(look.events) == EVENTS_AT_ONCE else
-                         LOOK_SECONDS if look.snapshot.run.driver_lives else IDLE_SECONDS)
-            await asyncio.sleep(pause)
+                continue  # the database may come back, and no event is lost
+            position = look.events[-1].id if look.events else position
+            summary = _summary(look)
+            channel.send([*map(Message.of_event, look.events), *([_progress(look.snapshot)] if summary != shown else []),
+                          *_epochs([trial for trial in look.running if trial not in running])])
+            shown, running = summary, look.running
+            pause = (0.0 if len(look.events) == EVENTS_AT_ONCE else
+                     LOOK_SECONDS if look.snapshot.run.driver_lives else IDLE_SECONDS)
+
+
+def _summary(look: Look) -> RunSummary:
+    """Return what a progress message is about; a heartbeat alone is no news."""
+    return dataclasses.replace(RunSummary.of(look.snapshot), heartbeat_at=None)
 
 
 def _progress(snapshot: RunSnapshot) -> Message:

@@ -74,10 +74,10 @@ def test_after_nothing_is_a_new_run(driver: Driver, reads: Reads) -> None:
 
 
 @pytest.mark.parametrize(("after", "tasks", "said"), [
-    (2, 3, ("fork_run", "task 2", "demo")),
-    (9, 10, ("fork_run", "task 9", "demo")),
-    (1, 1, ("fork_run", "task 1")),
-    (-1, 3, ("fork_run", "3", "task -1")),
+    (2, 3, ("task 2", "demo")),
+    (9, 10, ("task 9", "demo")),
+    (1, 1, ("task 1", "benchmark.tasks=2")),
+    (-1, 3, ("3", "task -1")),
 ])
 def test_refusals_leave_no_run_behind(driver: Driver, reads: Reads, after: int, tasks: int, said: tuple[str, ...]) -> None:
     driver.commit(1)

@@ -20,7 +20,7 @@ def test_a_run_with_nothing_left_to_do(recorded: Recorded, tmp_path: Path, monke
     tiny = api.run("tiny", url=f"sqlite:///{there}/clnp.db", storage=str(there / "artifacts"))
     assert tiny.start() is tiny and tiny.state is RunState.COMPLETED
     (job,) = (tmp_path / ".clnp" / "jobs").iterdir()
-    assert (job / "output").read_text().startswith("run tiny is complete: there is nothing left to do\n")
+    assert (job / "output").read_text().startswith("looking up tiny …\nrun tiny is complete: there is nothing left to do\n")
 
 
 def test_a_driver_that_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
