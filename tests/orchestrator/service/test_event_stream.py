@@ -1,14 +1,19 @@
 """Events as they happen: none is lost or told twice, whoever comes and goes."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from db.url import resolve_url
 from orchestrator.runs.location import Place
+from orchestrator.service.database import Database
+from orchestrator.service.event_stream import Look, Streams
 from orchestrator.service.settings import ServiceSettings
 from tests.db.builders import epoch
 from tests.orchestrator.cli.conftest import Written, written
@@ -78,6 +83,46 @@ def test_epochs_of_running_trials_are_told_as_they_are_recorded(demo: Written, c
     demo.store.remove_run("demo")
     heard.end()
     assert {number for number, _, _ in told(heard)} <= {0, 1}
+
+
+class ChangedBetween(Streams):
+    """Streams that query the database one at a time, with a change right after the first query."""
+
+    def __init__(self, database: Database, change: Callable[[], object]) -> None:
+        super().__init__(database)
+        self._turn, self._change, self._has_changed = asyncio.Lock(), change, False
+
+    async def look(self, run: str, after_id: int | None = None) -> Look:
+        """Make the change once, before anybody else can look."""
+        async with self._turn:
+            found = await super().look(run, after_id)
+            if not self._has_changed:
+                self._has_changed = True
+                self._change()
+            return found
+
+
+def test_what_changes_between_the_first_two_queries_is_told(demo: Written, tmp_path: Path) -> None:
+    async def heard() -> bytes:
+        text = b""
+        async with aclosing(streams.follow("demo", None)) as parts:
+            async for part in parts:
+                text += part
+                if b'"epoch":2' in text:
+                    break
+        return text
+
+    def change() -> None:
+        demo.store.trial_epochs(demo.lease, 1, 0, [epoch(1), epoch(2, 100)])
+
+    demo.begin(2)
+    demo.store.trial_started(demo.lease, 1, 0, "ray-0", "", "")
+    database = Database(resolve_url(f"sqlite:///{tmp_path}/.clnp/clnp.db"))
+    try:
+        streams = ChangedBetween(database, change)
+        assert b"event: epochs" in asyncio.run(asyncio.wait_for(heard(), 20))
+    finally:
+        database.close()
 
 
 def test_who_has_gone_is_forgotten_and_the_last_one_ends_the_watch(client: httpx.Client) -> None:
