@@ -1,7 +1,7 @@
 # Every target sets itself up: a virtual environment in this clone, installed once and again when its inputs change.
 #
 #   make demo        a whole run on scikit-learn's digits, in a few minutes on a laptop
-#   make test        linters, types, and the tests of a change, in a few minutes
+#   make test        linters, types, and the tests of a change, ten minutes on two cores
 #   make test-all    make test, then the tests that repeat whole runs: everything that needs neither a GPU nor patience
 #   make test-whole  only those that make test leaves out to make test-all
 #   make test-slow   the tests that train on real data sets (set CLNP_DATA), or take patience

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from clnp_core.errors import StateError
+from clnp_core.words import plural
 from db.reads.lookup import find_run
 from db.records import NewRun
 from db.schema.models import (
@@ -67,7 +68,7 @@ class ForkWrites(Writer):
                 raise StateError(f"task {after_task} of run {source_name!r} is not committed",
                                  f"`clnp status {source_name}` shows its commits; fork after one of them")
             if not 0 <= after_task < new.tasks:
-                raise StateError(f"a run of {new.tasks} tasks forked after task {after_task} has nothing to do",
+                raise StateError(f"a run of {plural(new.tasks, 'task')} forked after task {after_task} has nothing to do",
                                  "fork after an earlier task, or give the new run more: "
                                  f"`--set benchmark.tasks={after_task + 1}`")
             run = insert_run(session, new, max(after_task + 1, new.first_task))
