@@ -38,13 +38,13 @@ def answer(job: Callable[..., Result], *arguments: object, kept: capture.Output 
     except ClnpError as error:
         if error.__cause__ is not None:
             user_modules.print_traceback(error)
-            _name_log(error, kept)
+            name_log(error, kept)
         return Refused(error)
     except SystemExit as error:  # not worth another attempt
         traceback.print_exc()
         failure = RunFailedError(f"the job {job.__name__} ended its process: {user_modules.summary(error)}",
                                  "find out what calls sys.exit; then resume the run to try again")
-        _name_log(failure, kept)
+        name_log(failure, kept)
         return Refused(user_modules.with_traceback(failure, error))
     except Exception as error:
         traceback.print_exc()
@@ -54,8 +54,8 @@ def answer(job: Callable[..., Result], *arguments: object, kept: capture.Output 
         raise
 
 
-def _name_log(error: ClnpError, kept: capture.Output | None) -> None:
-    """Add the location of the traceback to the hint."""
+def name_log(error: ClnpError, kept: capture.Output | None) -> None:
+    """Add to the hint of an error where its traceback is stored, if it is."""
     shown = None if kept is None else kept.shown
     if shown is not None:
         error.hint = f"{error.hint}; the traceback is in {shown}"

@@ -17,6 +17,7 @@ from clnp_core.errors import ClnpError
 from clnp_core.values import Epoch, TrialResult
 from workers import capture, user_modules
 from workers.jobs import pack_job
+from workers.jobs.job_answer import name_log
 from workers.jobs.out_of_memory import gpu_out_of_memory
 from workers.spec import TrialSpec
 from workers.training.loop import DivergedError
@@ -120,8 +121,7 @@ class PackAttempt:
         except ClnpError as error:
             if error.__cause__ is not None:
                 user_modules.print_traceback(error)
-                if self._output is not None and self._output.shown is not None:
-                    error.hint = f"{error.hint}; the traceback is in {self._output.shown}"
+                name_log(error, self._output)
             return self._all_ended(members, "error", str(error))
         except (Exception, SystemExit) as error:
             traceback.print_exc()
